@@ -1,0 +1,56 @@
+# Efferent: everyday commands. The build itself is described in CMakeLists.txt.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Where the program is built. Everything else that is built lies below build/ too.
+BUILD = build
+
+.DEFAULT_GOAL := all
+.PHONY: all setup configure demo test quick bench lint format fuzz install clean distclean help
+
+all: setup configure ## build build/efferent
+	@cmake --build $(BUILD)
+
+setup:
+	@sh tools/setup build
+
+configure:
+	@test -f $(BUILD)/build.ninja || cmake --preset dev > $(BUILD)/configure.log || \
+	    { cat $(BUILD)/configure.log; rm -f $(BUILD)/CMakeCache.txt; exit 1; }
+
+demo: all ## a first sync, offline, from a local database into a local stand-in
+	@sh tools/demo
+
+test: ## everything that must hold: tests, sanitizers, lints, a clang build
+	@sh tools/test
+
+quick: all ## unit and scenario tests of build/ only
+	@ctest --test-dir $(BUILD) --output-on-failure -j $$(nproc)
+
+bench: all ## measure (build/bench holds the results)
+	@if [ -f tools/bench ]; then sh tools/bench; else echo "tools/bench is not there yet"; exit 1; fi
+
+lint: ## layers, formatting, clang-tidy, house rules
+	@sh tools/setup test
+	@sh tools/lint
+
+format: ## put all C files into the house style
+	@sh tools/lint-format --fix
+
+fuzz: ## every fuzzer for SECONDS (default 60) each
+	@sh tools/setup test
+	@sh tools/fuzz $(SECONDS)
+
+install: all ## copy the program to PREFIX (default /usr/local)
+	@cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+clean: ## remove what was compiled, keep what was fetched
+	@for dir in $(BUILD) $(BUILD)/asan $(BUILD)/clang $(BUILD)/fuzz $(BUILD)/crash $(BUILD)/coverage; do \
+	    if [ -f $$dir/build.ninja ]; then cmake --build $$dir --target clean || exit 1; fi; \
+	done
+
+distclean: ## remove everything that is not in git
+	rm -rf build test/peers/node_modules
+
+help: ## this text
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
