@@ -42,7 +42,7 @@ fuzz: ## every fuzzer for SECONDS (default 60) each
 	@sh tools/fuzz $(SECONDS)
 
 install: all ## copy the program to PREFIX (default /usr/local)
-	@cmake --install $(BUILD) --prefix "$(PREFIX)"
+	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
 
 clean: ## remove what was compiled, keep what was fetched
 	@for dir in $(BUILD) $(BUILD)/asan $(BUILD)/clang $(BUILD)/fuzz $(BUILD)/crash $(BUILD)/coverage; do \

@@ -47,7 +47,8 @@ endfunction()
 function(eff_register name kind timeout serial)
     add_test(NAME ${name}
         COMMAND sh "${PROJECT_SOURCE_DIR}/cmake/run-test.sh" ${name} ${ARGN})
-    set(environment "EFF_SRC=${PROJECT_SOURCE_DIR}" "EFF_BUILD=${PROJECT_BINARY_DIR}")
+    set(environment "EFF_SRC=${PROJECT_SOURCE_DIR}" "EFF_BUILD=${PROJECT_BINARY_DIR}"
+        "EFF_DEPS=${PROJECT_SOURCE_DIR}/build/deps" "EFF_PEERS=${PROJECT_SOURCE_DIR}/test/peers")
     if(TARGET efferent)
         list(APPEND environment "EFFERENT=$<TARGET_FILE:efferent>")
     endif()
