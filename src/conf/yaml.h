@@ -1,0 +1,31 @@
+/*
+ * conf/yaml: YAML text to a tree that knows where everything stood.
+ *
+ * Wraps libfyaml behind a UTF-8 gate; the only file that includes libfyaml.h is
+ * yaml.c. Anchors and aliases are refused (a bomb costs nothing to refuse), as
+ * are tags, duplicate keys, nesting beyond 32 and files beyond 4 MiB.
+ */
+#ifndef EFF_CONF_YAML_H
+#define EFF_CONF_YAML_H
+
+#include "conf/option.h"
+
+enum eff_node_kind { EFF_NODE_NULL = 1, EFF_NODE_SCALAR, EFF_NODE_LIST, EFF_NODE_MAP };
+
+struct eff_node {
+    enum eff_node_kind kind;
+    bool quoted;  /* a scalar in quotes or a block: always text */
+    eff_str text; /* of a scalar; ${ENV} and ${secret:NAME} not yet replaced */
+    struct eff_place place;
+    size_t count;
+    const struct eff_node *keys;   /* MAP: scalars */
+    const struct eff_node *values; /* MAP and LIST */
+};
+
+/* All documents of one file; on a syntax error adds a problem and returns false. */
+bool eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_count,
+                    const struct eff_node **ret_documents, struct eff_problems *problems);
+const struct eff_node *eff_node_get(const struct eff_node *map, const char *key); /* or NULL */
+bool eff_node_is(const struct eff_node *scalar, const char *text);
+
+#endif

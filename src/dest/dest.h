@@ -1,0 +1,197 @@
+/*
+ * dest/dest: how one kind of destination is spoken to. Does no I/O.
+ *
+ * Everything is a task that advances in steps: a step either wants a request
+ * (run sends it and comes back with the answer), a pause, or is done. The same
+ * form serves delivering a batch, logging in, describing the other side's schema
+ * and reading records back, so that deliver/ owns limits, Retry-After, jitter,
+ * splitting, token refresh and the journal once for all drivers.
+ */
+#ifndef EFF_DEST_DEST_H
+#define EFF_DEST_DEST_H
+
+#include "conf/project.h"
+#include "flow/delivery.h"
+#include "flow/request.h"
+
+struct eff_dest; /* first member of a driver's struct: struct eff_dest base */
+
+enum eff_step_kind {
+    EFF_STEP_SEND = 1, /* step.request */
+    EFF_STEP_WAIT,     /* an asynchronous job is still running: come back after step.wait_ms */
+    EFF_STEP_SPLIT,    /* refused as a whole, certainly not applied: deliver the halves separately */
+    EFF_STEP_DONE,     /* every item has a verdict */
+    EFF_STEP_STOP,     /* err says why; nothing more can be delivered in this run */
+    EFF_STEP_AUTH,     /* 401: authorize once, then the same step again with last = NULL */
+};
+
+struct eff_step {
+    enum eff_step_kind kind;
+    struct eff_request request; /* in the task's arena */
+    int64_t wait_ms;
+};
+
+enum eff_field_type { EFF_FIELD_ANY = 0, EFF_FIELD_TEXT, EFF_FIELD_NUMBER, EFF_FIELD_BOOL,
+                      EFF_FIELD_DATE, EFF_FIELD_TIMESTAMP, EFF_FIELD_CHOICE, EFF_FIELD_JSON };
+
+struct eff_dest_field {
+    eff_str name, label, type_name; /* in the vendor's own words */
+    enum eff_field_type type;
+    bool read_only, unique, required;
+    size_t choices_count; /* closed list of values, when there is one */
+    const eff_str *choices;
+};
+
+struct eff_schema {
+    bool known; /* false: this destination cannot be asked */
+    bool object_exists;
+    size_t fields_count;
+    const struct eff_dest_field *fields;
+    size_t objects_count; /* names near the one that was asked for, when it does not exist */
+    const eff_str *objects;
+};
+
+/* One record read back: parallel to the read's fields; found = false when there is none. */
+struct eff_record {
+    bool found;
+    eff_str remote_id;
+    const struct eff_value *fields; /* JSON numbers as EFF_DECIMAL, texts as EFF_TEXT ... */
+};
+
+struct eff_read {
+    size_t match_count;
+    const eff_str *match_names;
+    size_t fields_count;
+    const eff_str *field_names;
+    size_t count;
+    const struct eff_value *match; /* count * match_count */
+    struct eff_record *records;    /* count; filled by the steps */
+};
+
+enum eff_task_kind { EFF_TASK_DELIVER = 1, EFF_TASK_AUTHORIZE, EFF_TASK_DESCRIBE, EFF_TASK_READ,
+                     EFF_TASK_FINISH /* end of a run: the file destination renames its file */ };
+
+struct eff_task {
+    enum eff_task_kind kind;
+    struct eff_delivery *delivery; /* DELIVER */
+    struct eff_schema *schema;     /* DESCRIBE */
+    struct eff_read *read;         /* READ */
+    eff_str object;                /* DESCRIBE, READ */
+    void *scratch;                 /* the driver's own; NULL on the first step */
+    struct eff_arena *arena;       /* lives as long as the task */
+};
+
+/* One of the destination's rate limits: a token bucket of the account. */
+struct eff_rate_limit {
+    eff_str name;
+    int64_t per_ms;
+    int64_t requests;  /* allowed per per_ms */
+    unsigned bucket;   /* 0: draws on every request; else only on requests of that bucket */
+    bool hard;         /* a daily quota: exhausted means EFF_LIMIT, not a pause */
+};
+
+/* What an answer's headers said about one limit. */
+struct eff_rate_report {
+    size_t limit;      /* index into limits */
+    int64_t remaining; /* -1: not told */
+    int64_t allowed;   /* -1: not told */
+    int64_t reset_ms;  /* until the window ends; -1: not told */
+};
+
+struct eff_op_limits {
+    bool supported;
+    enum eff_class class;
+    size_t rows_max;   /* per batch */
+    size_t bytes_max;  /* of the request body as estimated by item_bytes; 0: none */
+    size_t concurrency; /* requests under way at a time */
+    bool whole_rows;   /* changed rows are sent with all mapped fields, not a subset */
+    bool by_remote_id; /* needs item->remote_id (or finds it) */
+    bool rematch;      /* can change the match value of a record, by old_match or remote id */
+    int64_t key_window_ms; /* keyed: how long the destination honours an idempotency key */
+};
+
+/* What run tells the driver about the sync that it will serve. */
+struct eff_dest_sync {
+    eff_str name, run; /* sync and run id */
+    eff_str object;
+    enum eff_mode mode;
+    enum eff_removed on_removed;
+    size_t match_count;
+    const eff_str *match_names;
+    size_t fields_count;
+    const eff_str *field_names;
+    int64_t rows_planned; /* 0 before planning; the Bulk threshold looks at it */
+};
+
+struct eff_dest_ops {
+    const char *kind;
+    const char *title;
+    const struct eff_option *options; /* built-in kinds; connectors bring theirs */
+    size_t options_count;
+    size_t config_size;
+
+    /* conf->config was filled from options, or by the connector's own rows. */
+    enum eff_fault (*open)(const struct eff_dest_conf *conf, struct eff_arena *run,
+                           struct eff_dest **ret_dest, struct eff_err *err);
+    /*
+     * Says whether mode, removal and match can be served (EFF_CONFIG with what can
+     * be, when not) and fills limits[EFF_OPS_COUNT]. Called again when rows_planned
+     * is known. The account is what shares a rate budget: "salesforce:org.example".
+     */
+    enum eff_fault (*bind)(struct eff_dest *dest, const struct eff_dest_sync *sync,
+                           struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err);
+    /* Bytes that the item will take in a request body; an upper estimate. */
+    size_t (*item_bytes)(struct eff_dest *dest, const struct eff_delivery *delivery,
+                         const struct eff_item *item);
+    /*
+     * last is NULL on the first step (and after a restart, with delivery->memo from
+     * before), then the answer to the request just sent. On EFF_STEP_STOP err is set.
+     * A request that was lost, throttled or answered 5xx is judged here too: the
+     * verdicts say NOT_APPLIED or MAYBE_APPLIED with fault RATE, LIMIT or TRANSIENT,
+     * and deliver decides about sending again.
+     */
+    struct eff_step (*step)(struct eff_dest *dest, struct eff_task *task,
+                            const struct eff_response *last, struct eff_err *err);
+    /* Limits of the account; may be NULL. Returned memory lives as long as dest. */
+    size_t (*rates)(struct eff_dest *dest, const struct eff_rate_limit **ret_limits);
+    /* What the answer says of them: at most `max` reports, returns how many. May be NULL. */
+    size_t (*observe)(struct eff_dest *dest, const struct eff_response *response,
+                      struct eff_rate_report *ret_reports, size_t max);
+    void (*close)(struct eff_dest *dest); /* may be NULL */
+};
+
+struct eff_dest {
+    const struct eff_dest_ops *ops;
+    const struct eff_dest_conf *conf;
+    eff_str account; /* syncs with the same account share its rate budget */
+    bool can_describe, can_read;
+};
+
+extern const struct eff_dest_ops eff_dest_sqlite;
+extern const struct eff_dest_ops eff_dest_postgres;
+extern const struct eff_dest_ops eff_dest_file;
+extern const struct eff_dest_ops eff_dest_rest; /* behind every connector file */
+
+/*
+ * The kinds that `to:` may lead to: the C ones, the embedded connectors, and
+ * those of the project's connectors/ folder (which win). Connector files with
+ * mistakes are problems with file:line:column. desc->user is a struct
+ * eff_dest_kind *.
+ */
+struct eff_connector; /* a compiled connector file; NULL for a C driver */
+
+struct eff_dest_kind {
+    const struct eff_dest_ops *ops;
+    const struct eff_connector *connector;
+};
+
+struct eff_connector_file {
+    eff_str path; /* "connectors/hubspot/connector.yaml" */
+    eff_str bytes;
+};
+
+bool eff_dest_kinds(size_t files_count, const struct eff_connector_file *files,
+                    struct eff_arena *arena, size_t *ret_count, struct eff_kind_desc **ret_kinds,
+                    struct eff_problems *problems);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * flow/request: an effect that a destination wants, as data, and its answer.
+ *
+ * Destinations build requests and judge answers; they do no I/O. run hands a
+ * request to os, the simulator hands it to a model of the world.
+ */
+#ifndef EFF_FLOW_REQUEST_H
+#define EFF_FLOW_REQUEST_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "flow/value.h"
+
+struct eff_header {
+    eff_str name;
+    eff_str value;
+};
+
+enum eff_request_kind { EFF_REQUEST_HTTP = 1, EFF_REQUEST_SQL, EFF_REQUEST_FILE };
+
+enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES };
+
+/*
+ * One transaction: `statement` once per row of parameters (?1 / $1 ...), and
+ * `otherwise` (same parameters) for each row where it changed nothing. Without
+ * rows of parameters (rows 0, columns 0) the statement is a query whose result
+ * comes back as cells.
+ */
+struct eff_sql_request {
+    enum eff_sql_dialect dialect;
+    eff_str connect; /* path of the database, or libpq connection string */
+    eff_str statement;
+    eff_str otherwise; /* ptr == NULL: none */
+    size_t rows, columns;
+    const struct eff_value *params; /* rows * columns */
+};
+
+/* Bytes at an offset of a file that gets its name when it is finished. */
+struct eff_file_request {
+    eff_str path;  /* final path; until finished the bytes are in path + ".part" */
+    uint64_t offset;
+    eff_str bytes; /* written at offset, the file cut there, fsynced */
+    bool finish;   /* fsync, rename into place, fsync the folder; fine when already done */
+};
+
+struct eff_request {
+    enum eff_request_kind kind;
+    bool writes;     /* may change something over there */
+    bool carries_rows; /* counts as one of `requests`; others are `calls_other` */
+    unsigned bucket; /* which of the destination's limits it draws from, besides those for all */
+    int64_t timeout_ms; /* whole exchange; 0: 60,000 */
+
+    eff_str method, url; /* HTTP */
+    size_t headers_count;
+    const struct eff_header *headers; /* secrets among them are never logged */
+    eff_str body;
+    size_t answer_bytes_max; /* 0: 64 MiB; more is EFF_WIRE_LOST */
+    size_t hosts_count;      /* hosts that may be on loopback or private addresses: */
+    const eff_str *hosts;    /* those that the project's own file names literally */
+
+    struct eff_sql_request sql;
+    struct eff_file_request file;
+};
+
+enum eff_wire {
+    EFF_WIRE_ANSWERED = 1, /* a complete answer */
+    EFF_WIRE_NOT_SENT,     /* surely nothing was processed: DNS, refused, TLS, no byte written */
+    EFF_WIRE_LOST,         /* anything else: may have been applied */
+};
+
+struct eff_response {
+    enum eff_wire wire;
+    int status; /* HTTP status; SQL and FILE: 200, or 400 refused, 503 unavailable */
+    size_t headers_count;
+    const struct eff_header *headers; /* names in lower case */
+    eff_str body;                     /* decompressed */
+    int64_t now_wall_ms;              /* when it arrived, for Retry-After as a date */
+    int64_t took_ms;
+    eff_str problem; /* transport's or database's words when wire is not ANSWERED or status >= 400 */
+    eff_str sqlstate; /* PostgreSQL's five characters; SQLite's extended code as text */
+
+    /* SQL: rows changed by each row of parameters, or the result of a query. */
+    size_t rows;
+    const int64_t *changed;
+    size_t columns;
+    const eff_str *names;
+    const struct eff_value *cells;
+};
+
+/* First header of that lower-case name, or EFF_STR_NONE. */
+eff_str eff_response_header(const struct eff_response *response, eff_str name);
+/* Retry-After as seconds or as a date, in ms from now_wall_ms, never negative; -1: none or absurd. */
+int64_t eff_response_retry_after_ms(const struct eff_response *response);
+
+#endif
