@@ -11,10 +11,9 @@
 #include <stddef.h>
 
 struct eff_asset {
-    const char *path; /* terminated */
-    const unsigned char
-        *ptr;   /* a zero byte follows the contents, so text can be used as a C string */
-    size_t len; /* without that zero byte */
+    const char *path;         /* terminated */
+    const unsigned char *ptr; /* followed by a zero byte: text can be used as a C string */
+    size_t len;               /* without that zero byte */
 };
 
 /* The table is written in assembly, as three words of eight bytes per file. */
