@@ -1,0 +1,408 @@
+/*
+ * flow/value: the text, JSON and file forms of a value.
+ *
+ * The file form is a kind byte, then the payload: integers as zigzag varints
+ * (most are small), floats as their eight bytes, everything else as a varint
+ * length and the bytes. The top bit of the kind byte says that a varint of
+ * nanoseconds below the microsecond follows.
+ */
+#include "flow/value.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/number.h"
+
+#define VALUE_WITH_NANOS 0x80
+#define VALUE_VARINT_MAX 10
+
+const char *
+eff_kind_name(enum eff_kind kind)
+{
+    switch (kind) {
+    case EFF_NULL:
+        return "null";
+    case EFF_BOOL:
+        return "boolean";
+    case EFF_INT:
+        return "integer";
+    case EFF_FLOAT:
+        return "float";
+    case EFF_DECIMAL:
+        return "decimal";
+    case EFF_TEXT:
+        return "text";
+    case EFF_BYTES:
+        return "bytes";
+    case EFF_DATE:
+        return "date";
+    case EFF_TIME:
+        return "time";
+    case EFF_DATETIME:
+        return "datetime";
+    case EFF_INSTANT:
+        return "timestamp";
+    case EFF_JSON:
+        return "json";
+    case EFF_BAD:
+        return "bad";
+    case EFF_ABSENT:
+        return "absent";
+    }
+    return "unknown";
+}
+
+/* The three forms of time; nothing for other kinds. */
+static size_t
+value_time_text(const struct eff_value *value, char ret_text[EFF_TIME_TEXT_MAX])
+{
+    switch ((enum eff_kind)value->kind) {
+    case EFF_DATE:
+        return eff_date_text(value->i, ret_text);
+    case EFF_TIME:
+        return eff_timeofday_text(value->i, value->len, ret_text);
+    case EFF_DATETIME:
+        return eff_datetime_text(value->i, value->len, false, ret_text);
+    case EFF_INSTANT:
+        return eff_datetime_text(value->i, value->len, true, ret_text);
+    default:
+        return 0;
+    }
+}
+
+/* Straight into the buffer: a value can be as large as a source's blob, and there is no arena. */
+static void
+value_base64(struct eff_buf *buf, eff_str bytes)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *in = (const unsigned char *)bytes.ptr;
+    size_t len = (bytes.len + 2) / 3 * 4;
+    char *out = len ? eff_buf_reserve(buf, len) : NULL;
+
+    if (!out)
+        return;
+    for (size_t i = 0; i < bytes.len; i += 3, out += 4) {
+        size_t left = bytes.len - i;
+        unsigned group = (unsigned)in[i] << 16 | (left > 1 ? (unsigned)in[i + 1] << 8 : 0) |
+                         (left > 2 ? in[i + 2] : 0U);
+
+        out[0] = digits[group >> 18];
+        out[1] = digits[group >> 12 & 63];
+        out[2] = left > 1 ? digits[group >> 6 & 63] : '=';
+        out[3] = left > 2 ? digits[group & 63] : '=';
+    }
+    eff_buf_grow(buf, len);
+}
+
+void
+eff_value_text(struct eff_buf *buf, const struct eff_value *value)
+{
+    char text[EFF_TIME_TEXT_MAX > EFF_DOUBLE_TEXT_MAX ? EFF_TIME_TEXT_MAX : EFF_DOUBLE_TEXT_MAX];
+
+    switch ((enum eff_kind)value->kind) {
+    case EFF_BOOL:
+        eff_buf_add(buf, value->i ? EFF_STR("true") : EFF_STR("false"));
+        break;
+    case EFF_INT:
+        eff_buf_add_int(buf, value->i);
+        break;
+    case EFF_FLOAT:
+        eff_buf_add_bytes(buf, text, eff_double_text(value->f, text));
+        break;
+    case EFF_DECIMAL:
+    case EFF_TEXT:
+    case EFF_JSON:
+        eff_buf_add(buf, eff_value_str(value));
+        break;
+    case EFF_BYTES:
+        value_base64(buf, eff_value_str(value));
+        break;
+    case EFF_DATE:
+    case EFF_TIME:
+    case EFF_DATETIME:
+    case EFF_INSTANT:
+        eff_buf_add_bytes(buf, text, value_time_text(value, text));
+        break;
+    case EFF_NULL:
+    case EFF_BAD:
+    case EFF_ABSENT:
+        break;
+    }
+}
+
+static size_t
+value_digits(eff_str text, size_t at)
+{
+    size_t from = at;
+
+    while (at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9')
+        at++;
+    return at - from;
+}
+
+/* RFC 8259 is stricter than SQL: no "+1", no ".5", no "5.", no "007". */
+static bool
+value_is_json_number(eff_str text)
+{
+    size_t at = text.len > 0 && text.ptr[0] == '-';
+    size_t count = value_digits(text, at);
+
+    if (count == 0 || (count > 1 && text.ptr[at] == '0'))
+        return false;
+    at += count;
+    if (at < text.len && text.ptr[at] == '.') {
+        count = value_digits(text, ++at);
+        if (count == 0)
+            return false;
+        at += count;
+    }
+    if (at < text.len && (text.ptr[at] == 'e' || text.ptr[at] == 'E')) {
+        at++;
+        if (at < text.len && (text.ptr[at] == '+' || text.ptr[at] == '-'))
+            at++;
+        count = value_digits(text, at);
+        if (count == 0)
+            return false;
+        at += count;
+    }
+    return at == text.len;
+}
+
+/* The source's own digits where JSON allows them; what is no number at all becomes a string. */
+static void
+value_json_decimal(struct eff_json_writer *w, eff_str text)
+{
+    char canonical[512];
+    size_t len;
+
+    if (value_is_json_number(text)) {
+        eff_json_write_raw(w, text);
+        return;
+    }
+    len = eff_decimal_canonical(text, canonical, sizeof(canonical));
+    if (len > 0)
+        eff_json_write_raw(w, (eff_str){canonical, len});
+    else
+        eff_json_write_str(w, text);
+}
+
+void
+eff_value_json(struct eff_json_writer *w, const struct eff_value *value)
+{
+    char text[EFF_TIME_TEXT_MAX];
+
+    switch ((enum eff_kind)value->kind) {
+    case EFF_BOOL:
+        eff_json_write_bool(w, value->i != 0);
+        break;
+    case EFF_INT:
+        eff_json_write_int(w, value->i);
+        break;
+    case EFF_FLOAT:
+        eff_json_write_double(w, value->f);
+        break;
+    case EFF_DECIMAL:
+        value_json_decimal(w, eff_value_str(value));
+        break;
+    case EFF_TEXT:
+        eff_json_write_str(w, eff_value_str(value));
+        break;
+    case EFF_BYTES:
+        // The writer places the comma with the opening quote; base64 needs no escapes.
+        eff_json_write_raw(w, EFF_STR("\""));
+        value_base64(w->buf, eff_value_str(value));
+        eff_buf_add_char(w->buf, '"');
+        break;
+    case EFF_DATE:
+    case EFF_TIME:
+    case EFF_DATETIME:
+    case EFF_INSTANT:
+        eff_json_write_str(w, (eff_str){text, value_time_text(value, text)});
+        break;
+    case EFF_JSON:
+        eff_json_write_raw(w, eff_value_str(value));
+        break;
+    case EFF_NULL:
+    case EFF_BAD:
+    case EFF_ABSENT:
+        eff_json_write_null(w);
+        break;
+    }
+}
+
+static size_t
+value_put_varint(unsigned char *to, uint64_t number)
+{
+    size_t len = 0;
+
+    while (number >= 0x80) {
+        to[len++] = (unsigned char)(number | 0x80);
+        number >>= 7;
+    }
+    to[len++] = (unsigned char)number;
+    return len;
+}
+
+static uint64_t
+value_get_varint(struct eff_reader *reader)
+{
+    uint64_t number = 0;
+
+    for (unsigned shift = 0; shift < 64 && reader->at < reader->end; shift += 7) {
+        unsigned char byte = *reader->at++;
+
+        number |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            if (shift == 63 && byte > 1) // A bit would be lost: not what value_put_varint wrote.
+                break;
+            return number;
+        }
+    }
+    reader->bad = true;
+    return 0;
+}
+
+static void
+value_write_int(struct eff_buf *buf, const struct eff_value *value, uint32_t nanos)
+{
+    unsigned char *to = (unsigned char *)eff_buf_reserve(buf, 1 + VALUE_VARINT_MAX * 2);
+    uint64_t i = (uint64_t)value->i;
+    size_t len = 1;
+
+    if (!to)
+        return;
+    to[0] = (unsigned char)(value->kind | (nanos ? VALUE_WITH_NANOS : 0));
+    len += value_put_varint(to + len, i << 1 ^ (value->i < 0 ? UINT64_MAX : 0));
+    if (nanos)
+        len += value_put_varint(to + len, nanos);
+    eff_buf_grow(buf, len);
+}
+
+static void
+value_write_slice(struct eff_buf *buf, const struct eff_value *value)
+{
+    char *to = eff_buf_reserve(buf, 1 + VALUE_VARINT_MAX + (size_t)value->len);
+    size_t len;
+
+    if (!to)
+        return;
+    to[0] = (char)value->kind;
+    len = 1 + value_put_varint((unsigned char *)to + 1, value->len);
+    if (value->len > 0)
+        memcpy(to + len, value->ptr, value->len);
+    eff_buf_grow(buf, len + value->len);
+}
+
+static void
+value_write_float(struct eff_buf *buf, const struct eff_value *value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value->f, sizeof(bits));
+    eff_buf_add_char(buf, (char)value->kind);
+    eff_buf_add_u64(buf, bits);
+}
+
+void
+eff_value_write(struct eff_buf *buf, const struct eff_value *value)
+{
+    switch ((enum eff_kind)value->kind) {
+    case EFF_NULL:
+    case EFF_ABSENT:
+        eff_buf_add_char(buf, (char)value->kind);
+        break;
+    case EFF_BOOL:
+    case EFF_INT:
+    case EFF_DATE:
+        value_write_int(buf, value, 0);
+        break;
+    case EFF_TIME:
+    case EFF_DATETIME:
+    case EFF_INSTANT:
+        value_write_int(buf, value, value->len);
+        break;
+    case EFF_FLOAT:
+        value_write_float(buf, value);
+        break;
+    case EFF_DECIMAL:
+    case EFF_TEXT:
+    case EFF_BYTES:
+    case EFF_JSON:
+    case EFF_BAD:
+        value_write_slice(buf, value);
+        break;
+    }
+}
+
+static struct eff_value
+value_read_int(struct eff_reader *reader, uint8_t kind, bool with_nanos)
+{
+    struct eff_value value = {.kind = kind};
+    uint64_t zigzag = value_get_varint(reader);
+
+    value.i = (int64_t)(zigzag >> 1 ^ (zigzag & 1 ? UINT64_MAX : 0));
+    if (with_nanos) {
+        uint64_t nanos = value_get_varint(reader);
+
+        if (nanos > 999)
+            reader->bad = true;
+        value.len = (uint32_t)nanos;
+    }
+    return value;
+}
+
+static struct eff_value
+value_read_slice(struct eff_reader *reader, uint8_t kind)
+{
+    uint64_t len = value_get_varint(reader);
+
+    if (len > UINT32_MAX)
+        reader->bad = true;
+    if (reader->bad)
+        return (struct eff_value){.kind = EFF_NULL};
+    return eff_value_of_str((enum eff_kind)kind, eff_read_bytes(reader, (size_t)len));
+}
+
+static struct eff_value
+value_read_payload(struct eff_reader *reader, uint8_t tag)
+{
+    uint8_t kind = tag & (VALUE_WITH_NANOS - 1);
+    bool with_nanos = tag & VALUE_WITH_NANOS;
+    uint64_t bits;
+    double f;
+
+    if (with_nanos && kind != EFF_TIME && kind != EFF_DATETIME && kind != EFF_INSTANT)
+        reader->bad = true;
+    switch ((enum eff_kind)kind) {
+    case EFF_NULL:
+    case EFF_ABSENT:
+        return (struct eff_value){.kind = kind};
+    case EFF_BOOL:
+    case EFF_INT:
+    case EFF_DATE:
+    case EFF_TIME:
+    case EFF_DATETIME:
+    case EFF_INSTANT:
+        return value_read_int(reader, kind, with_nanos);
+    case EFF_FLOAT:
+        bits = eff_read_u64(reader);
+        memcpy(&f, &bits, sizeof(f));
+        return eff_value_of_float(f);
+    case EFF_DECIMAL:
+    case EFF_TEXT:
+    case EFF_BYTES:
+    case EFF_JSON:
+    case EFF_BAD:
+        return value_read_slice(reader, kind);
+    }
+    reader->bad = true;
+    return (struct eff_value){.kind = EFF_NULL};
+}
+
+struct eff_value
+eff_value_read(struct eff_reader *reader)
+{
+    struct eff_value value = value_read_payload(reader, eff_read_u8(reader));
+
+    return reader->bad ? (struct eff_value){.kind = EFF_NULL} : value;
+}
