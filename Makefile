@@ -9,7 +9,7 @@ BUILD = build
 .PHONY: all setup configure demo test quick bench lint format fuzz install clean distclean help
 
 all: setup configure ## build build/efferent
-	@cmake --build $(BUILD)
+	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
 
 setup:
 	@sh tools/setup build
@@ -25,6 +25,7 @@ test: ## everything that must hold: tests, sanitizers, lints, a clang build
 	@sh tools/test
 
 quick: all ## unit and scenario tests of build/ only
+	@cmake --build $(BUILD)
 	@ctest --test-dir $(BUILD) --output-on-failure -j $$(nproc)
 
 bench: all ## measure (build/bench holds the results)
