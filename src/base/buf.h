@@ -29,7 +29,8 @@ void eff_buf_grow(struct eff_buf *buf, size_t written); /* at most what was rese
 void eff_buf_add(struct eff_buf *buf, eff_str s);
 void eff_buf_add_char(struct eff_buf *buf, char c);
 void eff_buf_add_bytes(struct eff_buf *buf, const void *ptr, size_t len);
-void eff_buf_addf(struct eff_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void eff_buf_addf(struct eff_buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void eff_buf_add_int(struct eff_buf *buf, int64_t value);
 /* Little-endian, for files of our own. */
 void eff_buf_add_u32(struct eff_buf *buf, uint32_t value);

@@ -42,6 +42,7 @@ struct eff_sha256 eff_hmac_sha256(eff_str key, eff_str data);
 eff_str eff_hex(struct eff_arena *arena, const void *ptr, size_t len); /* lower case */
 bool eff_unhex(eff_str hex, void *ret_bytes, size_t len);              /* exactly 2 * len digits */
 eff_str eff_base64(struct eff_arena *arena, eff_str bytes, bool url_unpadded);
-bool eff_base64_decode(struct eff_arena *arena, eff_str text, eff_str *ret_bytes); /* both alphabets */
+/* Both alphabets, padded or not; nothing else is skipped, and no stray bits at the end. */
+bool eff_base64_decode(struct eff_arena *arena, eff_str text, eff_str *ret_bytes);
 
 #endif

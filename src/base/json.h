@@ -30,8 +30,8 @@ enum eff_json_type {
  * err says "line L column C: ..." with fault EFF_ROW; strings point into the arena, never into
  * text. EFF_BROKEN when the arena's budget is too small; on any fault the arena is as it was.
  */
-enum eff_fault eff_json_parse(eff_str text, struct eff_arena *arena, const struct eff_json **ret_root,
-                              struct eff_err *err);
+enum eff_fault eff_json_parse(eff_str text, struct eff_arena *arena,
+                              const struct eff_json **ret_root, struct eff_err *err);
 
 /* All of these accept NULL ("absent"), so that paths can be followed without a check per step. */
 enum eff_json_type eff_json_type(const struct eff_json *value);
@@ -79,7 +79,8 @@ void eff_json_end_array(struct eff_json_writer *w);
 void eff_json_key(struct eff_json_writer *w, eff_str key);
 void eff_json_write_str(struct eff_json_writer *w, eff_str text); /* bad UTF-8 -> U+FFFD */
 void eff_json_write_int(struct eff_json_writer *w, int64_t value);
-void eff_json_write_double(struct eff_json_writer *w, double value); /* shortest; NaN, Inf -> null */
+/* Shortest; NaN and the infinities become null. */
+void eff_json_write_double(struct eff_json_writer *w, double value);
 void eff_json_write_bool(struct eff_json_writer *w, bool value);
 void eff_json_write_null(struct eff_json_writer *w);
 void eff_json_write_raw(struct eff_json_writer *w, eff_str json); /* already JSON */

@@ -7,7 +7,7 @@
 #include "base/str.h"
 
 #define EFF_DOUBLE_TEXT_MAX 32
-#define EFF_INT_TEXT_MAX 24
+#define EFF_INT_TEXT_MAX    24
 
 /* Decimal digits with optional sign, point and exponent; at least one digit (".5" and "5." too). */
 bool eff_number_valid(eff_str text);

@@ -19,9 +19,9 @@ typedef struct {
     size_t len;
 } eff_str;
 
-#define EFF_STR(lit) ((eff_str){"" lit, sizeof(lit) - 1})
-#define EFF_STR_NONE ((eff_str){NULL, 0})
-#define EFF_STR_FMT "%.*s"
+#define EFF_STR(lit)   ((eff_str){"" lit, sizeof(lit) - 1})
+#define EFF_STR_NONE   ((eff_str){NULL, 0})
+#define EFF_STR_FMT    "%.*s"
 #define EFF_STR_ARG(s) eff_str_width(s), ((s).ptr ? (s).ptr : "")
 
 /* The length for "%.*s", at most INT_MAX. */

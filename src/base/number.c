@@ -1,0 +1,191 @@
+/*
+ * base/number: numbers as text, exactly.
+ */
+#include "base/number.h"
+
+#include <assert.h>
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* An exponent beyond this has no canonical form that fits any buffer; keeps sums from overflow. */
+#define NUMBER_EXPONENT_MAX ((int64_t)1 << 40)
+
+/* The parts of a decimal: digits are those before the point, then those after it. */
+struct number_parts {
+    bool negative;
+    eff_str whole;
+    eff_str fraction;
+    int64_t exponent;
+};
+
+static eff_str
+number_take_digits(eff_str *rest)
+{
+    size_t len = 0;
+    eff_str digits;
+
+    while (len < rest->len && rest->ptr[len] >= '0' && rest->ptr[len] <= '9')
+        len++;
+    digits = eff_str_sub(*rest, 0, len);
+    *rest = eff_str_sub(*rest, len, SIZE_MAX);
+    return digits;
+}
+
+static bool
+number_take(eff_str *rest, char c)
+{
+    if (rest->len == 0 || rest->ptr[0] != c)
+        return false;
+    *rest = eff_str_sub(*rest, 1, SIZE_MAX);
+    return true;
+}
+
+static bool
+number_take_sign(eff_str *rest)
+{
+    bool negative = number_take(rest, '-');
+
+    if (!negative)
+        number_take(rest, '+');
+    return negative;
+}
+
+static int64_t
+number_exponent(eff_str digits)
+{
+    int64_t value = 0;
+
+    for (size_t i = 0; i < digits.len && value < NUMBER_EXPONENT_MAX; i++)
+        value = value * 10 + (digits.ptr[i] - '0');
+    return value < NUMBER_EXPONENT_MAX ? value : NUMBER_EXPONENT_MAX;
+}
+
+static bool
+number_split(eff_str text, struct number_parts *ret_parts)
+{
+    struct number_parts parts = {.negative = number_take_sign(&text)};
+
+    parts.whole = number_take_digits(&text);
+    if (number_take(&text, '.'))
+        parts.fraction = number_take_digits(&text);
+    if (parts.whole.len + parts.fraction.len == 0)
+        return false;
+    if (number_take(&text, 'e') || number_take(&text, 'E')) {
+        bool negative = number_take_sign(&text);
+        eff_str digits = number_take_digits(&text);
+
+        if (digits.len == 0)
+            return false;
+        parts.exponent = negative ? -number_exponent(digits) : number_exponent(digits);
+    }
+    *ret_parts = parts;
+    return text.len == 0;
+}
+
+bool
+eff_number_valid(eff_str text)
+{
+    struct number_parts parts;
+
+    return number_split(text, &parts);
+}
+
+static char
+number_digit(const struct number_parts *parts, size_t index)
+{
+    return index < parts->whole.len ? parts->whole.ptr[index]
+                                    : parts->fraction.ptr[index - parts->whole.len];
+}
+
+size_t
+eff_decimal_canonical(eff_str text, char *ret_text, size_t cap)
+{
+    struct number_parts parts;
+    size_t first = 0, last, len = 0;
+    int64_t point, count,
+        total; /* point: digits before it, counted from the first one that matters */
+
+    if (!number_split(text, &parts))
+        return 0;
+    last = parts.whole.len + parts.fraction.len;
+    while (first < last && number_digit(&parts, first) == '0')
+        first++;
+    while (last > first && number_digit(&parts, last - 1) == '0')
+        last--;
+    if (first == last) {
+        if (cap < 1)
+            return 0;
+        ret_text[0] = '0';
+        return 1;
+    }
+    count = (int64_t)(last - first);
+    point = (int64_t)parts.whole.len - (int64_t)first + parts.exponent;
+    if (point <= 0)
+        total = 2 - point + count; // "0." and zeros
+    else
+        total = point >= count ? point : count + 1;
+    total += parts.negative;
+    if ((uint64_t)total > cap)
+        return 0;
+    if (parts.negative)
+        ret_text[len++] = '-';
+    if (point <= 0) {
+        ret_text[len++] = '0';
+        ret_text[len++] = '.';
+        for (int64_t i = point; i < 0; i++)
+            ret_text[len++] = '0';
+    }
+    for (int64_t i = 0; i < count; i++) {
+        if (i > 0 && i == point)
+            ret_text[len++] = '.';
+        ret_text[len++] = number_digit(&parts, first + (size_t)i);
+    }
+    for (int64_t i = count; i < point; i++)
+        ret_text[len++] = '0';
+    assert(len == (size_t)total);
+    return len;
+}
+
+/* "1e-05" -> "1e-5" */
+static size_t
+number_trim_exponent(char *text, size_t len)
+{
+    char *e = memchr(text, 'e', len);
+    size_t at, zeros = 0;
+
+    if (e == NULL)
+        return len;
+    at = (size_t)(e - text) + 2; // after the sign, which printf always writes
+    while (at + zeros + 1 < len && text[at + zeros] == '0')
+        zeros++;
+    memmove(text + at, text + at + zeros, len - at - zeros);
+    return len - zeros;
+}
+
+size_t
+eff_double_text(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
+{
+    // Any double above DBL_MIN keeps 15 digits; smaller ones have fewer, down to one.
+    int digits = fabs(value) < DBL_MIN ? 1 : 15;
+    int len;
+
+    if (isnan(value)) {
+        memcpy(ret_text, "NaN", 4);
+        return 3;
+    }
+    if (isinf(value))
+        return (size_t)snprintf(ret_text, EFF_DOUBLE_TEXT_MAX, "%sInfinity", value < 0 ? "-" : "");
+    do {
+        len = snprintf(ret_text, EFF_DOUBLE_TEXT_MAX, "%.*g", digits, value);
+    } while (strtod(ret_text, NULL) != value && ++digits <= 17);
+    return number_trim_exponent(ret_text, (size_t)len);
+}
+
+size_t
+eff_int_text(int64_t value, char ret_text[EFF_INT_TEXT_MAX])
+{
+    return (size_t)snprintf(ret_text, EFF_INT_TEXT_MAX, "%" PRId64, value);
+}
