@@ -1,15 +1,26 @@
 /*
  * batch/row: canonical values, the key of a row and the hash of its content.
  *
- * The same value hashes the same whichever source it came from: 1, 1.0 and 1.00
- * are one number when they are INT or DECIMAL, an instant is an instant in any
- * zone, NULL differs from "", JSON is compared with sorted keys. A row's hash is
+ * The same value hashes the same whichever source it came from. A row's hash is
  * the sum of one keyed hash per mapped column (column identity and input values),
  * so that one pass can compute the sum for yesterday's mapping and for today's.
+ *
+ * What is the same value:
+ *   INT and DECIMAL   one class, exact numbers: 1, 1.0, 1.00 and 1e0 are equal
+ *   FLOAT             a class of its own (a column that turns from DOUBLE into
+ *                     NUMERIC is another column): 1.0 is not INT 1; -0 is 0, and
+ *                     there is one NaN
+ *   TEXT, BYTES       exact bytes; no Unicode normal form, no case, no padding
+ *   INSTANT           the instant, in whatever zone it was written
+ *   DATETIME          a wall clock without zone: never equal to an INSTANT
+ *   DATE, TIME, BOOL  classes of their own: BOOL true is not INT 1
+ *   JSON              by content: members in any order, numbers as exact numbers
+ *   NULL              is not ""; ABSENT is not NULL
  */
 #ifndef EFF_BATCH_ROW_H
 #define EFF_BATCH_ROW_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/hash.h"
 #include "flow/mapping.h"
@@ -20,17 +31,28 @@ struct eff_row_secret {
     uint64_t seed;
 };
 
-/* Canonical bytes, injective: kind class, then length-prefixed content. */
-void eff_value_canonical(struct eff_buf *buf, const struct eff_value *value);
+/*
+ * Canonical bytes, injective also when several values follow each other: kind
+ * class, then content of fixed size or with its length before it. Scratch is
+ * used for JSON only (several times the size of its text).
+ */
+void eff_value_canonical(struct eff_buf *buf, const struct eff_value *value,
+                         struct eff_arena scratch);
 
-uint64_t eff_value_hash(uint64_t seed, const struct eff_value *value);
+/* Equal exactly when the canonical bytes are, but for collisions; takes some nanoseconds. */
+uint64_t eff_value_hash(uint64_t seed, const struct eff_value *value, struct eff_arena scratch);
 
 enum eff_row_state {
     EFF_ROW_GOOD = 0,
     EFF_ROW_KEY_NULL,   /* a key column is NULL or blank text */
-    EFF_ROW_VALUE_BAD,  /* a mapped column holds EFF_BAD, or text that is not UTF-8 */
-    EFF_ROW_KEY_BAD,    /* a key of a kind that cannot be one: FLOAT NaN, JSON, > 4 KiB */
+    EFF_ROW_VALUE_BAD,  /* a mapped column holds EFF_BAD, or what eff_value_problem finds */
+    EFF_ROW_KEY_BAD,    /* a key that cannot be one: NaN, infinity, JSON, bad text, > 4 KiB */
 };
+
+#define EFF_ROW_KEY_MAX 4096
+
+/* What keeps this value from being sent: "text is not valid UTF-8", ...; NULL when nothing does. */
+const char *eff_value_problem(const struct eff_value *value, struct eff_arena scratch);
 
 /* buf is scratch (reset by the call). ret_column is the column to blame when not GOOD. */
 enum eff_row_state eff_row_key(const struct eff_mapping *mapping, const struct eff_value *row,
@@ -38,10 +60,11 @@ enum eff_row_state eff_row_key(const struct eff_mapping *mapping, const struct e
                                struct eff_hash128 *ret_key, size_t *ret_column);
 /* Sum over fields [and match columns when match is not the key]. */
 enum eff_row_state eff_row_hash(const struct eff_mapping *mapping, const struct eff_value *row,
-                                const struct eff_row_secret *secret, uint64_t *ret_hash,
-                                size_t *ret_column);
+                                const struct eff_row_secret *secret, struct eff_arena scratch,
+                                uint64_t *ret_hash, size_t *ret_column);
 /* The term of one field in that sum. */
-uint64_t eff_field_hash(const struct eff_field *field, const struct eff_value *row, uint64_t seed);
+uint64_t eff_field_hash(const struct eff_field *field, const struct eff_value *row, uint64_t seed,
+                        struct eff_arena scratch);
 
 /* {"account_id":"a","user_id":7} */
 void eff_row_key_json(struct eff_buf *buf, const struct eff_mapping *mapping,
