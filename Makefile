@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo test quick bench lint format fuzz install clean distclean help
+.PHONY: all setup configure demo test quick coverage bench lint format fuzz install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -27,6 +27,12 @@ test: ## everything that must hold: tests, sanitizers, lints, a clang build
 quick: all ## unit and scenario tests of build/ only
 	@cmake --build $(BUILD)
 	@ctest --test-dir $(BUILD) --output-on-failure -j $$(nproc)
+
+coverage: ## which lines of src/ the tests reach (build/coverage/index.html)
+	@sh tools/setup build test
+	@cmake --preset coverage > /dev/null && cmake --build build/coverage
+	@ctest --test-dir build/coverage -j $$(nproc) | tail -n 5
+	@gcovr --root . --filter src/ --html-details build/coverage/index.html --print-summary build/coverage
 
 bench: all ## measure (build/bench holds the results)
 	@if [ -f tools/bench ]; then sh tools/bench; else echo "tools/bench is not there yet"; exit 1; fi
