@@ -23,8 +23,9 @@ enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES };
 /*
  * One transaction: `statement` once per row of parameters (?1 / $1 ...), and
  * `otherwise` (same parameters) for each row where it changed nothing. Without
- * rows of parameters (rows 0, columns 0) the statement is a query whose result
- * comes back as cells.
+ * rows of parameters (rows 0) the statement is a query whose result comes back
+ * as cells; it may have one set of `columns` parameters. Both statements name
+ * every parameter of the row.
  */
 struct eff_sql_request {
     enum eff_sql_dialect dialect;
@@ -33,13 +34,21 @@ struct eff_sql_request {
     eff_str otherwise; /* ptr == NULL: none */
     size_t rows, columns;
     const struct eff_value *params; /* rows * columns */
+    /*
+     * 0: any. A row whose statement changes more records than this (two records
+     * match) takes all back: status 400, sqlstate "21000" in both dialects.
+     */
+    int64_t changed_max;
 };
 
-/* Bytes at an offset of a file that gets its name when it is finished. */
+/*
+ * Bytes at an offset of a file that gets its name when it is finished. Without
+ * bytes and finish it is a look. The answer's `rows` is the file's size in bytes.
+ */
 struct eff_file_request {
     eff_str path;  /* final path; until finished the bytes are in path + ".part" */
-    uint64_t offset;
-    eff_str bytes; /* written at offset, the file cut there, fsynced */
+    uint64_t offset; /* finish: the size that it must have; UINT64_MAX: any */
+    eff_str bytes; /* written at offset, the file cut after them, fsynced */
     bool finish;   /* fsync, rename into place, fsync the folder; fine when already done */
 };
 
@@ -70,6 +79,11 @@ enum eff_wire {
 
 struct eff_response {
     enum eff_wire wire;
+    /*
+     * NOT_SENT because we ourselves refuse it (an address that is not allowed, a
+     * header with a line break): sending it again cannot help.
+     */
+    bool not_allowed;
     int status; /* HTTP status; SQL and FILE: 200, or 400 refused, 503 unavailable */
     size_t headers_count;
     const struct eff_header *headers; /* names in lower case */
@@ -89,7 +103,11 @@ struct eff_response {
 
 /* First header of that lower-case name, or EFF_STR_NONE. */
 eff_str eff_response_header(const struct eff_response *response, eff_str name);
-/* Retry-After as seconds or as a date, in ms from now_wall_ms, never negative; -1: none or absurd. */
+/*
+ * Retry-After as seconds or as a date, in ms from now_wall_ms, never negative; -1: none or absurd
+ * (not a time, or more than 31 days). A date is compared with the answer's own Date where it has
+ * one, so that a wrong clock on either side makes nobody come early.
+ */
 int64_t eff_response_retry_after_ms(const struct eff_response *response);
 
 #endif

@@ -68,7 +68,9 @@ struct eff_os {
      * Requests: everything the request points to must live until its answer is
      * taken. `ticket` is the caller's. `next` waits until an answer is there or
      * mono_ms reaches the deadline; ret_ticket is 0 then. The response lives
-     * until `next` is called again or the ticket is cancelled.
+     * until `next` is called again or the ticket is cancelled. It also comes back
+     * with 0 once, early, when the user asks to stop: look at go_on then.
+     * SQL and file requests are carried out inside `next`, one at a time.
      */
     void (*submit)(void *self, uint64_t ticket, const struct eff_request *request);
     uint64_t (*next)(void *self, int64_t deadline_mono_ms, const struct eff_response **ret_response);
