@@ -1,0 +1,545 @@
+/*
+ * state/changes: reading and writing the change file.
+ *
+ * Layout, all integers little-endian:
+ *
+ *   magic "EFFCHG01", u32 length, u64 checksum, head (object and names)
+ *   chunk*:  u32 rows, u32 bytes, u64 checksum, bytes
+ *   table:   the chunks (offset, bytes, rows, op), the batches (op, rows, first chunk, chunks)
+ *   footer:  u64 table offset, u64 table bytes, u64 table checksum, u64 digest, "EFFCHGEN"
+ *
+ * The digest covers head, chunks and table through their checksums, so one
+ * number in the plan binds the whole file.
+ */
+#include "state/changes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define CHANGES_MAGIC "EFFCHG01"
+#define CHANGES_END "EFFCHGEN"
+#define CHANGES_SEED 0x45464643484e4731u
+#define CHANGES_CHUNK_HEAD 16
+#define CHANGES_FOOTER 40
+#define CHANGES_OUT_BYTES ((size_t)1 << 20)
+#define CHANGES_CHUNK_BYTES_MAX ((size_t)8 << 20)
+#define CHANGES_TABLE_CHUNK 24
+#define CHANGES_TABLE_BATCH 24
+
+struct changes_open_chunk {
+    struct eff_buf bytes;
+    uint32_t rows;
+    size_t estimate;
+};
+
+struct eff_changes_writer {
+    struct eff_os *os;
+    struct eff_file *file;
+    const char *folder;
+    const char *path;
+    size_t match_count, fields_count;
+    uint64_t offset; /* where `out` will be written */
+    uint64_t digest;
+    struct eff_buf out;
+    struct eff_buf chunks; /* struct eff_chunk, grows */
+    struct changes_open_chunk open[EFF_OPS_COUNT];
+};
+
+struct eff_changes {
+    struct eff_os *os;
+    struct eff_file *file;
+    const char *path;
+    struct eff_changes_names names;
+    uint64_t digest;
+    size_t chunks_count;
+    struct eff_chunk *chunks;
+    size_t batches_count;
+    struct eff_batch_ref *batches;
+};
+
+/* ---- writing ---- */
+
+static uint64_t
+changes_mix(uint64_t digest, uint64_t checksum)
+{
+    uint64_t pair[2] = {digest, checksum};
+
+    return eff_xxh3(CHANGES_SEED, pair, sizeof pair);
+}
+
+static enum eff_fault
+changes_flush(struct eff_changes_writer *writer, struct eff_err *err)
+{
+    if (writer->out.full)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory while writing the change file");
+    EFF_TRY(writer->os->write(writer->file, writer->offset, writer->out.ptr, writer->out.len, err));
+    writer->offset += writer->out.len;
+    eff_buf_reset(&writer->out);
+    return EFF_OK;
+}
+
+static const char *
+changes_folder(struct eff_arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? eff_str_c(arena, (eff_str){path, (size_t)(slash - path)}) : ".";
+}
+
+static void
+changes_put_head(struct eff_changes_writer *writer, const struct eff_changes_names *names)
+{
+    struct eff_buf head = {0};
+    uint64_t checksum;
+
+    eff_buf_add_slice(&head, names->object);
+    eff_buf_add_u32(&head, (uint32_t)names->match_count);
+    for (size_t i = 0; i < names->match_count; i++)
+        eff_buf_add_slice(&head, names->match_names[i]);
+    eff_buf_add_u32(&head, (uint32_t)names->fields_count);
+    for (size_t i = 0; i < names->fields_count; i++)
+        eff_buf_add_slice(&head, names->field_names[i]);
+
+    checksum = eff_xxh3(CHANGES_SEED, head.ptr, head.len);
+    eff_buf_add(&writer->out, EFF_STR(CHANGES_MAGIC));
+    eff_buf_add_u32(&writer->out, (uint32_t)head.len);
+    eff_buf_add_u64(&writer->out, checksum);
+    eff_buf_add(&writer->out, eff_buf_str(&head));
+    writer->digest = changes_mix(0, checksum);
+    eff_buf_free(&head);
+}
+
+enum eff_fault
+eff_changes_create(struct eff_os *os, const char *path, const struct eff_changes_names *names,
+                   struct eff_arena *run, struct eff_changes_writer **ret_writer,
+                   struct eff_err *err)
+{
+    struct eff_changes_writer *writer = eff_new(run, struct eff_changes_writer, 1);
+
+    writer->os = os;
+    writer->path = path;
+    writer->folder = changes_folder(run, path);
+    writer->match_count = names->match_count;
+    writer->fields_count = names->fields_count;
+    EFF_TRY(os->open(os->self, path, EFF_OPEN_WRITE | EFF_OPEN_CREATE | EFF_OPEN_TRUNCATE,
+                     &writer->file, err));
+    changes_put_head(writer, names);
+    *ret_writer = writer;
+    return EFF_OK;
+}
+
+static void
+changes_put_item(struct eff_buf *buf, const struct eff_changes_writer *writer,
+                 const struct eff_item *item, const struct eff_acknowledged *ack)
+{
+    eff_buf_add_u64(buf, ack->key.hi);
+    eff_buf_add_u64(buf, ack->key.lo);
+    eff_buf_add_u64(buf, ack->row);
+    eff_buf_add_slice(buf, ack->identity);
+    eff_buf_add_slice(buf, item->key_json);
+    eff_buf_add_slice(buf, item->remote_id);
+    eff_buf_add_slice(buf, item->idempotency_key);
+    eff_buf_add_char(buf, item->old_match ? 1 : 0);
+    for (size_t i = 0; i < writer->match_count; i++)
+        eff_value_write(buf, &item->match[i]);
+    for (size_t i = 0; item->old_match && i < writer->match_count; i++)
+        eff_value_write(buf, &item->old_match[i]);
+    for (size_t i = 0; i < writer->fields_count; i++)
+        eff_value_write(buf, &item->fields[i]);
+}
+
+enum eff_fault
+eff_changes_add(struct eff_changes_writer *writer, enum eff_op op, const struct eff_item *item,
+                const struct eff_acknowledged *ack, struct eff_err *err)
+{
+    struct changes_open_chunk *open = &writer->open[op];
+
+    changes_put_item(&open->bytes, writer, item, ack);
+    open->rows++;
+    if (open->bytes.len >= CHANGES_CHUNK_BYTES_MAX)
+        return eff_changes_cut(writer, op, open->bytes.len, err);
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_changes_cut(struct eff_changes_writer *writer, enum eff_op op, size_t estimate,
+                struct eff_err *err)
+{
+    struct changes_open_chunk *open = &writer->open[op];
+    struct eff_chunk chunk = {.offset = writer->offset + writer->out.len,
+                              .bytes = (uint32_t)open->bytes.len,
+                              .rows = open->rows,
+                              .op = op,
+                              .estimate = estimate};
+    uint64_t checksum;
+
+    if (open->rows == 0)
+        return EFF_OK;
+    if (open->bytes.full || open->bytes.len > UINT32_MAX)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory while writing the change file");
+    checksum = eff_xxh3(CHANGES_SEED, open->bytes.ptr, open->bytes.len);
+    eff_buf_add_u32(&writer->out, chunk.rows);
+    eff_buf_add_u32(&writer->out, chunk.bytes);
+    eff_buf_add_u64(&writer->out, checksum);
+    eff_buf_add(&writer->out, eff_buf_str(&open->bytes));
+    writer->digest = changes_mix(writer->digest, checksum);
+    eff_buf_add_bytes(&writer->chunks, &chunk, sizeof chunk);
+    eff_buf_reset(&open->bytes);
+    open->rows = 0;
+    if (writer->out.len >= CHANGES_OUT_BYTES)
+        EFF_TRY(changes_flush(writer, err));
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_changes_chunks(struct eff_changes_writer *writer, size_t *ret_count,
+                   const struct eff_chunk **ret_chunks, struct eff_err *err)
+{
+    for (enum eff_op op = 0; op < EFF_OPS_COUNT; op++)
+        EFF_TRY(eff_changes_cut(writer, op, writer->open[op].bytes.len, err));
+    if (writer->chunks.full)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory while writing the change file");
+    *ret_count = writer->chunks.len / sizeof(struct eff_chunk);
+    *ret_chunks = (const struct eff_chunk *)(const void *)writer->chunks.ptr;
+    return EFF_OK;
+}
+
+static void
+changes_put_table(struct eff_buf *table, const struct eff_changes_writer *writer,
+                  const struct eff_batch_ref *batches, size_t count)
+{
+    const struct eff_chunk *chunks = (const struct eff_chunk *)(const void *)writer->chunks.ptr;
+    size_t chunks_count = writer->chunks.len / sizeof *chunks;
+
+    eff_buf_add_u64(table, chunks_count);
+    for (size_t i = 0; i < chunks_count; i++) {
+        eff_buf_add_u64(table, chunks[i].offset);
+        eff_buf_add_u64(table, chunks[i].bytes);
+        eff_buf_add_u32(table, chunks[i].rows);
+        eff_buf_add_u32(table, (uint32_t)chunks[i].op);
+    }
+    eff_buf_add_u64(table, count);
+    for (size_t i = 0; i < count; i++) {
+        eff_buf_add_u32(table, (uint32_t)batches[i].op);
+        eff_buf_add_u32(table, batches[i].rows);
+        eff_buf_add_u64(table, batches[i].first_chunk);
+        eff_buf_add_u64(table, batches[i].chunks);
+    }
+}
+
+enum eff_fault
+eff_changes_seal(struct eff_changes_writer *writer, const struct eff_batch_ref *batches,
+                 size_t count, uint64_t *ret_digest, struct eff_err *err)
+{
+    struct eff_buf table = {0};
+    uint64_t at = writer->offset + writer->out.len;
+    uint64_t checksum;
+    enum eff_fault fault;
+
+    changes_put_table(&table, writer, batches, count);
+    checksum = eff_xxh3(CHANGES_SEED, table.ptr, table.len);
+    writer->digest = changes_mix(writer->digest, checksum);
+    eff_buf_add(&writer->out, eff_buf_str(&table));
+    eff_buf_add_u64(&writer->out, at);
+    eff_buf_add_u64(&writer->out, table.len);
+    eff_buf_add_u64(&writer->out, checksum);
+    eff_buf_add_u64(&writer->out, writer->digest);
+    eff_buf_add(&writer->out, EFF_STR(CHANGES_END));
+    fault = table.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory while writing the change file")
+                       : changes_flush(writer, err);
+    eff_buf_free(&table);
+    EFF_TRY(fault);
+    EFF_TRY(writer->os->sync(writer->file, err));
+    EFF_TRY(writer->os->sync_dir(writer->os->self, writer->folder, err));
+    *ret_digest = writer->digest;
+    return EFF_OK;
+}
+
+void
+eff_changes_writer_close(struct eff_changes_writer *writer)
+{
+    if (!writer)
+        return;
+    writer->os->close(writer->file);
+    writer->file = NULL;
+    eff_buf_free(&writer->out);
+    eff_buf_free(&writer->chunks);
+    for (enum eff_op op = 0; op < EFF_OPS_COUNT; op++)
+        eff_buf_free(&writer->open[op].bytes);
+}
+
+/* ---- reading ---- */
+
+static enum eff_fault
+changes_damaged(const struct eff_changes *changes, const char *what, struct eff_err *err)
+{
+    EFF_FAIL(err, EFF_BROKEN, "the change file %s is damaged: %s", changes->path, what);
+    return eff_err_hint(err, "Restore the state folder from a backup, or `efferent reset` the sync.");
+}
+
+static enum eff_fault
+changes_read(struct eff_changes *changes, uint64_t offset, void *ptr, size_t len,
+             struct eff_err *err)
+{
+    size_t got;
+
+    EFF_TRY(changes->os->read(changes->file, offset, ptr, len, &got, err));
+    return got == len ? EFF_OK : changes_damaged(changes, "it ends too early", err);
+}
+
+static const eff_str *
+changes_read_names(struct eff_reader *reader, struct eff_arena *run, size_t *ret_count)
+{
+    size_t count = eff_read_u32(reader);
+    eff_str *names;
+
+    if (reader->bad || count > (size_t)(reader->end - reader->at)) {
+        reader->bad = true;
+        count = 0;
+    }
+    names = eff_new(run, eff_str, count);
+    for (size_t i = 0; i < count; i++)
+        names[i] = eff_read_slice(reader);
+    *ret_count = count;
+    return names;
+}
+
+static enum eff_fault
+changes_read_head(struct eff_changes *changes, struct eff_arena *run, uint64_t *ret_checksum,
+                  struct eff_err *err)
+{
+    char start[20];
+    struct eff_reader reader = eff_reader_of((eff_str){start + 8, 12});
+    char *bytes;
+    size_t len;
+
+    EFF_TRY(changes_read(changes, 0, start, sizeof start, err));
+    len = eff_read_u32(&reader);
+    *ret_checksum = eff_read_u64(&reader);
+    if (memcmp(start, CHANGES_MAGIC, 8) != 0 || len > CHANGES_CHUNK_BYTES_MAX)
+        return changes_damaged(changes, "its head is not one of ours", err);
+    bytes = eff_new(run, char, len + 1);
+    EFF_TRY(changes_read(changes, sizeof start, bytes, len, err));
+    if (eff_xxh3(CHANGES_SEED, bytes, len) != *ret_checksum)
+        return changes_damaged(changes, "wrong checksum of the head", err);
+    reader = eff_reader_of((eff_str){bytes, len});
+    changes->names.object = eff_read_slice(&reader);
+    changes->names.match_names = changes_read_names(&reader, run, &changes->names.match_count);
+    changes->names.field_names = changes_read_names(&reader, run, &changes->names.fields_count);
+    return reader.bad ? changes_damaged(changes, "its head does not add up", err) : EFF_OK;
+}
+
+static bool
+changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, struct eff_arena *run)
+{
+    size_t left = (size_t)(reader->end - reader->at);
+
+    changes->chunks_count = eff_read_u64(reader);
+    if (reader->bad || changes->chunks_count > left / CHANGES_TABLE_CHUNK)
+        return false;
+    changes->chunks = eff_new(run, struct eff_chunk, changes->chunks_count);
+    for (size_t i = 0; i < changes->chunks_count; i++) {
+        changes->chunks[i].offset = eff_read_u64(reader);
+        changes->chunks[i].bytes = (uint32_t)eff_read_u64(reader);
+        changes->chunks[i].rows = eff_read_u32(reader);
+        changes->chunks[i].op = (enum eff_op)eff_read_u32(reader);
+    }
+    left = (size_t)(reader->end - reader->at);
+    changes->batches_count = eff_read_u64(reader);
+    if (reader->bad || changes->batches_count > left / CHANGES_TABLE_BATCH)
+        return false;
+    changes->batches = eff_new(run, struct eff_batch_ref, changes->batches_count);
+    for (size_t i = 0; i < changes->batches_count; i++) {
+        changes->batches[i].op = (enum eff_op)eff_read_u32(reader);
+        changes->batches[i].rows = eff_read_u32(reader);
+        changes->batches[i].first_chunk = eff_read_u64(reader);
+        changes->batches[i].chunks = eff_read_u64(reader);
+    }
+    return !reader->bad && reader->at == reader->end;
+}
+
+static uint64_t
+changes_read_digest(struct eff_changes *changes, uint64_t head, uint64_t table, struct eff_err *err)
+{
+    uint64_t digest = changes_mix(0, head);
+
+    for (size_t i = 0; i < changes->chunks_count; i++) {
+        char start[CHANGES_CHUNK_HEAD];
+        struct eff_reader reader = eff_reader_of((eff_str){start + 8, 8});
+
+        if (changes_read(changes, changes->chunks[i].offset, start, sizeof start, err) != EFF_OK)
+            return 0;
+        digest = changes_mix(digest, eff_read_u64(&reader));
+    }
+    return changes_mix(digest, table);
+}
+
+static enum eff_fault
+changes_read_table(struct eff_changes *changes, uint64_t head_checksum, struct eff_arena *run,
+                   struct eff_err *err)
+{
+    char footer[CHANGES_FOOTER];
+    struct eff_reader reader = eff_reader_of((eff_str){footer, sizeof footer});
+    uint64_t size, at, len, checksum, digest;
+    char *bytes;
+
+    EFF_TRY(changes->os->size(changes->file, &size, err));
+    if (size < CHANGES_FOOTER)
+        return changes_damaged(changes, "it ends too early", err);
+    EFF_TRY(changes_read(changes, size - CHANGES_FOOTER, footer, sizeof footer, err));
+    at = eff_read_u64(&reader);
+    len = eff_read_u64(&reader);
+    checksum = eff_read_u64(&reader);
+    digest = eff_read_u64(&reader);
+    if (memcmp(footer + 32, CHANGES_END, 8) != 0 || len > size || at != size - CHANGES_FOOTER - len)
+        return changes_damaged(changes, "it was not finished", err);
+    bytes = eff_new(run, char, len + 1);
+    EFF_TRY(changes_read(changes, at, bytes, len, err));
+    reader = eff_reader_of((eff_str){bytes, len});
+    if (eff_xxh3(CHANGES_SEED, bytes, len) != checksum ||
+        !changes_parse_table(changes, &reader, run))
+        return changes_damaged(changes, "wrong checksum of the table of batches", err);
+    changes->digest = changes_read_digest(changes, head_checksum, checksum, err);
+    return changes->digest == digest ? EFF_OK
+                                     : changes_damaged(changes, "its digest does not match", err);
+}
+
+enum eff_fault
+eff_changes_open(struct eff_os *os, const char *path, struct eff_arena *run,
+                 struct eff_changes **ret_changes, struct eff_err *err)
+{
+    struct eff_changes *changes = eff_new(run, struct eff_changes, 1);
+    uint64_t head_checksum = 0;
+    enum eff_fault fault;
+
+    changes->os = os;
+    changes->path = path;
+    EFF_TRY(os->open(os->self, path, EFF_OPEN_READ, &changes->file, err));
+    fault = changes_read_head(changes, run, &head_checksum, err);
+    if (fault == EFF_OK)
+        fault = changes_read_table(changes, head_checksum, run, err);
+    if (fault != EFF_OK) {
+        eff_changes_close(changes);
+        return fault;
+    }
+    *ret_changes = changes;
+    return EFF_OK;
+}
+
+const struct eff_changes_names *
+eff_changes_names(const struct eff_changes *changes)
+{
+    return &changes->names;
+}
+
+uint64_t
+eff_changes_digest(const struct eff_changes *changes)
+{
+    return changes->digest;
+}
+
+size_t
+eff_changes_count(const struct eff_changes *changes, const struct eff_batch_ref **ret_batches)
+{
+    *ret_batches = changes->batches;
+    return changes->batches_count;
+}
+
+static struct eff_value *
+changes_read_values(struct eff_reader *reader, size_t count, struct eff_arena *arena)
+{
+    struct eff_value *values = eff_new(arena, struct eff_value, count);
+
+    for (size_t i = 0; i < count; i++)
+        values[i] = eff_value_read(reader);
+    return values;
+}
+
+static void
+changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct eff_arena *arena,
+                  struct eff_item *item, struct eff_acknowledged *ack)
+{
+    bool rematch;
+
+    ack->key.hi = eff_read_u64(reader);
+    ack->key.lo = eff_read_u64(reader);
+    ack->row = eff_read_u64(reader);
+    ack->identity = eff_read_slice(reader);
+    item->key = ack->key;
+    item->key_json = eff_read_slice(reader);
+    item->remote_id = eff_read_slice(reader);
+    item->idempotency_key = eff_read_slice(reader);
+    rematch = eff_read_u8(reader) != 0;
+    item->match = changes_read_values(reader, changes->names.match_count, arena);
+    if (rematch)
+        item->old_match = changes_read_values(reader, changes->names.match_count, arena);
+    item->fields = changes_read_values(reader, changes->names.fields_count, arena);
+}
+
+static enum eff_fault
+changes_load_chunk(struct eff_changes *changes, const struct eff_chunk *chunk,
+                   struct eff_arena *arena, struct eff_delivery *delivery,
+                   struct eff_acknowledged *acks, struct eff_err *err)
+{
+    size_t len = CHANGES_CHUNK_HEAD + (size_t)chunk->bytes;
+    char *bytes = eff_arena_alloc(arena, 1, 1, len);
+    struct eff_reader reader = eff_reader_of((eff_str){bytes, len});
+    uint64_t checksum;
+
+    EFF_TRY(changes_read(changes, chunk->offset, bytes, len, err));
+    if (eff_read_u32(&reader) != chunk->rows || eff_read_u32(&reader) != chunk->bytes)
+        return changes_damaged(changes, "a chunk is not where the table says", err);
+    checksum = eff_read_u64(&reader);
+    if (eff_xxh3(CHANGES_SEED, reader.at, chunk->bytes) != checksum)
+        return changes_damaged(changes, "wrong checksum of a chunk", err);
+    for (uint32_t i = 0; i < chunk->rows; i++) {
+        size_t at = delivery->count++;
+
+        delivery->items[at].index = at;
+        changes_read_item(changes, &reader, arena, &delivery->items[at], &acks[at]);
+    }
+    return reader.bad ? changes_damaged(changes, "a chunk does not add up", err) : EFF_OK;
+}
+
+enum eff_fault
+eff_changes_load(struct eff_changes *changes, size_t batch, struct eff_arena *arena,
+                 struct eff_delivery *ret_delivery, struct eff_acknowledged **ret_acks,
+                 struct eff_err *err)
+{
+    const struct eff_batch_ref *ref = &changes->batches[batch];
+    struct eff_acknowledged *acks = eff_new(arena, struct eff_acknowledged, ref->rows);
+    size_t left = ref->chunks;
+
+    *ret_delivery = (struct eff_delivery){
+        .op = ref->op,
+        .object = changes->names.object,
+        .match_count = changes->names.match_count,
+        .match_names = changes->names.match_names,
+        .fields_count = changes->names.fields_count,
+        .field_names = changes->names.field_names,
+        .items = eff_new(arena, struct eff_item, ref->rows),
+        .arena = arena,
+    };
+    for (size_t i = ref->first_chunk; i < changes->chunks_count && left > 0; i++) {
+        if (changes->chunks[i].op != ref->op)
+            continue;
+        if (ret_delivery->count + changes->chunks[i].rows > ref->rows)
+            return changes_damaged(changes, "a batch does not add up", err);
+        EFF_TRY(changes_load_chunk(changes, &changes->chunks[i], arena, ret_delivery, acks, err));
+        left--;
+    }
+    if (left > 0 || ret_delivery->count != ref->rows)
+        return changes_damaged(changes, "a batch does not add up", err);
+    if (ret_acks)
+        *ret_acks = acks;
+    return EFF_OK;
+}
+
+void
+eff_changes_close(struct eff_changes *changes)
+{
+    if (!changes)
+        return;
+    changes->os->close(changes->file);
+    changes->file = NULL;
+}

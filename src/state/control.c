@@ -1,0 +1,370 @@
+/*
+ * state/control: opening the control database, syncs and runs.
+ */
+#include <stdio.h>
+
+#include "state/control_db.h"
+
+#define CONTROL_FILE "control.db"
+#define CONTROL_APPLICATION_ID 0x45464631 /* "EFF1": the folder's identity mark */
+#define CONTROL_FORMAT 1
+#define CONTROL_BUSY_MS 5000
+
+static const char control_schema[] =
+    "CREATE TABLE sync (name TEXT PRIMARY KEY, secret BLOB NOT NULL, identity TEXT,"
+    " null_keys INTEGER NOT NULL DEFAULT 0, fields_held TEXT) WITHOUT ROWID;"
+    "CREATE TABLE run (id TEXT PRIMARY KEY, sync TEXT NOT NULL, state INTEGER NOT NULL,"
+    " started INTEGER NOT NULL, ended INTEGER, digest INTEGER, generation INTEGER, columns BLOB,"
+    " report TEXT) WITHOUT ROWID;"
+    "CREATE INDEX run_by_sync ON run (sync, state, id);"
+    "CREATE TABLE batch (run TEXT NOT NULL, batch INTEGER NOT NULL, settled INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, first_attempt INTEGER NOT NULL, memo BLOB, verdicts BLOB,"
+    " PRIMARY KEY (run, batch)) WITHOUT ROWID;"
+    "CREATE TABLE ledger (sync TEXT NOT NULL, key BLOB NOT NULL, state INTEGER NOT NULL,"
+    " key_json TEXT, rows INTEGER NOT NULL, op INTEGER NOT NULL, code TEXT, message TEXT,"
+    " field TEXT, fault INTEGER NOT NULL, sent TEXT, row_hash INTEGER NOT NULL,"
+    " first_seen INTEGER NOT NULL, last INTEGER NOT NULL, next_try INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, run TEXT, PRIMARY KEY (sync, key)) WITHOUT ROWID;"
+    "CREATE TABLE approval (sync TEXT NOT NULL, digest TEXT NOT NULL, until INTEGER NOT NULL,"
+    " PRIMARY KEY (sync, digest)) WITHOUT ROWID;";
+
+/* ---- opening ---- */
+
+static enum eff_fault
+control_script(struct eff_control *control, const char *sql, struct eff_err *err)
+{
+    return sqlite3_exec(control->db, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? EFF_OK
+               : eff_control_failed(control, err);
+}
+
+static enum eff_fault
+control_number(struct eff_control *control, const char *sql, int64_t *ret_value,
+               struct eff_err *err)
+{
+    sqlite3_stmt *statement;
+    enum eff_fault fault = EFF_OK;
+
+    EFF_TRY(eff_control_query(control, err, &statement, sql, ""));
+    while (eff_control_row(control, statement, &fault, err))
+        *ret_value = sqlite3_column_int64(statement, 0);
+    return fault;
+}
+
+/* Two processes may open a new state at the same time: the second finds it made. */
+static enum eff_fault
+control_create_tables(struct eff_control *control, struct eff_err *err)
+{
+    int64_t mark = 0;
+    char stamp[96];
+
+    EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
+    if (mark != 0)
+        return EFF_OK;
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             CONTROL_APPLICATION_ID, CONTROL_FORMAT);
+    EFF_TRY(control_script(control, control_schema, err));
+    return control_script(control, stamp, err);
+}
+
+static enum eff_fault
+control_create(struct eff_control *control, struct eff_err *err)
+{
+    EFF_TRY(control_script(control, "PRAGMA journal_mode = WAL;", err));
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(control, control_create_tables(control, err), err);
+}
+
+static enum eff_fault
+control_check(struct eff_control *control, struct eff_err *err)
+{
+    int64_t mark = 0, format = 0, tables = 0;
+
+    EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
+    EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
+    if (mark == 0) {
+        EFF_TRY(control_number(control, "SELECT count(*) FROM sqlite_schema", &tables, err));
+        if (tables == 0 && !control->read_only) {
+            EFF_TRY(control_create(control, err));
+            EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
+            EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
+        }
+    }
+    if (mark != CONTROL_APPLICATION_ID) {
+        EFF_FAIL(err, EFF_CONFIG, "%s is not a state of efferent", control->path);
+        return eff_err_hint(err, "Point `state:` to another folder.");
+    }
+    if (format != CONTROL_FORMAT) {
+        EFF_FAIL(err, EFF_CONFIG, "the state %s has format %lld, this efferent knows %d",
+                 control->path, (long long)format, CONTROL_FORMAT);
+        return eff_err_hint(err, "Use the version of efferent that wrote it, or a newer one.");
+    }
+    return control_script(control, "PRAGMA secure_delete = ON;", err);
+}
+
+static enum eff_fault
+control_make_folder(struct eff_os *os, const char *folder, bool must_exist,
+                    struct eff_arena scratch, struct eff_err *err)
+{
+    size_t count;
+    eff_str *names;
+
+    if (!os->exists(os->self, folder)) {
+        if (!must_exist)
+            return os->mkdir(os->self, folder, err);
+        EFF_FAIL(err, EFF_CONFIG, "the state folder %s does not exist", folder);
+        return eff_err_hint(err, "Mount it, or drop `must_exist` for a first run.");
+    }
+    EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
+    if (count > 0 || must_exist) {
+        EFF_FAIL(err, EFF_CONFIG, "%s is not a state folder: it has no " CONTROL_FILE, folder);
+        return eff_err_hint(err, "Point `state:` to an empty or new folder, or mount the right one.");
+    }
+    return EFF_OK;
+}
+
+/*
+ * A reader must not leave files behind. Without a write-ahead log nobody else has
+ * the database open, and it can be read as it lies.
+ */
+static const char *
+control_uri(struct eff_os *os, const char *path, bool read_only, struct eff_arena *arena)
+{
+    const char *wal = eff_str_printf(arena, "%s-wal", path).ptr;
+    struct eff_buf buf = {0};
+    const char *uri;
+
+    eff_buf_add(&buf, EFF_STR("file:"));
+    for (const char *c = path; *c; c++) {
+        if (strchr("?#%", *c))
+            eff_buf_addf(&buf, "%%%02x", (unsigned char)*c);
+        else
+            eff_buf_add_char(&buf, *c);
+    }
+    if (read_only && !os->exists(os->self, wal))
+        eff_buf_add(&buf, EFF_STR("?immutable=1"));
+    uri = eff_str_c(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return uri;
+}
+
+enum eff_fault
+eff_control_open(struct eff_os *os, const char *folder, bool must_exist, bool read_only,
+                 struct eff_arena *arena, struct eff_control **ret_control, struct eff_err *err)
+{
+    struct eff_control *control = eff_new(arena, struct eff_control, 1);
+    int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    enum eff_fault fault;
+
+    *ret_control = NULL;
+    control->read_only = read_only;
+    control->path = eff_str_printf(arena, "%s/" CONTROL_FILE, folder).ptr;
+    if (!os->exists(os->self, control->path)) {
+        if (read_only)
+            return EFF_OK;
+        EFF_TRY(control_make_folder(os, folder, must_exist, *arena, err));
+    }
+    if (sqlite3_open_v2(control_uri(os, control->path, read_only, arena), &control->db,
+                        flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, os->sqlite_vfs) !=
+        SQLITE_OK) {
+        fault = eff_control_failed(control, err);
+        eff_control_close(control);
+        return fault;
+    }
+    sqlite3_busy_timeout(control->db, CONTROL_BUSY_MS);
+    fault = control_check(control, err);
+    if (fault != EFF_OK) {
+        eff_control_close(control);
+        return fault;
+    }
+    *ret_control = control;
+    return EFF_OK;
+}
+
+void
+eff_control_close(struct eff_control *control)
+{
+    if (!control)
+        return;
+    for (size_t i = 0; i < EFF_CONTROL_STATEMENTS_MAX; i++)
+        sqlite3_finalize(control->kept[i].statement);
+    sqlite3_close(control->db);
+    memset(control, 0, sizeof *control);
+}
+
+/* ---- syncs ---- */
+
+static enum eff_fault
+control_sync_load(struct eff_control *control, eff_str sync, struct eff_arena *arena,
+                  bool *ret_found, struct eff_sync_state *ret_state, struct eff_err *err)
+{
+    sqlite3_stmt *statement;
+    enum eff_fault fault = EFF_OK;
+
+    EFF_TRY(eff_control_query(control, err, &statement,
+                              "SELECT secret, identity, null_keys, fields_held FROM sync"
+                              " WHERE name = ?1",
+                              "s", sync));
+    while (eff_control_row(control, statement, &fault, err)) {
+        if (sqlite3_column_bytes(statement, 0) != (int)sizeof ret_state->secret)
+            continue;
+        memcpy(ret_state->secret, sqlite3_column_blob(statement, 0), sizeof ret_state->secret);
+        ret_state->identity = eff_control_text(statement, 1, arena);
+        ret_state->null_keys = (uint64_t)sqlite3_column_int64(statement, 2);
+        ret_state->fields_held = eff_control_text(statement, 3, arena);
+        *ret_found = true;
+    }
+    return fault;
+}
+
+enum eff_fault
+eff_control_sync(struct eff_control *control, struct eff_os *os, eff_str sync,
+                 struct eff_arena *arena, struct eff_sync_state *ret_state, struct eff_err *err)
+{
+    bool found = false;
+
+    *ret_state = (struct eff_sync_state){0};
+    if (control)
+        EFF_TRY(control_sync_load(control, sync, arena, &found, ret_state, err));
+    if (found)
+        return EFF_OK;
+    os->random(os->self, ret_state->secret, sizeof ret_state->secret);
+    if (!control || control->read_only)
+        return EFF_OK;
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(
+        control,
+        eff_control_exec(
+            control, err, "INSERT INTO sync (name, secret) VALUES (?1, ?2)", "sb", sync,
+            (eff_str){(const char *)ret_state->secret, sizeof ret_state->secret}),
+        err);
+}
+
+enum eff_fault
+eff_control_sync_save(struct eff_control *control, eff_str sync,
+                      const struct eff_sync_state *state, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(
+        control,
+        eff_control_exec(control, err,
+                         "UPDATE sync SET identity = ?2, null_keys = ?3, fields_held = ?4"
+                         " WHERE name = ?1",
+                         "ssis", sync, state->identity, (int64_t)state->null_keys,
+                         state->fields_held),
+        err);
+}
+
+static enum eff_fault
+control_sync_forget(struct eff_control *control, eff_str sync, struct eff_err *err)
+{
+    EFF_TRY(eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1", "s", sync));
+    EFF_TRY(eff_control_exec(control, err, "DELETE FROM approval WHERE sync = ?1", "s", sync));
+    EFF_TRY(eff_control_exec(control, err,
+                             "DELETE FROM batch WHERE run IN (SELECT id FROM run WHERE sync = ?1)",
+                             "s", sync));
+    EFF_TRY(eff_control_exec(control, err, "UPDATE run SET state = ?2 WHERE sync = ?1", "si", sync,
+                             (int64_t)EFF_RUN_CLOSED));
+    return eff_control_exec(control, err,
+                            "UPDATE sync SET identity = NULL, null_keys = 0, fields_held = NULL"
+                            " WHERE name = ?1",
+                            "s", sync);
+}
+
+enum eff_fault
+eff_control_sync_reset(struct eff_control *control, eff_str sync, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(control, control_sync_forget(control, sync, err), err);
+}
+
+/* ---- runs ---- */
+
+static enum eff_fault
+control_put_run(struct eff_control *control, const struct eff_run_row *run, struct eff_err *err)
+{
+    return eff_control_exec(
+        control, err,
+        "INSERT INTO run (id, sync, state, started, ended, digest, generation, columns, report)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        " ON CONFLICT (id) DO UPDATE SET state = ?3, ended = ?5, report = ?9",
+        "ssiiiiibs", run->id, run->sync, (int64_t)run->state, run->started_ms, run->ended_ms,
+        (int64_t)run->changes_digest, (int64_t)run->generation, run->columns, run->report);
+}
+
+enum eff_fault
+eff_control_plan(struct eff_control *control, const struct eff_run_row *run, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(control, control_put_run(control, run, err), err);
+}
+
+static enum eff_fault
+control_find_run(struct eff_control *control, const char *sql, eff_str sync,
+                 enum eff_run_state state, struct eff_arena *arena, bool *ret_found,
+                 struct eff_run_row *ret_run, struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_found = false;
+    EFF_TRY(eff_control_query(control, err, &s, sql, "si", sync, (int64_t)state));
+    while (eff_control_row(control, s, &fault, err)) {
+        *ret_found = true;
+        *ret_run = (struct eff_run_row){
+            .id = eff_control_text(s, 0, arena),
+            .sync = eff_control_text(s, 1, arena),
+            .state = (enum eff_run_state)sqlite3_column_int(s, 2),
+            .started_ms = sqlite3_column_int64(s, 3),
+            .ended_ms = sqlite3_column_int64(s, 4),
+            .changes_digest = (uint64_t)sqlite3_column_int64(s, 5),
+            .generation = (uint64_t)sqlite3_column_int64(s, 6),
+            .columns = eff_control_text(s, 7, arena),
+            .report = eff_control_text(s, 8, arena),
+        };
+    }
+    return fault;
+}
+
+#define CONTROL_RUN_COLUMNS                                                                        \
+    "SELECT id, sync, state, started, ended, digest, generation, columns, report FROM run"
+
+enum eff_fault
+eff_control_open_run(struct eff_control *control, eff_str sync, struct eff_arena *arena,
+                     bool *ret_found, struct eff_run_row *ret_run, struct eff_err *err)
+{
+    return control_find_run(control,
+                            CONTROL_RUN_COLUMNS " WHERE sync = ?1 AND state = ?2 ORDER BY id",
+                            sync, EFF_RUN_PLANNED, arena, ret_found, ret_run, err);
+}
+
+enum eff_fault
+eff_control_last_run(struct eff_control *control, eff_str sync, struct eff_arena *arena,
+                     bool *ret_found, struct eff_run_row *ret_run, struct eff_err *err)
+{
+    return control_find_run(control,
+                            CONTROL_RUN_COLUMNS
+                            " WHERE sync = ?1 AND state = ?2 ORDER BY id DESC LIMIT 1",
+                            sync, EFF_RUN_CLOSED, arena, ret_found, ret_run, err);
+}
+
+/* A ledger entry that a complete read did not meet again is gone: delivered, or left the model. */
+static enum eff_fault
+control_close_run(struct eff_control *control, const struct eff_run_row *run, bool complete_read,
+                  struct eff_err *err)
+{
+    EFF_TRY(control_put_run(control, run, err));
+    EFF_TRY(eff_control_exec(control, err, "DELETE FROM batch WHERE run = ?1", "s", run->id));
+    if (!complete_read)
+        return EFF_OK;
+    return eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND run <> ?2", "ss",
+                            run->sync, run->id);
+}
+
+enum eff_fault
+eff_control_close_run(struct eff_control *control, const struct eff_run_row *run,
+                      bool complete_read, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(control, control_close_run(control, run, complete_read, err), err);
+}

@@ -1,0 +1,156 @@
+/*
+ * state/control: what is known between runs, besides the snapshot: one SQLite file.
+ *
+ * Syncs and their secrets, runs and plans, marks and verdicts per batch, the
+ * ledger of rows that were not delivered, approvals. Every write is its own
+ * BEGIN IMMEDIATE transaction, so that other processes may read and write
+ * meanwhile. Only state/control*.c see sqlite3.h.
+ */
+#ifndef EFF_STATE_CONTROL_H
+#define EFF_STATE_CONTROL_H
+
+#include "base/hash.h"
+#include "flow/delivery.h"
+#include "os/os.h"
+#include "state/changes.h"
+
+struct eff_control;
+
+/* Makes the state folder unless must_exist. read_only: for plan, status, rows; no state: NULL. */
+enum eff_fault eff_control_open(struct eff_os *os, const char *folder, bool must_exist,
+                                bool read_only, struct eff_arena *arena,
+                                struct eff_control **ret_control, struct eff_err *err);
+void eff_control_close(struct eff_control *control);
+
+/* ---- syncs ---- */
+
+struct eff_sync_state {
+    unsigned char secret[32]; /* keys the hashes and idempotency keys of this sync; drawn once */
+    eff_str identity;         /* JSON: key, match, object, account; ptr == NULL on the first run */
+    uint64_t null_keys;       /* rows without a key in the last complete read */
+    eff_str fields_held;      /* JSON list of columns stopped in the last run */
+};
+
+/* Draws the secret when the sync is new (in memory only when the control is read-only or NULL). */
+enum eff_fault eff_control_sync(struct eff_control *control, struct eff_os *os, eff_str sync,
+                                struct eff_arena *arena, struct eff_sync_state *ret_state,
+                                struct eff_err *err);
+enum eff_fault eff_control_sync_save(struct eff_control *control, eff_str sync,
+                                     const struct eff_sync_state *state, struct eff_err *err);
+/* Forgets identity and ledger: the next run is a first run. */
+enum eff_fault eff_control_sync_reset(struct eff_control *control, eff_str sync, struct eff_err *err);
+
+/* ---- runs ---- */
+
+enum eff_run_state { EFF_RUN_PLANNED = 1, EFF_RUN_CLOSED };
+
+struct eff_run_row {
+    eff_str id, sync;
+    enum eff_run_state state;
+    int64_t started_ms, ended_ms;
+    uint64_t changes_digest;
+    uint64_t generation;  /* of the snapshot that the plan was made against */
+    eff_str columns;      /* the snapshot's columns after this run, as record/ wrote them */
+    eff_str report;       /* JSON of the sync's entry in the run document */
+};
+
+/* PLAN: nothing may be sent before this commit. Durable. */
+enum eff_fault eff_control_plan(struct eff_control *control, const struct eff_run_row *run,
+                                struct eff_err *err);
+/* The open run of a sync, or ret_found = false. */
+enum eff_fault eff_control_open_run(struct eff_control *control, eff_str sync,
+                                    struct eff_arena *arena, bool *ret_found,
+                                    struct eff_run_row *ret_run, struct eff_err *err);
+/* Newest closed run; sync of no run: ret_found = false. */
+enum eff_fault eff_control_last_run(struct eff_control *control, eff_str sync,
+                                    struct eff_arena *arena, bool *ret_found,
+                                    struct eff_run_row *ret_run, struct eff_err *err);
+/* Closes the run, drops its batches; a run that never had a plan is inserted closed. Durable. */
+enum eff_fault eff_control_close_run(struct eff_control *control, const struct eff_run_row *run,
+                                     bool complete_read, struct eff_err *err);
+
+/* ---- batches: marks and verdicts ---- */
+
+struct eff_settled {
+    size_t batch;
+    bool settled;  /* else: marked, the outcome of its attempts is unknown */
+    uint32_t attempts;
+    int64_t first_attempt_ms; /* wall clock */
+    eff_str memo;
+    eff_str verdicts; /* by eff_verdicts_write; empty: every item applied, nothing to remember */
+};
+
+/* INFLIGHT: durable before the first byte unless lazy. memo may have ptr == NULL. */
+enum eff_fault eff_control_mark(struct eff_control *control, eff_str run, size_t batch,
+                                uint32_t attempts, int64_t first_attempt_ms, eff_str memo,
+                                bool lazy, struct eff_err *err);
+/* SETTLE: verdicts and ledger rows in one transaction. lazy: group commit is allowed. */
+enum eff_fault eff_control_settle(struct eff_control *control, eff_str sync, eff_str run,
+                                  size_t batch, uint32_t attempts,
+                                  const struct eff_delivery *delivery,
+                                  const struct eff_acknowledged *acks, int64_t now_ms, bool lazy,
+                                  struct eff_err *err);
+/* All batches of a run that have a mark or verdicts, by batch number. */
+enum eff_fault eff_control_settled(struct eff_control *control, eff_str run,
+                                   struct eff_arena *arena, size_t *ret_count,
+                                   struct eff_settled **ret_rows, struct eff_err *err);
+/* Makes what lazy calls wrote durable. */
+enum eff_fault eff_control_flush(struct eff_control *control, struct eff_err *err);
+
+/* outcome of item i and its remote id, from the stored form. */
+bool eff_verdicts_read(eff_str verdicts, size_t count, enum eff_outcome *ret_outcomes,
+                       eff_str *ret_remote_ids);
+
+/* ---- the ledger: every row that is not delivered ---- */
+
+enum eff_ledger_state { EFF_LEDGER_REJECTED = 1, EFF_LEDGER_HELD, EFF_LEDGER_INVALID,
+                        EFF_LEDGER_PENDING };
+
+struct eff_ledger_row {
+    struct eff_hash128 key;
+    enum eff_ledger_state state;
+    eff_str key_json;
+    uint64_t rows; /* of a duplicate group or of rows without a key; else 1 */
+    enum eff_op op;
+    eff_str code, message, field;
+    enum eff_fault fault;
+    eff_str sent;  /* JSON of the fields that were (to be) sent */
+    uint64_t row_hash; /* of the content that was refused: other content is due at once */
+    int64_t first_seen_ms, last_ms, next_try_ms;
+    uint32_t tries;
+    eff_str run;
+};
+
+/* Inserts, or updates an entry of the same key (first_seen stays, tries grow when sent). */
+enum eff_fault eff_control_ledger_put(struct eff_control *control, eff_str sync,
+                                      const struct eff_ledger_row *row, bool was_tried,
+                                      struct eff_err *err);
+/* The row was met again by this run and is still what it was: not due, or held. */
+enum eff_fault eff_control_ledger_keep(struct eff_control *control, eff_str sync,
+                                       struct eff_hash128 key, eff_str run, struct eff_err *err);
+enum eff_fault eff_control_ledger_get(struct eff_control *control, eff_str sync,
+                                      struct eff_hash128 key, struct eff_arena *arena,
+                                      bool *ret_found, struct eff_ledger_row *ret_row,
+                                      struct eff_err *err);
+/* Calls each for all rows of a sync (state 0: any), oldest first; stops when it returns false. */
+enum eff_fault eff_control_ledger_each(struct eff_control *control, eff_str sync,
+                                       enum eff_ledger_state state, struct eff_arena *arena,
+                                       bool (*each)(void *self, const struct eff_ledger_row *row),
+                                       void *self, struct eff_err *err);
+enum eff_fault eff_control_ledger_count(struct eff_control *control, eff_str sync,
+                                        uint64_t ret_counts[EFF_LEDGER_PENDING + 1],
+                                        struct eff_err *err);
+/* All rows of the sync become due. */
+enum eff_fault eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_rows,
+                                      struct eff_err *err);
+
+/* ---- approvals ---- */
+
+enum eff_fault eff_control_approve(struct eff_control *control, eff_str sync, eff_str digest,
+                                   int64_t until_ms, struct eff_err *err);
+/* True once for an approval that is still valid; it is used up by that. */
+enum eff_fault eff_control_approved(struct eff_control *control, eff_str sync, eff_str digest,
+                                    int64_t now_ms, bool use_up, bool *ret_approved,
+                                    struct eff_err *err);
+
+#endif

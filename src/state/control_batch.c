@@ -1,0 +1,207 @@
+/*
+ * state/control_batch: marks and verdicts of the batches of an open run.
+ *
+ * The usual batch, where every row was applied and no id came back, settles as
+ * one small row with empty verdicts.
+ */
+#include "base/json.h"
+#include "state/control_db.h"
+
+#define VERDICT_HAS_ID 0x10
+
+static bool
+batch_plain(const struct eff_delivery *delivery)
+{
+    for (size_t i = 0; i < delivery->count; i++) {
+        const struct eff_verdict *verdict = &delivery->items[i].verdict;
+
+        if (verdict->outcome != EFF_APPLIED || verdict->remote_id.ptr)
+            return false;
+    }
+    return true;
+}
+
+static void
+batch_verdicts_write(struct eff_buf *buf, const struct eff_delivery *delivery)
+{
+    if (batch_plain(delivery))
+        return;
+    for (size_t i = 0; i < delivery->count; i++) {
+        const struct eff_verdict *verdict = &delivery->items[i].verdict;
+
+        eff_buf_add_char(
+            buf, (char)((unsigned)verdict->outcome | (verdict->remote_id.ptr ? VERDICT_HAS_ID : 0)));
+        if (verdict->remote_id.ptr)
+            eff_buf_add_slice(buf, verdict->remote_id);
+    }
+}
+
+bool
+eff_verdicts_read(eff_str verdicts, size_t count, enum eff_outcome *ret_outcomes,
+                  eff_str *ret_remote_ids)
+{
+    struct eff_reader reader = eff_reader_of(verdicts);
+
+    for (size_t i = 0; i < count; i++) {
+        unsigned byte = verdicts.len == 0 ? (unsigned)EFF_APPLIED : eff_read_u8(&reader);
+
+        ret_outcomes[i] = (enum eff_outcome)(byte & 0xf);
+        ret_remote_ids[i] = byte & VERDICT_HAS_ID ? eff_read_slice(&reader) : EFF_STR_NONE;
+    }
+    return !reader.bad;
+}
+
+enum eff_fault
+eff_control_mark(struct eff_control *control, eff_str run, size_t batch, uint32_t attempts,
+                 int64_t first_attempt_ms, eff_str memo, bool lazy, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, !lazy, err));
+    return eff_control_end(
+        control,
+        eff_control_exec(control, err,
+                         "INSERT INTO batch (run, batch, settled, attempts, first_attempt, memo)"
+                         " VALUES (?1, ?2, 0, ?3, ?4, ?5) ON CONFLICT (run, batch)"
+                         " DO UPDATE SET attempts = ?3, memo = coalesce(?5, memo)",
+                         "siiib", run, (int64_t)batch, (int64_t)attempts, first_attempt_ms, memo),
+        err);
+}
+
+/* ---- settling ---- */
+
+static enum eff_ledger_state
+batch_ledger_state(const struct eff_verdict *verdict)
+{
+    if (verdict->outcome == EFF_REFUSED)
+        return verdict->fault == EFF_CONTRACT ? EFF_LEDGER_HELD : EFF_LEDGER_REJECTED;
+    return EFF_LEDGER_PENDING;
+}
+
+static void
+batch_sent_json(struct eff_buf *buf, const struct eff_delivery *delivery,
+                const struct eff_item *item)
+{
+    struct eff_json_writer w = {.buf = buf};
+
+    eff_json_begin_object(&w);
+    for (size_t i = 0; i < delivery->fields_count; i++) {
+        if (item->fields[i].kind == EFF_ABSENT)
+            continue;
+        eff_json_key(&w, delivery->field_names[i]);
+        eff_value_json(&w, &item->fields[i]);
+    }
+    eff_json_end_object(&w);
+}
+
+static enum eff_fault
+batch_to_ledger(struct eff_control *control, eff_str sync, eff_str run,
+                const struct eff_delivery *delivery, size_t at,
+                const struct eff_acknowledged *acks, int64_t now_ms, struct eff_err *err)
+{
+    const struct eff_item *item = &delivery->items[at];
+    struct eff_buf sent = {0};
+    struct eff_ledger_row row = {
+        .key = item->key,
+        .state = batch_ledger_state(&item->verdict),
+        .key_json = item->key_json,
+        .rows = 1,
+        .op = delivery->op,
+        .code = item->verdict.code,
+        .message = item->verdict.message,
+        .field = item->verdict.field,
+        .fault = item->verdict.fault,
+        .row_hash = acks[at].row,
+        .last_ms = now_ms,
+        .run = run,
+    };
+    enum eff_fault fault;
+
+    batch_sent_json(&sent, delivery, item);
+    row.sent = eff_buf_str(&sent);
+    fault = eff_control_ledger_put(control, sync, &row, row.state == EFF_LEDGER_REJECTED, err);
+    eff_buf_free(&sent);
+    return fault;
+}
+
+static enum eff_fault
+batch_ledger(struct eff_control *control, eff_str sync, eff_str run,
+             const struct eff_delivery *delivery, const struct eff_acknowledged *acks,
+             int64_t now_ms, struct eff_err *err)
+{
+    for (size_t i = 0; i < delivery->count; i++) {
+        enum eff_outcome outcome = delivery->items[i].verdict.outcome;
+
+        if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
+            EFF_TRY(batch_to_ledger(control, sync, run, delivery, i, acks, now_ms, err));
+        else if (control->has_ledger)
+            EFF_TRY(eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND key = ?2",
+                                     "sk", sync, delivery->items[i].key));
+    }
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_control_settle(struct eff_control *control, eff_str sync, eff_str run, size_t batch,
+                   uint32_t attempts, const struct eff_delivery *delivery,
+                   const struct eff_acknowledged *acks, int64_t now_ms, bool lazy,
+                   struct eff_err *err)
+{
+    struct eff_buf verdicts = {0};
+    enum eff_fault fault;
+
+    EFF_TRY(eff_control_begin(control, !lazy, err));
+    batch_verdicts_write(&verdicts, delivery);
+    fault = eff_control_exec(control, err,
+                             "INSERT INTO batch (run, batch, settled, attempts, first_attempt, memo,"
+                             " verdicts) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)"
+                             " ON CONFLICT (run, batch) DO UPDATE SET settled = 1, attempts = ?3,"
+                             " memo = coalesce(?5, memo), verdicts = ?6",
+                             "siiibb", run, (int64_t)batch, (int64_t)attempts, now_ms,
+                             delivery->memo, eff_buf_str(&verdicts));
+    if (fault == EFF_OK)
+        fault = batch_ledger(control, sync, run, delivery, acks, now_ms, err);
+    eff_buf_free(&verdicts);
+    return eff_control_end(control, fault, err);
+}
+
+enum eff_fault
+eff_control_settled(struct eff_control *control, eff_str run, struct eff_arena *arena,
+                    size_t *ret_count, struct eff_settled **ret_rows, struct eff_err *err)
+{
+    struct eff_settled *rows;
+    size_t count = 0, at = 0;
+    enum eff_fault fault = EFF_OK;
+    sqlite3_stmt *s;
+
+    EFF_TRY(eff_control_query(control, err, &s, "SELECT count(*) FROM batch WHERE run = ?1", "s",
+                              run));
+    while (eff_control_row(control, s, &fault, err))
+        count = (size_t)sqlite3_column_int64(s, 0);
+    EFF_TRY(fault);
+    rows = eff_new(arena, struct eff_settled, count + 1);
+    EFF_TRY(eff_control_query(control, err, &s,
+                              "SELECT batch, settled, attempts, first_attempt, memo, verdicts"
+                              " FROM batch WHERE run = ?1 ORDER BY batch",
+                              "s", run));
+    while (eff_control_row(control, s, &fault, err) && at < count) {
+        rows[at++] = (struct eff_settled){
+            .batch = (size_t)sqlite3_column_int64(s, 0),
+            .settled = sqlite3_column_int(s, 1) != 0,
+            .attempts = (uint32_t)sqlite3_column_int64(s, 2),
+            .first_attempt_ms = sqlite3_column_int64(s, 3),
+            .memo = eff_control_text(s, 4, arena),
+            .verdicts = eff_control_text(s, 5, arena),
+        };
+    }
+    *ret_count = at;
+    *ret_rows = rows;
+    return fault;
+}
+
+enum eff_fault
+eff_control_flush(struct eff_control *control, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(
+        control,
+        eff_control_exec(control, err, "UPDATE sync SET null_keys = null_keys WHERE 0", ""), err);
+}

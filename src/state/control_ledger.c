@@ -1,0 +1,227 @@
+/*
+ * state/control_ledger: every row that is not delivered, and approvals.
+ */
+#include "state/control_db.h"
+
+/*
+ * A refused row is tried again by each of the next three runs (most refusals are
+ * mended within minutes), then after 5, 10, 20 ... minutes, at most a day apart.
+ */
+#define LEDGER_FREE_TRIES 3
+#define LEDGER_FIRST_WAIT_MS ((int64_t)5 * 60 * 1000)
+#define LEDGER_MOST_WAIT_MS ((int64_t)24 * 60 * 60 * 1000)
+
+static int64_t
+ledger_wait_ms(uint32_t tries)
+{
+    unsigned shift = tries - LEDGER_FREE_TRIES - 1;
+
+    if (tries <= LEDGER_FREE_TRIES)
+        return 0;
+    if (shift > 8)
+        return LEDGER_MOST_WAIT_MS;
+    return LEDGER_FIRST_WAIT_MS << shift;
+}
+
+static enum eff_fault
+ledger_tries(struct eff_control *control, eff_str sync, struct eff_hash128 key, uint32_t *ret_tries,
+             struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_tries = 0;
+    EFF_TRY(eff_control_query(control, err, &s,
+                              "SELECT tries FROM ledger WHERE sync = ?1 AND key = ?2", "sk", sync,
+                              key));
+    while (eff_control_row(control, s, &fault, err))
+        *ret_tries = (uint32_t)sqlite3_column_int64(s, 0);
+    return fault;
+}
+
+static enum eff_fault
+ledger_put(struct eff_control *control, eff_str sync, const struct eff_ledger_row *row,
+           bool was_tried, struct eff_err *err)
+{
+    uint32_t tries;
+
+    EFF_TRY(ledger_tries(control, sync, row->key, &tries, err));
+    tries += was_tried ? 1 : 0;
+    control->has_ledger = true;
+    return eff_control_exec(
+        control, err,
+        "INSERT INTO ledger (sync, key, state, key_json, rows, op, code, message, field, fault,"
+        " sent, row_hash, first_seen, last, next_try, tries, run)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16)"
+        " ON CONFLICT (sync, key) DO UPDATE SET state = ?3, key_json = ?4, rows = ?5, op = ?6,"
+        " code = ?7, message = ?8, field = ?9, fault = ?10, sent = ?11, row_hash = ?12,"
+        " last = ?13, next_try = ?14, tries = ?15, run = ?16",
+        "skisiisssisiiiis", sync, row->key, (int64_t)row->state, row->key_json, (int64_t)row->rows,
+        (int64_t)row->op, row->code, row->message, row->field, (int64_t)row->fault, row->sent,
+        (int64_t)row->row_hash, row->last_ms, row->last_ms + ledger_wait_ms(tries), (int64_t)tries,
+        row->run);
+}
+
+enum eff_fault
+eff_control_ledger_put(struct eff_control *control, eff_str sync, const struct eff_ledger_row *row,
+                       bool was_tried, struct eff_err *err)
+{
+    if (!sqlite3_get_autocommit(control->db))
+        return ledger_put(control, sync, row, was_tried, err);
+    EFF_TRY(eff_control_begin(control, false, err));
+    return eff_control_end(control, ledger_put(control, sync, row, was_tried, err), err);
+}
+
+enum eff_fault
+eff_control_ledger_keep(struct eff_control *control, eff_str sync, struct eff_hash128 key,
+                        eff_str run, struct eff_err *err)
+{
+    return eff_control_exec(control, err,
+                            "UPDATE ledger SET run = ?3 WHERE sync = ?1 AND key = ?2", "sks", sync,
+                            key, run);
+}
+
+#define LEDGER_COLUMNS                                                                             \
+    "SELECT key, state, key_json, rows, op, code, message, field, fault, sent, row_hash,"          \
+    " first_seen, last, next_try, tries, run FROM ledger"
+
+static void
+ledger_read(sqlite3_stmt *s, struct eff_arena *arena, struct eff_ledger_row *ret_row)
+{
+    *ret_row = (struct eff_ledger_row){
+        .key = eff_control_key(s, 0),
+        .state = (enum eff_ledger_state)sqlite3_column_int(s, 1),
+        .key_json = eff_control_text(s, 2, arena),
+        .rows = (uint64_t)sqlite3_column_int64(s, 3),
+        .op = (enum eff_op)sqlite3_column_int(s, 4),
+        .code = eff_control_text(s, 5, arena),
+        .message = eff_control_text(s, 6, arena),
+        .field = eff_control_text(s, 7, arena),
+        .fault = (enum eff_fault)sqlite3_column_int(s, 8),
+        .sent = eff_control_text(s, 9, arena),
+        .row_hash = (uint64_t)sqlite3_column_int64(s, 10),
+        .first_seen_ms = sqlite3_column_int64(s, 11),
+        .last_ms = sqlite3_column_int64(s, 12),
+        .next_try_ms = sqlite3_column_int64(s, 13),
+        .tries = (uint32_t)sqlite3_column_int64(s, 14),
+        .run = eff_control_text(s, 15, arena),
+    };
+}
+
+enum eff_fault
+eff_control_ledger_get(struct eff_control *control, eff_str sync, struct eff_hash128 key,
+                       struct eff_arena *arena, bool *ret_found, struct eff_ledger_row *ret_row,
+                       struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_found = false;
+    EFF_TRY(eff_control_query(control, err, &s, LEDGER_COLUMNS " WHERE sync = ?1 AND key = ?2", "sk",
+                              sync, key));
+    while (eff_control_row(control, s, &fault, err)) {
+        *ret_found = true;
+        ledger_read(s, arena, ret_row);
+    }
+    return fault;
+}
+
+enum eff_fault
+eff_control_ledger_each(struct eff_control *control, eff_str sync, enum eff_ledger_state state,
+                        struct eff_arena *arena,
+                        bool (*each)(void *self, const struct eff_ledger_row *row), void *self,
+                        struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    EFF_TRY(eff_control_query(control, err, &s,
+                              LEDGER_COLUMNS " WHERE sync = ?1 AND (?2 = 0 OR state = ?2)"
+                                             " ORDER BY first_seen, key",
+                              "si", sync, (int64_t)state));
+    while (eff_control_row(control, s, &fault, err)) {
+        struct eff_arena row_arena = *arena;
+        struct eff_ledger_row row;
+
+        ledger_read(s, &row_arena, &row);
+        if (!each(self, &row)) {
+            sqlite3_reset(s);
+            break;
+        }
+    }
+    return fault;
+}
+
+enum eff_fault
+eff_control_ledger_count(struct eff_control *control, eff_str sync,
+                         uint64_t ret_counts[EFF_LEDGER_PENDING + 1], struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    memset(ret_counts, 0, sizeof(uint64_t) * (EFF_LEDGER_PENDING + 1));
+    EFF_TRY(eff_control_query(control, err, &s,
+                              "SELECT state, sum(rows) FROM ledger WHERE sync = ?1 GROUP BY state",
+                              "s", sync));
+    while (eff_control_row(control, s, &fault, err)) {
+        int state = sqlite3_column_int(s, 0);
+
+        if (state >= EFF_LEDGER_REJECTED && state <= EFF_LEDGER_PENDING)
+            ret_counts[state] = (uint64_t)sqlite3_column_int64(s, 1);
+        control->has_ledger = true;
+    }
+    return fault;
+}
+
+enum eff_fault
+eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_rows,
+                       struct eff_err *err)
+{
+    enum eff_fault fault;
+
+    EFF_TRY(eff_control_begin(control, true, err));
+    fault = eff_control_exec(control, err,
+                             "UPDATE ledger SET next_try = 0, tries = 0 WHERE sync = ?1", "s", sync);
+    *ret_rows = (uint64_t)sqlite3_changes64(control->db);
+    return eff_control_end(control, fault, err);
+}
+
+/* ---- approvals ---- */
+
+enum eff_fault
+eff_control_approve(struct eff_control *control, eff_str sync, eff_str digest, int64_t until_ms,
+                    struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(
+        control,
+        eff_control_exec(control, err,
+                         "INSERT INTO approval (sync, digest, until) VALUES (?1, ?2, ?3)"
+                         " ON CONFLICT (sync, digest) DO UPDATE SET until = ?3",
+                         "ssi", sync, digest, until_ms),
+        err);
+}
+
+enum eff_fault
+eff_control_approved(struct eff_control *control, eff_str sync, eff_str digest, int64_t now_ms,
+                     bool use_up, bool *ret_approved, struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_approved = false;
+    EFF_TRY(eff_control_query(control, err, &s,
+                              "SELECT 1 FROM approval WHERE sync = ?1 AND digest = ?2 AND until > ?3",
+                              "ssi", sync, digest, now_ms));
+    while (eff_control_row(control, s, &fault, err))
+        *ret_approved = true;
+    EFF_TRY(fault);
+    if (!*ret_approved || !use_up)
+        return EFF_OK;
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(control,
+                           eff_control_exec(control, err,
+                                            "DELETE FROM approval WHERE sync = ?1 AND digest = ?2",
+                                            "ss", sync, digest),
+                           err);
+}
