@@ -233,7 +233,7 @@ eff_value_problem(const struct eff_value *value, struct eff_arena scratch)
     case EFF_DECIMAL:
         return eff_canon_number_good(eff_value_str(value)) ? NULL : "decimal is not a number";
     case EFF_JSON:
-        return eff_canon_hash(0, value, scratch, &hash)
+        return eff_canon_hash(0, value, &scratch, &hash)
                    ? NULL
                    : "JSON is not valid, too large, or has the same key twice";
     default:
@@ -353,7 +353,7 @@ canon_hash_json_text(uint64_t seed, eff_str text, struct eff_arena scratch, uint
 }
 
 bool
-eff_canon_hash(uint64_t seed, const struct eff_value *value, struct eff_arena scratch,
+eff_canon_hash(uint64_t seed, const struct eff_value *value, const struct eff_arena *scratch,
                uint64_t *ret_hash)
 {
     struct canon_number number;
@@ -398,7 +398,7 @@ eff_canon_hash(uint64_t seed, const struct eff_value *value, struct eff_arena sc
         *ret_hash = canon_hash_word(seed, CANON_INSTANT, value->len, (uint64_t)value->i);
         return true;
     case EFF_JSON:
-        if (!canon_hash_json_text(seed, eff_value_str(value), scratch, ret_hash))
+        if (!canon_hash_json_text(seed, eff_value_str(value), *scratch, ret_hash))
             break;
         return true;
     case EFF_ABSENT:
@@ -416,7 +416,7 @@ eff_value_hash(uint64_t seed, const struct eff_value *value, struct eff_arena sc
 {
     uint64_t hash;
 
-    eff_canon_hash(seed, value, scratch, &hash);
+    eff_canon_hash(seed, value, &scratch, &hash);
     return hash;
 }
 

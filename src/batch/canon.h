@@ -24,8 +24,8 @@ bool eff_canon_text_good(eff_str text);
 /* A decimal number whose exponent is sane. */
 bool eff_canon_number_good(eff_str text);
 
-/* eff_value_hash; false when the value cannot be sent (see eff_value_problem). */
-bool eff_canon_hash(uint64_t seed, const struct eff_value *value, struct eff_arena scratch,
+/* eff_value_hash; scratch is copied before use; false when the value cannot be sent (see eff_value_problem). */
+bool eff_canon_hash(uint64_t seed, const struct eff_value *value, const struct eff_arena *scratch,
                     uint64_t *ret_hash);
 
 #endif

@@ -75,7 +75,7 @@ eff_row_key(const struct eff_mapping *mapping, const struct eff_value *row,
 static uint64_t
 row_field_start(const struct eff_field *field, uint64_t seed)
 {
-    return eff_canon_mix(seed ^ eff_canon_mix(field->id));
+    return eff_canon_mix(seed ^ field->id);
 }
 
 static uint64_t
@@ -98,7 +98,7 @@ eff_field_hash(const struct eff_field *field, const struct eff_value *row, uint6
 /* Checks and hashes in one go, so that JSON is parsed once. False: *ret_column is to blame. */
 static bool
 row_fields_hash(const struct eff_field *fields, size_t count, const struct eff_value *row,
-                uint64_t seed, struct eff_arena scratch, uint64_t *sum, size_t *ret_column)
+                uint64_t seed, const struct eff_arena *scratch, uint64_t *sum, size_t *ret_column)
 {
     for (size_t i = 0; i < count; i++) {
         const struct eff_field *field = &fields[i];
@@ -127,11 +127,11 @@ eff_row_hash(const struct eff_mapping *mapping, const struct eff_value *row,
     const uint64_t match_seed = eff_canon_mix(secret->seed);
     uint64_t sum = 0;
 
-    if (!row_fields_hash(mapping->fields, mapping->fields_count, row, secret->seed, scratch, &sum,
+    if (!row_fields_hash(mapping->fields, mapping->fields_count, row, secret->seed, &scratch, &sum,
                          ret_column))
         return EFF_ROW_VALUE_BAD;
     if (!mapping->match_is_key &&
-        !row_fields_hash(mapping->match, mapping->match_count, row, match_seed, scratch, &sum,
+        !row_fields_hash(mapping->match, mapping->match_count, row, match_seed, &scratch, &sum,
                          ret_column))
         return EFF_ROW_VALUE_BAD;
     *ret_hash = sum;
