@@ -1,0 +1,49 @@
+/*
+ * deliver/rate: when may the next request go, and how long does a retry wait.
+ *
+ * One limiter for all requests of a destination account. A limit of n requests
+ * in a window is kept exactly, by remembering when the last n went: a rolling
+ * window is never exceeded, and all of it can be used. What the answers' headers
+ * say corrects it. Pure: time comes in as an argument, mono ms.
+ */
+#ifndef EFF_DELIVER_RATE_H
+#define EFF_DELIVER_RATE_H
+
+#include "base/arena.h"
+#include "dest/dest.h"
+
+struct eff_limiter_window {
+    struct eff_rate_limit limit;
+    int64_t allowed;    /* requests per window: as configured, or as the answers say */
+    int64_t *sent;      /* ring of send times */
+    size_t size, at, used;
+    int64_t closed_until; /* the destination said: nothing is left until then */
+    int64_t left;         /* of a hard quota, as last told; -1 unknown */
+};
+
+struct eff_limiter {
+    size_t count;
+    struct eff_limiter_window *windows;
+    int64_t paused_until; /* Retry-After, for the whole account */
+    /* Retries may be at most a tenth of the requests: 500 tokens, -5 a retry, +1 a success. */
+    int64_t retry_tokens;
+    uint64_t random; /* state of the jitter; seeded by the caller */
+};
+
+void eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits,
+                      size_t count, uint64_t seed, struct eff_arena *run);
+/* now when a request of that bucket may go, else the time to ask again. */
+int64_t eff_limiter_ready(const struct eff_limiter *limiter, unsigned bucket, int64_t now);
+void eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now);
+/* True when a hard quota is used up. */
+bool eff_limiter_observe(struct eff_limiter *limiter, const struct eff_rate_report *reports,
+                         size_t count, int64_t now);
+void eff_limiter_pause(struct eff_limiter *limiter, int64_t until);
+void eff_limiter_success(struct eff_limiter *limiter);
+/* Takes the price of one retry; false: the budget is used up. */
+bool eff_limiter_retry(struct eff_limiter *limiter);
+/* Full jitter: between floor and min(most, first * 2^attempt). */
+int64_t eff_limiter_backoff(struct eff_limiter *limiter, unsigned attempt, int64_t floor_ms,
+                            int64_t first_ms, int64_t most_ms);
+
+#endif
