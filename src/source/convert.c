@@ -1,0 +1,130 @@
+/*
+ * source/convert: what several drivers' raw values need.
+ */
+#include "source/convert.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONVERT_DAY_FIRST  (-719162) /* 0001-01-01 */
+#define CONVERT_DAY_LAST   2932896   /* 9999-12-31 */
+#define CONVERT_DAY_MICROS 86400000000
+
+char *
+eff_convert_room(struct eff_arena *arena, size_t len)
+{
+    return eff_arena_try(arena, 1, 1, len + 1);
+}
+
+struct eff_value
+eff_convert_bad(const char *why)
+{
+    return eff_value_of_str(EFF_BAD, eff_str_of(why));
+}
+
+struct eff_value
+eff_convert_copy(struct eff_arena *arena, enum eff_kind kind, eff_str text)
+{
+    char *to = text.len < UINT32_MAX ? eff_convert_room(arena, text.len) : NULL;
+
+    if (!to)
+        return eff_convert_bad("the value is too large");
+    if (text.len > 0)
+        memcpy(to, text.ptr, text.len);
+    return eff_value_of_str(kind, (eff_str){to, text.len});
+}
+
+double
+eff_convert_float(float f)
+{
+    char text[32];
+
+    // Quarters below 2^20, most of what columns hold, are their own shortest text.
+    if (!isfinite(f) || (fabsf(f) < 1048576.0f && f * 4 == rintf(f * 4)))
+        return (double)f;
+    for (int digits = 6; digits < 9; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, (double)f);
+        if (strtof(text, NULL) == f)
+            return strtod(text, NULL);
+    }
+    snprintf(text, sizeof(text), "%.9g", (double)f);
+    return strtod(text, NULL);
+}
+
+struct eff_value
+eff_convert_date(int64_t days)
+{
+    if (days < CONVERT_DAY_FIRST || days > CONVERT_DAY_LAST)
+        return eff_convert_bad("the date is outside the years 1 to 9999");
+    return eff_value_of_int(EFF_DATE, days);
+}
+
+struct eff_value
+eff_convert_micros(enum eff_kind kind, int64_t micros, unsigned nanos)
+{
+    struct eff_value value = eff_value_of_int(kind, micros);
+
+    if (micros < CONVERT_DAY_FIRST * CONVERT_DAY_MICROS ||
+        micros >= (CONVERT_DAY_LAST + 1) * CONVERT_DAY_MICROS)
+        return eff_convert_bad("the timestamp is outside the years 1 to 9999");
+    value.len = nanos;
+    return value;
+}
+
+struct eff_value
+eff_convert_uuid(struct eff_arena *arena, const unsigned char bytes[16])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = eff_convert_room(arena, 36), *to = text;
+
+    if (!text)
+        return eff_convert_bad("the value is too large");
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *to++ = '-';
+        *to++ = digits[bytes[i] >> 4];
+        *to++ = digits[bytes[i] & 15];
+    }
+    return eff_value_of_str(EFF_TEXT, (eff_str){text, 36});
+}
+
+/* At most 39 digits, a sign, and "0." before small ones. */
+static struct eff_value
+convert_decimal(struct eff_arena *arena, bool negative, unsigned __int128 number, unsigned scale)
+{
+    char reversed[64], *text;
+    size_t len = 0, out = 0;
+
+    for (; number > 0 || len <= scale; number /= 10) {
+        if (scale > 0 && len == scale)
+            reversed[len++] = '.', scale = 0;
+        reversed[len++] = (char)('0' + (int)(number % 10));
+    }
+    text = eff_convert_room(arena, len + 1);
+    if (!text)
+        return eff_convert_bad("the value is too large");
+    if (negative)
+        text[out++] = '-';
+    while (len > 0)
+        text[out++] = reversed[--len];
+    return eff_value_of_str(EFF_DECIMAL, (eff_str){text, out});
+}
+
+struct eff_value
+eff_convert_int128(struct eff_arena *arena, __int128 number, unsigned scale)
+{
+    if (scale == 0 && number >= INT64_MIN && number <= INT64_MAX)
+        return eff_value_of_int(EFF_INT, (int64_t)number);
+    return convert_decimal(arena, number < 0,
+                           number < 0 ? 0 - (unsigned __int128)number : (unsigned __int128)number,
+                           scale);
+}
+
+struct eff_value
+eff_convert_uint128(struct eff_arena *arena, unsigned __int128 number)
+{
+    if (number <= INT64_MAX)
+        return eff_value_of_int(EFF_INT, (int64_t)number);
+    return convert_decimal(arena, false, number, 0);
+}

@@ -1,0 +1,579 @@
+/*
+ * source/postgres: models over PostgreSQL.
+ *
+ * One connection, in one read-only REPEATABLE READ transaction from open to
+ * close, so that all queries see one snapshot. A model is prepared first (the
+ * server says what is wrong with it, and what its columns are), and then read by
+ *
+ *     COPY (SELECT c1, c2::text, to_json(c3) FROM (
+ *     <the model>
+ *     ) AS efferent_model (c1, c2, c3)) TO STDOUT (FORMAT binary)
+ *
+ * where only types that postgres_type.c does not know are converted by the
+ * server. That is the cheapest way out of PostgreSQL: cells point into the
+ * buffers that libpq hands over, one per row, which live until the next call.
+ *
+ * A result is complete when the trailer of the binary format and the server's
+ * command tag have both arrived; a stream that ends in any other way is an error.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "source/convert.h"
+#include "source/postgres_conn.h"
+#include "source/postgres_type.h"
+#include "source/source.h"
+#include "source/sql.h"
+
+#define PG_ROWS_MAX    4096
+#define PG_CELLS_MAX   65536
+#define PG_BATCH_BYTES ((size_t)1 << 20)   /* of row buffers held at a time */
+#define PG_TEXT_BYTES  ((size_t)512 << 20) /* addresses for texts made here */
+#define PG_JSON_BYTES  ((size_t)64 << 20)  /* addresses for a plan */
+#define PG_HEADER_MIN  19
+
+struct pg_config {
+    eff_str url;
+    struct eff_str_list schema;
+    int64_t statement_timeout_ms, connect_timeout_ms;
+};
+
+static const struct eff_option pg_options[] = {
+    {"url", EFF_OPT_SECRET, offsetof(struct pg_config, url), NULL, 0, 0,
+     "Any libpq connection string, such as postgresql://user:password@host/database.",
+     EFF_OPT_REQUIRED, NULL},
+    {"schema", EFF_OPT_LIST, offsetof(struct pg_config, schema), NULL, 0, 0,
+     "Schemas in which names without a schema are looked up (search_path).", 0, NULL},
+    {"statement_timeout", EFF_OPT_TIME, offsetof(struct pg_config, statement_timeout_ms), NULL, 0,
+     604800000, "How long one query may take; 0 leaves it to the server's own setting.", 0, NULL},
+    {"connect_timeout", EFF_OPT_TIME, offsetof(struct pg_config, connect_timeout_ms), "10s", 100,
+     600000, "How long to wait for the connection.", 0, NULL},
+};
+
+enum pg_phase { PG_IDLE = 0, PG_HEADER, PG_ROWS, PG_TRAILER, PG_DONE };
+
+struct pg_source {
+    struct eff_source base;
+    struct eff_arena *run;
+    struct eff_os *os;
+    const struct pg_config *config;
+    PGconn *conn;
+    PGcancel *canceller;
+    struct eff_pg_sql sql; /* of the query under way */
+    enum pg_phase phase;
+    enum eff_pg_form *forms;
+    size_t width;
+    struct eff_value *cells;
+    size_t rows_max, cells_cap;
+    char *held[PG_ROWS_MAX]; /* libpq's buffers behind the present batch */
+    size_t held_count;
+    struct eff_arena batch;
+    struct eff_err failed; /* given again by every further call */
+};
+
+/* ------------------------------------------------------------------------------ open */
+
+static void
+pg_add_quoted(struct eff_buf *buf, eff_str name)
+{
+    eff_buf_add_char(buf, '"');
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] == '"')
+            eff_buf_add_char(buf, '"');
+        eff_buf_add_char(buf, name.ptr[i]);
+    }
+    eff_buf_add_char(buf, '"');
+}
+
+/*
+ * Settings that change the text of values are fixed; the time zone and the order
+ * of day and month, which give a model its meaning, stay the role's. The SELECT
+ * takes the snapshot, which BEGIN leaves to the first query. All local to the
+ * transaction, so that a connection pooler cannot mix them up.
+ */
+static enum eff_fault
+pg_begin(struct pg_source *s, struct eff_err *err)
+{
+    struct eff_buf buf = {0};
+    enum eff_fault fault;
+
+    eff_buf_add(&buf, EFF_STR("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                              "SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';"
+                              "SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex';"
+                              "SET LOCAL standard_conforming_strings = on;"
+                              "SET LOCAL idle_in_transaction_session_timeout = 0;"));
+    if (s->config->statement_timeout_ms > 0)
+        eff_buf_addf(&buf, "SET LOCAL statement_timeout = %lld;",
+                     (long long)s->config->statement_timeout_ms);
+    for (size_t i = 0; i < s->config->schema.count; i++) {
+        eff_buf_add(&buf, i == 0 ? EFF_STR("SET LOCAL search_path = ") : EFF_STR(", "));
+        pg_add_quoted(&buf, s->config->schema.at[i]);
+    }
+    eff_buf_add(&buf, EFF_STR("; SAVEPOINT efferent; SELECT 1"));
+    eff_buf_add_char(&buf, 0);
+    fault = buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory")
+                     : eff_pg_exec(s->conn, buf.ptr, err);
+    eff_buf_free(&buf);
+    return fault;
+}
+
+static void
+pg_release_rows(struct pg_source *s)
+{
+    for (size_t i = 0; i < s->held_count; i++)
+        PQfreemem(s->held[i]);
+    s->held_count = 0;
+}
+
+static void
+pg_cancel(struct eff_source *source)
+{
+    struct pg_source *s = (struct pg_source *)source;
+    char why[256];
+
+    if (s->canceller)
+        PQcancel(s->canceller, why, sizeof(why));
+}
+
+static void
+pg_close(struct eff_source *source)
+{
+    struct pg_source *s = (struct pg_source *)source;
+
+    if (!s)
+        return;
+    if (s->phase != PG_IDLE && s->phase != PG_DONE) // The server need not finish what nobody reads.
+        pg_cancel(source);
+    pg_release_rows(s);
+    PQfreeCancel(s->canceller);
+    PQfinish(s->conn);
+    free(s->cells);
+    eff_arena_deinit(&s->batch);
+    s->canceller = NULL;
+    s->conn = NULL;
+    s->cells = NULL;
+    s->phase = PG_IDLE;
+}
+
+static enum eff_fault
+pg_open(const void *config, struct eff_os *os, struct eff_arena *run,
+        struct eff_source **ret_source, struct eff_err *err)
+{
+    struct pg_source *s = eff_new(run, struct pg_source, 1);
+
+    s->base.ops = &eff_source_postgres;
+    s->run = run;
+    s->os = os;
+    s->config = config;
+    EFF_TRY(eff_pg_connect(s->config->url, s->config->connect_timeout_ms, os, run, &s->conn, err));
+    eff_arena_init(&s->batch, "postgres batch", PG_TEXT_BYTES);
+    s->canceller = PQgetCancel(s->conn);
+    if (pg_begin(s, err) != EFF_OK) {
+        pg_close(&s->base);
+        return err->fault;
+    }
+    *ret_source = &s->base;
+    return EFF_OK;
+}
+
+/* ---------------------------------------------------------------------------- describe */
+
+/* Back to where open left the transaction: the snapshot stays, locks and faults go. */
+static enum eff_fault
+pg_rewind(struct pg_source *s, struct eff_err *err)
+{
+    bool cancelled = s->phase != PG_IDLE && s->phase != PG_DONE;
+    PGresult *result;
+    char *row;
+
+    pg_release_rows(s);
+    if (cancelled) {
+        pg_cancel(&s->base);
+        while (PQgetCopyData(s->conn, &row, 0) > 0)
+            PQfreemem(row);
+    }
+    while ((result = PQgetResult(s->conn)))
+        PQclear(result);
+    s->phase = PG_IDLE;
+    // A cancellation that came too late for the COPY hits this command instead.
+    if (cancelled && eff_pg_exec(s->conn, "ROLLBACK TO SAVEPOINT efferent", err) == EFF_OK)
+        return EFF_OK;
+    return eff_pg_exec(s->conn, "ROLLBACK TO SAVEPOINT efferent", err);
+}
+
+/* The names and types of a prepared statement; parameters are nobody's to fill. */
+static enum eff_fault
+pg_prepare(struct pg_source *s, const char *sql, PGresult **ret_described, struct eff_err *err)
+{
+    PGresult *result = PQprepare(s->conn, "", sql, 0, NULL);
+
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return eff_pg_fault(s->conn, result, &s->sql, err);
+    PQclear(result);
+    result = PQdescribePrepared(s->conn, "");
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return eff_pg_fault(s->conn, result, &s->sql, err);
+    if (PQnparams(result) > 0) {
+        PQclear(result);
+        return EFF_FAIL(err, EFF_CONFIG, "the SQL has a parameter ($1), and nothing gives it a value");
+    }
+    if (PQnfields(result) == 0) {
+        PQclear(result);
+        return eff_sql_writes(err);
+    }
+    *ret_described = result;
+    return EFF_OK;
+}
+
+static eff_str
+pg_types_sql(const PGresult *described, struct eff_arena *arena)
+{
+    struct eff_buf buf = {0};
+    eff_str sql;
+
+    eff_buf_add(&buf, EFF_STR("SELECT pg_catalog.format_type(v.o, v.m), t.typtype, t.typcategory"
+                              " FROM (VALUES "));
+    for (int i = 0; i < PQnfields(described); i++)
+        eff_buf_addf(&buf, "%s(%d, %u::pg_catalog.oid, %d)", i ? ", " : "", i, PQftype(described, i),
+                     PQfmod(described, i));
+    eff_buf_add(&buf, EFF_STR(") AS v (i, o, m) JOIN pg_catalog.pg_type t ON t.oid = v.o"
+                              " ORDER BY v.i"));
+    sql = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return sql;
+}
+
+static struct eff_column
+pg_column(struct pg_source *s, const PGresult *described, const PGresult *types, int i)
+{
+    struct eff_column column = {.nullable = true};
+    int mod = PQfmod(described, i);
+
+    s->forms[i] = eff_pg_form_of(PQftype(described, i), PQgetvalue(types, i, 1)[0],
+                                 PQgetvalue(types, i, 2)[0]);
+    column.name = eff_str_copy(s->run, eff_str_of(PQfname(described, i)));
+    column.kind = eff_pg_kind_of(s->forms[i]);
+    column.type_name = eff_str_copy(s->run, eff_str_of(PQgetvalue(types, i, 0)));
+    if (s->forms[i] == EFF_PG_NUMERIC && mod >= 4) { // numeric.c: precision << 16, 11 bits of scale
+        column.precision = (mod - 4) >> 16 & 0xffff;
+        column.scale = ((mod - 4) & 0x7ff) ^ 0x400;
+        column.scale -= 0x400;
+    }
+    return column;
+}
+
+static enum eff_fault
+pg_describe(struct pg_source *s, const PGresult *described, struct eff_columns *ret_columns,
+            struct eff_err *err)
+{
+    int width = PQnfields(described);
+    PGresult *types = PQexec(s->conn, pg_types_sql(described, s->run).ptr);
+    struct eff_column *columns = eff_new(s->run, struct eff_column, (size_t)width);
+
+    if (PQresultStatus(types) != PGRES_TUPLES_OK)
+        return eff_pg_fault(s->conn, types, NULL, err);
+    if (PQntuples(types) != width) {
+        PQclear(types);
+        return EFF_FAIL(err, EFF_TRANSIENT, "postgres does not know the types of its own columns");
+    }
+    s->forms = eff_new(s->run, enum eff_pg_form, (size_t)width);
+    s->width = (size_t)width;
+    for (int i = 0; i < width; i++)
+        columns[i] = pg_column(s, described, types, i);
+    PQclear(types);
+    *ret_columns = (struct eff_columns){s->width, columns};
+    return eff_sql_check_columns(ret_columns, err);
+}
+
+/* ------------------------------------------------------------------------------- query */
+
+/* The model alone on its lines, so that a comment at its end ends there. Terminated. */
+static void
+pg_copy_sql(struct pg_source *s, struct eff_buf *buf)
+{
+    eff_buf_add(buf, EFF_STR("COPY (SELECT "));
+    for (size_t i = 0; i < s->width; i++) {
+        bool json = s->forms[i] == EFF_PG_CAST_JSON, text = s->forms[i] == EFF_PG_CAST_TEXT;
+
+        eff_buf_addf(buf, "%s%sc%zu%s", i ? ", " : "", json ? "pg_catalog.to_json(" : "", i + 1,
+                     json ? ")" : text ? "::pg_catalog.text" : "");
+    }
+    eff_buf_add(buf, EFF_STR(" FROM (\n"));
+    s->sql.offset = buf->len;
+    eff_buf_add(buf, s->sql.sql);
+    eff_buf_add(buf, EFF_STR("\n) AS efferent_model ("));
+    for (size_t i = 0; i < s->width; i++)
+        eff_buf_addf(buf, "%sc%zu", i ? ", " : "", i + 1);
+    eff_buf_add(buf, EFF_STR(")) TO STDOUT (FORMAT binary)"));
+    eff_buf_add_char(buf, 0);
+}
+
+static enum eff_fault
+pg_start(struct pg_source *s, struct eff_err *err)
+{
+    struct eff_buf buf = {0};
+    const char *sqlstate;
+    PGresult *result;
+
+    pg_copy_sql(s, &buf);
+    result = buf.full ? NULL : PQexec(s->conn, buf.ptr);
+    eff_buf_free(&buf);
+    if (PQresultStatus(result) == PGRES_COPY_OUT) {
+        PQclear(result);
+        s->phase = PG_HEADER;
+        return EFF_OK;
+    }
+    // It was prepared without complaint, so what the parser dislikes is that it is no SELECT.
+    sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (sqlstate && strcmp(sqlstate, "42601") == 0) {
+        PQclear(result);
+        return eff_sql_writes(err);
+    }
+    return eff_pg_fault(s->conn, result, &s->sql, err);
+}
+
+static enum eff_fault
+pg_make_room(struct pg_source *s, struct eff_err *err)
+{
+    size_t rows = PG_CELLS_MAX / s->width;
+
+    s->rows_max = rows < 64 ? 64 : rows > PG_ROWS_MAX ? PG_ROWS_MAX : rows;
+    if (s->rows_max * s->width > s->cells_cap) {
+        free(s->cells);
+        s->cells_cap = s->rows_max * s->width;
+        s->cells = malloc(s->cells_cap * sizeof(*s->cells));
+    }
+    return s->cells ? EFF_OK : EFF_FAIL(err, EFF_BROKEN, "out of memory");
+}
+
+static enum eff_fault
+pg_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_columns,
+         struct eff_err *err)
+{
+    struct pg_source *s = (struct pg_source *)source;
+    PGresult *described = NULL;
+    enum eff_fault fault;
+
+    s->failed = (struct eff_err){0};
+    EFF_TRY(pg_rewind(s, err));
+    EFF_TRY(eff_sql_single(sql, &s->sql.sql, err));
+    if (memchr(sql.ptr, 0, sql.len))
+        return EFF_FAIL(err, EFF_CONFIG, "the SQL holds a NUL character");
+    s->sql = (struct eff_pg_sql){eff_str_copy(s->run, s->sql.sql), 0};
+    EFF_TRY(pg_prepare(s, s->sql.sql.ptr, &described, err));
+    fault = pg_describe(s, described, ret_columns, err);
+    PQclear(described);
+    EFF_TRY(fault);
+    EFF_TRY(pg_make_room(s, err));
+    return pg_start(s, err);
+}
+
+/* ------------------------------------------------------------------------------- rows */
+
+static enum eff_fault
+pg_damaged(struct eff_err *err, const char *what)
+{
+    return EFF_FAIL(err, EFF_TRANSIENT, "postgres sent a damaged COPY stream: %s", what);
+}
+
+/* Signature, flags, and an extension that may be skipped (COPY's documentation, Binary Format). */
+static const unsigned char *
+pg_skip_header(const unsigned char *at, const unsigned char *end)
+{
+    uint32_t extension;
+
+    if (end - at < PG_HEADER_MIN || memcmp(at, "PGCOPY\n\377\r\n", 11) != 0)
+        return NULL;
+    if (eff_pg_u32(at + 11) & 0xffff0000) // critical flags: none is known
+        return NULL;
+    extension = eff_pg_u32(at + 15);
+    at += PG_HEADER_MIN;
+    return extension <= (size_t)(end - at) ? at + extension : NULL;
+}
+
+/* One tuple; the place after it, or NULL when bytes are missing or wrong. */
+static const unsigned char *
+pg_tuple(struct pg_source *s, const unsigned char *at, const unsigned char *end,
+         struct eff_value *row)
+{
+    for (size_t i = 0; i < s->width; i++) {
+        uint32_t len;
+
+        if (end - at < 4)
+            return NULL;
+        len = eff_pg_u32(at);
+        at += 4;
+        if (len == UINT32_MAX) {
+            row[i] = (struct eff_value){.kind = EFF_NULL};
+            continue;
+        }
+        if (len > (size_t)(end - at) || !eff_pg_field(s->forms[i], at, len, &s->batch, &row[i]))
+            return NULL;
+        at += len;
+    }
+    return at;
+}
+
+/* All that one message holds, which is one row, the trailer, or (from proxies) several rows. */
+static enum eff_fault
+pg_message(struct pg_source *s, const unsigned char *at, size_t len, size_t *rows,
+           struct eff_err *err)
+{
+    const unsigned char *end = at + len;
+
+    if (s->phase == PG_HEADER) {
+        at = pg_skip_header(at, end);
+        if (!at)
+            return pg_damaged(err, "its header is not known");
+        s->phase = PG_ROWS;
+    }
+    while (at < end) {
+        uint16_t fields = end - at >= 2 ? eff_pg_u16(at) : 0;
+
+        if (s->phase != PG_ROWS)
+            return pg_damaged(err, "there is something behind its end");
+        at += 2;
+        if (fields == UINT16_MAX && at == end) {
+            s->phase = PG_TRAILER;
+            return EFF_OK;
+        }
+        if (fields != s->width || *rows == s->rows_max)
+            return pg_damaged(err, "a row has other columns than were declared");
+        at = pg_tuple(s, at, end, &s->cells[*rows * s->width]);
+        if (!at)
+            return pg_damaged(err, "a value is cut off or of another type than was declared");
+        ++*rows;
+    }
+    return EFF_OK;
+}
+
+/* Both the trailer and the command tag: anything less is no complete result. */
+static enum eff_fault
+pg_finish(struct pg_source *s, struct eff_err *err)
+{
+    PGresult *result = PQgetResult(s->conn);
+
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return eff_pg_fault(s->conn, result, &s->sql, err);
+    PQclear(result);
+    if (s->phase != PG_TRAILER)
+        return pg_damaged(err, "it has no trailer");
+    result = PQgetResult(s->conn);
+    if (result)
+        return eff_pg_fault(s->conn, result, &s->sql, err);
+    return EFF_OK;
+}
+
+/* Rows until the batch is full or the result ends; a fault is left in s->failed. */
+static size_t
+pg_fill(struct pg_source *s)
+{
+    size_t rows = 0, bytes = 0;
+    char *message;
+    int len;
+
+    while (rows < s->rows_max && bytes < PG_BATCH_BYTES && s->held_count < PG_ROWS_MAX) {
+        len = PQgetCopyData(s->conn, &message, 0);
+        if (len < 0) {
+            if (len == -1)
+                pg_finish(s, &s->failed);
+            else
+                eff_pg_fault(s->conn, PQgetResult(s->conn), &s->sql, &s->failed);
+            s->phase = s->failed.fault == EFF_OK ? PG_DONE : PG_IDLE;
+            break;
+        }
+        s->held[s->held_count++] = message;
+        bytes += (size_t)len + s->width;
+        if (pg_message(s, (const unsigned char *)message, (size_t)len, &rows, &s->failed) != EFF_OK)
+            break;
+    }
+    return rows;
+}
+
+static enum eff_fault
+pg_next(struct eff_source *source, struct eff_batch *ret_batch, struct eff_err *err)
+{
+    struct pg_source *s = (struct pg_source *)source;
+    size_t rows = 0;
+
+    if (s->phase == PG_IDLE && s->failed.fault == EFF_OK)
+        return EFF_FAIL(err, EFF_BROKEN, "no query is under way");
+    pg_release_rows(s);
+    eff_arena_reset(&s->batch);
+    while (rows == 0 && s->phase != PG_DONE && s->failed.fault == EFF_OK)
+        rows = pg_fill(s);
+    if (s->failed.fault != EFF_OK) {
+        *err = s->failed;
+        return err->fault;
+    }
+    *ret_batch = (struct eff_batch){rows, s->width, s->cells};
+    return EFF_OK;
+}
+
+/* --------------------------------------------------------------------------- estimate */
+
+static int64_t
+pg_plan_rows(eff_str plan)
+{
+    struct eff_arena arena = {0};
+    const struct eff_json *root;
+    struct eff_err err = {0};
+    int64_t rows = -1;
+
+    eff_arena_init(&arena, "plan", PG_JSON_BYTES);
+    if (eff_json_parse(plan, &arena, &root, &err) != EFF_OK ||
+        !eff_json_int(eff_json_pointer(root, EFF_STR("/0/Plan/Plan Rows")), &rows))
+        rows = -1;
+    eff_arena_deinit(&arena);
+    return rows;
+}
+
+/* The planner's guess. Ends a query that is under way. */
+static int64_t
+pg_estimate(struct eff_source *source, eff_str sql)
+{
+    struct pg_source *s = (struct pg_source *)source;
+    struct eff_err err = {0};
+    struct eff_buf buf = {0};
+    int64_t rows = -1;
+    eff_str statement;
+    PGresult *result;
+
+    if (pg_rewind(s, &err) != EFF_OK || eff_sql_single(sql, &statement, &err) != EFF_OK)
+        return -1;
+    eff_buf_add(&buf, EFF_STR("EXPLAIN (FORMAT JSON) "));
+    eff_buf_add(&buf, statement);
+    eff_buf_add_char(&buf, 0);
+    // The extended protocol takes one statement only, whatever our own lexer thinks.
+    result = buf.full ? NULL : PQexecParams(s->conn, buf.ptr, 0, NULL, NULL, NULL, NULL, 0);
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+        rows = pg_plan_rows(eff_str_of(PQgetvalue(result, 0, 0)));
+    PQclear(result);
+    eff_buf_free(&buf);
+    pg_rewind(s, &err);
+    return rows;
+}
+
+static eff_str
+pg_table_sql(struct eff_source *source, eff_str table, struct eff_arena *arena)
+{
+    (void)source;
+    return eff_sql_table(table, arena);
+}
+
+const struct eff_source_ops eff_source_postgres = {
+    .kind = "postgres",
+    .title = "PostgreSQL",
+    .options = pg_options,
+    .options_count = sizeof(pg_options) / sizeof(pg_options[0]),
+    .config_size = sizeof(struct pg_config),
+    .open = pg_open,
+    .query = pg_query,
+    .next = pg_next,
+    .table_sql = pg_table_sql,
+    .estimate = pg_estimate,
+    .cancel = pg_cancel,
+    .close = pg_close,
+};

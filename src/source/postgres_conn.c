@@ -1,0 +1,243 @@
+/*
+ * source/postgres_conn: a libpq connection, and its faults in our words.
+ */
+#include "source/postgres_conn.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "source/sql.h"
+
+#define PG_MESSAGE_MAX 400
+
+/* ---------------------------------------------------------------------------- faults */
+
+/* SQLSTATE classes: PostgreSQL's documentation, appendix A. */
+enum eff_fault
+eff_pg_fault_of(const char *sqlstate)
+{
+    static const struct {
+        const char *prefix;
+        enum eff_fault fault;
+    } classes[] = {
+        {"25006", EFF_CONFIG}, /* a write in a read-only transaction */
+        {"0A", EFF_CONFIG},    /* feature not supported */
+        {"0P", EFF_AUTH},      /* no such role */
+        {"21", EFF_CONFIG},    /* cardinality: a subquery gave two rows */
+        {"22", EFF_CONFIG},    /* data: division by zero, text that is no number */
+        {"28", EFF_AUTH},
+        {"2F", EFF_CONFIG}, /* in a function of the user's */
+        {"38", EFF_CONFIG}, {"39", EFF_CONFIG},
+        {"3D", EFF_CONFIG}, /* no such database */
+        {"3F", EFF_CONFIG}, /* no such schema */
+        {"42", EFF_CONFIG}, /* syntax, names, types, privileges */
+        {"54", EFF_CONFIG}, /* too many columns, too complex */
+        {"P0", EFF_CONFIG}, /* raised in PL/pgSQL */
+    };
+
+    for (size_t i = 0; sqlstate && i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (strncmp(sqlstate, classes[i].prefix, strlen(classes[i].prefix)) == 0)
+            return classes[i].fault;
+    }
+    return EFF_TRANSIENT;
+}
+
+/* The first line; libpq's messages have several. */
+static void
+pg_first_line(const char *text, char ret_line[PG_MESSAGE_MAX])
+{
+    size_t len = strcspn(text, "\n");
+
+    len = len < PG_MESSAGE_MAX ? len : PG_MESSAGE_MAX - 1;
+    memcpy(ret_line, text, len);
+    ret_line[len] = 0;
+}
+
+/* The byte of the n-th character, from 0; SIZE_MAX beyond the end. */
+static size_t
+pg_char_offset(eff_str sql, size_t n)
+{
+    for (size_t i = 0; i < sql.len; i++) {
+        if (((unsigned char)sql.ptr[i] & 0xc0) != 0x80 && n-- == 0)
+            return i;
+    }
+    return n == 0 ? sql.len : SIZE_MAX;
+}
+
+static size_t
+pg_position(const PGresult *result, const struct eff_pg_sql *sql)
+{
+    const char *text = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+    size_t position = text ? strtoul(text, NULL, 10) : 0; // in characters, from 1
+
+    if (!sql || position <= sql->offset)
+        return SIZE_MAX;
+    return pg_char_offset(sql->sql, position - sql->offset - 1);
+}
+
+static void
+pg_hint(const PGresult *result, const char *sqlstate, struct eff_err *err)
+{
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    char line[PG_MESSAGE_MAX];
+
+    if (strcmp(sqlstate, "42501") == 0) {
+        eff_err_hint(err, "grant it to the role that Efferent connects as");
+    } else if (strcmp(sqlstate, "57014") == 0) {
+        eff_err_hint(err, "the query was cancelled or ran into a time limit: see statement_timeout");
+    } else if (hint) {
+        pg_first_line(hint, line);
+        eff_err_hint(err, "%s", line);
+    }
+}
+
+static enum eff_fault
+pg_lost(PGconn *conn, struct eff_err *err)
+{
+    char line[PG_MESSAGE_MAX];
+
+    pg_first_line(PQerrorMessage(conn), line);
+    return EFF_FAIL(err, EFF_TRANSIENT, "the connection to postgres was lost: %s",
+                    line[0] ? line : "no reason given");
+}
+
+enum eff_fault
+eff_pg_fault(PGconn *conn, PGresult *result, const struct eff_pg_sql *sql, struct eff_err *err)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    char line[PG_MESSAGE_MAX];
+    enum eff_fault fault;
+
+    if (!sqlstate || !primary) {
+        PQclear(result);
+        return pg_lost(conn, err);
+    }
+    fault = eff_pg_fault_of(sqlstate);
+    pg_first_line(primary, line);
+    if (strcmp(sqlstate, "25006") == 0) {
+        eff_sql_writes(err);
+    } else if (fault == EFF_CONFIG) {
+        eff_sql_fault(sql ? sql->sql : EFF_STR(""), pg_position(result, sql), line, err);
+        pg_hint(result, sqlstate, err);
+    } else {
+        (void)EFF_FAIL(err, fault, "postgres: %s (SQLSTATE %.5s)", line, sqlstate);
+        pg_hint(result, sqlstate, err);
+    }
+    PQclear(result);
+    return err->fault;
+}
+
+enum eff_fault
+eff_pg_exec(PGconn *conn, const char *commands, struct eff_err *err)
+{
+    PGresult *result = PQexec(conn, commands);
+    ExecStatusType status = PQresultStatus(result);
+
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        return eff_pg_fault(conn, result, NULL, err);
+    PQclear(result);
+    return EFF_OK;
+}
+
+/* ----------------------------------------------------------------------------- connect */
+
+/* "FATAL:  28P01: password authentication failed": verbose, so that the code is in it. */
+static bool
+pg_connect_sqlstate(const char *message, char ret_sqlstate[6])
+{
+    for (const char *at = strstr(message, ":  "); at; at = strstr(at + 1, ":  ")) {
+        size_t len = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+        if (len == 5 && at[8] == ':') {
+            memcpy(ret_sqlstate, at + 3, 5);
+            ret_sqlstate[5] = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum eff_fault
+pg_connect_fault(PGconn *conn, struct eff_err *err)
+{
+    const char *message = PQerrorMessage(conn);
+    char line[PG_MESSAGE_MAX], sqlstate[6];
+    enum eff_fault fault = EFF_TRANSIENT;
+
+    pg_first_line(message, line);
+    if (PQconnectionNeedsPassword(conn))
+        fault = EFF_AUTH;
+    else if (pg_connect_sqlstate(message, sqlstate))
+        fault = eff_pg_fault_of(sqlstate);
+    (void)EFF_FAIL(err, fault, "cannot connect to postgres: %s", line);
+    if (fault == EFF_AUTH)
+        return eff_err_hint(err, "check user and password of `url`, and the server's pg_hba.conf");
+    if (fault == EFF_CONFIG)
+        return eff_err_hint(err, "check the database of `url`");
+    return eff_err_hint(err, "check host and port of `url`, and that the server runs");
+}
+
+/* libpq's own connect_timeout does not count for a connection that is polled. */
+static enum eff_fault
+pg_connect_wait(PGconn *conn, int64_t timeout_ms, struct eff_os *os, struct eff_err *err)
+{
+    int64_t deadline = os->mono_ms(os->self) + timeout_ms;
+    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+
+    while (wants != PGRES_POLLING_OK) {
+        int64_t left = deadline - os->mono_ms(os->self);
+        struct pollfd fd = {.fd = PQsocket(conn),
+                            .events = wants == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+
+        if (wants == PGRES_POLLING_FAILED || PQstatus(conn) == CONNECTION_BAD)
+            return pg_connect_fault(conn, err);
+        if (left <= 0) {
+            (void)EFF_FAIL(err, EFF_TRANSIENT, "postgres at %s did not answer within %lld ms",
+                           PQhost(conn), (long long)timeout_ms);
+            return eff_err_hint(err, "check host and port of `url`, or raise connect_timeout");
+        }
+        if (poll(&fd, 1, (int)(left < 1000 ? left : 1000)) > 0)
+            wants = PQconnectPoll(conn);
+    }
+    return EFF_OK;
+}
+
+/* libpq quotes the string in its complaint, so its words cannot be passed on. */
+static enum eff_fault
+pg_check_url(const char *url, struct eff_err *err)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &message);
+
+    PQfreemem(message);
+    PQconninfoFree(options);
+    if (options)
+        return EFF_OK;
+    (void)EFF_FAIL(err, EFF_CONFIG, "`url` is not a connection string that libpq understands");
+    return eff_err_hint(err, "write it as postgresql://user@host:port/database, or as key=value pairs");
+}
+
+enum eff_fault
+eff_pg_connect(eff_str url, int64_t timeout_ms, struct eff_os *os, struct eff_arena *run,
+               PGconn **ret_conn, struct eff_err *err)
+{
+    static const char *const names[] = {"dbname", "client_encoding", "fallback_application_name",
+                                        NULL};
+    const char *values[] = {eff_str_c(run, url), "UTF8", "efferent", NULL};
+    PGconn *conn;
+
+    EFF_TRY(pg_check_url(values[0], err));
+    conn = PQconnectStartParams(names, values, 1);
+    if (!conn)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory");
+    PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
+    if (pg_connect_wait(conn, timeout_ms, os, err) != EFF_OK) {
+        PQfinish(conn);
+        return err->fault;
+    }
+    PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+    *ret_conn = conn;
+    return EFF_OK;
+}

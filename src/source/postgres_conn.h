@@ -1,0 +1,31 @@
+/*
+ * source/postgres_conn: a libpq connection, and its faults in our words. Private to source/.
+ *
+ * Nothing here ever shows the connection string: it may hold a password.
+ */
+#ifndef EFF_SOURCE_POSTGRES_CONN_H
+#define EFF_SOURCE_POSTGRES_CONN_H
+
+#include <libpq-fe.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "os/os.h"
+
+/* The user's SQL as it lies in what was sent, so that positions can be told in his terms. */
+struct eff_pg_sql {
+    eff_str sql;
+    size_t offset; /* characters before it */
+};
+
+enum eff_fault eff_pg_connect(eff_str url, int64_t timeout_ms, struct eff_os *os,
+                              struct eff_arena *run, PGconn **ret_conn, struct eff_err *err);
+/* Takes and clears result, which may be NULL (then the connection tells why). Always a fault. */
+enum eff_fault eff_pg_fault(PGconn *conn, PGresult *result, const struct eff_pg_sql *sql,
+                            struct eff_err *err);
+/* Runs commands without a result. */
+enum eff_fault eff_pg_exec(PGconn *conn, const char *commands, struct eff_err *err);
+/* The fault that a SQLSTATE stands for. */
+enum eff_fault eff_pg_fault_of(const char *sqlstate);
+
+#endif
