@@ -42,7 +42,7 @@ struct eff_changes_writer {
     uint64_t digest;
     struct eff_buf out;
     struct eff_buf chunks; /* struct eff_chunk, grows */
-    struct changes_open_chunk open[EFF_OPS_COUNT];
+    struct changes_open_chunk open[EFF_OPS_COUNT][EFF_GROUPS_COUNT];
 };
 
 struct eff_changes {
@@ -110,8 +110,8 @@ changes_put_head(struct eff_changes_writer *writer, const struct eff_changes_nam
 }
 
 enum eff_fault
-eff_changes_create(struct eff_os *os, const char *path, const struct eff_changes_names *names,
-                   struct eff_arena *run, struct eff_changes_writer **ret_writer,
+eff_changes_create(struct eff_os *os, const char *path, bool unnamed,
+                   const struct eff_changes_names *names, struct eff_arena *run, struct eff_changes_writer **ret_writer,
                    struct eff_err *err)
 {
     struct eff_changes_writer *writer = eff_new(run, struct eff_changes_writer, 1);
@@ -121,7 +121,9 @@ eff_changes_create(struct eff_os *os, const char *path, const struct eff_changes
     writer->folder = changes_folder(run, path);
     writer->match_count = names->match_count;
     writer->fields_count = names->fields_count;
-    EFF_TRY(os->open(os->self, path, EFF_OPEN_WRITE | EFF_OPEN_CREATE | EFF_OPEN_TRUNCATE,
+    EFF_TRY(os->open(os->self, path,
+                     unnamed ? EFF_OPEN_WRITE | EFF_OPEN_UNNAMED
+                             : EFF_OPEN_WRITE | EFF_OPEN_CREATE | EFF_OPEN_TRUNCATE,
                      &writer->file, err));
     changes_put_head(writer, names);
     *ret_writer = writer;
@@ -149,27 +151,29 @@ changes_put_item(struct eff_buf *buf, const struct eff_changes_writer *writer,
 }
 
 enum eff_fault
-eff_changes_add(struct eff_changes_writer *writer, enum eff_op op, const struct eff_item *item,
-                const struct eff_acknowledged *ack, struct eff_err *err)
+eff_changes_add(struct eff_changes_writer *writer, enum eff_op op, enum eff_group group,
+                const struct eff_item *item, const struct eff_acknowledged *ack,
+                struct eff_err *err)
 {
-    struct changes_open_chunk *open = &writer->open[op];
+    struct changes_open_chunk *open = &writer->open[op][group];
 
     changes_put_item(&open->bytes, writer, item, ack);
     open->rows++;
     if (open->bytes.len >= CHANGES_CHUNK_BYTES_MAX)
-        return eff_changes_cut(writer, op, open->bytes.len, err);
+        return eff_changes_cut(writer, op, group, open->bytes.len, err);
     return EFF_OK;
 }
 
 enum eff_fault
-eff_changes_cut(struct eff_changes_writer *writer, enum eff_op op, size_t estimate,
-                struct eff_err *err)
+eff_changes_cut(struct eff_changes_writer *writer, enum eff_op op, enum eff_group group,
+                size_t estimate, struct eff_err *err)
 {
-    struct changes_open_chunk *open = &writer->open[op];
+    struct changes_open_chunk *open = &writer->open[op][group];
     struct eff_chunk chunk = {.offset = writer->offset + writer->out.len,
                               .bytes = (uint32_t)open->bytes.len,
                               .rows = open->rows,
                               .op = op,
+                              .group = group,
                               .estimate = estimate};
     uint64_t checksum;
 
@@ -196,7 +200,8 @@ eff_changes_chunks(struct eff_changes_writer *writer, size_t *ret_count,
                    const struct eff_chunk **ret_chunks, struct eff_err *err)
 {
     for (enum eff_op op = 0; op < EFF_OPS_COUNT; op++)
-        EFF_TRY(eff_changes_cut(writer, op, writer->open[op].bytes.len, err));
+        for (enum eff_group group = 0; group < EFF_GROUPS_COUNT; group++)
+            EFF_TRY(eff_changes_cut(writer, op, group, writer->open[op][group].bytes.len, err));
     if (writer->chunks.full)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory while writing the change file");
     *ret_count = writer->chunks.len / sizeof(struct eff_chunk);
@@ -216,11 +221,11 @@ changes_put_table(struct eff_buf *table, const struct eff_changes_writer *writer
         eff_buf_add_u64(table, chunks[i].offset);
         eff_buf_add_u64(table, chunks[i].bytes);
         eff_buf_add_u32(table, chunks[i].rows);
-        eff_buf_add_u32(table, (uint32_t)chunks[i].op);
+        eff_buf_add_u32(table, (uint32_t)chunks[i].op << 8 | chunks[i].group);
     }
     eff_buf_add_u64(table, count);
     for (size_t i = 0; i < count; i++) {
-        eff_buf_add_u32(table, (uint32_t)batches[i].op);
+        eff_buf_add_u32(table, (uint32_t)batches[i].op << 8 | batches[i].group);
         eff_buf_add_u32(table, batches[i].rows);
         eff_buf_add_u64(table, batches[i].first_chunk);
         eff_buf_add_u64(table, batches[i].chunks);
@@ -265,7 +270,8 @@ eff_changes_writer_close(struct eff_changes_writer *writer)
     eff_buf_free(&writer->out);
     eff_buf_free(&writer->chunks);
     for (enum eff_op op = 0; op < EFF_OPS_COUNT; op++)
-        eff_buf_free(&writer->open[op].bytes);
+        for (enum eff_group group = 0; group < EFF_GROUPS_COUNT; group++)
+            eff_buf_free(&writer->open[op][group].bytes);
 }
 
 /* ---- reading ---- */
@@ -329,6 +335,19 @@ changes_read_head(struct eff_changes *changes, struct eff_arena *run, uint64_t *
     return reader.bad ? changes_damaged(changes, "its head does not add up", err) : EFF_OK;
 }
 
+static void
+changes_read_kind(struct eff_reader *reader, enum eff_op *ret_op, enum eff_group *ret_group)
+{
+    uint32_t kind = eff_read_u32(reader);
+
+    if ((kind >> 8) >= EFF_OPS_COUNT || (kind & 0xff) >= EFF_GROUPS_COUNT) {
+        reader->bad = true;
+        return;
+    }
+    *ret_op = (enum eff_op)(kind >> 8);
+    *ret_group = (enum eff_group)(kind & 0xff);
+}
+
 static bool
 changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, struct eff_arena *run)
 {
@@ -342,7 +361,7 @@ changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, stru
         changes->chunks[i].offset = eff_read_u64(reader);
         changes->chunks[i].bytes = (uint32_t)eff_read_u64(reader);
         changes->chunks[i].rows = eff_read_u32(reader);
-        changes->chunks[i].op = (enum eff_op)eff_read_u32(reader);
+        changes_read_kind(reader, &changes->chunks[i].op, &changes->chunks[i].group);
     }
     left = (size_t)(reader->end - reader->at);
     changes->batches_count = eff_read_u64(reader);
@@ -350,7 +369,7 @@ changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, stru
         return false;
     changes->batches = eff_new(run, struct eff_batch_ref, changes->batches_count);
     for (size_t i = 0; i < changes->batches_count; i++) {
-        changes->batches[i].op = (enum eff_op)eff_read_u32(reader);
+        changes_read_kind(reader, &changes->batches[i].op, &changes->batches[i].group);
         changes->batches[i].rows = eff_read_u32(reader);
         changes->batches[i].first_chunk = eff_read_u64(reader);
         changes->batches[i].chunks = eff_read_u64(reader);
@@ -521,7 +540,7 @@ eff_changes_load(struct eff_changes *changes, size_t batch, struct eff_arena *ar
         .arena = arena,
     };
     for (size_t i = ref->first_chunk; i < changes->chunks_count && left > 0; i++) {
-        if (changes->chunks[i].op != ref->op)
+        if (changes->chunks[i].op != ref->op || changes->chunks[i].group != ref->group)
             continue;
         if (ret_delivery->count + changes->chunks[i].rows > ref->rows)
             return changes_damaged(changes, "a batch does not add up", err);

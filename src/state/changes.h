@@ -28,33 +28,39 @@ struct eff_changes_names {
     const eff_str *field_names;
 };
 
+/* What a guard may hold as a whole is kept in chunks of its own. */
+enum eff_group { EFF_GROUP_FREE = 0, EFF_GROUP_GUARDED, EFF_GROUPS_COUNT };
+
 struct eff_chunk {
     uint64_t offset;
     uint32_t bytes;
     uint32_t rows;
     enum eff_op op;
+    enum eff_group group;
     size_t estimate; /* bytes in a request body, as the destination estimated */
 };
 
 struct eff_batch_ref {
     enum eff_op op;
+    enum eff_group group;
     uint32_t rows;
-    size_t first_chunk; /* chunks of the same op from here on, until `chunks` are taken */
+    size_t first_chunk; /* chunks of the same op and group from here on, until `chunks` are taken */
     size_t chunks;
 };
 
 struct eff_changes_writer;
 
-enum eff_fault eff_changes_create(struct eff_os *os, const char *path,
+/* With `unnamed`, path is a folder and the file vanishes with its handle: for plan. */
+enum eff_fault eff_changes_create(struct eff_os *os, const char *path, bool unnamed,
                                   const struct eff_changes_names *names, struct eff_arena *run,
                                   struct eff_changes_writer **ret_writer, struct eff_err *err);
 /* Appends one item to the open chunk of its operation; fields that are not sent are EFF_ABSENT. */
 enum eff_fault eff_changes_add(struct eff_changes_writer *writer, enum eff_op op,
-                               const struct eff_item *item, const struct eff_acknowledged *ack,
+                               enum eff_group group, const struct eff_item *item, const struct eff_acknowledged *ack,
                                struct eff_err *err);
 /* Ends the open chunk of that operation: the limit of a batch was reached. */
-enum eff_fault eff_changes_cut(struct eff_changes_writer *writer, enum eff_op op, size_t estimate,
-                               struct eff_err *err);
+enum eff_fault eff_changes_cut(struct eff_changes_writer *writer, enum eff_op op,
+                               enum eff_group group, size_t estimate, struct eff_err *err);
 /* Ends all chunks and lists them; the caller packs them into batches. */
 enum eff_fault eff_changes_chunks(struct eff_changes_writer *writer, size_t *ret_count,
                                   const struct eff_chunk **ret_chunks, struct eff_err *err);

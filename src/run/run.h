@@ -1,0 +1,78 @@
+/*
+ * run/run: composes one sync from source to accounted row, and runs several.
+ */
+#ifndef EFF_RUN_RUN_H
+#define EFF_RUN_RUN_H
+
+#include "conf/project.h"
+#include "os/os.h"
+#include "run/report.h"
+
+/* What is going on, for a person; sent some times a second. */
+struct eff_progress {
+    eff_str sync;
+    const char *stage; /* "connect", "resume", "read", "diff", "send", "record", "done" */
+    uint64_t read, rows_expected; /* rows_expected 0: unknown */
+    uint64_t changed;             /* planned so far, or in all once sending */
+    uint64_t sent;                /* settled */
+    uint64_t rejected;
+    double seconds;
+};
+
+struct eff_run_options {
+    bool plan;           /* change nothing, here or there */
+    int64_t limit;       /* read at most so many rows; -1: all. A partial read removes nothing */
+    size_t keys_count;   /* only rows with these keys (text form; composite: a,b); removes nothing */
+    const eff_str *keys;
+    eff_str state;       /* plan: another state folder (an unpacked export); ptr == NULL: own */
+    void (*progress)(void *self, const struct eff_progress *progress);
+    void *self;
+};
+
+/* Runs or plans one sync in this process. Whatever happens is in the report. */
+void eff_run_sync(const struct eff_project *project, const struct eff_sync_conf *sync,
+                  struct eff_os *os, const struct eff_run_options *options,
+                  struct eff_arena *process, struct eff_report *ret_report);
+
+/*
+ * Runs the chosen syncs (chosen[project->syncs_count]), each in a child process,
+ * at most `jobs` at a time, one at a time per destination, `after` respected. A
+ * child that dies is a failed report that says how. reports has room for all
+ * chosen ones; returns how many.
+ */
+size_t eff_run_syncs(const struct eff_project *project, const bool *chosen, size_t jobs,
+                     struct eff_os *os, const struct eff_run_options *options,
+                     struct eff_arena *process, struct eff_report *reports);
+
+/*
+ * `check` for one sync: source opens and the model's columns are there, the
+ * destination takes the credential and knows object and fields. Writes nothing.
+ */
+void eff_run_check(const struct eff_project *project, const struct eff_sync_conf *sync,
+                   struct eff_os *os, struct eff_arena *process, struct eff_report *ret_report);
+
+/* ---- the operator's verbs ---- */
+
+/* Where one key stands: snapshot, ledger, and what was sent in the last 30 days, as JSON. */
+enum eff_fault eff_run_rows(const struct eff_project *project, const struct eff_sync_conf *sync,
+                            struct eff_os *os, eff_str key, struct eff_arena *arena,
+                            struct eff_json_writer *w, struct eff_err *err);
+/* All open rows of the ledger (at most `most`; 0: all). */
+enum eff_fault eff_run_ledger(const struct eff_project *project, const struct eff_sync_conf *sync,
+                              struct eff_os *os, uint64_t most, struct eff_arena *arena,
+                              struct eff_json_writer *w, struct eff_err *err);
+enum eff_fault eff_run_status(const struct eff_project *project, const struct eff_sync_conf *sync,
+                              struct eff_os *os, struct eff_arena *arena,
+                              struct eff_json_writer *w, struct eff_err *err);
+enum eff_fault eff_run_retry(const struct eff_project *project, const struct eff_sync_conf *sync,
+                             struct eff_os *os, struct eff_arena *arena, uint64_t *ret_rows,
+                             struct eff_err *err);
+enum eff_fault eff_run_approve(const struct eff_project *project, const struct eff_sync_conf *sync,
+                               struct eff_os *os, eff_str digest, struct eff_arena *arena,
+                               struct eff_err *err);
+/* Forgets what was delivered: the next run sends everything. ret_rows: in the snapshot before. */
+enum eff_fault eff_run_reset(const struct eff_project *project, const struct eff_sync_conf *sync,
+                             struct eff_os *os, bool really, struct eff_arena *arena,
+                             uint64_t *ret_rows, struct eff_err *err);
+
+#endif
