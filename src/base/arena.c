@@ -6,8 +6,9 @@
  * scratch copy used is zeroed again when the original hands it out, and memory
  * never used is not touched just to zero it.
  *
- * Under AddressSanitizer the free part of the range is poisoned and 8 bytes
- * between two allocations stay so.
+ * Under AddressSanitizer 8 bytes between two allocations, a page after the last
+ * one, and all of it after a reset are poisoned; not the whole free range, whose
+ * shadow would take an eighth of the budget in real memory.
  */
 #include "base/arena.h"
 
@@ -42,6 +43,7 @@
 struct arena_head {
     size_t mapped;  /* bytes of the whole range, with this page */
     size_t touched; /* bytes from base that may not be zero */
+    size_t guarded; /* bytes from base that may be poisoned */
 };
 
 static void (*arena_overflow_hook)(const char *name, size_t budget);
@@ -62,6 +64,19 @@ void
 eff_arena_on_overflow(void (*hook)(const char *name, size_t budget))
 {
     arena_overflow_hook = hook;
+}
+
+/* What a scratch copy may have left there is dead as soon as the original allocates. */
+static void
+arena_guard_after(const struct eff_arena *arena, size_t end)
+{
+    struct arena_head *head = arena_head(arena);
+    size_t room = head->mapped - ARENA_PAGE - end;
+    size_t len = room < ARENA_PAGE ? room : ARENA_PAGE;
+
+    ARENA_GUARD(arena->base + end, len);
+    if (end + len > head->guarded)
+        head->guarded = end + len;
 }
 
 __attribute__((noreturn)) static void
@@ -95,7 +110,7 @@ eff_arena_init(struct eff_arena *arena, const char *name, size_t budget)
     }
     *arena = (struct eff_arena){.base = start + ARENA_PAGE, .budget = budget, .name = name};
     *arena_head(arena) = (struct arena_head){.mapped = mapped};
-    ARENA_GUARD(arena->base, mapped - ARENA_PAGE);
+    arena_guard_after(arena, 0);
 }
 
 void
@@ -105,7 +120,7 @@ eff_arena_deinit(struct eff_arena *arena)
         struct arena_head *head = arena_head(arena);
 
         // A later mapping at the same place must not find the poison of this one.
-        ARENA_ALLOW(arena->base, head->mapped - ARENA_PAGE);
+        ARENA_ALLOW(arena->base, head->guarded);
         munmap(head, head->mapped);
     }
     *arena = (struct eff_arena){0};
@@ -150,11 +165,9 @@ eff_arena_try(struct eff_arena *arena, size_t size, size_t align, size_t count)
     ARENA_ALLOW(arena->base + start, bytes);
     dirty = head->touched > start ? head->touched - start : 0;
     memset(arena->base + start, 0, dirty < bytes ? dirty : bytes);
+    arena_guard_after(arena, end);
     if (end > head->touched)
         head->touched = end;
-    else if (ARENA_GUARDED) // What a scratch copy left just above is dead now; bounded, for speed.
-        ARENA_GUARD(arena->base + end,
-                    head->touched - end < ARENA_PAGE ? head->touched - end : ARENA_PAGE);
     arena->used = end;
     return arena->base + start;
 }

@@ -74,9 +74,10 @@ struct eff_civil
 eff_civil_from_micros(int64_t micros, unsigned sub_nanos)
 {
     int64_t days = clock_floor_div(micros, CLOCK_DAY_MICROS);
-    int64_t rest = micros - days * CLOCK_DAY_MICROS;
+    int64_t rest = micros % CLOCK_DAY_MICROS;
     struct eff_civil civil = {.has_time = true};
 
+    rest += rest < 0 ? CLOCK_DAY_MICROS : 0;
     eff_civil_from_days(days, &civil.year, &civil.month, &civil.day);
     civil.nanos = (int)(rest % 1000000 * 1000 + sub_nanos);
     rest /= 1000000;

@@ -69,28 +69,39 @@ eff_err_while(struct eff_err *err, const char *format, ...)
     return err->fault;
 }
 
+/* s without the bytes before `from`, nor the rest of a character that begins there. */
+static eff_str
+err_tail(eff_str s, size_t from)
+{
+    while (from < s.len && ((unsigned char)s.ptr[from] & 0xc0) == 0x80)
+        from++;
+    return eff_str_sub(s, from, SIZE_MAX);
+}
+
 /* Of a long path the end stays, and the position always. */
 enum eff_fault
 eff_err_where(struct eff_err *err, eff_str file, int line, int column)
 {
-    char position[32] = "", path[sizeof(err->where)];
+    char position[32] = "", shown[4 * sizeof(err->where)];
+    eff_str tail =
+        file.len < sizeof(err->where) ? file : err_tail(file, file.len - sizeof(err->where) + 1);
+    eff_str path = {shown, eff_str_print_to(shown, sizeof(shown), tail)};
+    const char *dots = "";
     size_t room;
 
     if (line > 0 && column > 0)
         snprintf(position, sizeof(position), ":%d:%d", line, column);
     else if (line > 0)
         snprintf(position, sizeof(position), ":%d", line);
-    room = sizeof(path) - strlen(position);
-    eff_str_print_to(path, room, file);
-    if (file.len >= room) {
-        size_t from = file.len - (room - 4);
-
-        while (from < file.len && ((unsigned char)file.ptr[from] & 0xc0) == 0x80)
-            from++;
-        memcpy(path, "...", 3);
-        eff_str_print_to(path + 3, room - 3, eff_str_sub(file, from, SIZE_MAX));
+    room = sizeof(err->where) - 1 - strlen(position);
+    if (tail.len < file.len || path.len > room) {
+        dots = "...";
+        room -= 3;
+        if (path.len > room)
+            path = err_tail(path, path.len - room);
     }
-    snprintf(err->where, sizeof(err->where), "%.*s%s", (int)room - 1, path, position);
+    snprintf(err->where, sizeof(err->where), "%s" EFF_STR_FMT "%s", dots, EFF_STR_ARG(path),
+             position);
     return err->fault;
 }
 

@@ -161,7 +161,7 @@ number_trim_exponent(char *text, size_t len)
     at = (size_t)(e - text) + 2; // after the sign, which printf always writes
     while (at + zeros + 1 < len && text[at + zeros] == '0')
         zeros++;
-    memmove(text + at, text + at + zeros, len - at - zeros);
+    memmove(text + at, text + at + zeros, len - at - zeros + 1); // with the NUL
     return len - zeros;
 }
 
