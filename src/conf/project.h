@@ -1,5 +1,5 @@
 /*
- * conf/project: efferent.yml and syncs/*.yml, read and checked as a whole.
+ * conf/project: efferent.yml and the files of syncs/, read and checked as a whole.
  *
  * A project applies whole or not at all; all problems are reported at once.
  */
@@ -8,6 +8,7 @@
 
 #include "conf/option.h"
 #include "conf/yaml.h"
+#include "flow/lookup.h"
 #include "flow/mapping.h"
 
 /* A kind of source or destination that `type:` may name. */
@@ -17,15 +18,6 @@ struct eff_kind_desc {
     size_t options_count;
     size_t config_size;
     const void *user; /* the ops or the connector behind it */
-};
-
-/* Where ${NAME} and ${secret:NAME} come from; os/secret has the real one. */
-struct eff_lookup {
-    void *self;
-    bool (*env)(void *self, eff_str name, eff_str *ret_value);
-    /* systemd's credentials folder, then the `secrets:` file (0600 or stricter), then environment. */
-    enum eff_fault (*secret)(void *self, eff_str name, eff_str *ret_value, struct eff_err *err);
-    enum eff_fault (*secrets_file)(void *self, eff_str path, struct eff_err *err);
 };
 
 struct eff_source_conf {
@@ -40,12 +32,13 @@ struct eff_dest_conf {
     const struct eff_kind_desc *kind;
     const void *config;
     size_t hosts_count;
-    const eff_str *hosts; /* hosts written literally (or through ${}) in this block's urls */
+    const eff_str *hosts; /* of this block's urls, not of defaults: lower case, no port or brackets */
     struct eff_place place;
 };
 
 enum eff_mode { EFF_MODE_UPSERT = 1, EFF_MODE_UPDATE, EFF_MODE_INSERT, EFF_MODE_MIRROR,
                 EFF_MODE_APPEND, EFF_MODE_MEMBERS };
+/* mirror and members: DELETE unless given; insert and append: KEEP, and nothing else can be given */
 enum eff_removed { EFF_REMOVED_KEEP = 0, EFF_REMOVED_CLEAR, EFF_REMOVED_ARCHIVE, EFF_REMOVED_DELETE };
 
 extern const char *const eff_mode_names[];    /* by value; NULL at the end */
@@ -66,11 +59,19 @@ struct eff_field_conf {
     struct eff_place place;
 };
 
+/*
+ * Walks "{{ first }} {{ last }}": each call gives the text before the next column, and that
+ * column (EFF_STR_NONE behind the last one). Returns false at the end; *ret_bad is then
+ * SIZE_MAX, or the offset in *rest from which it cannot be read.
+ */
+bool eff_template_next(eff_str *rest, eff_str *ret_text, eff_str *ret_column, size_t *ret_bad);
+
 struct eff_sync_conf {
     eff_str name;
     const struct eff_source_conf *source;
     enum eff_model_kind model_kind;
     eff_str model; /* SQL text, table name, or (EFF_MODEL_FILE) the SQL text of that file */
+    eff_str model_name; /* what model:x selects: the table, or the file without .sql; or none */
     size_t key_count;
     const eff_str *key;
     const struct eff_dest_conf *dest;
@@ -94,7 +95,7 @@ struct eff_sync_conf {
     bool blind_twice; /* ambiguous: at_least_once (default at_most_once) */
     eff_str description;
     struct eff_place place;
-    struct eff_place model_place, key_place, to_place, mode_place;
+    struct eff_place model_place, key_place, to_place, mode_place, after_place;
 };
 
 struct eff_project {
@@ -122,15 +123,21 @@ struct eff_project_input {
     const struct eff_kind_desc *source_kinds;
     size_t dest_kinds_count;
     const struct eff_kind_desc *dest_kinds;
-    /* Files come through this, so that tests and fuzzers need no disk. */
+    /*
+     * Files come through this, so that tests and fuzzers need no disk. Paths are terminated
+     * and start with root; list gives the names in the folder, none when it is not there.
+     */
     void *files;
     bool (*read)(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_bytes,
                  struct eff_err *err);
     bool (*list)(void *files, eff_str folder, struct eff_arena *arena, size_t *ret_count,
-                 eff_str **ret_names); /* *.yml and *.yaml in syncs/, sorted */
+                 eff_str **ret_names);
 };
 
-/* False when problems were added; what could be read is still in ret_project. */
+/*
+ * False when problems were added; what could be read is still in ret_project. Problems are
+ * in order of their places. problems->arena must live as long as the project.
+ */
 bool eff_project_load(const struct eff_project_input *input, struct eff_arena *arena,
                       struct eff_project **ret_project, struct eff_problems *problems);
 

@@ -15,8 +15,9 @@ enum eff_node_kind { EFF_NODE_NULL = 1, EFF_NODE_SCALAR, EFF_NODE_LIST, EFF_NODE
 struct eff_node {
     enum eff_node_kind kind;
     bool quoted;  /* a scalar in quotes or a block: always text */
+    bool inlined; /* its text stands in the file byte for byte on one line: see eff_node_place_at */
     eff_str text; /* of a scalar; ${ENV} and ${secret:NAME} not yet replaced */
-    struct eff_place place;
+    struct eff_place place; /* columns count characters; of a block scalar, its first content */
     size_t count;
     const struct eff_node *keys;   /* MAP: scalars */
     const struct eff_node *values; /* MAP and LIST */
@@ -27,5 +28,11 @@ bool eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t 
                     const struct eff_node **ret_documents, struct eff_problems *problems);
 const struct eff_node *eff_node_get(const struct eff_node *map, const char *key); /* or NULL */
 bool eff_node_is(const struct eff_node *scalar, const char *text);
+/* Where byte `offset` of the scalar's text stands; the scalar's own place when that is not known. */
+struct eff_place eff_node_place_at(const struct eff_node *scalar, size_t offset);
+
+#define EFF_YAML_BYTES_MAX ((size_t)4 << 20)
+#define EFF_YAML_DEPTH_MAX 32
+#define EFF_YAML_NODES_MAX 200000
 
 #endif

@@ -1,0 +1,479 @@
+/*
+ * conf/yaml: YAML text to a tree that knows where everything stood.
+ *
+ * libfyaml loops for ever on some invalid UTF-8 (0.7.12 and 0.8), so a gate of
+ * our own looks at every character first. Then its events, not its documents,
+ * are read: depth, number of values, anchors, aliases, tags and directives are
+ * judged before anything is built of them. Its diagnostics are collected, never
+ * printed, and the first one is the one that helps.
+ */
+#include "conf/yaml.h"
+
+#include "base/buf.h"
+
+#include <libfyaml.h>
+#include <stdlib.h>
+
+struct yaml_build {
+    struct fy_parser *parser;
+    struct eff_arena *arena;
+    struct eff_problems *problems;
+    eff_str file;
+    eff_str text;
+    struct eff_buf stack;  /* finished children of the collections that are still open */
+    struct eff_place last; /* of the last thing that had a position */
+    size_t nodes;
+    unsigned depth;
+};
+
+/* ---- the gate ---- */
+
+/* Characters that look like nothing, or that make text look like another text. */
+static bool
+yaml_char_refused(uint32_t c)
+{
+    if (c < 0x20)
+        return c != '\t' && c != '\n' && c != '\r';
+    if (c >= 0x7F && c <= 0x9F)
+        return true;
+    return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 ||
+           c == 0x2029 || c == 0xFEFF || (c & 0xFFFE) == 0xFFFE;
+}
+
+static bool
+yaml_gate(eff_str text, eff_str file, struct eff_problems *problems)
+{
+    struct eff_place place = {file, 1, 1};
+    size_t at = 0;
+
+    while (at < text.len) {
+        uint32_t c = 0;
+        size_t bytes = eff_utf8_decode(eff_str_sub(text, at, 4), &c);
+        if (bytes == 0) {
+            eff_problem_add(problems, place, "EFF1002", EFF_STR("Save the file as UTF-8."),
+                            "byte 0x%02x is not UTF-8", (unsigned char)text.ptr[at]);
+            return false;
+        }
+        if (yaml_char_refused(c)) {
+            eff_problem_add(problems, place, "EFF1002",
+                            EFF_STR("Remove it, or write it in double quotes as \\uNNNN."),
+                            "the invisible character U+%04X is not allowed", (unsigned)c);
+            return false;
+        }
+        at += bytes;
+        place.column++;
+        if (c == '\n' || (c == '\r' && (at == text.len || text.ptr[at] != '\n'))) {
+            place.line++;
+            place.column = 1;
+        }
+    }
+    return true;
+}
+
+/* ---- places ---- */
+
+static struct eff_place
+yaml_place(struct yaml_build *b, const struct fy_mark *mark)
+{
+    if (mark != NULL)
+        b->last = (struct eff_place){b->file, mark->line + 1, mark->column + 1};
+    return b->last;
+}
+
+/* The mark of quoted text lies behind the quote, that of a block at the start of its first line. */
+static struct eff_place
+yaml_scalar_place(struct yaml_build *b, struct fy_token *token, enum fy_scalar_style style)
+{
+    const struct fy_mark *mark = fy_token_start_mark(token);
+    struct eff_place place = yaml_place(b, mark);
+
+    if (mark == NULL)
+        return place;
+    if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED)
+        place.column--;
+    if (style == FYSS_LITERAL || style == FYSS_FOLDED)
+        for (size_t at = mark->input_pos; at < b->text.len && b->text.ptr[at] == ' '; at++)
+            place.column++;
+    return b->last = place;
+}
+
+struct eff_place
+eff_node_place_at(const struct eff_node *scalar, size_t offset)
+{
+    struct eff_place place = scalar->place;
+
+    if (!scalar->inlined)
+        return place;
+    place.column += scalar->quoted;
+    for (size_t i = 0; i < offset && i < scalar->text.len; i++)
+        place.column += ((unsigned char)scalar->text.ptr[i] & 0xC0) != 0x80;
+    return place;
+}
+
+/* ---- building ---- */
+
+static bool
+yaml_refuse(struct yaml_build *b, struct eff_place place, const char *what, const char *hint)
+{
+    eff_problem_add(b->problems, place, "EFF1004", eff_str_of(hint), "%s are not supported", what);
+    return true;
+}
+
+static void
+yaml_refuse_properties(struct yaml_build *b, struct fy_token *anchor, struct fy_token *tag)
+{
+    if (anchor != NULL)
+        yaml_refuse(b, yaml_place(b, fy_token_start_mark(anchor)), "YAML anchors (&name)",
+                    "Write the value where it is used, or quote the text.");
+    if (tag != NULL)
+        yaml_refuse(b, yaml_place(b, fy_token_start_mark(tag)), "YAML tags (!type)",
+                    "Leave the tag out, or quote the text.");
+}
+
+static bool
+yaml_plain_null(eff_str text)
+{
+    return text.len == 0 || eff_str_is(text, "~") || eff_str_is(text, "null") ||
+           eff_str_is(text, "Null") || eff_str_is(text, "NULL");
+}
+
+/* Whether the token's bytes in the file are the text itself, so that offsets are columns. */
+static bool
+yaml_inlined(struct yaml_build *b, struct fy_token *token, eff_str text)
+{
+    const struct fy_mark *from = fy_token_start_mark(token);
+
+    if (from == NULL || from->input_pos > b->text.len)
+        return false;
+    return eff_str_eq(eff_str_sub(b->text, from->input_pos, text.len), text) &&
+           eff_str_find_char(text, '\n') == SIZE_MAX;
+}
+
+static bool
+yaml_scalar(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
+{
+    struct fy_token *token = event->scalar.value;
+    size_t len = 0;
+    const char *ptr = token ? fy_token_get_text(token, &len) : NULL;
+    enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
+
+    yaml_refuse_properties(b, event->scalar.anchor, event->scalar.tag);
+    *ret = (struct eff_node){.kind = EFF_NODE_NULL, .place = b->last};
+    if (token == NULL || ptr == NULL)
+        return true;
+    ret->place = yaml_scalar_place(b, token, style);
+    ret->text = eff_str_copy(b->arena, (eff_str){ptr, len});
+    ret->quoted = style != FYSS_PLAIN;
+    ret->inlined = yaml_inlined(b, token, ret->text);
+    if (ret->quoted || !yaml_plain_null(ret->text))
+        ret->kind = EFF_NODE_SCALAR;
+    if (eff_str_find_char(ret->text, '\0') != SIZE_MAX || !eff_utf8_valid(ret->text)) {
+        eff_problem_add(b->problems, ret->place, "EFF1002", EFF_STR("Remove the escape."),
+                        "an escape stands for a character that no text may hold");
+        return false;
+    }
+    return true;
+}
+
+static bool yaml_node(struct yaml_build *b, struct fy_event *event, struct eff_node *ret);
+
+static bool
+yaml_push(struct yaml_build *b, const struct eff_node *node)
+{
+    eff_buf_add_bytes(&b->stack, node, sizeof *node);
+    return !b->stack.full;
+}
+
+/* Children of one collection up to its end event; they lie on the stack from `base` on. */
+static bool
+yaml_children(struct yaml_build *b, enum fy_event_type end)
+{
+    for (;;) {
+        struct fy_event *event = fy_parser_parse(b->parser);
+        struct eff_node child;
+        bool done, ok = event != NULL;
+
+        if (!ok)
+            return false;
+        done = event->type == end;
+        if (!done)
+            ok = yaml_node(b, event, &child) && yaml_push(b, &child);
+        fy_parser_event_free(b->parser, event);
+        if (done || !ok)
+            return ok;
+    }
+}
+
+static void
+yaml_take_list(struct yaml_build *b, size_t base, struct eff_node *ret)
+{
+    size_t count = (b->stack.len - base) / sizeof(struct eff_node);
+    struct eff_node *values = eff_new(b->arena, struct eff_node, count);
+
+    if (count > 0)
+        memcpy(values, b->stack.ptr + base, count * sizeof *values);
+    ret->count = count;
+    ret->values = values;
+    b->stack.len = base;
+}
+
+static int
+yaml_key_order(const void *a, const void *b)
+{
+    const struct eff_node *left = *(const struct eff_node *const *)a;
+    const struct eff_node *right = *(const struct eff_node *const *)b;
+    int order = eff_str_cmp(left->text, right->text);
+
+    if (order != 0)
+        return order;
+    return left < right ? -1 : left > right; /* as they stood: the second one is the duplicate */
+}
+
+static void
+yaml_check_duplicates(struct yaml_build *b, const struct eff_node *map)
+{
+    const struct eff_node **keys = calloc(map->count + 1, sizeof(const struct eff_node *));
+
+    for (size_t i = 0; keys != NULL && i < map->count; i++)
+        keys[i] = &map->keys[i];
+    if (keys != NULL)
+        qsort(keys, map->count, sizeof(const struct eff_node *), yaml_key_order);
+    for (size_t i = 1; keys != NULL && i < map->count; i++)
+        if (eff_str_eq(keys[i - 1]->text, keys[i]->text))
+            eff_problem_add(b->problems, keys[i]->place, "EFF1005",
+                            EFF_STR("Remove one of the two."), "`" EFF_STR_FMT "` is there twice",
+                            EFF_STR_ARG(eff_str_sub(keys[i]->text, 0, 80)));
+    free(keys);
+}
+
+static void
+yaml_take_map(struct yaml_build *b, size_t base, struct eff_node *ret)
+{
+    size_t count = (b->stack.len - base) / sizeof(struct eff_node) / 2;
+    struct eff_node *keys = eff_new(b->arena, struct eff_node, count);
+    struct eff_node *values = eff_new(b->arena, struct eff_node, count);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *pair = b->stack.ptr + base + 2 * i * sizeof(struct eff_node);
+        memcpy(&keys[i], pair, sizeof *keys);
+        memcpy(&values[i], pair + sizeof *keys, sizeof *values);
+    }
+    ret->count = count;
+    ret->keys = keys;
+    ret->values = values;
+    b->stack.len = base;
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].kind == EFF_NODE_LIST || keys[i].kind == EFF_NODE_MAP) {
+            eff_problem_add(b->problems, keys[i].place, "EFF1003", EFF_STR("Quote the key."),
+                            "a key must be text, not %s", eff_node_kind_name(&keys[i]));
+            keys[i] = (struct eff_node){.kind = EFF_NODE_SCALAR, .place = keys[i].place};
+        }
+        if (eff_str_is(keys[i].text, "<<") && !keys[i].quoted)
+            yaml_refuse(b, keys[i].place, "YAML merge keys (<<)",
+                        "Write the values where they are used.");
+    }
+    yaml_check_duplicates(b, ret);
+}
+
+static bool
+yaml_collection(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
+{
+    bool map = event->type == FYET_MAPPING_START;
+    const struct fy_mark *mark = fy_event_start_mark(event);
+    size_t base = b->stack.len;
+
+    *ret = (struct eff_node){.kind = map ? EFF_NODE_MAP : EFF_NODE_LIST};
+    ret->place = yaml_place(b, mark);
+    if (++b->depth > EFF_YAML_DEPTH_MAX) {
+        eff_problem_add(b->problems, ret->place, "EFF1006", EFF_STR_NONE,
+                        "nested deeper than %d levels", EFF_YAML_DEPTH_MAX);
+        return false;
+    }
+    if (!yaml_children(b, map ? FYET_MAPPING_END : FYET_SEQUENCE_END))
+        return false;
+    b->depth--;
+    if (map)
+        yaml_take_map(b, base, ret);
+    else
+        yaml_take_list(b, base, ret);
+    /* A block mapping has no bracket of its own: it starts where its first key does. */
+    if (map && ret->count > 0 && mark != NULL && mark->input_pos < b->text.len &&
+        b->text.ptr[mark->input_pos] != '{')
+        ret->place = ret->keys[0].place;
+    return true;
+}
+
+static bool
+yaml_node(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
+{
+    if (++b->nodes > EFF_YAML_NODES_MAX) {
+        eff_problem_add(b->problems, b->last, "EFF1006", EFF_STR("Split the file."),
+                        "more than %d values in one file", EFF_YAML_NODES_MAX);
+        return false;
+    }
+    switch (event->type) {
+    case FYET_SCALAR:
+        return yaml_scalar(b, event, ret);
+    case FYET_MAPPING_START:
+        yaml_refuse_properties(b, event->mapping_start.anchor, event->mapping_start.tag);
+        return yaml_collection(b, event, ret);
+    case FYET_SEQUENCE_START:
+        yaml_refuse_properties(b, event->sequence_start.anchor, event->sequence_start.tag);
+        return yaml_collection(b, event, ret);
+    case FYET_ALIAS:
+        *ret = (struct eff_node){.kind = EFF_NODE_SCALAR, .text = EFF_STR("*"), .quoted = true};
+        ret->place = yaml_place(b, fy_event_start_mark(event));
+        /* The mark lies behind the asterisk. */
+        ret->place.column -= ret->place.column > 1;
+        return yaml_refuse(b, ret->place, "YAML aliases (*name)",
+                           "Write the value where it is used, or quote the text.");
+    default:
+        return false; /* a document cannot end inside a node */
+    }
+}
+
+/* ---- documents ---- */
+
+static void
+yaml_check_directives(struct yaml_build *b, struct fy_event *event)
+{
+    struct fy_document_state *state = event->document_start.document_state;
+
+    if (state != NULL &&
+        (fy_document_state_version_explicit(state) || fy_document_state_tags_explicit(state)))
+        yaml_refuse(b, (struct eff_place){b->file, b->last.line, 1},
+                    "YAML directives (%YAML, %TAG)", "Remove the line that starts with %.");
+}
+
+/* One event of the stream; a document's root is left on the stack. */
+static bool
+yaml_stream_event(struct yaml_build *b, struct fy_event *event)
+{
+    struct eff_node root;
+
+    switch (event->type) {
+    case FYET_STREAM_START:
+    case FYET_STREAM_END:
+    case FYET_DOCUMENT_END:
+        return true;
+    case FYET_DOCUMENT_START:
+        yaml_place(b, fy_event_start_mark(event));
+        yaml_check_directives(b, event);
+        return true;
+    default:
+        return yaml_node(b, event, &root) && yaml_push(b, &root);
+    }
+}
+
+static bool
+yaml_stream(struct yaml_build *b)
+{
+    struct fy_event *event;
+    bool ok = true;
+
+    while (ok && (event = fy_parser_parse(b->parser)) != NULL) {
+        ok = yaml_stream_event(b, event);
+        fy_parser_event_free(b->parser, event);
+    }
+    return ok && !fy_parser_get_stream_error(b->parser);
+}
+
+static void
+yaml_report(struct yaml_build *b, struct fy_diag *diag)
+{
+    void *at = NULL;
+    const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &at);
+    struct eff_place place = b->last;
+    eff_str message = error && error->msg ? eff_str_of(error->msg) : EFF_STR("cannot be read");
+
+    if (error != NULL && error->line > 0)
+        place = (struct eff_place){b->file, error->line, error->column > 0 ? error->column : 1};
+    eff_problem_add(b->problems, place, "EFF1003", EFF_STR_NONE, "YAML: " EFF_STR_FMT,
+                    EFF_STR_ARG(eff_str_sub(message, 0, 200)));
+}
+
+static struct fy_diag *
+yaml_diag(void)
+{
+    struct fy_diag_cfg config;
+    struct fy_diag *diag;
+
+    fy_diag_cfg_default(&config);
+    config.fp = NULL; /* QUIET alone still prints */
+    config.colorize = false;
+    diag = fy_diag_create(&config);
+    if (diag != NULL)
+        fy_diag_set_collect_errors(diag, true);
+    return diag;
+}
+
+static bool
+yaml_run(struct yaml_build *b)
+{
+    struct fy_diag *diag = yaml_diag();
+    struct fy_parse_cfg config = {
+        .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2, .diag = diag};
+    size_t total = eff_problems_total(b->problems);
+    bool ok = false;
+
+    b->parser = diag ? fy_parser_create(&config) : NULL;
+    if (b->parser != NULL && fy_parser_set_string(b->parser, b->text.ptr, b->text.len) == 0)
+        ok = yaml_stream(b);
+    if (!ok && total == eff_problems_total(b->problems))
+        yaml_report(b, diag);
+    if (b->parser != NULL)
+        fy_parser_destroy(b->parser);
+    if (diag != NULL)
+        fy_diag_destroy(diag);
+    return total == eff_problems_total(b->problems);
+}
+
+bool
+eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_count,
+               const struct eff_node **ret_documents, struct eff_problems *problems)
+{
+    struct yaml_build b = {.arena = arena, .problems = problems, .file = file};
+    struct eff_node documents = {0};
+    bool ok;
+
+    *ret_count = 0;
+    *ret_documents = NULL;
+    b.last = (struct eff_place){file, 1, 1};
+    if (text.len > EFF_YAML_BYTES_MAX) {
+        eff_problem_add(problems, b.last, "EFF1001", EFF_STR("Split the file."),
+                        "the file has %zu bytes; at most %zu are read", text.len,
+                        EFF_YAML_BYTES_MAX);
+        return false;
+    }
+    if (eff_str_starts(text, EFF_STR("\xEF\xBB\xBF")))
+        text = eff_str_sub(text, 3, SIZE_MAX);
+    if (!yaml_gate(text, file, problems))
+        return false;
+    if (text.len == 0)
+        return true;
+    b.text = text;
+    ok = yaml_run(&b);
+    if (b.depth == 0) /* else a collection was left open, and its children are on the stack */
+        yaml_take_list(&b, 0, &documents);
+    eff_buf_free(&b.stack);
+    *ret_count = documents.count;
+    *ret_documents = documents.values;
+    return ok;
+}
+
+const struct eff_node *
+eff_node_get(const struct eff_node *map, const char *key)
+{
+    if (map == NULL || map->kind != EFF_NODE_MAP)
+        return NULL;
+    for (size_t i = 0; i < map->count; i++)
+        if (eff_str_is(map->keys[i].text, key))
+            return &map->values[i];
+    return NULL;
+}
+
+bool
+eff_node_is(const struct eff_node *scalar, const char *text)
+{
+    return scalar != NULL && scalar->kind == EFF_NODE_SCALAR && eff_str_is(scalar->text, text);
+}
