@@ -94,8 +94,11 @@ main(int argc, char **argv)
     size_t rows = (size_t)(argc > 1 ? strtoul(argv[1], NULL, 10) : 10) * 1000000;
     static const size_t columns[WIDTH] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     struct eff_field fields[WIDTH] = {0};
-    struct eff_mapping mapping = {.key_count = 1, .key = columns, .fields_count = WIDTH,
-                                  .fields = fields, .match_is_key = true};
+    struct eff_mapping mapping = {.key_count = 1,
+                                  .key = columns,
+                                  .fields_count = WIDTH,
+                                  .fields = fields,
+                                  .match_is_key = true};
     struct bench *b = calloc(1, sizeof(*b));
     uint64_t check = 0;
 

@@ -483,7 +483,8 @@ struct canon_member {
 static int
 canon_member_cmp(const void *a, const void *b)
 {
-    return eff_str_cmp(((const struct canon_member *)a)->key, ((const struct canon_member *)b)->key);
+    return eff_str_cmp(((const struct canon_member *)a)->key,
+                       ((const struct canon_member *)b)->key);
 }
 
 static void canon_add_json(struct eff_buf *buf, const struct eff_json *value,

@@ -130,9 +130,8 @@ eff_row_hash(const struct eff_mapping *mapping, const struct eff_value *row,
     if (!row_fields_hash(mapping->fields, mapping->fields_count, row, secret->seed, &scratch, &sum,
                          ret_column))
         return EFF_ROW_VALUE_BAD;
-    if (!mapping->match_is_key &&
-        !row_fields_hash(mapping->match, mapping->match_count, row, match_seed, &scratch, &sum,
-                         ret_column))
+    if (!mapping->match_is_key && !row_fields_hash(mapping->match, mapping->match_count, row,
+                                                   match_seed, &scratch, &sum, ret_column))
         return EFF_ROW_VALUE_BAD;
     *ret_hash = sum;
     return EFF_ROW_GOOD;

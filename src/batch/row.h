@@ -44,9 +44,9 @@ uint64_t eff_value_hash(uint64_t seed, const struct eff_value *value, struct eff
 
 enum eff_row_state {
     EFF_ROW_GOOD = 0,
-    EFF_ROW_KEY_NULL,   /* a key column is NULL or blank text */
-    EFF_ROW_VALUE_BAD,  /* a mapped column holds EFF_BAD, or what eff_value_problem finds */
-    EFF_ROW_KEY_BAD,    /* a key that cannot be one: NaN, infinity, JSON, bad text, > 4 KiB */
+    EFF_ROW_KEY_NULL,  /* a key column is NULL or blank text */
+    EFF_ROW_VALUE_BAD, /* a mapped column holds EFF_BAD, or what eff_value_problem finds */
+    EFF_ROW_KEY_BAD,   /* a key that cannot be one: NaN, infinity, JSON, bad text, > 4 KiB */
 };
 
 #define EFF_ROW_KEY_MAX 4096

@@ -94,12 +94,27 @@ static struct eff_value
 convert_decimal(struct eff_arena *arena, bool negative, unsigned __int128 number, unsigned scale)
 {
     char reversed[64], *text;
-    size_t len = 0, out = 0;
+    size_t len = 0, digits = 0, out = 0;
+    uint64_t small = 0;
 
-    for (; number > 0 || len <= scale; number /= 10) {
-        if (scale > 0 && len == scale)
-            reversed[len++] = '.', scale = 0;
-        reversed[len++] = (char)('0' + (int)(number % 10));
+    // 128-bit divisions are slow: the low word does once the rest fits into it.
+    for (; number > 0 || small > 0 || digits <= scale; digits++) {
+        unsigned digit;
+
+        if (number > 0 && number <= UINT64_MAX) {
+            small = (uint64_t)number;
+            number = 0;
+        }
+        if (number > 0) {
+            digit = (unsigned)(number % 10);
+            number /= 10;
+        } else {
+            digit = (unsigned)(small % 10);
+            small /= 10;
+        }
+        if (digits == scale && scale > 0)
+            reversed[len++] = '.';
+        reversed[len++] = (char)('0' + digit);
     }
     text = eff_convert_room(arena, len + 1);
     if (!text)

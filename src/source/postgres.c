@@ -113,8 +113,8 @@ pg_begin(struct pg_source *s, struct eff_err *err)
     }
     eff_buf_add(&buf, EFF_STR("; SAVEPOINT efferent; SELECT 1"));
     eff_buf_add_char(&buf, 0);
-    fault = buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory")
-                     : eff_pg_exec(s->conn, buf.ptr, err);
+    fault =
+        buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory") : eff_pg_exec(s->conn, buf.ptr, err);
     eff_buf_free(&buf);
     return fault;
 }
@@ -217,7 +217,8 @@ pg_prepare(struct pg_source *s, const char *sql, PGresult **ret_described, struc
         return eff_pg_fault(s->conn, result, &s->sql, err);
     if (PQnparams(result) > 0) {
         PQclear(result);
-        return EFF_FAIL(err, EFF_CONFIG, "the SQL has a parameter ($1), and nothing gives it a value");
+        return EFF_FAIL(err, EFF_CONFIG,
+                        "the SQL has a parameter ($1), and nothing gives it a value");
     }
     if (PQnfields(result) == 0) {
         PQclear(result);
@@ -236,8 +237,8 @@ pg_types_sql(const PGresult *described, struct eff_arena *arena)
     eff_buf_add(&buf, EFF_STR("SELECT pg_catalog.format_type(v.o, v.m), t.typtype, t.typcategory"
                               " FROM (VALUES "));
     for (int i = 0; i < PQnfields(described); i++)
-        eff_buf_addf(&buf, "%s(%d, %u::pg_catalog.oid, %d)", i ? ", " : "", i, PQftype(described, i),
-                     PQfmod(described, i));
+        eff_buf_addf(&buf, "%s(%d, %u::pg_catalog.oid, %d)", i ? ", " : "", i,
+                     PQftype(described, i), PQfmod(described, i));
     eff_buf_add(&buf, EFF_STR(") AS v (i, o, m) JOIN pg_catalog.pg_type t ON t.oid = v.o"
                               " ORDER BY v.i"));
     sql = eff_str_copy(arena, eff_buf_str(&buf));
@@ -298,7 +299,9 @@ pg_copy_sql(struct pg_source *s, struct eff_buf *buf)
         bool json = s->forms[i] == EFF_PG_CAST_JSON, text = s->forms[i] == EFF_PG_CAST_TEXT;
 
         eff_buf_addf(buf, "%s%sc%zu%s", i ? ", " : "", json ? "pg_catalog.to_json(" : "", i + 1,
-                     json ? ")" : text ? "::pg_catalog.text" : "");
+                     json   ? ")"
+                     : text ? "::pg_catalog.text"
+                            : "");
     }
     eff_buf_add(buf, EFF_STR(" FROM (\n"));
     s->sql.offset = buf->len;

@@ -26,11 +26,9 @@ eff_pg_fault_of(const char *sqlstate)
         {"0P", EFF_AUTH},      /* no such role */
         {"21", EFF_CONFIG},    /* cardinality: a subquery gave two rows */
         {"22", EFF_CONFIG},    /* data: division by zero, text that is no number */
-        {"28", EFF_AUTH},
-        {"2F", EFF_CONFIG}, /* in a function of the user's */
-        {"38", EFF_CONFIG}, {"39", EFF_CONFIG},
-        {"3D", EFF_CONFIG}, /* no such database */
-        {"3F", EFF_CONFIG}, /* no such schema */
+        {"28", EFF_AUTH},      {"2F", EFF_CONFIG}, /* in a function of the user's */
+        {"38", EFF_CONFIG},    {"39", EFF_CONFIG}, {"3D", EFF_CONFIG}, /* no such database */
+        {"3F", EFF_CONFIG},                                            /* no such schema */
         {"42", EFF_CONFIG}, /* syntax, names, types, privileges */
         {"54", EFF_CONFIG}, /* too many columns, too complex */
         {"P0", EFF_CONFIG}, /* raised in PL/pgSQL */
@@ -85,7 +83,8 @@ pg_hint(const PGresult *result, const char *sqlstate, struct eff_err *err)
     if (strcmp(sqlstate, "42501") == 0) {
         eff_err_hint(err, "grant it to the role that Efferent connects as");
     } else if (strcmp(sqlstate, "57014") == 0) {
-        eff_err_hint(err, "the query was cancelled or ran into a time limit: see statement_timeout");
+        eff_err_hint(err,
+                     "the query was cancelled or ran into a time limit: see statement_timeout");
     } else if (hint) {
         pg_first_line(hint, line);
         eff_err_hint(err, "%s", line);
@@ -216,7 +215,8 @@ pg_check_url(const char *url, struct eff_err *err)
     if (options)
         return EFF_OK;
     (void)EFF_FAIL(err, EFF_CONFIG, "`url` is not a connection string that libpq understands");
-    return eff_err_hint(err, "write it as postgresql://user@host:port/database, or as key=value pairs");
+    return eff_err_hint(err,
+                        "write it as postgresql://user@host:port/database, or as key=value pairs");
 }
 
 enum eff_fault

@@ -32,14 +32,13 @@ static const struct {
     uint32_t oid;
     enum eff_pg_form form;
 } pg_forms[] = {
-    {16, EFF_PG_BOOL},         {17, EFF_PG_BYTES},          
-    {19, EFF_PG_TEXT},         {20, EFF_PG_INT8},           {21, EFF_PG_INT2},
-    {23, EFF_PG_INT4},         {25, EFF_PG_TEXT},           {26, EFF_PG_OID},
-    {114, EFF_PG_JSON},        {700, EFF_PG_FLOAT4},        {701, EFF_PG_FLOAT8},
-    {705, EFF_PG_TEXT},        {1043, EFF_PG_TEXT},         {1082, EFF_PG_DATE},
-    {1083, EFF_PG_TIME},       {1114, EFF_PG_TIMESTAMP},    {1184, EFF_PG_TIMESTAMPTZ},
-    {1700, EFF_PG_NUMERIC},    {2950, EFF_PG_UUID},         {3802, EFF_PG_JSONB},
-    {2249, EFF_PG_CAST_JSON}, /* record */
+    {16, EFF_PG_BOOL},        {17, EFF_PG_BYTES},         {19, EFF_PG_TEXT},
+    {20, EFF_PG_INT8},        {21, EFF_PG_INT2},          {23, EFF_PG_INT4},
+    {25, EFF_PG_TEXT},        {26, EFF_PG_OID},           {114, EFF_PG_JSON},
+    {700, EFF_PG_FLOAT4},     {701, EFF_PG_FLOAT8},       {705, EFF_PG_TEXT},
+    {1043, EFF_PG_TEXT},      {1082, EFF_PG_DATE},        {1083, EFF_PG_TIME},
+    {1114, EFF_PG_TIMESTAMP}, {1184, EFF_PG_TIMESTAMPTZ}, {1700, EFF_PG_NUMERIC},
+    {2950, EFF_PG_UUID},      {3802, EFF_PG_JSONB},       {2249, EFF_PG_CAST_JSON}, /* record */
 };
 
 enum eff_pg_form
@@ -160,15 +159,16 @@ pg_numeric(const unsigned char *ptr, size_t len, struct eff_arena *batch,
     n.digits = ptr + 8;
     n.negative = sign == 0x4000;
     if (sign == 0xc000 || sign == 0xd000 || sign == 0xf000) {
-        *ret_value = eff_convert_bad(sign == 0xc000 ? "the decimal is NaN" : "the decimal is infinite");
+        *ret_value =
+            eff_convert_bad(sign == 0xc000 ? "the decimal is NaN" : "the decimal is infinite");
         return true;
     }
     for (int i = 0; i < n.count; i++) {
         if (eff_pg_u16(n.digits + 2 * i) > PG_DIGIT_MAX)
             return false;
     }
-    text = eff_convert_room(batch, (size_t)(n.weight < 0 ? 1 : n.weight + 1) * 4 +
-                                       (size_t)n.scale + 8);
+    text = eff_convert_room(batch,
+                            (size_t)(n.weight < 0 ? 1 : n.weight + 1) * 4 + (size_t)n.scale + 8);
     if (text)
         *ret_value = eff_value_of_str(EFF_DECIMAL, (eff_str){text, pg_numeric_text(&n, text)});
     else

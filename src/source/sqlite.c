@@ -34,8 +34,8 @@
 #include "source/source.h"
 #include "source/sql.h"
 
-#define SQLITE_ROWS_MAX   4096
-#define SQLITE_CELLS_MAX  65536
+#define SQLITE_ROWS_MAX    4096
+#define SQLITE_CELLS_MAX   65536
 #define SQLITE_BLOCK_BYTES ((size_t)1 << 20)
 #define SQLITE_JSON_BYTES  ((size_t)256 << 20) /* addresses; pages are touched as JSON needs them */
 
@@ -84,7 +84,8 @@ sqlite_fault(struct sqlite_source *s, eff_str sql, struct eff_err *err)
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         (void)EFF_FAIL(err, EFF_TRANSIENT, "the SQLite file is locked by a writer");
-        eff_err_hint(err, "wait for the writer, raise busy_timeout, or switch the file to WAL mode");
+        eff_err_hint(err,
+                     "wait for the writer, raise busy_timeout, or switch the file to WAL mode");
         break;
     case SQLITE_INTERRUPT:
         (void)EFF_FAIL(err, EFF_TRANSIENT, "the query was cancelled");
@@ -138,15 +139,16 @@ sqlite_cannot_open(const struct sqlite_config *config, struct eff_os *os, const 
                    EFF_STR_ARG(config->path));
     if (!os->exists(os->self, path))
         return eff_err_hint(err, "there is no such file: check `path`");
-    return eff_err_hint(err, "the file must be readable, and its folder too where it is in WAL mode");
+    return eff_err_hint(err,
+                        "the file must be readable, and its folder too where it is in WAL mode");
 }
 
 static enum eff_fault
 sqlite_connect(struct sqlite_source *s, struct eff_os *os, struct eff_err *err)
 {
     char *path = eff_str_c(s->run, s->config->path);
-    int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
-                             os->sqlite_vfs);
+    int rc =
+        sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, os->sqlite_vfs);
 
     if (rc != SQLITE_OK)
         return sqlite_cannot_open(s->config, os, path, err);
@@ -155,9 +157,8 @@ sqlite_connect(struct sqlite_source *s, struct eff_os *os, struct eff_err *err)
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, (int *)NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
     // The SELECT takes the snapshot: BEGIN alone would leave it to the first query.
-    rc = sqlite3_exec(s->db,
-                      "PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_master LIMIT 1", NULL,
-                      NULL, NULL);
+    rc = sqlite3_exec(s->db, "PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_master LIMIT 1",
+                      NULL, NULL, NULL);
     if (rc == SQLITE_CANTOPEN)
         return sqlite_cannot_open(s->config, os, path, err);
     if (rc != SQLITE_OK)
@@ -302,9 +303,10 @@ sqlite_prepare(struct sqlite_source *s, eff_str sql, struct eff_err *err)
     if (!sqlite3_stmt_readonly(s->stmt) || sqlite3_column_count(s->stmt) == 0)
         return eff_sql_writes(err);
     if (sqlite3_bind_parameter_count(s->stmt) > 0)
-        return EFF_FAIL(err, EFF_CONFIG, "the SQL has a parameter (%s), and nothing gives it a value",
-                        sqlite3_bind_parameter_name(s->stmt, 1) ? sqlite3_bind_parameter_name(s->stmt, 1)
-                                                                : "?");
+        return EFF_FAIL(
+            err, EFF_CONFIG, "the SQL has a parameter (%s), and nothing gives it a value",
+            sqlite3_bind_parameter_name(s->stmt, 1) ? sqlite3_bind_parameter_name(s->stmt, 1)
+                                                    : "?");
     return EFF_OK;
 }
 
@@ -410,8 +412,8 @@ sqlite_time(enum sqlite_hint hint, eff_str text, struct eff_value *ret_value)
     if (!eff_time_parse(text, &civil))
         return false;
     if (hint == HINT_DATE) {
-        *ret_value = eff_value_of_int(EFF_DATE,
-                                      eff_days_from_civil(civil.year, civil.month, civil.day));
+        *ret_value =
+            eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month, civil.day));
         return !civil.has_time;
     }
     *ret_value = eff_value_of_int(civil.has_offset ? EFF_INSTANT : EFF_DATETIME,
