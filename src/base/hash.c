@@ -165,16 +165,17 @@ eff_hex(struct eff_arena *arena, const void *ptr, size_t len)
     return (eff_str){text, 2 * len};
 }
 
-static int
+/* 16: no digit */
+static unsigned
 hash_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
-        return c - '0';
+        return (unsigned)(c - '0');
     if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
+        return (unsigned)(c - 'a') + 10;
     if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+        return (unsigned)(c - 'A') + 10;
+    return 16;
 }
 
 bool
@@ -185,11 +186,13 @@ eff_unhex(eff_str hex, void *ret_bytes, size_t len)
     if (hex.len % 2 != 0 || hex.len / 2 != len)
         return false;
     for (size_t i = 0; i < hex.len; i++)
-        if (hash_hex_digit(hex.ptr[i]) < 0)
+        if (hash_hex_digit(hex.ptr[i]) > 15)
             return false;
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = (unsigned char)(hash_hex_digit(hex.ptr[2 * i]) << 4 |
-                                   hash_hex_digit(hex.ptr[2 * i + 1]));
+    for (size_t i = 0; i < len; i++) {
+        unsigned high = hash_hex_digit(hex.ptr[2 * i]), low = hash_hex_digit(hex.ptr[2 * i + 1]);
+
+        bytes[i] = (unsigned char)(high << 4 | low);
+    }
     return true;
 }
 

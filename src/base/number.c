@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,5 +186,18 @@ eff_double_text(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
 size_t
 eff_int_text(int64_t value, char ret_text[EFF_INT_TEXT_MAX])
 {
-    return (size_t)snprintf(ret_text, EFF_INT_TEXT_MAX, "%" PRId64, value);
+    char digits[EFF_INT_TEXT_MAX];
+    // Unsigned negation is defined for INT64_MIN too.
+    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    size_t count = 0, len = 0;
+
+    do
+        digits[count++] = (char)('0' + size % 10);
+    while ((size /= 10) > 0);
+    if (value < 0)
+        ret_text[len++] = '-';
+    while (count > 0)
+        ret_text[len++] = digits[--count];
+    ret_text[len] = '\0';
+    return len;
 }

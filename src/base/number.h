@@ -19,6 +19,7 @@ bool eff_number_valid(eff_str text);
 size_t eff_decimal_canonical(eff_str text, char *ret_text, size_t cap);
 /* Shortest text that reads back as the same double ("1", "0.1", "1e+300", "NaN", "Infinity"). */
 size_t eff_double_text(double value, char ret_text[EFF_DOUBLE_TEXT_MAX]);
+/* Both texts are terminated; the length is returned. */
 size_t eff_int_text(int64_t value, char ret_text[EFF_INT_TEXT_MAX]);
 
 #endif

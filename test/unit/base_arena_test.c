@@ -7,7 +7,7 @@
  */
 // links: base
 #include "base/arena.h"
-#include "unit/base_random.h"
+#include "lib/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
  */
 // links: base
 #include "base/clock.h"
-#include "unit/base_random.h"
+#include "lib/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
  */
 // links: base
 #include "base/hash.h"
-#include "unit/base_random.h"
+#include "lib/random.h"
 
 #include <endian.h>
 #include <openssl/core_names.h>

@@ -7,7 +7,7 @@
  */
 // links: base
 #include "base/json.h"
-#include "unit/base_random.h"
+#include "lib/random.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -526,7 +526,7 @@ static void
 test_random_documents(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed < 2000; seed++) {
+    for (uint64_t seed = 1; seed < 600; seed++) {
         struct eff_buf compact = {0}, pretty = {0}, again = {0}, sorted = {0};
         struct eff_json_writer w = {.buf = &compact}, p = {.buf = &pretty, .indent = 4};
         uint64_t random = seed;

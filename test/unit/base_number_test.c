@@ -6,7 +6,7 @@
  */
 // links: base
 #include "base/number.h"
-#include "unit/base_random.h"
+#include "lib/random.h"
 
 #include <float.h>
 #include <math.h>
@@ -242,6 +242,7 @@ static void
 test_int(void **state)
 {
     char text[EFF_INT_TEXT_MAX];
+    uint64_t random = 13;
 
     (void)state;
     assert_int_equal(eff_int_text(INT64_MIN, text), 20);
@@ -249,6 +250,13 @@ test_int(void **state)
     assert_int_equal(eff_int_text(INT64_MAX, text), 19);
     assert_int_equal(eff_int_text(0, text), 1);
     assert_string_equal(text, "0");
+    for (int round = 0; round < 100000; round++) {
+        int64_t value = (int64_t)random_next(&random) >> random_below(&random, 64), back;
+
+        assert_true(eff_str_int((eff_str){text, eff_int_text(value, text)}, &back));
+        assert_true(back == value);
+        assert_true(strtoll(text, NULL, 10) == value);
+    }
 }
 
 int

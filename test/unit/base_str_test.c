@@ -7,7 +7,7 @@
 // links: base
 #include "base/arena.h"
 #include "base/str.h"
-#include "unit/base_random.h"
+#include "lib/random.h"
 
 #include <limits.h>
 #include <setjmp.h>

@@ -1,9 +1,9 @@
 /*
- * A generator for property tests: the seed is written in the test, so that a
- * failure comes back with the same numbers (splitmix64).
+ * lib/random: a generator for property tests (splitmix64). The seed is written
+ * in the test, so that a failure comes back with the same numbers.
  */
-#ifndef EFF_TEST_BASE_RANDOM_H
-#define EFF_TEST_BASE_RANDOM_H
+#ifndef EFF_TEST_LIB_RANDOM_H
+#define EFF_TEST_LIB_RANDOM_H
 
 #include <stdint.h>
 
