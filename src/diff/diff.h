@@ -30,11 +30,16 @@ struct eff_diff_config {
 
 struct eff_diff;
 
-/* snapshot may be NULL (first run). */
+/* snapshot may be NULL (first run); both outlive the diff. Takes little of the run's arena. */
 enum eff_fault eff_diff_open(const struct eff_diff_config *config, struct eff_snapshot *snapshot,
                              struct eff_arena *run, struct eff_diff **ret_diff,
                              struct eff_err *err);
 
+/*
+ * Optional, for speed: fetches what eff_diff_wants_content will look at. To be called some rows
+ * ahead, as soon as a key is known, where the filter is larger than the caches.
+ */
+void eff_diff_prefetch(const struct eff_diff *diff, struct eff_hash128 key);
 /*
  * True when this row's content must come along with eff_diff_add: it is new,
  * changed, or will be sent for another reason. `row_old` is the sum by the

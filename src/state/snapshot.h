@@ -62,8 +62,9 @@ const struct eff_snapshot_head *eff_snapshot_head(const struct eff_snapshot *sna
 void eff_snapshot_close(struct eff_snapshot *snapshot);
 
 /*
- * A cursor over all entries in order. Blocks of entries at a time; count 0 at the end.
- * Identities, where kept, come along: identity[i].ptr == NULL when there is none.
+ * A cursor over all entries in order. Blocks of entries at a time; count 0 at the end. Both
+ * arrays live until the next call. Identities, where kept, come along: identity[i].ptr == NULL
+ * when there is none. Takes 256 KiB of the arena, and 2.1 MiB for identities.
  */
 struct eff_snapshot_cursor;
 enum eff_fault eff_snapshot_cursor_open(struct eff_snapshot *snapshot, bool with_identities,
@@ -73,7 +74,11 @@ enum eff_fault eff_snapshot_cursor_open(struct eff_snapshot *snapshot, bool with
 enum eff_fault eff_snapshot_cursor_next(struct eff_snapshot_cursor *cursor, size_t *ret_count,
                                         const struct eff_entry **ret_entries,
                                         const eff_str **ret_identities, struct eff_err *err);
-/* One key: found or not, with its row hash and identity. */
+/*
+ * One key: found or not, with its row hash and identity (ret_identity may be NULL). Without an
+ * arena the identity is borrowed, until the next look-up. Keys in rising order cost one read per
+ * block; keys in any order about two.
+ */
 enum eff_fault eff_snapshot_find(struct eff_snapshot *snapshot, struct eff_hash128 key,
                                  bool *ret_found, struct eff_entry *ret_entry,
                                  struct eff_arena *arena, eff_str *ret_identity,
@@ -82,7 +87,10 @@ enum eff_fault eff_snapshot_find(struct eff_snapshot *snapshot, struct eff_hash1
 /* Writing a new generation: merge of the old one with what was acknowledged. */
 struct eff_snapshot_writer;
 
-/* old may be NULL. columns and with_identities describe the new generation. memory_bytes bounds it. */
+/*
+ * old may be NULL; it stays open until the writer is closed. columns and with_identities describe
+ * the new generation; columns are copied. memory_bytes bounds what is used (16 MiB at least).
+ */
 enum eff_fault eff_snapshot_writer_open(struct eff_os *os, const char *folder,
                                         struct eff_snapshot *old,
                                         const struct eff_snapshot_column *columns,
@@ -98,11 +106,18 @@ enum eff_fault eff_snapshot_set(struct eff_snapshot_writer *writer, const struct
                                 eff_str identity, struct eff_err *err);
 enum eff_fault eff_snapshot_remove(struct eff_snapshot_writer *writer, struct eff_hash128 key,
                                    struct eff_err *err);
-/* Merges, fsyncs, renames, fsyncs the folder. ret_head is the new head. Old files stay. */
+/*
+ * Merges, fsyncs, renames, fsyncs the folder; once per writer. ret_head is the new head, its
+ * columns live in the arena. Old files stay. After a fault the old generation is whole, or the
+ * new one is (the last fsync failed): open again to know.
+ */
 enum eff_fault eff_snapshot_commit(struct eff_snapshot_writer *writer,
                                    struct eff_snapshot_head *ret_head, struct eff_err *err);
 void eff_snapshot_writer_close(struct eff_snapshot_writer *writer); /* after commit, or to give up */
-/* Removes generations older than `keep_from` and the left-overs of crashes. */
+/*
+ * Removes generations older than `keep_from`, but never the newest one, and the left-overs of
+ * crashes. Not while a writer is open.
+ */
 enum eff_fault eff_snapshot_sweep(struct eff_os *os, const char *folder, uint64_t keep_from,
                                   struct eff_arena scratch, struct eff_err *err);
 
