@@ -4,9 +4,9 @@
 #include "flow/delivery.h"
 
 static const char *const delivery_op_names[EFF_OPS_COUNT] = {
-    [EFF_OP_NONE] = "none",     [EFF_OP_UPSERT] = "upsert",   [EFF_OP_CREATE] = "create",
-    [EFF_OP_UPDATE] = "update", [EFF_OP_CLEAR] = "clear",     [EFF_OP_ARCHIVE] = "archive",
-    [EFF_OP_DELETE] = "delete", [EFF_OP_APPEND] = "append",   [EFF_OP_ADD] = "add",
+    [EFF_OP_NONE] = "none",     [EFF_OP_UPSERT] = "upsert", [EFF_OP_CREATE] = "create",
+    [EFF_OP_UPDATE] = "update", [EFF_OP_CLEAR] = "clear",   [EFF_OP_ARCHIVE] = "archive",
+    [EFF_OP_DELETE] = "delete", [EFF_OP_APPEND] = "append", [EFF_OP_ADD] = "add",
     [EFF_OP_REMOVE] = "remove",
 };
 

@@ -1,0 +1,53 @@
+/*
+ * os/sql: carries out SQL requests against SQLite and PostgreSQL.
+ *
+ * One request is one transaction: all of it or nothing. The connection stays
+ * open between requests of the same connect string. What the answer says:
+ * - ANSWERED 200: committed; `changed` has one number per row.
+ * - ANSWERED 400: the database refused it (constraint, type, no such column): rolled back.
+ * - ANSWERED 503: busy, disk full, connection lost, timed out: rolled back.
+ * - NOT_SENT: the database could not be reached or opened.
+ * - LOST: the COMMIT left and no answer came: it may have been applied.
+ */
+#ifndef EFF_OS_SQL_H
+#define EFF_OS_SQL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "flow/request.h"
+
+struct sqlite3_link;
+struct postgres_link;
+
+struct eff_sql {
+    struct eff_arena *process; /* connections' structs */
+    struct eff_arena answer;   /* of the present answer */
+    struct eff_buf text;       /* scratch of one row's parameters */
+    struct eff_response response;
+    char problem[sizeof((struct eff_err){0}.msg)];
+    char sqlstate[8];
+    struct sqlite3_link *sqlite;
+    struct postgres_link *postgres;
+};
+
+void eff_sql_init(struct eff_sql *sql, struct eff_arena *process);
+void eff_sql_deinit(struct eff_sql *sql);
+/* Blocks until it is done or timeout_ms (0: 60,000) are over. The answer lives until the next call. */
+const struct eff_response *eff_sql_execute(struct eff_sql *sql, const struct eff_sql_request *request,
+                                           int64_t timeout_ms);
+
+/* For the two dialects: write the answer. Each returns false, so that it can end a function. */
+bool eff_sql_refuse(struct eff_sql *sql, enum eff_wire wire, int status, const char *sqlstate,
+                    const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* NULL when the answer became too large: then it was refused. */
+void *eff_sql_alloc(struct eff_sql *sql, size_t size, size_t count);
+
+void eff_sql_sqlite(struct eff_sql *sql, const struct eff_sql_request *request,
+                    int64_t deadline_ms);
+void eff_sql_sqlite_close(struct eff_sql *sql);
+void eff_sql_postgres(struct eff_sql *sql, const struct eff_sql_request *request,
+                      int64_t deadline_ms);
+void eff_sql_postgres_close(struct eff_sql *sql);
+
+#endif
