@@ -24,8 +24,8 @@ enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES };
  * One transaction: `statement` once per row of parameters (?1 / $1 ...), and
  * `otherwise` (same parameters) for each row where it changed nothing. Without
  * rows of parameters (rows 0) the statement is a query whose result comes back
- * as cells; it may have one set of `columns` parameters. Both statements name
- * every parameter of the row.
+ * as cells; it may have one set of `columns` parameters. A statement names every
+ * parameter that it gets: `otherwise` the first otherwise_columns of the row.
  */
 struct eff_sql_request {
     enum eff_sql_dialect dialect;
@@ -33,6 +33,7 @@ struct eff_sql_request {
     eff_str statement;
     eff_str otherwise; /* ptr == NULL: none */
     size_t rows, columns;
+    size_t otherwise_columns;       /* 0: all */
     const struct eff_value *params; /* rows * columns */
     /*
      * 0: any. A row whose statement changes more records than this (two records

@@ -188,7 +188,7 @@ postgres_connect(struct eff_sql *sql, struct postgres_link *link)
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
     if (!postgres_connect_valid(link->connect.ptr))
-        return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, "08001",
+        return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, "F0000",
                               "the connection string cannot be read");
     link->conn = PQconnectStartParams(names, values, 1);
     if (link->conn == NULL)
@@ -450,6 +450,8 @@ postgres_send_rows(struct eff_sql *sql, struct postgres_link *link,
                    const struct postgres_rows *rows, eff_str statement)
 {
     const struct eff_sql_request *request = rows->request;
+    size_t columns =
+        rows->second && request->otherwise_columns ? request->otherwise_columns : request->columns;
     char *text = eff_sql_alloc(sql, 1, statement.len + 1);
 
     if (text == NULL)
@@ -462,8 +464,7 @@ postgres_send_rows(struct eff_sql *sql, struct postgres_link *link,
             continue;
         if (!postgres_values(sql, rows, &request->params[row * request->columns], request->columns))
             return false;
-        if (PQsendQueryPrepared(link->conn, "", (int)request->columns, rows->values, NULL, NULL,
-                                0) != 1)
+        if (PQsendQueryPrepared(link->conn, "", (int)columns, rows->values, NULL, NULL, 0) != 1)
             return postgres_lost(sql, link, NULL);
     }
     return postgres_sync(sql, link);
