@@ -1,0 +1,355 @@
+/*
+ * plan/normalize: identifiers in the form that ad platforms hash and compare.
+ *
+ *   email    no white space, lower case; one @, a dot in the domain
+ *            (Meta, LinkedIn, Google Ads: trim and lower; Data Manager: inner blanks too)
+ *   gmail    the same, and at gmail.com and googlemail.com without the dots and
+ *            the +tag of the local part (TikTok's connectors do; Google Ads: not needed)
+ *   phone    E.164: "+", country code, number; 7 to 15 digits, no leading zero
+ *            (Google Ads, TikTok; Meta wants the same without its "+"). Required: the
+ *            country code, with "+" or "00" before it. Blanks, dots, dashes, slashes
+ *            and brackets go, "(0)" too; letters and extensions are refused
+ *   name     lower case, no punctuation, single blanks (Meta; Google: trim and lower,
+ *            which agrees but for names such as o'brien)
+ *   zip      lower case, no white space or dash; of the US form 12345-6789 the
+ *            first five (Meta)
+ *   country  ISO 3166-1 alpha-2, lower case (Meta; Google takes any case)
+ *
+ * The platforms' pages as of 2026-04, see connectors/ for each. What is empty
+ * afterwards is "": Meta wants "" then, not the hash of "". Lower case is that of
+ * all bicameral scripts, one character at a time; composed and decomposed forms
+ * stay as they are. An identifier that cannot be one is refused: a hash of it
+ * would be accepted in silence and match nobody.
+ */
+#include "plan/convert.h"
+
+#define NORMALIZE_PHONE_MIN 7  /* shortest international numbers in use */
+#define NORMALIZE_PHONE_MAX 15 /* ITU-T E.164 */
+
+/*
+ * Lower case beyond ASCII (Unicode's simple mapping): step 1 moves the whole range
+ * by delta, step 2 every second character, from the first.
+ */
+static const struct letter_range {
+    uint32_t first, last;
+    int step, delta;
+} letter_ranges[] = {
+    {0xc0, 0xd6, 1, 32},        {0xd8, 0xde, 1, 32},     {0x100, 0x12e, 2, 1},
+    {0x130, 0x130, 1, -199},    {0x132, 0x136, 2, 1},    {0x139, 0x147, 2, 1},
+    {0x14a, 0x176, 2, 1},       {0x178, 0x178, 1, -121}, {0x179, 0x17d, 2, 1},
+    {0x1a0, 0x1a4, 2, 1},       {0x1af, 0x1af, 1, 1},    {0x1cd, 0x1db, 2, 1},
+    {0x1de, 0x1ee, 2, 1},       {0x1f8, 0x21e, 2, 1},    {0x222, 0x232, 2, 1},
+    {0x386, 0x386, 1, 38},      {0x388, 0x38a, 1, 37},   {0x38c, 0x38c, 1, 64},
+    {0x38e, 0x38f, 1, 63},      {0x391, 0x3a1, 1, 32},   {0x3a3, 0x3ab, 1, 32},
+    {0x400, 0x40f, 1, 80},      {0x410, 0x42f, 1, 32},   {0x460, 0x480, 2, 1},
+    {0x48a, 0x4be, 2, 1},       {0x4c0, 0x4c0, 1, 15},   {0x4c1, 0x4cd, 2, 1},
+    {0x4d0, 0x52e, 2, 1},       {0x531, 0x556, 1, 48},   {0x10a0, 0x10c5, 1, 7264},
+    {0x1c90, 0x1cba, 1, -3008}, {0x1e00, 0x1e94, 2, 1},  {0x1e9e, 0x1e9e, 1, -7615},
+    {0x1ea0, 0x1efe, 2, 1},     {0xff21, 0xff3a, 1, 32}, {0x10400, 0x10427, 1, 40},
+};
+
+/* ISO 3166-1 alpha-2, and XK, which the platforms use for Kosovo. */
+static const char normalize_countries[] =
+    "ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq br "
+    "bs bt bv bw by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz "
+    "ec ee eg eh er es et fi fj fk fm fo fr ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw "
+    "gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky "
+    "kz la lb lc li lk lr ls lt lu lv ly ma mc md me mf mg mh mk ml mm mn mo mp mq mr ms mt mu mv "
+    "mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py "
+    "qa re ro rs ru rw sa sb sc sd se sg sh si sj sk sl sm sn so sr ss st sv sx sy sz tc td tf tg "
+    "th tj tk tl tm tn to tr tt tv tw tz ua ug um us uy uz va vc ve vg vi vn vu wf ws xk ye yt za "
+    "zm zw ";
+
+uint32_t
+eff_letter_lower(uint32_t code)
+{
+    if (code < 0x80)
+        return code >= 'A' && code <= 'Z' ? code + 32 : code;
+    for (size_t i = 0; i < sizeof(letter_ranges) / sizeof(letter_ranges[0]); i++) {
+        const struct letter_range *range = &letter_ranges[i];
+
+        if (code < range->first)
+            break;
+        if (code <= range->last)
+            return (code - range->first) % (uint32_t)range->step == 0
+                       ? (uint32_t)((int32_t)code + range->delta)
+                       : code;
+    }
+    return code;
+}
+
+static size_t
+letter_encode(uint32_t code, char *to)
+{
+    if (code < 0x80) {
+        to[0] = (char)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        to[0] = (char)(0xc0 | code >> 6);
+        to[1] = (char)(0x80 | (code & 63));
+        return 2;
+    }
+    if (code < 0x10000) {
+        to[0] = (char)(0xe0 | code >> 12);
+        to[1] = (char)(0x80 | (code >> 6 & 63));
+        to[2] = (char)(0x80 | (code & 63));
+        return 3;
+    }
+    to[0] = (char)(0xf0 | code >> 18);
+    to[1] = (char)(0x80 | (code >> 12 & 63));
+    to[2] = (char)(0x80 | (code >> 6 & 63));
+    to[3] = (char)(0x80 | (code & 63));
+    return 4;
+}
+
+static bool
+letter_is_blank(uint32_t code)
+{
+    return code == ' ' || (code >= '\t' && code <= '\r') || code == 0xa0 || code == 0x1680 ||
+           (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 ||
+           code == 0x202f || code == 0x205f || code == 0x3000;
+}
+
+/* Punctuation, and what nobody sees: controls, zero-width characters, marks of direction. */
+static bool
+letter_is_noise(uint32_t code)
+{
+    if (code < 0x80)
+        return !((code >= '0' && code <= '9') || (code >= 'a' && code <= 'z') ||
+                 (code >= 'A' && code <= 'Z'));
+    return (code <= 0xbf && code != 0xaa && code != 0xb2 && code != 0xb3 && code != 0xb5 &&
+            code != 0xb9 && code != 0xba) ||
+           (code >= 0x200b && code <= 0x206f) || (code >= 0x3001 && code <= 0x3003) ||
+           (code >= 0x3008 && code <= 0x3011) || code == 0x30fb || code == 0xfeff;
+}
+
+enum normalize_blanks { NORMALIZE_BLANKS_NONE, NORMALIZE_BLANKS_SINGLE };
+
+/*
+ * Lower case without blanks at the ends; inner blanks as told. The result is never
+ * longer than the text (no character in letter_ranges grows).
+ */
+static eff_str
+normalize_fold(eff_str text, enum normalize_blanks blanks, bool drop_noise, struct eff_arena *arena)
+{
+    char *folded = eff_new(arena, char, text.len + 1);
+    size_t len = 0, at = 0, step;
+    bool blank = false;
+    uint32_t code;
+
+    for (; at < text.len; at += step) {
+        step = eff_utf8_decode(eff_str_sub(text, at, 4), &code);
+        if (step == 0)
+            return EFF_STR_NONE;
+        if (letter_is_blank(code)) {
+            blank = len > 0 && blanks == NORMALIZE_BLANKS_SINGLE;
+            continue;
+        }
+        if (drop_noise && letter_is_noise(code))
+            continue;
+        if (blank)
+            folded[len++] = ' ';
+        blank = false;
+        len += letter_encode(eff_letter_lower(code), folded + len);
+    }
+    return (eff_str){folded, len};
+}
+
+static const char *
+normalize_email(eff_str *text, struct eff_arena *arena)
+{
+    eff_str email = normalize_fold(*text, NORMALIZE_BLANKS_NONE, false, arena);
+    eff_str local, domain;
+    size_t dot;
+
+    *text = email;
+    if (email.len == 0)
+        return NULL;
+    if (!eff_str_cut(email, '@', &local, &domain) || local.len == 0 ||
+        eff_str_find_char(domain, '@') != SIZE_MAX)
+        return "it is not an e-mail address";
+    dot = eff_str_find_char(domain, '.');
+    if (dot == 0 || dot == SIZE_MAX || domain.ptr[domain.len - 1] == '.')
+        return "its domain is not complete";
+    return NULL;
+}
+
+static const char *
+normalize_gmail(eff_str *text, struct eff_arena *arena)
+{
+    const char *why = normalize_email(text, arena);
+    eff_str local, domain;
+    size_t len = 0;
+    char *plain;
+
+    if (why || !eff_str_cut(*text, '@', &local, &domain) ||
+        (!eff_str_is(domain, "gmail.com") && !eff_str_is(domain, "googlemail.com")))
+        return why;
+    eff_str_cut(local, '+', &local, &(eff_str){0});
+    plain = eff_new(arena, char, text->len + 1);
+    for (size_t i = 0; i < local.len; i++)
+        if (local.ptr[i] != '.')
+            plain[len++] = local.ptr[i];
+    if (len == 0)
+        return "nothing is left before the @";
+    plain[len++] = '@';
+    memcpy(plain + len, domain.ptr, domain.len);
+    *text = (eff_str){plain, len + domain.len};
+    return NULL;
+}
+
+/* Between digits people write blanks, dots, dashes, slashes and brackets. */
+static bool
+normalize_phone_mark(uint32_t code)
+{
+    return letter_is_blank(code) || code == '-' || code == '.' || code == '(' || code == ')' ||
+           code == '/' || (code >= 0x2010 && code <= 0x2015) || code == 0x2212 ||
+           (code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e);
+}
+
+/* "+" and digits only; "(0)", which is dialled inside the country only, is left out. */
+static const char *
+normalize_phone_digits(eff_str text, char *digits, size_t *ret_len)
+{
+    size_t len = 0, step;
+    uint32_t code;
+
+    for (size_t at = 0; at < text.len; at += step) {
+        step = eff_utf8_decode(eff_str_sub(text, at, 4), &code);
+        if (step == 0)
+            return "it is not valid UTF-8";
+        if (len > 1 && eff_str_starts(eff_str_sub(text, at, SIZE_MAX), EFF_STR("(0)")))
+            step = 3;
+        else if ((code >= '0' && code <= '9') || (code == '+' && len == 0))
+            digits[len++] = (char)code;
+        else if (!normalize_phone_mark(code))
+            return "it has other characters than digits";
+    }
+    *ret_len = len;
+    return NULL;
+}
+
+static const char *
+normalize_phone(eff_str *text, struct eff_arena *arena)
+{
+    char *digits = eff_new(arena, char, text->len + 2);
+    size_t len = 0;
+    const char *why = normalize_phone_digits(*text, digits + 1, &len);
+    eff_str number = {digits + 1, len};
+
+    if (why)
+        return why;
+    *text = number;
+    if (len == 0)
+        return NULL;
+    if (digits[1] == '+')
+        number = eff_str_sub(number, 1, SIZE_MAX);
+    else if (eff_str_starts(number, EFF_STR("00")))
+        number = eff_str_sub(number, 2, SIZE_MAX);
+    else
+        return "it has no country code: + or 00 must stand before it";
+    if (number.len < NORMALIZE_PHONE_MIN || number.len > NORMALIZE_PHONE_MAX)
+        return "an international number has 7 to 15 digits";
+    if (number.ptr[0] == '0')
+        return "no country code begins with 0";
+    digits[0] = '+';
+    memmove(digits + 1, number.ptr, number.len);
+    *text = (eff_str){digits, number.len + 1};
+    return NULL;
+}
+
+static const char *
+normalize_name(eff_str *text, struct eff_arena *arena)
+{
+    *text = normalize_fold(*text, NORMALIZE_BLANKS_SINGLE, true, arena);
+    return NULL;
+}
+
+/* 12345-6789 */
+static bool
+normalize_zip_is_us(eff_str zip)
+{
+    if (zip.len != 10 || zip.ptr[5] != '-')
+        return false;
+    for (size_t i = 0; i < zip.len; i++)
+        if (i != 5 && (zip.ptr[i] < '0' || zip.ptr[i] > '9'))
+            return false;
+    return true;
+}
+
+static const char *
+normalize_zip(eff_str *text, struct eff_arena *arena)
+{
+    eff_str zip = normalize_fold(*text, NORMALIZE_BLANKS_NONE, false, arena);
+
+    if (normalize_zip_is_us(zip))
+        zip.len = 5;
+    *text = normalize_fold(zip, NORMALIZE_BLANKS_NONE, true, arena);
+    return NULL;
+}
+
+static const char *
+normalize_country(eff_str *text, struct eff_arena *arena)
+{
+    eff_str country = normalize_fold(*text, NORMALIZE_BLANKS_NONE, false, arena);
+
+    *text = country;
+    if (country.len == 0)
+        return NULL;
+    if (country.len != 2)
+        return "it is not a country code of two letters";
+    for (const char *at = normalize_countries; *at; at += 3)
+        if (memcmp(at, country.ptr, 2) == 0)
+            return NULL;
+    return eff_str_is(country, "uk") ? "the country code of the United Kingdom is gb"
+                                     : "it is not a country code of ISO 3166";
+}
+
+static const char *
+normalize_text(enum eff_normalize rule, eff_str *text, struct eff_arena *arena)
+{
+    switch (rule) {
+    case EFF_NORMALIZE_EMAIL:
+        return normalize_email(text, arena);
+    case EFF_NORMALIZE_GMAIL:
+        return normalize_gmail(text, arena);
+    case EFF_NORMALIZE_PHONE:
+        return normalize_phone(text, arena);
+    case EFF_NORMALIZE_NAME:
+        return normalize_name(text, arena);
+    case EFF_NORMALIZE_ZIP:
+        return normalize_zip(text, arena);
+    case EFF_NORMALIZE_COUNTRY:
+        return normalize_country(text, arena);
+    }
+    return "there is no such rule";
+}
+
+enum eff_fault
+eff_convert_normalize(enum eff_normalize rule, const struct eff_value *value,
+                      struct eff_arena *arena, struct eff_value *ret_value, struct eff_err *err)
+{
+    static const char *const names[] = {"",     "email",    "email",  "phone",
+                                        "name", "zip code", "country"};
+    const char *why;
+    eff_str text;
+
+    if (value->kind != EFF_TEXT && value->kind != EFF_INT && value->kind != EFF_DECIMAL)
+        return EFF_FAIL(err, EFF_ROW, "cannot normalize %s",
+                        eff_kind_name((enum eff_kind)value->kind));
+    text = eff_convert_text(value, arena);
+    if (value->kind == EFF_DECIMAL && eff_str_find_char(text, '.') != SIZE_MAX)
+        return EFF_FAIL(err, EFF_ROW, "cannot normalize a decimal with a fraction");
+    if (!eff_utf8_valid(text))
+        return EFF_FAIL(err, EFF_ROW, "cannot normalize text that is not valid UTF-8");
+    why = normalize_text(rule, &text, arena);
+    if (!why)
+        return eff_convert_str(EFF_TEXT, text.len > 0 ? text : EFF_STR(""), ret_value, err);
+    EFF_FAIL(err, EFF_ROW, "cannot normalize as %s: %s",
+             (size_t)rule < sizeof(names) / sizeof(names[0]) ? names[rule] : "", why);
+    if (rule == EFF_NORMALIZE_PHONE)
+        eff_err_hint(err, "Give the number with its country code, as +49 30 1234567; a template "
+                          "such as \"+49{{ phone }}\" can put it in front.");
+    return err->fault;
+}
