@@ -167,8 +167,10 @@ bench_write(struct eff_diff *diff, struct eff_snapshot_writer *writer)
 static void
 bench_round(struct bench *b, unsigned round, const char *name)
 {
-    struct eff_diff_config config = {.os = &b->world.os, .scratch_folder = b->folder,
-                                     .memory_bytes = b->memory_bytes, .rows_expected = -1,
+    struct eff_diff_config config = {.os = &b->world.os,
+                                     .scratch_folder = b->folder,
+                                     .memory_bytes = b->memory_bytes,
+                                     .rows_expected = -1,
                                      .find_removed = true};
     struct eff_snapshot_writer *writer;
     struct eff_snapshot_head head;

@@ -14,7 +14,7 @@
 
 enum diff_state {
     DIFF_READING = 0,
-    DIFF_PARTS, /* the next partition must be joined */
+    DIFF_PARTS,   /* the next partition must be joined */
     DIFF_CHANGES, /* of the present partition */
     DIFF_ENDED,
 };
@@ -76,10 +76,12 @@ eff_diff_open(const struct eff_diff_config *config, struct eff_snapshot *snapsho
     diff->config = *config;
     if (snapshot != NULL && eff_snapshot_head(snapshot)->entries.count > 0)
         diff->snapshot = snapshot;
-    diff->config.with_identities &= diff->snapshot != NULL && eff_snapshot_head(snapshot)->identities;
+    diff->config.with_identities &=
+        diff->snapshot != NULL && eff_snapshot_head(snapshot)->identities;
     diff->wants_all = diff->snapshot == NULL || config->columns_added;
     diff->comparable = !config->rebase && !config->columns_added;
-    scatter = (struct eff_scatter_config){.os = config->os, .folder = config->scratch_folder,
+    scatter = (struct eff_scatter_config){.os = config->os,
+                                          .folder = config->scratch_folder,
                                           .memory_bytes = diff->config.memory_bytes / 2,
                                           .records_expected = diff_rows_expected(diff)};
     fault = eff_scatter_open(&scatter, run, &diff->scatter, err);
@@ -132,8 +134,8 @@ eff_diff_add(struct eff_diff *diff, struct eff_hash128 key, uint64_t row_old, ui
     if (content.ptr == NULL && !diff->config.rebase)
         return eff_scatter_add_entry(diff->scatter, &entry, err);
     // `order` is what the snapshot's row hash is compared with.
-    item = (struct eff_scatter_item){.key = key, .row = row,
-                                     .order = diff->config.rebase ? row_old : row};
+    item = (struct eff_scatter_item){
+        .key = key, .row = row, .order = diff->config.rebase ? row_old : row};
     return eff_scatter_add_item(diff->scatter, &item, content, err);
 }
 
@@ -187,15 +189,15 @@ diff_next_part(struct eff_diff *diff, struct eff_err *err)
         }
         EFF_TRY(diff_part_start(&diff->part, &range, &fits, err));
         if (fits)
-            EFF_TRY(diff_part_join(&diff->part, diff->scatter, diff->config.rebase ||
-                                   diff->config.columns_added, &fits, err));
+            EFF_TRY(diff_part_join(&diff->part, diff->scatter,
+                                   diff->config.rebase || diff->config.columns_added, &fits, err));
         if (!fits)
             EFF_TRY(eff_scatter_split(diff->scatter, err));
     }
     diff->counts.unchanged += diff->part.unchanged;
     diff->item = 0;
-    diff->removed = diff->config.find_removed ? diff_part_unseen(&diff->part, 0)
-                                              : diff->part.old_count;
+    diff->removed =
+        diff->config.find_removed ? diff_part_unseen(&diff->part, 0) : diff->part.old_count;
     diff->state = DIFF_CHANGES;
     return EFF_OK;
 }
@@ -252,8 +254,10 @@ diff_tell_item(struct eff_diff *diff, const struct eff_scatter_item *item,
     const struct eff_entry *old = at == SIZE_MAX ? NULL : &diff->part.old[at];
     bool group = item->flags & DIFF_GROUP;
 
-    *ret_change = (struct eff_change){.key = item->key, .row_hash = group ? 0 : item->row,
-                                      .rows = group ? item->row : 1, .in_snapshot = old != NULL};
+    *ret_change = (struct eff_change){.key = item->key,
+                                      .row_hash = group ? 0 : item->row,
+                                      .rows = group ? item->row : 1,
+                                      .in_snapshot = old != NULL};
     ret_change->kind = group ? diff_judge_group(diff, item) : diff_judge(diff, item, old);
     if (ret_change->kind == EFF_CHANGE_END || ret_change->kind == EFF_CHANGE_REBASE)
         return EFF_OK;
@@ -266,8 +270,8 @@ static enum eff_fault
 diff_tell_removed(struct eff_diff *diff, const struct eff_entry *old, struct eff_change *ret_change,
                   struct eff_err *err)
 {
-    *ret_change = (struct eff_change){.kind = EFF_CHANGE_REMOVE, .key = old->key, .rows = 1,
-                                      .in_snapshot = true};
+    *ret_change = (struct eff_change){
+        .kind = EFF_CHANGE_REMOVE, .key = old->key, .rows = 1, .in_snapshot = true};
     diff->counts.removed++;
     diff->removed = diff_part_unseen(&diff->part, diff->removed + 1);
     return diff_identity(diff, ret_change, err);

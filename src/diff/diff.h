@@ -21,10 +21,10 @@ struct eff_diff_config {
     struct eff_os *os;
     const char *scratch_folder; /* unnamed files are made here */
     size_t memory_bytes;
-    int64_t rows_expected;  /* -1 unknown: the snapshot's count decides about partitions */
-    bool columns_added;     /* the mapping gained columns: unchanged rows are COLUMNS, not silence */
-    bool rebase;            /* the mapping changed: unchanged rows are REBASE (or COLUMNS) */
-    bool find_removed;      /* false for a partial read (--key, --limit): nothing is REMOVE */
+    int64_t rows_expected; /* -1 unknown: the snapshot's count decides about partitions */
+    bool columns_added;    /* the mapping gained columns: unchanged rows are COLUMNS, not silence */
+    bool rebase;           /* the mapping changed: unchanged rows are REBASE (or COLUMNS) */
+    bool find_removed;     /* false for a partial read (--key, --limit): nothing is REMOVE */
     bool with_identities;
 };
 
@@ -61,7 +61,7 @@ struct eff_diff_counts {
     uint64_t invalid;   /* by eff_diff_add_invalid, unless in a duplicate group */
     uint64_t unchanged; /* incl. REBASE; not COLUMNS */
     uint64_t added, changed, columns, removed;
-    uint64_t duplicates;       /* rows in duplicate groups */
+    uint64_t duplicates; /* rows in duplicate groups */
     uint64_t duplicate_groups;
     uint64_t without_content; /* changes whose content must be read again */
 };

@@ -33,8 +33,8 @@ diff_filter_block(const struct diff_filter *filter, struct eff_hash128 key)
 static inline uint64_t
 diff_filter_hash(struct eff_hash128 key, uint64_t row)
 {
-    unsigned __int128 product = (unsigned __int128)(key.lo ^ 0x452821e638d01377u) *
-                                (row ^ 0xbe5466cf34e90c6cu);
+    unsigned __int128 product =
+        (unsigned __int128)(key.lo ^ 0x452821e638d01377u) * (row ^ 0xbe5466cf34e90c6cu);
 
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }

@@ -5,7 +5,7 @@
 
 #define PART_ITEMS_MIN ((size_t)256)
 #define PART_OLD_MIN   ((size_t)8192) /* two blocks of a snapshot at least */
-#define PART_AHEAD     16 /* rows whose memory is fetched while others are compared */
+#define PART_AHEAD     16             /* rows whose memory is fetched while others are compared */
 
 /*
  * A third for the snapshot's entries (24 bytes, 1 for what was seen, up to 4 for
@@ -60,7 +60,8 @@ static enum eff_fault
 part_load(struct diff_part *part, bool *ret_room, struct eff_err *err)
 {
     if (part->block_count == 0)
-        EFF_TRY(eff_snapshot_cursor_next(part->cursor, &part->block_count, &part->block, NULL, err));
+        EFF_TRY(
+            eff_snapshot_cursor_next(part->cursor, &part->block_count, &part->block, NULL, err));
     part->cursor_done = part->block_count == 0;
     if (part->held_from > 0 && part->held_max - part->held_to < part->block_count) {
         memmove(part->held, part->held + part->held_from,
@@ -226,7 +227,8 @@ static bool
 part_meet(struct diff_part *part, size_t at, const struct eff_scatter_item *item)
 {
     if (at != SIZE_MAX && part->seen[at] == PART_UNCHANGED) {
-        struct eff_scatter_item before = {.key = item->key, .row = part->old[at].row,
+        struct eff_scatter_item before = {.key = item->key,
+                                          .row = part->old[at].row,
                                           .order = part->old[at].row,
                                           .blob = EFF_SCATTER_NO_BLOB};
 
@@ -268,8 +270,10 @@ part_join_entries(struct diff_part *part, const struct eff_entry *entries, size_
             } else {
                 at = SIZE_MAX;
             }
-            item = (struct eff_scatter_item){.key = entry->key, .row = entry->row,
-                                             .order = entry->row, .blob = EFF_SCATTER_NO_BLOB};
+            item = (struct eff_scatter_item){.key = entry->key,
+                                             .row = entry->row,
+                                             .order = entry->row,
+                                             .blob = EFF_SCATTER_NO_BLOB};
             if (!part_meet(part, at, &item))
                 return false;
         }

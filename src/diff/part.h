@@ -12,15 +12,15 @@
 #include "state/scatter.h"
 #include "state/snapshot.h"
 
-enum { /* flags of an item */
-    DIFF_INVALID = 1, /* the row cannot be sent */
-    DIFF_GROUP = 2,   /* stands for several rows of one key: `row` is how many */
+enum {                   /* flags of an item */
+       DIFF_INVALID = 1, /* the row cannot be sent */
+       DIFF_GROUP = 2,   /* stands for several rows of one key: `row` is how many */
 };
 
 enum { /* what the read said about an entry of the snapshot */
-    PART_UNSEEN = 0,
-    PART_UNCHANGED, /* one row, the same values, no item */
-    PART_ITEMS,     /* items tell */
+       PART_UNSEEN = 0,
+       PART_UNCHANGED, /* one row, the same values, no item */
+       PART_ITEMS,     /* items tell */
 };
 
 struct diff_part {

@@ -184,22 +184,22 @@ scatter_write(struct eff_scatter *scatter, struct scatter_level *level, struct s
               const char *ptr, size_t len, struct eff_err *err)
 {
     struct eff_os *os = scatter->config.os;
-    struct scatter_extent *extent = eff_arena_try(&level->arena, sizeof(*extent),
-                                                  alignof(struct scatter_extent), 1);
+    struct scatter_extent *extent =
+        eff_arena_try(&level->arena, sizeof(*extent), alignof(struct scatter_extent), 1);
 
     if (extent == NULL)
         return EFF_FAIL(err, EFF_BROKEN, "one run's scratch file has too many parts (%zu bytes)",
                         (size_t)scatter->file_end);
-    if (scatter->file == NULL &&
-        os->open(os->self, scatter->config.folder,
-                 EFF_OPEN_UNNAMED | EFF_OPEN_CREATE | EFF_OPEN_WRITE, &scatter->file, err) != EFF_OK)
+    if (scatter->file == NULL && os->open(os->self, scatter->config.folder,
+                                          EFF_OPEN_UNNAMED | EFF_OPEN_CREATE | EFF_OPEN_WRITE,
+                                          &scatter->file, err) != EFF_OK)
         return eff_err_while(err, "making a scratch file");
     if (os->write(scatter->file, scatter->file_end, ptr, len, err) != EFF_OK) {
         eff_err_hint(err, "Free some disk space; the next run starts over from what is recorded.");
         return eff_err_while(err, "writing a scratch file");
     }
-    *extent = (struct scatter_extent){.offset = scatter->file_end, .start = lane->flushed,
-                                      .len = len};
+    *extent =
+        (struct scatter_extent){.offset = scatter->file_end, .start = lane->flushed, .len = len};
     if (lane->last != NULL)
         lane->last->next = extent;
     else
@@ -221,8 +221,8 @@ scatter_flush(struct eff_scatter *scatter, struct scatter_level *level, int lane
         cold->buf = eff_new(&level->arena, char, (level->cap[lane] + 63) & ~(size_t)63);
         slot->end = cold->buf + level->cap[lane];
     } else if (slot->at > cold->buf) {
-        EFF_TRY(scatter_write(scatter, level, cold, cold->buf, (size_t)(slot->at - cold->buf),
-                              err));
+        EFF_TRY(
+            scatter_write(scatter, level, cold, cold->buf, (size_t)(slot->at - cold->buf), err));
     }
     slot->at = cold->buf;
     return EFF_OK;
@@ -454,14 +454,15 @@ scatter_block(struct eff_scatter *scatter, int lane, size_t *ret_count, const vo
     if (at->extent != NULL) {
         if (scatter->blocks[lane] == NULL)
             scatter->blocks[lane] = eff_new(&scatter->buffers, char, SCATTER_BUFFER_MAX);
-        EFF_TRY(scatter_read_at(scatter, at->extent->offset, scatter->blocks[lane],
-                                at->extent->len, err));
+        EFF_TRY(scatter_read_at(scatter, at->extent->offset, scatter->blocks[lane], at->extent->len,
+                                err));
         *ret_block = scatter->blocks[lane];
         *ret_count = at->extent->len / scatter_record[lane];
         at->extent = at->extent->next;
     } else if (!at->done && cold->buf != NULL) {
         *ret_block = cold->buf;
-        *ret_count = (size_t)(level->slots[lane][level->part].at - cold->buf) / scatter_record[lane];
+        *ret_count =
+            (size_t)(level->slots[lane][level->part].at - cold->buf) / scatter_record[lane];
         at->done = true;
     }
     return EFF_OK;
@@ -516,8 +517,8 @@ scatter_split_items(struct eff_scatter *scatter, struct scatter_level *to, struc
         if (count == 0)
             return EFF_OK;
         for (size_t i = 0; i < count; i++)
-            EFF_TRY(scatter_put(scatter, to, LANE_ITEMS, scatter_index(to, items[i].key),
-                                &items[i], sizeof(items[i]), err));
+            EFF_TRY(scatter_put(scatter, to, LANE_ITEMS, scatter_index(to, items[i].key), &items[i],
+                                sizeof(items[i]), err));
     }
 }
 
@@ -602,10 +603,9 @@ scatter_read_one(struct eff_scatter *scatter, const struct eff_scatter_item *ite
     to = eff_buf_reserve(&scatter->one, item->blob_len + (size_t)1);
     if (to == NULL)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory for a row of %u bytes", item->blob_len);
-    EFF_TRY(scatter_read_at(scatter,
-                            scatter->extents[low]->offset + item->blob -
-                                scatter->extents[low]->start,
-                            to, item->blob_len, err));
+    EFF_TRY(scatter_read_at(
+        scatter, scatter->extents[low]->offset + item->blob - scatter->extents[low]->start, to,
+        item->blob_len, err));
     *ret_bytes = (eff_str){to, item->blob_len};
     return EFF_OK;
 }

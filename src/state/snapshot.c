@@ -13,7 +13,7 @@
 
 #define CURSOR_BLOCKS 4 /* read at once: stays in the nearer caches */
 
-struct snapshot_one { /* one verified block, for looking up */
+struct snapshot_one {             /* one verified block, for looking up */
     struct snapshot_block *block; /* NULL until the first look-up */
     uint64_t at;                  /* its number; UINT64_MAX: none */
     char *identities;
@@ -35,17 +35,16 @@ struct eff_snapshot {
 
 struct eff_snapshot_cursor {
     struct eff_snapshot *snapshot;
-    uint64_t next;           /* block */
-    uint64_t loaded, held;   /* first block in the buffer, number of them */
+    uint64_t next;         /* block */
+    uint64_t loaded, held; /* first block in the buffer, number of them */
     struct snapshot_block *blocks;
-    char *identities;        /* NULL: not wanted */
+    char *identities; /* NULL: not wanted */
     eff_str *texts;
     struct eff_hash128 last; /* key of the block before */
 };
 
-static enum eff_fault
-snapshot_broken(struct eff_err *err, const char *path, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static enum eff_fault snapshot_broken(struct eff_err *err, const char *path, const char *format,
+                                      ...) __attribute__((format(printf, 3, 4)));
 
 static enum eff_fault
 snapshot_broken(struct eff_err *err, const char *path, const char *format, ...)
@@ -221,7 +220,8 @@ snapshot_read_head(struct eff_snapshot *snapshot, struct eff_reader *reader,
     if (head->generation != generation)
         return snapshot_broken(err, snapshot->path, "it holds generation %" PRIu64,
                                head->generation);
-    if (layout->last_count > SNAPSHOT_BLOCK_ENTRIES || (layout->blocks == 0) != (layout->last_count == 0) ||
+    if (layout->last_count > SNAPSHOT_BLOCK_ENTRIES ||
+        (layout->blocks == 0) != (layout->last_count == 0) ||
         layout->blocks > UINT64_MAX / SNAPSHOT_BLOCK / 2 ||
         head->entries.count > layout->blocks * SNAPSHOT_BLOCK_ENTRIES ||
         head->entries.count < layout->blocks)
@@ -295,8 +295,8 @@ snapshot_open_identities(struct eff_snapshot *snapshot, struct eff_err *err)
 
     if (!snapshot->os->exists(snapshot->os->self, path))
         return snapshot_broken(err, path, "it is missing");
-    EFF_TRY(snapshot->os->open(snapshot->os->self, path, EFF_OPEN_READ, &snapshot->identities,
-                               err));
+    EFF_TRY(
+        snapshot->os->open(snapshot->os->self, path, EFF_OPEN_READ, &snapshot->identities, err));
     EFF_TRY(snapshot_read(snapshot, snapshot->identities, path, 0, head, sizeof(head), err));
     reader = eff_reader_of((eff_str){head, sizeof(head)});
     EFF_TRY(snapshot_check_format(path, SNAPSHOT_IDENTITIES_MAGIC, &reader, err));
@@ -682,10 +682,9 @@ eff_snapshot_sweep(struct eff_os *os, const char *folder, uint64_t keep_from,
     // From the last name on: a snapshot goes before the identities that it needs.
     for (size_t i = count; i-- > 0;)
         if (snapshot_is_waste(names[i], newest, keep_from))
-            EFF_TRY(os->unlink(os->self,
-                               eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder,
-                                              EFF_STR_ARG(names[i]))
-                                   .ptr,
-                               err));
+            EFF_TRY(os->unlink(
+                os->self,
+                eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr,
+                err));
     return EFF_OK;
 }

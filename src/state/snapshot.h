@@ -35,8 +35,8 @@ eff_multiset_eq(const struct eff_multiset *a, const struct eff_multiset *b)
 }
 
 struct eff_snapshot_column {
-    uint64_t id;        /* struct eff_field.id */
-    eff_str field;      /* destination field */
+    uint64_t id;         /* struct eff_field.id */
+    eff_str field;       /* destination field */
     size_t inputs_count; /* source columns, by name */
     const eff_str *inputs;
 };
@@ -44,7 +44,7 @@ struct eff_snapshot_column {
 struct eff_snapshot_head {
     uint64_t generation; /* 0: there is no snapshot yet */
     struct eff_multiset entries;
-    bool identities;     /* a file of identities belongs to it */
+    bool identities; /* a file of identities belongs to it */
     size_t columns_count;
     const struct eff_snapshot_column *columns;
 };
@@ -113,7 +113,8 @@ enum eff_fault eff_snapshot_remove(struct eff_snapshot_writer *writer, struct ef
  */
 enum eff_fault eff_snapshot_commit(struct eff_snapshot_writer *writer,
                                    struct eff_snapshot_head *ret_head, struct eff_err *err);
-void eff_snapshot_writer_close(struct eff_snapshot_writer *writer); /* after commit, or to give up */
+void eff_snapshot_writer_close(
+    struct eff_snapshot_writer *writer); /* after commit, or to give up */
 /*
  * Removes generations older than `keep_from`, but never the newest one, and the left-overs of
  * crashes. Not while a writer is open.

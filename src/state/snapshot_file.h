@@ -36,9 +36,9 @@
 #define SNAPSHOT_CHECKSUM_AT      16
 #define SNAPSHOT_IDENTITIES_AT    40 /* where the first identity is */
 
-#define SNAPSHOT_BLOCK          65536
-#define SNAPSHOT_BLOCK_HEAD     40
-#define SNAPSHOT_BLOCK_ENTRIES  2729
+#define SNAPSHOT_BLOCK         65536
+#define SNAPSHOT_BLOCK_HEAD    40
+#define SNAPSHOT_BLOCK_ENTRIES 2729
 /* A block ends early when its identities are this many bytes; one identity may be as long. */
 #define SNAPSHOT_IDENTITY_MAX   ((size_t)1 << 20)
 #define SNAPSHOT_IDENTITIES_MAX (2 * SNAPSHOT_IDENTITY_MAX + 4)
@@ -78,8 +78,12 @@ snapshot_block_checksum(uint64_t file_id, const struct snapshot_block *block)
 }
 
 #define SNAPSHOT_NAME_MAX 64
-enum snapshot_name { SNAPSHOT_NAME_OTHER = 0, SNAPSHOT_NAME_ENTRIES, SNAPSHOT_NAME_IDENTITIES,
-                     SNAPSHOT_NAME_LEFT_OVER };
+enum snapshot_name {
+    SNAPSHOT_NAME_OTHER = 0,
+    SNAPSHOT_NAME_ENTRIES,
+    SNAPSHOT_NAME_IDENTITIES,
+    SNAPSHOT_NAME_LEFT_OVER
+};
 
 /* What a file of the folder is by its name, and of which generation. */
 enum snapshot_name eff_snapshot_name_read(eff_str name, uint64_t *ret_generation);

@@ -13,14 +13,14 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define OUT_BLOCKS        8
-#define WRITER_ITEMS_MIN  ((size_t)1024)
+#define OUT_BLOCKS       8
+#define WRITER_ITEMS_MIN ((size_t)1024)
 
 enum update { /* flags of an item: what becomes of its key */
-    UPDATE_REMOVE = 0,
-    UPDATE_KEEP,     /* set, with the identity that is known */
-    UPDATE_IDENTITY, /* set, with a new identity */
-    UPDATE_FRESH,    /* set after a removal: no identity */
+              UPDATE_REMOVE = 0,
+              UPDATE_KEEP,     /* set, with the identity that is known */
+              UPDATE_IDENTITY, /* set, with a new identity */
+              UPDATE_FRESH,    /* set after a removal: no identity */
 };
 
 struct out { /* the files being written */
@@ -103,8 +103,10 @@ writer_choose_generation(struct eff_snapshot_writer *writer, struct eff_arena sc
             generation > newest)
             newest = generation;
     if (newest == UINT64_MAX)
-        return EFF_FAIL(err, EFF_BROKEN, "%s holds a snapshot of generation %" PRIu64
-                        ", after which there can be no other", writer->folder, newest);
+        return EFF_FAIL(err, EFF_BROKEN,
+                        "%s holds a snapshot of generation %" PRIu64
+                        ", after which there can be no other",
+                        writer->folder, newest);
     writer->head.generation = newest + 1;
     return EFF_OK;
 }
@@ -112,8 +114,8 @@ writer_choose_generation(struct eff_snapshot_writer *writer, struct eff_arena sc
 static enum eff_fault
 writer_open(struct eff_snapshot_writer *writer, struct eff_err *err)
 {
-    struct eff_scatter_config config = {.os = writer->os, .folder = writer->folder,
-                                        .memory_bytes = writer->memory_bytes / 2};
+    struct eff_scatter_config config = {
+        .os = writer->os, .folder = writer->folder, .memory_bytes = writer->memory_bytes / 2};
 
     EFF_TRY(writer->os->mkdir(writer->os->self, writer->folder, err));
     EFF_TRY(writer_choose_generation(writer, *writer->arena, err));
@@ -159,7 +161,8 @@ enum eff_fault
 eff_snapshot_set(struct eff_snapshot_writer *writer, const struct eff_entry *entry,
                  eff_str identity, struct eff_err *err)
 {
-    struct eff_scatter_item item = {.key = entry->key, .row = entry->row,
+    struct eff_scatter_item item = {.key = entry->key,
+                                    .row = entry->row,
                                     .order = writer->order++,
                                     .flags = identity.ptr != NULL ? UPDATE_IDENTITY : UPDATE_KEEP};
 
@@ -387,8 +390,8 @@ out_end_block(struct eff_snapshot_writer *writer, bool last, struct eff_err *err
     block->identities_offset = out->texts_written + out->texts_start;
     block->identities_checksum = 0;
     if (writer->with_identities && !out->texts.full)
-        block->identities_checksum = eff_xxh3(out->layout.file_id + block->index,
-                                              out->texts.ptr + out->texts_start, texts);
+        block->identities_checksum =
+            eff_xxh3(out->layout.file_id + block->index, out->texts.ptr + out->texts_start, texts);
     block->checksum = snapshot_block_checksum(out->layout.file_id, block);
     out->layout.last_count = block->count;
     out->entries += block->count;
@@ -399,10 +402,8 @@ out_end_block(struct eff_snapshot_writer *writer, bool last, struct eff_err *err
         EFF_TRY(out_flush_texts(writer, err));
     out->block++;
     if (++out->blocks_used == OUT_BLOCKS || last)
-        EFF_TRY(out_flush_blocks(writer,
-                                 (out->blocks_used - 1) * SNAPSHOT_BLOCK +
-                                     (last ? used : SNAPSHOT_BLOCK),
-                                 err));
+        EFF_TRY(out_flush_blocks(
+            writer, (out->blocks_used - 1) * SNAPSHOT_BLOCK + (last ? used : SNAPSHOT_BLOCK), err));
     out->block->count = 0;
     return EFF_OK;
 }
@@ -552,8 +553,9 @@ writer_merge(struct eff_snapshot_writer *writer, struct eff_err *err)
     if (writer->out.block->count > 0) // always, unless there is no entry at all
         EFF_TRY(out_end_block(writer, true, err));
     if (writer->out.entries != writer->head.entries.count)
-        return EFF_FAIL(err, EFF_BROKEN, "merging gave %" PRIu64 " entries where %" PRIu64
-                        " were due", writer->out.entries, writer->head.entries.count);
+        return EFF_FAIL(err, EFF_BROKEN,
+                        "merging gave %" PRIu64 " entries where %" PRIu64 " were due",
+                        writer->out.entries, writer->head.entries.count);
     return EFF_OK;
 }
 
