@@ -69,13 +69,13 @@ eff_pack_batches(const struct eff_chunk *chunks, size_t count, const struct eff_
         const struct eff_chunk *chunk = &chunks[i];
         struct pack_open *batch = &open[chunk->op][chunk->group];
 
-        if (held && held(self, chunk))
-            continue;
         if (!pack_fits(batch, chunk, &limits[chunk->op])) {
             batch->ref = &batches[at++];
             batch->bytes = 0;
-            *batch->ref = (struct eff_batch_ref){
-                .op = chunk->op, .group = chunk->group, .first_chunk = i};
+            *batch->ref = (struct eff_batch_ref){.op = chunk->op,
+                                                 .group = chunk->group,
+                                                 .held = held(self, chunk),
+                                                 .first_chunk = i};
         }
         batch->ref->rows += chunk->rows;
         batch->ref->chunks++;

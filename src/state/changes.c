@@ -225,7 +225,8 @@ changes_put_table(struct eff_buf *table, const struct eff_changes_writer *writer
     }
     eff_buf_add_u64(table, count);
     for (size_t i = 0; i < count; i++) {
-        eff_buf_add_u32(table, (uint32_t)batches[i].op << 8 | batches[i].group);
+        eff_buf_add_u32(table, (uint32_t)batches[i].held << 16 | (uint32_t)batches[i].op << 8 |
+                                   batches[i].group);
         eff_buf_add_u32(table, batches[i].rows);
         eff_buf_add_u64(table, batches[i].first_chunk);
         eff_buf_add_u64(table, batches[i].chunks);
@@ -336,15 +337,17 @@ changes_read_head(struct eff_changes *changes, struct eff_arena *run, uint64_t *
 }
 
 static void
-changes_read_kind(struct eff_reader *reader, enum eff_op *ret_op, enum eff_group *ret_group)
+changes_read_kind(struct eff_reader *reader, enum eff_op *ret_op, enum eff_group *ret_group,
+                  bool *ret_held)
 {
     uint32_t kind = eff_read_u32(reader);
 
-    if ((kind >> 8) >= EFF_OPS_COUNT || (kind & 0xff) >= EFF_GROUPS_COUNT) {
+    if (kind >> 16 > 1 || (kind >> 8 & 0xff) >= EFF_OPS_COUNT || (kind & 0xff) >= EFF_GROUPS_COUNT) {
         reader->bad = true;
         return;
     }
-    *ret_op = (enum eff_op)(kind >> 8);
+    *ret_held = kind >> 16 != 0;
+    *ret_op = (enum eff_op)(kind >> 8 & 0xff);
     *ret_group = (enum eff_group)(kind & 0xff);
 }
 
@@ -352,6 +355,7 @@ static bool
 changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, struct eff_arena *run)
 {
     size_t left = (size_t)(reader->end - reader->at);
+    bool held;
 
     changes->chunks_count = eff_read_u64(reader);
     if (reader->bad || changes->chunks_count > left / CHANGES_TABLE_CHUNK)
@@ -361,7 +365,7 @@ changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, stru
         changes->chunks[i].offset = eff_read_u64(reader);
         changes->chunks[i].bytes = (uint32_t)eff_read_u64(reader);
         changes->chunks[i].rows = eff_read_u32(reader);
-        changes_read_kind(reader, &changes->chunks[i].op, &changes->chunks[i].group);
+        changes_read_kind(reader, &changes->chunks[i].op, &changes->chunks[i].group, &held);
     }
     left = (size_t)(reader->end - reader->at);
     changes->batches_count = eff_read_u64(reader);
@@ -369,7 +373,8 @@ changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, stru
         return false;
     changes->batches = eff_new(run, struct eff_batch_ref, changes->batches_count);
     for (size_t i = 0; i < changes->batches_count; i++) {
-        changes_read_kind(reader, &changes->batches[i].op, &changes->batches[i].group);
+        changes_read_kind(reader, &changes->batches[i].op, &changes->batches[i].group,
+                          &changes->batches[i].held);
         changes->batches[i].rows = eff_read_u32(reader);
         changes->batches[i].first_chunk = eff_read_u64(reader);
         changes->batches[i].chunks = eff_read_u64(reader);

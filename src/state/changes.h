@@ -43,6 +43,7 @@ struct eff_chunk {
 struct eff_batch_ref {
     enum eff_op op;
     enum eff_group group;
+    bool held; /* a guard holds it: not sent by this run, and not settled */
     uint32_t rows;
     size_t first_chunk; /* chunks of the same op and group from here on, until `chunks` are taken */
     size_t chunks;

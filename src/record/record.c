@@ -1,0 +1,231 @@
+/*
+ * record/record: merging a run's verdicts into a new generation.
+ */
+#include "record/record.h"
+
+#include "base/buf.h"
+#include "state/history.h"
+
+/* ---- columns ---- */
+
+void
+eff_record_columns_write(struct eff_buf *buf, const struct eff_snapshot_column *columns,
+                         size_t count, bool with_identities)
+{
+    eff_buf_add_char(buf, with_identities ? 1 : 0);
+    eff_buf_add_u32(buf, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        eff_buf_add_u64(buf, columns[i].id);
+        eff_buf_add_slice(buf, columns[i].field);
+        eff_buf_add_u32(buf, (uint32_t)columns[i].inputs_count);
+        for (size_t j = 0; j < columns[i].inputs_count; j++)
+            eff_buf_add_slice(buf, columns[i].inputs[j]);
+    }
+}
+
+static bool
+record_read_column(struct eff_reader *reader, struct eff_arena *arena,
+                   struct eff_snapshot_column *ret_column)
+{
+    eff_str *inputs;
+    size_t count;
+
+    ret_column->id = eff_read_u64(reader);
+    ret_column->field = eff_read_slice(reader);
+    count = eff_read_u32(reader);
+    if (reader->bad || count > (size_t)(reader->end - reader->at))
+        return false;
+    inputs = eff_new(arena, eff_str, count);
+    for (size_t j = 0; j < count; j++)
+        inputs[j] = eff_read_slice(reader);
+    ret_column->inputs_count = count;
+    ret_column->inputs = inputs;
+    return !reader->bad;
+}
+
+bool
+eff_record_columns_read(eff_str bytes, struct eff_arena *arena, size_t *ret_count,
+                        struct eff_snapshot_column **ret_columns, bool *ret_with_identities)
+{
+    struct eff_reader reader = eff_reader_of(bytes);
+    size_t count;
+
+    *ret_with_identities = eff_read_u8(&reader) != 0;
+    count = eff_read_u32(&reader);
+    if (reader.bad || count > bytes.len)
+        return false;
+    *ret_columns = eff_new(arena, struct eff_snapshot_column, count);
+    *ret_count = count;
+    for (size_t i = 0; i < count; i++)
+        if (!record_read_column(&reader, arena, &(*ret_columns)[i]))
+            return false;
+    return true;
+}
+
+/* ---- verdicts ---- */
+
+struct record_walk {
+    const struct eff_recording *record;
+    struct eff_snapshot_writer *writer;
+    struct eff_history_writer *history;
+    size_t settled_at;
+};
+
+static bool
+record_removes(enum eff_op op)
+{
+    return op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
+}
+
+/* The identity was frozen before the destination told its id: put the id in. */
+static eff_str
+record_identity(const struct eff_recording *record, eff_str identity, eff_str remote_id)
+{
+    struct eff_reader reader = eff_reader_of(identity);
+    struct eff_buf buf = {0};
+    eff_str known, key_json;
+
+    if (!identity.ptr || !remote_id.ptr)
+        return identity;
+    key_json = eff_read_slice(&reader);
+    eff_read_slice(&reader);
+    if (reader.bad)
+        return identity;
+    eff_buf_add_slice(&buf, key_json);
+    eff_buf_add_slice(&buf, remote_id);
+    eff_buf_add_bytes(&buf, reader.at, (size_t)(reader.end - reader.at));
+    known = eff_str_copy(record->batch, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return known;
+}
+
+static enum eff_fault
+record_item(struct record_walk *walk, enum eff_op op, const struct eff_item *item,
+            const struct eff_acknowledged *ack, enum eff_outcome outcome, eff_str remote_id,
+            struct eff_err *err)
+{
+    struct eff_entry entry = {.key = ack->key, .row = ack->row};
+
+    if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
+        return EFF_OK;
+    if (op != EFF_OP_NONE)
+        EFF_TRY(eff_history_add(walk->history, op, item, outcome, remote_id, err));
+    if (record_removes(op))
+        return eff_snapshot_remove(walk->writer, ack->key, err);
+    return eff_snapshot_set(walk->writer, &entry,
+                            record_identity(walk->record, ack->identity, remote_id), err);
+}
+
+static const struct eff_settled *
+record_settled(struct record_walk *walk, size_t batch)
+{
+    const struct eff_recording *record = walk->record;
+
+    while (walk->settled_at < record->settled_count &&
+           record->settled[walk->settled_at].batch < batch)
+        walk->settled_at++;
+    if (walk->settled_at < record->settled_count &&
+        record->settled[walk->settled_at].batch == batch &&
+        record->settled[walk->settled_at].settled)
+        return &record->settled[walk->settled_at];
+    return NULL;
+}
+
+static enum eff_fault
+record_batch(struct record_walk *walk, size_t batch, const struct eff_batch_ref *ref,
+             struct eff_err *err)
+{
+    const struct eff_recording *record = walk->record;
+    const struct eff_settled *settled = record_settled(walk, batch);
+    struct eff_delivery delivery;
+    struct eff_acknowledged *acks;
+    enum eff_outcome *outcomes;
+    eff_str *ids;
+
+    if (ref->held || (!settled && ref->op != EFF_OP_NONE))
+        return EFF_OK;
+    eff_arena_reset(record->batch);
+    EFF_TRY(eff_changes_load(record->changes, batch, record->batch, &delivery, &acks, err));
+    outcomes = eff_new(record->batch, enum eff_outcome, delivery.count);
+    ids = eff_new(record->batch, eff_str, delivery.count);
+    if (!eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count, outcomes, ids))
+        return EFF_FAIL(err, EFF_BROKEN, "the verdicts of batch %zu do not add up", batch);
+    for (size_t i = 0; i < delivery.count; i++)
+        EFF_TRY(record_item(walk, ref->op, &delivery.items[i], &acks[i], outcomes[i], ids[i], err));
+    return EFF_OK;
+}
+
+static bool
+record_columns_changed(const struct eff_recording *record)
+{
+    const struct eff_snapshot_head *head;
+
+    if (!record->snapshot)
+        return false;
+    head = eff_snapshot_head(record->snapshot);
+    if (head->columns_count != record->columns_count || head->identities != record->with_identities)
+        return true;
+    for (size_t i = 0; i < record->columns_count; i++)
+        if (head->columns[i].id != record->columns[i].id)
+            return true;
+    return false;
+}
+
+static enum eff_fault
+record_walk_all(struct record_walk *walk, struct eff_err *err)
+{
+    const struct eff_batch_ref *batches;
+    size_t count = eff_changes_count(walk->record->changes, &batches);
+
+    for (size_t i = 0; i < count; i++)
+        EFF_TRY(record_batch(walk, i, &batches[i], err));
+    return EFF_OK;
+}
+
+static enum eff_fault
+record_commit(struct record_walk *walk, struct eff_err *err)
+{
+    const struct eff_recording *record = walk->record;
+    struct eff_snapshot_head head;
+
+    EFF_TRY(eff_history_create(record->os, record->folder, record->run_id,
+                               eff_changes_names(record->changes), record->now_ms, record->run,
+                               &walk->history, err));
+    EFF_TRY(record_walk_all(walk, err));
+    EFF_TRY(eff_history_commit(walk->history, err));
+    EFF_TRY(eff_snapshot_commit(walk->writer, &head, err));
+    EFF_TRY(eff_history_sweep(record->os, record->folder, record->now_ms, *record->run, err));
+    return eff_snapshot_sweep(record->os, record->folder, head.generation, *record->run, err);
+}
+
+static bool
+record_anything(const struct eff_recording *record)
+{
+    const struct eff_batch_ref *batches;
+    size_t count = eff_changes_count(record->changes, &batches);
+
+    for (size_t i = 0; i < count; i++)
+        if (batches[i].op == EFF_OP_NONE)
+            return true;
+    for (size_t i = 0; i < record->settled_count; i++)
+        if (record->settled[i].settled)
+            return true;
+    return record_columns_changed(record);
+}
+
+enum eff_fault
+eff_record_run(const struct eff_recording *record, struct eff_err *err)
+{
+    struct record_walk walk = {.record = record};
+    enum eff_fault fault;
+
+    if (!record_anything(record))
+        return EFF_OK;
+    EFF_TRY(eff_snapshot_writer_open(record->os, record->folder, record->snapshot, record->columns,
+                                     record->columns_count, record->with_identities,
+                                     record->memory_bytes, record->run, &walk.writer, err));
+    fault = record_commit(&walk, err);
+    eff_history_writer_close(walk.history);
+    eff_snapshot_writer_close(walk.writer);
+    return fault;
+}

@@ -1,0 +1,354 @@
+/*
+ * run/connect: source and destination of a sync, bound to each other.
+ */
+#include "plan/compile.h"
+#include "run/sync.h"
+
+/* ---- destination ---- */
+
+enum eff_fault
+eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err)
+{
+    const struct eff_dest_kind *kind = r->sync->dest->kind->user;
+
+    EFF_TRY(kind->ops->open(r->sync->dest, &r->run, &r->dest, err));
+    r->dest_sync = (struct eff_dest_sync){
+        .name = r->sync->name,
+        .run = r->run_id,
+        .object = r->sync->object,
+        .mode = r->sync->mode,
+        .on_removed = r->sync->on_removed,
+    };
+    return EFF_OK;
+}
+
+static const eff_str *
+connect_names(struct eff_sync_run *r, const struct eff_field *fields, size_t count)
+{
+    eff_str *names = eff_new(&r->run, eff_str, count);
+
+    for (size_t i = 0; i < count; i++)
+        names[i] = fields[i].name;
+    return names;
+}
+
+enum eff_fault
+eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err)
+{
+    enum eff_fault fault;
+
+    r->dest_sync.rows_planned = rows_planned;
+    r->dest_sync.match_count = r->mapping.match_count;
+    r->dest_sync.match_names = connect_names(r, r->mapping.match, r->mapping.match_count);
+    r->dest_sync.fields_count = r->mapping.fields_count;
+    r->dest_sync.field_names = connect_names(r, r->mapping.fields, r->mapping.fields_count);
+    memset(r->limits, 0, sizeof r->limits);
+    fault = r->dest->ops->bind(r->dest, &r->dest_sync, r->limits, err);
+    if (fault != EFF_OK && err->where[0] == 0)
+        eff_err_where(err, r->sync->place.file, r->sync->mode_place.line ? r->sync->mode_place.line
+                                                                         : r->sync->place.line,
+                      r->sync->mode_place.column ? r->sync->mode_place.column
+                                                 : r->sync->place.column);
+    r->limits[EFF_OP_NONE] = (struct eff_op_limits){.supported = true,
+                                                    .class = EFF_CLASS_CONVERGE,
+                                                    .rows_max = 10000,
+                                                    .concurrency = 1};
+    return fault;
+}
+
+/* ---- source ---- */
+
+enum eff_fault
+eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
+{
+    const struct eff_source_ops *ops = r->sync->source->kind->user;
+    enum eff_fault fault;
+
+    EFF_TRY(ops->open(r->sync->source->config, r->os, &r->run, &r->source, err));
+    r->sql = r->sync->model_kind == EFF_MODEL_TABLE
+                 ? ops->table_sql(r->source, r->sync->model, &r->run)
+                 : r->sync->model;
+    r->rows_expected = ops->estimate ? ops->estimate(r->source, r->sql) : -1;
+    fault = ops->query(r->source, r->sql, &r->columns, err);
+    if (fault != EFF_OK && err->where[0] == 0)
+        eff_err_where(err, r->sync->model_place.file, r->sync->model_place.line,
+                      r->sync->model_place.column);
+    EFF_TRY(fault);
+    EFF_TRY(eff_compile_mapping(r->sync, &r->columns, &r->run, &r->mapping, err));
+    r->needed = eff_new(&r->run, bool, r->columns.count);
+    eff_compile_needed(&r->mapping, r->needed, r->columns.count);
+    return EFF_OK;
+}
+
+/* ---- contract: the destination's schema as it is now ---- */
+
+static const struct eff_dest_field *
+contract_find(const struct eff_schema *schema, eff_str name)
+{
+    for (size_t i = 0; i < schema->fields_count; i++)
+        if (eff_str_eq(schema->fields[i].name, name))
+            return &schema->fields[i];
+    return NULL;
+}
+
+/* The nearest name or label over there, for "did you mean". */
+static eff_str
+contract_nearest(struct eff_sync_run *r, eff_str name)
+{
+    unsigned best = (unsigned)name.len / 2 + 1;
+    eff_str nearest = EFF_STR_NONE;
+
+    for (size_t i = 0; i < r->schema.fields_count; i++) {
+        const struct eff_dest_field *field = &r->schema.fields[i];
+        unsigned distance = eff_str_distance(name, field->name, best);
+
+        if (field->read_only || distance >= best)
+            continue;
+        best = distance;
+        nearest = field->name;
+    }
+    return nearest;
+}
+
+static eff_str
+contract_hint(struct eff_sync_run *r, eff_str name)
+{
+    eff_str nearest = contract_nearest(r, name);
+
+    if (nearest.ptr)
+        return eff_str_printf(&r->run, "did you mean `" EFF_STR_FMT "`? Only this column stops; "
+                              "once it is mended, it alone is sent.", EFF_STR_ARG(nearest));
+    return EFF_STR("Only this column stops: create the field over there, or take it out of "
+                   "`fields:`; once mended, it alone is sent.");
+}
+
+static bool
+contract_nested(eff_str name)
+{
+    return eff_str_find_char(name, '.') != SIZE_MAX;
+}
+
+/* Why this field cannot be written over there, or NULL. */
+static const char *
+contract_breach(struct eff_sync_run *r, eff_str name)
+{
+    const struct eff_dest_field *field = contract_find(&r->schema, name);
+
+    if (!field)
+        return contract_nested(name) ? NULL : "does not exist";
+    return field->read_only ? "is read-only" : NULL;
+}
+
+static enum eff_fault
+contract_match(struct eff_sync_run *r, struct eff_err *err)
+{
+    for (size_t i = 0; i < r->mapping.match_count; i++) {
+        eff_str name = r->mapping.match[i].name;
+
+        if (contract_find(&r->schema, name) || contract_nested(name))
+            continue;
+        r->report->contract_broken = true;
+        EFF_FAIL(err, EFF_CONTRACT,
+                 EFF_STR_FMT "." EFF_STR_FMT " does not exist over there, and it says which record "
+                 "each row is: nothing was sent",
+                 EFF_STR_ARG(r->sync->object), EFF_STR_ARG(name));
+        eff_err_hint(err, EFF_STR_FMT, EFF_STR_ARG(contract_hint(r, name)));
+        return eff_err_where(err, r->mapping.match[i].where, 0, 0);
+    }
+    return EFF_OK;
+}
+
+static void
+contract_hold_field(struct eff_sync_run *r, const struct eff_field *field, const char *breach)
+{
+    eff_str *held = eff_new(&r->run, eff_str, r->report->fields_held_count + 1);
+
+    for (size_t i = 0; i < r->report->fields_held_count; i++)
+        held[i] = r->report->fields_held[i];
+    held[r->report->fields_held_count++] = field->name;
+    r->report->fields_held = held;
+    r->report->contract_broken = true;
+    eff_report_problem(r->report, "EFF2104", EFF_CONTRACT, 0,
+                       eff_str_printf(&r->run, "field " EFF_STR_FMT "." EFF_STR_FMT
+                                      " %s over there: this column is not sent",
+                                      EFF_STR_ARG(r->sync->object), EFF_STR_ARG(field->name), breach),
+                       contract_hint(r, field->name), field->where);
+}
+
+static enum eff_fault
+contract_fields(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_field *kept = eff_new(&r->run, struct eff_field, r->mapping.fields_count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < r->mapping.fields_count; i++) {
+        const struct eff_field *field = &r->mapping.fields[i];
+        const char *breach = contract_breach(r, field->name);
+
+        if (breach)
+            contract_hold_field(r, field, breach);
+        else
+            kept[count++] = *field;
+    }
+    if (count == 0 && r->mapping.fields_count > 0) {
+        EFF_FAIL(err, EFF_CONTRACT, "none of the mapped fields can be written to " EFF_STR_FMT,
+                 EFF_STR_ARG(r->sync->object));
+        return eff_err_hint(err, "Compare `fields:` with the destination's schema.");
+    }
+    r->mapping.fields = kept;
+    r->mapping.fields_count = count;
+    return EFF_OK;
+}
+
+static enum eff_fault
+contract_object(struct eff_sync_run *r, struct eff_err *err)
+{
+    if (r->schema.object_exists)
+        return EFF_OK;
+    r->report->contract_broken = true;
+    EFF_FAIL(err, EFF_CONTRACT, "the destination " EFF_STR_FMT " has no " EFF_STR_FMT,
+             EFF_STR_ARG(r->sync->dest->name), EFF_STR_ARG(r->sync->object));
+    if (r->schema.objects_count > 0)
+        eff_err_hint(err, "Did you mean " EFF_STR_FMT "?", EFF_STR_ARG(r->schema.objects[0]));
+    return eff_err_where(err, r->sync->to_place.file, r->sync->to_place.line,
+                         r->sync->to_place.column);
+}
+
+enum eff_fault
+eff_run_contract(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_task task = {.kind = EFF_TASK_DESCRIBE,
+                            .schema = &r->schema,
+                            .object = r->sync->object,
+                            .arena = &r->run};
+
+    if (!r->dest->can_describe)
+        return EFF_OK;
+    EFF_TRY(eff_run_task(r, &task, err));
+    if (!r->schema.known)
+        return EFF_OK;
+    EFF_TRY(contract_object(r, err));
+    EFF_TRY(contract_match(r, err));
+    return contract_fields(r, err);
+}
+
+/* ---- the snapshot's columns against today's ---- */
+
+static bool
+snapshot_has_column(const struct eff_snapshot_head *head, uint64_t id)
+{
+    for (size_t i = 0; i < head->columns_count; i++)
+        if (head->columns[i].id == id)
+            return true;
+    return false;
+}
+
+static const struct eff_field *
+mapping_find(const struct eff_mapping *mapping, uint64_t id)
+{
+    for (size_t i = 0; i < mapping->fields_count; i++)
+        if (mapping->fields[i].id == id)
+            return &mapping->fields[i];
+    return NULL;
+}
+
+/* A column that left the mapping: enough of it to compute its part of the old hash. */
+static enum eff_fault
+snapshot_old_field(struct eff_sync_run *r, const struct eff_snapshot_column *column,
+                   struct eff_field *ret_field, struct eff_err *err)
+{
+    size_t *inputs = eff_new(&r->run, size_t, column->inputs_count);
+
+    for (size_t i = 0; i < column->inputs_count; i++) {
+        inputs[i] = eff_columns_find(&r->columns, column->inputs[i]);
+        if (inputs[i] != SIZE_MAX)
+            continue;
+        EFF_FAIL(err, EFF_CONFIG,
+                 "column " EFF_STR_FMT " left the model and field " EFF_STR_FMT
+                 " left the mapping at the same time: which of the %llu delivered rows changed "
+                 "cannot be known",
+                 EFF_STR_ARG(column->inputs[i]), EFF_STR_ARG(column->field),
+                 (unsigned long long)r->snapshot_rows);
+        return eff_err_hint(err, "Put the column back for one run, or `efferent reset " EFF_STR_FMT
+                            "` and send all rows again.", EFF_STR_ARG(r->sync->name));
+    }
+    *ret_field = (struct eff_field){.name = column->field,
+                                    .id = column->id,
+                                    .inputs_count = column->inputs_count,
+                                    .inputs = inputs,
+                                    .input_names = column->inputs};
+    return EFF_OK;
+}
+
+static enum eff_fault
+snapshot_old_mapping(struct eff_sync_run *r, const struct eff_snapshot_head *head,
+                     struct eff_err *err)
+{
+    struct eff_field *fields = eff_new(&r->run, struct eff_field, head->columns_count);
+
+    for (size_t i = 0; i < head->columns_count; i++) {
+        const struct eff_field *field = mapping_find(&r->mapping, head->columns[i].id);
+
+        if (field)
+            fields[i] = *field;
+        else
+            EFF_TRY(snapshot_old_field(r, &head->columns[i], &fields[i], err));
+    }
+    r->old_mapping = r->mapping;
+    r->old_mapping.fields = fields;
+    r->old_mapping.fields_count = head->columns_count;
+    return EFF_OK;
+}
+
+static void
+snapshot_new_columns(struct eff_sync_run *r)
+{
+    r->columns_kept = eff_new(&r->run, struct eff_snapshot_column, r->mapping.fields_count);
+    for (size_t i = 0; i < r->mapping.fields_count; i++) {
+        const struct eff_field *field = &r->mapping.fields[i];
+
+        r->columns_kept[i] = (struct eff_snapshot_column){.id = field->id,
+                                                          .field = field->name,
+                                                          .inputs_count = field->inputs_count,
+                                                          .inputs = field->input_names};
+    }
+}
+
+/* Identities are kept where a removal, a changed match value or a remote id needs them. */
+static bool
+snapshot_wants_identities(const struct eff_sync_run *r)
+{
+    if (eff_plan_removal_op(r->sync->mode, r->sync->on_removed) != EFF_OP_NONE)
+        return true;
+    if (!r->mapping.match_is_key)
+        return true;
+    for (enum eff_op op = EFF_OP_UPSERT; op < EFF_OPS_COUNT; op++)
+        if (r->limits[op].supported && r->limits[op].by_remote_id)
+            return true;
+    return false;
+}
+
+enum eff_fault
+eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err)
+{
+    const struct eff_snapshot_head *head;
+
+    r->field_added = eff_new(&r->run, bool, r->mapping.fields_count + 1);
+    snapshot_new_columns(r);
+    r->with_identities = snapshot_wants_identities(r);
+    if (!r->has_folder)
+        return EFF_OK;
+    EFF_TRY(eff_snapshot_open(r->os, r->folder, &r->run, &r->snapshot, err));
+    head = eff_snapshot_head(r->snapshot);
+    r->snapshot_rows = head->entries.count;
+    if (head->generation == 0)
+        return EFF_OK;
+    for (size_t i = 0; i < r->mapping.fields_count; i++) {
+        r->field_added[i] = !snapshot_has_column(head, r->mapping.fields[i].id);
+        r->any_added = r->any_added || r->field_added[i];
+    }
+    r->fill_identities = r->with_identities && !head->identities && head->entries.count > 0;
+    r->rebase = r->any_added || r->fill_identities || head->columns_count != r->mapping.fields_count;
+    r->old_mapping = r->mapping;
+    return r->rebase ? snapshot_old_mapping(r, head, err) : EFF_OK;
+}

@@ -1,0 +1,335 @@
+/*
+ * run/effects: executes what deliver decides: marks, requests, verdicts.
+ */
+#include "run/sync.h"
+
+#define EFFECTS_POLL_MS 250 /* how soon a stop request is noticed while waiting */
+#define EFFECTS_LANES_MAX 16
+#define EFFECTS_BATCH_MEMORY ((size_t)1 << 30)
+
+struct effects {
+    struct eff_sync_run *r;
+    eff_str run_id;
+    struct eff_counts *counts;
+    const struct eff_batch_ref *batches;
+    size_t count;
+    size_t settled_at;
+};
+
+/* ---- what deliver asks for ---- */
+
+static const struct eff_settled *
+effects_settled(const struct effects *e, size_t batch)
+{
+    size_t low = 0, high = e->r->settled_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (e->r->settled[middle].batch == batch)
+            return &e->r->settled[middle];
+        if (e->r->settled[middle].batch < batch)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static enum eff_op
+effects_op(void *self, size_t batch)
+{
+    const struct effects *e = self;
+
+    return e->batches[batch].op;
+}
+
+static bool
+effects_skip(void *self, size_t batch)
+{
+    const struct effects *e = self;
+    const struct eff_settled *settled = effects_settled(e, batch);
+
+    return e->batches[batch].held || e->batches[batch].op == EFF_OP_NONE ||
+           (settled && settled->settled);
+}
+
+static enum eff_fault
+effects_load(void *self, size_t batch, struct eff_arena *arena, struct eff_delivery *ret_delivery,
+             const void **ret_acks, uint32_t *ret_attempts, int64_t *ret_first_attempt_ms,
+             struct eff_err *err)
+{
+    const struct effects *e = self;
+    const struct eff_settled *settled = effects_settled(e, batch);
+    struct eff_acknowledged *acks;
+
+    EFF_TRY(eff_changes_load(e->r->changes, batch, arena, ret_delivery, &acks, err));
+    *ret_acks = acks;
+    *ret_attempts = settled ? settled->attempts : 0;
+    *ret_first_attempt_ms = settled ? settled->first_attempt_ms : 0;
+    ret_delivery->memo = settled ? settled->memo : EFF_STR_NONE;
+    return EFF_OK;
+}
+
+/* ---- counting verdicts ---- */
+
+static const char *
+effects_hint(const struct eff_verdict *verdict)
+{
+    if (verdict->outcome == EFF_REFUSED)
+        return "`efferent rows` shows each row and what was sent; they are tried again by each run.";
+    if (verdict->outcome == EFF_MAYBE_APPLIED)
+        return "The answer was lost, and this operation cannot be repeated safely: look over there, "
+               "then `efferent retry`.";
+    return "The next run sends them.";
+}
+
+static void
+effects_problem(struct effects *e, const struct eff_verdict *verdict, const char *code)
+{
+    struct eff_arena *run = &e->r->run;
+    const char *blame = verdict->outcome == EFF_REFUSED ? "refused" : "not delivered";
+
+    eff_report_problem(e->r->report, code, verdict->fault, 1,
+                       eff_str_printf(run, "%s%s" EFF_STR_FMT "%s" EFF_STR_FMT, blame,
+                                      verdict->code.len ? ": " : "", EFF_STR_ARG(verdict->code),
+                                      verdict->message.len ? ": " : "",
+                                      EFF_STR_ARG(verdict->message)),
+                       eff_str_of(effects_hint(verdict)), EFF_STR_NONE);
+}
+
+static bool
+effects_is_held(const struct effects *e, enum eff_op op, const struct eff_verdict *verdict)
+{
+    enum eff_class class = e->r->limits[op].class;
+
+    return verdict->outcome == EFF_MAYBE_APPLIED && class != EFF_CLASS_CONVERGE &&
+           class != EFF_CLASS_KEYED;
+}
+
+static void
+effects_count(struct effects *e, enum eff_op op, const struct eff_verdict *verdict)
+{
+    e->r->sent_rows++;
+    if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN) {
+        e->counts->delivered++;
+        return;
+    }
+    if (verdict->outcome == EFF_REFUSED) {
+        e->counts->rejected++;
+        e->r->rejected_rows++;
+        effects_problem(e, verdict, "EFF2105");
+    } else if (effects_is_held(e, op, verdict)) {
+        e->counts->held++;
+        e->r->report->possible_duplicates++;
+        effects_problem(e, verdict, "EFF2118");
+    } else {
+        e->counts->pending++;
+        if (verdict->fault != EFF_OK)
+            effects_problem(e, verdict, "EFF2114");
+    }
+}
+
+static enum eff_fault
+effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+
+    EFF_TRY(eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch,
+                               effect->attempts, effect->delivery, effect->acks,
+                               r->os->wall_ms(r->os->self), effect->lazy, err));
+    for (size_t i = 0; i < effect->delivery->count; i++)
+        effects_count(e, effect->delivery->op, &effect->delivery->items[i].verdict);
+    return EFF_OK;
+}
+
+/* ---- the loop ---- */
+
+static void
+effects_wait(struct effects *e, int64_t until)
+{
+    struct eff_sync_run *r = e->r;
+    const struct eff_response *response;
+    int64_t now = r->os->mono_ms(r->os->self);
+    uint64_t ticket;
+
+    if (until > now + EFFECTS_POLL_MS)
+        until = now + EFFECTS_POLL_MS;
+    ticket = r->os->next(r->os->self, until, &response);
+    if (ticket)
+        eff_deliver_answered(r->deliver, ticket, response, r->os->mono_ms(r->os->self));
+    if (!r->os->go_on(r->os->self)) {
+        struct eff_err err = {0};
+
+        EFF_FAIL(&err, EFF_TRANSIENT, "stopped on request");
+        eff_err_hint(&err, "What was not sent is pending: the next run sends it.");
+        eff_deliver_stop(r->deliver, &err);
+    }
+}
+
+static enum eff_fault
+effects_loop(struct effects *e, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+
+    for (;;) {
+        struct eff_effect effect = eff_deliver_next(r->deliver, r->os->mono_ms(r->os->self),
+                                                    r->os->wall_ms(r->os->self));
+
+        switch (effect.kind) {
+        case EFF_EFFECT_MARK:
+            EFF_TRY(eff_control_mark(r->control, e->run_id, effect.batch, effect.attempts,
+                                     effect.first_attempt_ms, effect.memo, effect.lazy, err));
+            break;
+        case EFF_EFFECT_SEND:
+            r->os->submit(r->os->self, effect.ticket, effect.request);
+            break;
+        case EFF_EFFECT_WAIT:
+            effects_wait(e, effect.until);
+            break;
+        case EFF_EFFECT_SETTLE:
+            EFF_TRY(effects_settle(e, &effect, err));
+            break;
+        case EFF_EFFECT_DONE:
+            return EFF_OK;
+        }
+        eff_run_progress(r, false);
+    }
+}
+
+static void
+effects_take_counts(struct effects *e)
+{
+    const struct eff_deliver_counts *counts = eff_deliver_counts(e->r->deliver);
+    struct eff_report *report = e->r->report;
+
+    report->requests += counts->requests;
+    report->retries += counts->retries;
+    report->throttled += counts->throttled;
+    report->calls_other += counts->calls_other;
+    report->bytes_sent += counts->bytes_sent;
+    report->possible_duplicates += counts->possible_duplicates;
+}
+
+/* ---- rows that this run did not send ---- */
+
+static enum eff_fault
+effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+    bool held = e->batches[batch].held;
+    struct eff_ledger_row row = {.state = held ? EFF_LEDGER_HELD : EFF_LEDGER_PENDING,
+                                 .rows = 1,
+                                 .op = e->batches[batch].op,
+                                 .code = held ? EFF_STR("guard") : EFF_STR("not sent"),
+                                 .message = held ? EFF_STR("a guard holds it until it is approved")
+                                                 : EFF_STR("the run ended before it was sent"),
+                                 .last_ms = r->os->wall_ms(r->os->self),
+                                 .run = e->run_id};
+    struct eff_delivery delivery;
+    struct eff_acknowledged *acks;
+
+    eff_arena_reset(&r->batch);
+    EFF_TRY(eff_changes_load(r->changes, batch, &r->batch, &delivery, &acks, err));
+    for (size_t i = 0; i < delivery.count; i++) {
+        row.key = acks[i].key;
+        row.row_hash = acks[i].row;
+        row.key_json = delivery.items[i].key_json;
+        EFF_TRY(eff_control_ledger_put(r->control, r->sync->name, &row, false, err));
+    }
+    if (!held)
+        e->counts->pending += delivery.count;
+    return EFF_OK;
+}
+
+static enum eff_fault
+effects_unsent(struct effects *e, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+
+    EFF_TRY(eff_control_settled(r->control, e->run_id, &r->run, &r->settled_count, &r->settled, err));
+    for (size_t i = 0; i < e->count; i++) {
+        const struct eff_settled *settled = effects_settled(e, i);
+
+        if (e->batches[i].op == EFF_OP_NONE || (settled && settled->settled))
+            continue;
+        EFF_TRY(effects_unsent_batch(e, i, err));
+    }
+    return EFF_OK;
+}
+
+static enum eff_fault
+effects_finish(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_task task = {.kind = EFF_TASK_FINISH, .object = r->sync->object, .arena = &r->run};
+
+    return eff_run_task(r, &task, err);
+}
+
+static bool
+effects_any(const struct effects *e)
+{
+    for (size_t i = 0; i < e->count; i++)
+        if (!effects_skip((void *)(uintptr_t)e, i))
+            return true;
+    return false;
+}
+
+static enum eff_fault
+effects_deliver(struct effects *e, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+    struct eff_deliver_config config = {
+        .dest = r->dest,
+        .limits = r->limits,
+        .lanes_max = EFFECTS_LANES_MAX,
+        .blind_twice = r->sync->blind_twice,
+        .run = &r->run,
+        .batch_memory = EFFECTS_BATCH_MEMORY,
+        .batches_count = e->count,
+        .op = effects_op,
+        .skip = effects_skip,
+        .load = effects_load,
+        .self = e,
+    };
+    enum eff_fault fault;
+
+    r->os->random(r->os->self, &config.seed, sizeof config.seed);
+    r->deliver = eff_deliver_new(&config);
+    fault = effects_loop(e, err);
+    effects_take_counts(e);
+    if (fault == EFF_OK && eff_deliver_stopped(r->deliver)) {
+        *err = *eff_deliver_stopped(r->deliver);
+        fault = err->fault;
+    }
+    eff_deliver_free(r->deliver);
+    r->deliver = NULL;
+    return fault;
+}
+
+enum eff_fault
+eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *counts,
+                struct eff_err *err)
+{
+    struct effects e = {.r = r, .run_id = run_id, .counts = counts};
+    struct eff_err after = {0};
+    enum eff_fault fault = EFF_OK;
+
+    e.count = eff_changes_count(r->changes, &e.batches);
+    EFF_TRY(eff_control_settled(r->control, run_id, &r->run, &r->settled_count, &r->settled, err));
+    for (size_t i = 0; i < e.count; i++)
+        if (!effects_skip(&e, i))
+            counts->planned += e.batches[i].rows;
+    eff_run_stage(r, "send");
+    if (effects_any(&e)) {
+        fault = effects_deliver(&e, err);
+        if (fault == EFF_OK)
+            fault = effects_finish(r, err);
+    }
+    /* Even when it ended early, every row is accounted for. */
+    if (effects_unsent(&e, &after) != EFF_OK && fault == EFF_OK) {
+        *err = after;
+        fault = after.fault;
+    }
+    return fault;
+}

@@ -1,0 +1,39 @@
+/*
+ * run/finish: the end of a run: snapshot, history, run row, and the file that goes.
+ */
+#include "record/record.h"
+#include "run/sync.h"
+
+enum eff_fault
+eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
+               const struct eff_snapshot_column *columns, size_t columns_count,
+               bool with_identities, bool complete_read, struct eff_err *err)
+{
+    struct eff_recording record = {
+        .os = r->os,
+        .folder = r->folder,
+        .run_id = row->id,
+        .snapshot = r->snapshot,
+        .columns_count = columns_count,
+        .columns = columns,
+        .with_identities = with_identities,
+        .memory_bytes = (size_t)r->sync->memory_bytes,
+        .changes = r->changes,
+        .now_ms = r->os->wall_ms(r->os->self),
+        .run = &r->run,
+        .batch = &r->batch,
+    };
+    const char *path = eff_run_changes_path(r, row->id);
+
+    eff_run_stage(r, "record");
+    EFF_TRY(eff_control_settled(r->control, row->id, &r->run, &r->settled_count, &r->settled, err));
+    record.settled_count = r->settled_count;
+    record.settled = r->settled;
+    EFF_TRY(eff_record_run(&record, err));
+    row->state = EFF_RUN_CLOSED;
+    row->ended_ms = r->os->wall_ms(r->os->self);
+    EFF_TRY(eff_control_close_run(r->control, row, complete_read, err));
+    eff_changes_close(r->changes);
+    r->changes = NULL;
+    return r->os->unlink(r->os->self, path, err);
+}

@@ -1,0 +1,118 @@
+/*
+ * run/guards: what was planned and may not be sent without an approval.
+ *
+ * An incomplete read never gets here. Removals are held when they are more than a
+ * share of what this sync has delivered (or an absolute bound), changes only when
+ * the user set a share. What is held is named by a digest; an approval of exactly
+ * that digest lets it pass once.
+ */
+#include <stdio.h>
+
+#include "run/sync.h"
+
+#define GUARD_REMOVALS_FREE 5 /* so few are never held, but by a bound that the user set */
+
+static bool
+guard_over(uint64_t rows, uint64_t of, double percent)
+{
+    return percent >= 0 && (double)rows > (double)of * percent / 100.0;
+}
+
+/* Why removals are held, or NULL. */
+static const char *
+guard_removals(const struct eff_sync_run *r)
+{
+    uint64_t removed = r->removals.count;
+
+    if (removed == 0)
+        return NULL;
+    if (r->null_keys > r->state.null_keys)
+        return "more rows than before have no key, and may be those that seem to be gone";
+    if (r->sync->guard_removed_rows >= 0 && removed > (uint64_t)r->sync->guard_removed_rows)
+        return "more removals than guard.max_removed allows";
+    if (removed > GUARD_REMOVALS_FREE &&
+        guard_over(removed, r->snapshot_rows, r->sync->guard_removed_percent))
+        return "more removals than guard.max_removed allows";
+    return NULL;
+}
+
+static const char *
+guard_changes(const struct eff_sync_run *r)
+{
+    if (r->changed_rows.count > 0 &&
+        guard_over(r->changed_rows.count, r->snapshot_rows, r->sync->guard_changed_percent))
+        return "more changed rows than guard.max_changed allows";
+    return NULL;
+}
+
+static eff_str
+guard_digest(struct eff_sync_run *r)
+{
+    struct eff_multiset held[2] = {0};
+
+    if (r->hold_removals)
+        held[0] = r->removals;
+    if (r->hold_changes)
+        held[1] = r->changed_rows;
+    return eff_str_printf(&r->run, "%08x", (unsigned)eff_xxh3(r->secret.seed, held, sizeof held));
+}
+
+static void
+guard_report(struct eff_sync_run *r, const char *code, uint64_t rows, const char *what,
+             const char *why)
+{
+    eff_report_problem(
+        r->report, code, EFF_ROW, rows,
+        eff_str_printf(&r->run, "%llu of %llu rows would be %s and are held: %s",
+                       (unsigned long long)rows, (unsigned long long)r->snapshot_rows, what, why),
+        eff_str_printf(&r->run, "If that is right: efferent approve " EFF_STR_FMT " " EFF_STR_FMT
+                       ", then run again.",
+                       EFF_STR_ARG(r->sync->name), EFF_STR_ARG(r->report->plan)),
+        EFF_STR_NONE);
+    r->report->held += rows;
+}
+
+enum eff_fault
+eff_run_guard(struct eff_sync_run *r, struct eff_err *err)
+{
+    const char *removals = guard_removals(r);
+    const char *changes = guard_changes(r);
+    bool approved = false;
+
+    r->hold_removals = removals != NULL;
+    r->hold_changes = changes != NULL;
+    if (!removals && !changes)
+        return EFF_OK;
+    r->report->plan = guard_digest(r);
+    if (r->control)
+        EFF_TRY(eff_control_approved(r->control, r->sync->name, r->report->plan, r->started_wall,
+                                     !r->options->plan, &approved, err));
+    if (approved) {
+        r->hold_removals = r->hold_changes = false;
+        r->report->plan = EFF_STR_NONE;
+        return EFF_OK;
+    }
+    if (removals)
+        guard_report(r, "EFF2113", r->removals.count, "removed", removals);
+    if (changes)
+        guard_report(r, "EFF2117", r->changed_rows.count, "changed", changes);
+    return EFF_OK;
+}
+
+bool
+eff_run_chunk_held(void *self, const struct eff_chunk *chunk)
+{
+    const struct eff_sync_run *r = self;
+
+    if (chunk->group != EFF_GROUP_GUARDED)
+        return false;
+    switch (chunk->op) {
+    case EFF_OP_CLEAR:
+    case EFF_OP_ARCHIVE:
+    case EFF_OP_DELETE:
+    case EFF_OP_REMOVE:
+        return r->hold_removals;
+    default:
+        return r->hold_changes;
+    }
+}

@@ -1,0 +1,391 @@
+/*
+ * run/planning: changes of the diff into the change file, counted.
+ */
+#include "base/json.h"
+#include "run/sync.h"
+
+/* ---- one planned item ---- */
+
+static void
+planning_count(struct eff_sync_run *r, enum eff_change_kind kind)
+{
+    r->report->planned++;
+    if (kind == EFF_CHANGE_ADD)
+        r->report->added++;
+    else if (kind == EFF_CHANGE_REMOVE)
+        r->report->removed++;
+    else
+        r->report->changed++;
+}
+
+static enum eff_group
+planning_group(struct eff_sync_run *r, const struct eff_change *change)
+{
+    if (change->kind == EFF_CHANGE_REMOVE)
+        return EFF_GROUP_GUARDED;
+    return change->kind == EFF_CHANGE_CHANGE && r->sync->guard_changed_percent >= 0
+               ? EFF_GROUP_GUARDED
+               : EFF_GROUP_FREE;
+}
+
+static enum eff_fault
+planning_add(struct eff_sync_run *r, const struct eff_planned_item *p, enum eff_group group,
+             struct eff_err *err)
+{
+    struct eff_delivery shape = {.op = p->op,
+                                 .object = r->sync->object,
+                                 .match_count = r->dest_sync.match_count,
+                                 .match_names = r->dest_sync.match_names,
+                                 .fields_count = r->dest_sync.fields_count,
+                                 .field_names = r->dest_sync.field_names,
+                                 .count = 1};
+    size_t bytes = 64;
+
+    if (p->op != EFF_OP_NONE && r->limits[p->op].bytes_max > 0)
+        bytes = r->dest->ops->item_bytes(r->dest, &shape, &p->item);
+    if (eff_packer_full(&r->packer, r->limits, p->op, group, bytes))
+        EFF_TRY(eff_changes_cut(r->writer, p->op, group, eff_packer_cut(&r->packer, p->op, group),
+                                err));
+    eff_packer_add(&r->packer, p->op, group, bytes);
+    return eff_changes_add(r->writer, p->op, group, &p->item, &p->ack, err);
+}
+
+static enum eff_fault
+planning_ledger(struct eff_sync_run *r, const struct eff_planned_item *p,
+                enum eff_ledger_state state, uint64_t rows, eff_str key_json, const char *code,
+                eff_str message, struct eff_err *err)
+{
+    struct eff_ledger_row entry = {
+        .key = p->ack.key,
+        .state = state,
+        .rows = rows,
+        .key_json = key_json,
+        .op = p->op,
+        .code = eff_str_of(code),
+        .message = message,
+        .fault = EFF_ROW,
+        .row_hash = p->ack.row,
+        .last_ms = r->started_wall,
+        .run = r->run_id,
+    };
+
+    if (r->options->plan)
+        return EFF_OK;
+    return eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
+}
+
+/* A row that was refused as it still is, and whose next try is not due: counted, not sent. */
+static enum eff_fault
+planning_not_due(struct eff_sync_run *r, const struct eff_planned_item *p, bool *ret_not_due,
+                 struct eff_err *err)
+{
+    struct eff_ledger_row entry;
+    bool found;
+
+    *ret_not_due = false;
+    if (!r->has_ledger)
+        return EFF_OK;
+    EFF_TRY(eff_control_ledger_get(r->control, r->sync->name, p->ack.key, &r->batch, &found, &entry,
+                                   err));
+    if (!found || entry.state != EFF_LEDGER_REJECTED || entry.row_hash != p->ack.row ||
+        entry.next_try_ms <= r->started_wall)
+        return EFF_OK;
+    *ret_not_due = true;
+    r->report->rejected++;
+    eff_report_problem(r->report, "EFF2115", EFF_ROW, 1,
+                       EFF_STR("rows were refused before and are not due for another try"),
+                       EFF_STR("`efferent rows` shows why; `efferent retry` makes them due now."),
+                       EFF_STR_NONE);
+    return r->options->plan
+               ? EFF_OK
+               : eff_control_ledger_keep(r->control, r->sync->name, p->ack.key, r->run_id, err);
+}
+
+static enum eff_fault
+planning_send(struct eff_sync_run *r, const struct eff_change *change,
+              const struct eff_planned_item *p, struct eff_err *err)
+{
+    struct eff_entry entry = {.key = p->ack.key, .row = p->ack.row};
+    bool not_due;
+
+    planning_count(r, change->kind);
+    eff_run_sample(r, change, p);
+    EFF_TRY(planning_not_due(r, p, &not_due, err));
+    if (not_due)
+        return EFF_OK;
+    if (change->kind == EFF_CHANGE_REMOVE)
+        eff_multiset_add(&r->removals, &entry);
+    else if (change->kind == EFF_CHANGE_CHANGE)
+        eff_multiset_add(&r->changed_rows, &entry);
+    return planning_add(r, p, planning_group(r, change), err);
+}
+
+/* Invalid as mapped: the record over there is left alone, and so is the snapshot. */
+static enum eff_fault
+planning_invalid(struct eff_sync_run *r, const struct eff_planned_item *p,
+                 const struct eff_err *why, struct eff_err *err)
+{
+    eff_str message = eff_str_copy(&r->batch, eff_str_of(why->msg));
+
+    r->report->invalid++;
+    eff_report_problem(r->report, "EFF2112", EFF_ROW, 1, message, eff_str_of(why->hint),
+                       eff_str_of(why->where));
+    return planning_ledger(r, p, EFF_LEDGER_INVALID, 1, p->item.key_json, "EFF2112", message, err);
+}
+
+static enum eff_fault
+planning_held(struct eff_sync_run *r, const struct eff_change *change,
+              const struct eff_planned_item *p, const struct eff_err *why, struct eff_err *err)
+{
+    eff_str message = eff_str_copy(&r->batch, eff_str_of(why->msg));
+
+    planning_count(r, change->kind);
+    r->report->held++;
+    eff_report_problem(r->report, "EFF2116", EFF_ROW, 1, message,
+                       EFF_STR("`efferent rows` lists them; mend the record over there, or reset."),
+                       EFF_STR_NONE);
+    return planning_ledger(r, p, EFF_LEDGER_HELD, 1, p->item.key_json, "EFF2116", message, err);
+}
+
+static enum eff_fault
+planning_change(struct eff_sync_run *r, const struct eff_change *change,
+                const struct eff_value *row, struct eff_err *err)
+{
+    struct eff_planned_item p;
+    struct eff_err why = {0};
+
+    switch (eff_plan_change(&r->planner, change, row, &r->batch, &p, &why)) {
+    case EFF_PLANNED_SEND:
+        return planning_send(r, change, &p, err);
+    case EFF_PLANNED_FOLLOW:
+        r->followed++;
+        if (change->kind != EFF_CHANGE_REBASE) /* the diff counted those as unchanged itself */
+            r->report->unchanged++;
+        return planning_add(r, &p, EFF_GROUP_FREE, err);
+    case EFF_PLANNED_LEAVE:
+        r->report->unchanged++;
+        return EFF_OK;
+    case EFF_PLANNED_GONE:
+        r->report->gone++;
+        return EFF_OK;
+    case EFF_PLANNED_HELD:
+        return planning_held(r, change, &p, &why, err);
+    case EFF_PLANNED_INVALID:
+        break;
+    }
+    return planning_invalid(r, &p, &why, err);
+}
+
+static enum eff_fault
+planning_duplicate(struct eff_sync_run *r, const struct eff_change *change,
+                   const struct eff_value *row, struct eff_err *err)
+{
+    struct eff_planned_item p = {.ack = {.key = change->key}};
+    struct eff_buf buf = {0};
+    eff_str key_json, message;
+
+    eff_row_key_json(&buf, &r->mapping, row);
+    key_json = eff_str_copy(&r->batch, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    message = eff_str_printf(&r->batch, "%llu rows of the model share one key",
+                             (unsigned long long)change->rows);
+    r->report->invalid += change->rows;
+    if (r->report->samples_count < EFF_REPORT_SAMPLES_MAX || r->report->invalid <= change->rows)
+        eff_report_problem(r->report, "EFF2108", EFF_ROW, change->rows,
+                           EFF_STR("several rows of the model share one key: none of them is sent"),
+                           eff_str_printf(&r->run, "For example " EFF_STR_FMT
+                                          ". Make `key:` unique, or group the model by it.",
+                                          EFF_STR_ARG(key_json)),
+                           EFF_STR_NONE);
+    else
+        eff_report_problem(r->report, "EFF2108", EFF_ROW, change->rows,
+                           EFF_STR("several rows of the model share one key: none of them is sent"),
+                           EFF_STR_NONE, EFF_STR_NONE);
+    return planning_ledger(r, &p, EFF_LEDGER_INVALID, change->rows, key_json, "EFF2108", message,
+                           err);
+}
+
+static enum eff_fault
+planning_row(struct eff_sync_run *r, const struct eff_change *change, const struct eff_value *row,
+             struct eff_err *err)
+{
+    if (change->kind == EFF_CHANGE_DUPLICATE)
+        return planning_duplicate(r, change, row, err);
+    return planning_change(r, change, row, err);
+}
+
+/* ---- all changes ---- */
+
+static bool
+planning_needs_row(const struct eff_sync_run *r, const struct eff_change *change)
+{
+    if (change->kind == EFF_CHANGE_REBASE)
+        return false;
+    return change->kind != EFF_CHANGE_REMOVE && r->columns.count > 0;
+}
+
+static enum eff_fault
+planning_decode(struct eff_sync_run *r, const struct eff_change *change, struct eff_err *err)
+{
+    struct eff_value *row = NULL;
+
+    if (planning_needs_row(r, change)) {
+        row = eff_new(&r->batch, struct eff_value, r->columns.count);
+        if (!eff_content_read(change->content, r->needed, r->columns.count, row))
+            return EFF_FAIL(err, EFF_BROKEN, "a spooled row does not read back: this is a bug");
+    }
+    return planning_row(r, change, row, err);
+}
+
+static void
+planning_remember(struct eff_sync_run *r, struct eff_buf *wanted, const struct eff_change *change)
+{
+    struct eff_change copy = *change;
+
+    copy.identity = change->identity.ptr ? eff_str_copy(&r->run, change->identity) : EFF_STR_NONE;
+    eff_buf_add_bytes(wanted, &copy, sizeof copy);
+}
+
+static enum eff_fault
+planning_take(struct eff_sync_run *r, const struct eff_change *change, const struct eff_value *row,
+              struct eff_err *err)
+{
+    struct eff_change *once = (struct eff_change *)(uintptr_t)change;
+    struct eff_change taken = *change;
+
+    if (once->kind == EFF_CHANGE_END)
+        return EFF_OK;
+    once->kind = EFF_CHANGE_END; /* the rows of a duplicate group come more than once */
+    return planning_row(r, &taken, row, err);
+}
+
+/* The filter's false positives: their rows are read again, in the same snapshot of the source. */
+static enum eff_fault
+planning_again(struct eff_sync_run *r, struct eff_buf *wanted, struct eff_err *err)
+{
+    struct eff_change *changes = (struct eff_change *)(void *)wanted->ptr;
+    size_t count = wanted->len / sizeof *changes;
+
+    if (wanted->full)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory for rows that must be read again");
+    if (count == 0)
+        return EFF_OK;
+    EFF_TRY(eff_run_read_again(r, changes, count, planning_take, err));
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].kind == EFF_CHANGE_END)
+            continue;
+        planning_count(r, changes[i].kind);
+        r->report->pending++;
+        eff_report_problem(r->report, "EFF2114", EFF_TRANSIENT, 1,
+                           EFF_STR("rows changed while the model was read"),
+                           EFF_STR("The next run sends them."), EFF_STR_NONE);
+    }
+    return EFF_OK;
+}
+
+static enum eff_fault
+planning_all(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_buf wanted = {0};
+    struct eff_change change;
+    enum eff_fault fault;
+
+    for (;;) {
+        eff_arena_reset(&r->batch);
+        fault = eff_diff_next(r->diff, &change, err);
+        if (fault != EFF_OK || change.kind == EFF_CHANGE_END)
+            break;
+        if (planning_needs_row(r, &change) && !change.content.ptr)
+            planning_remember(r, &wanted, &change);
+        else
+            fault = planning_decode(r, &change, err);
+        if (fault != EFF_OK)
+            break;
+        eff_run_progress(r, false);
+    }
+    if (fault == EFF_OK)
+        fault = planning_again(r, &wanted, err);
+    eff_buf_free(&wanted);
+    return fault;
+}
+
+/* ---- the change file ---- */
+
+static enum eff_fault
+planning_open(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_changes_names names = {.object = r->sync->object,
+                                      .match_count = r->dest_sync.match_count,
+                                      .match_names = r->dest_sync.match_names,
+                                      .fields_count = r->dest_sync.fields_count,
+                                      .field_names = r->dest_sync.field_names};
+    bool plan = r->options->plan;
+    const char *path = plan ? r->scratch : eff_run_changes_path(r, r->run_id);
+
+    r->planner = (struct eff_planner){
+        .mapping = &r->mapping,
+        .mode = r->sync->mode,
+        .on_removed = r->sync->on_removed,
+        .limits = r->limits,
+        .with_identities = r->with_identities,
+        .field_added = r->field_added,
+        .any_added = r->any_added,
+        .sync = r->sync->name,
+        .object = r->sync->object,
+        .secret = {(const char *)r->state.secret, sizeof r->state.secret},
+    };
+    return eff_changes_create(r->os, path, plan, &names, &r->run, &r->writer, err);
+}
+
+static void
+planning_count_requests(struct eff_sync_run *r)
+{
+    for (size_t i = 0; i < r->batches_count; i++)
+        if (r->batches[i].op != EFF_OP_NONE && !r->batches[i].held)
+            r->report->requests++;
+}
+
+static enum eff_fault
+planning_pack(struct eff_sync_run *r, struct eff_err *err)
+{
+    const struct eff_chunk *chunks;
+    size_t count;
+
+    EFF_TRY(eff_changes_chunks(r->writer, &count, &chunks, err));
+    EFF_TRY(eff_run_bind(r, (int64_t)r->report->planned, err));
+    r->batches = eff_pack_batches(chunks, count, r->limits, eff_run_chunk_held, r, &r->run,
+                                  &r->batches_count);
+    if (r->options->plan)
+        planning_count_requests(r);
+    return eff_changes_seal(r->writer, r->batches, r->batches_count, &r->changes_digest, err);
+}
+
+static enum eff_fault
+planning_look_at_ledger(struct eff_sync_run *r, struct eff_err *err)
+{
+    uint64_t counts[EFF_LEDGER_PENDING + 1];
+
+    if (!r->control)
+        return EFF_OK;
+    EFF_TRY(eff_control_ledger_count(r->control, r->sync->name, counts, err));
+    for (size_t i = 0; i <= EFF_LEDGER_PENDING; i++)
+        r->has_ledger = r->has_ledger || counts[i] > 0;
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_run_plan(struct eff_sync_run *r, struct eff_err *err)
+{
+    const struct eff_diff_counts *counts;
+
+    EFF_TRY(planning_look_at_ledger(r, err));
+    EFF_TRY(planning_open(r, err));
+    EFF_TRY(planning_all(r, err));
+    counts = eff_diff_counts(r->diff);
+    r->report->unchanged += counts->unchanged;
+    EFF_TRY(eff_run_guard(r, err));
+    EFF_TRY(planning_pack(r, err));
+    eff_diff_close(r->diff);
+    r->diff = NULL;
+    return EFF_OK;
+}

@@ -1,0 +1,261 @@
+/*
+ * run/read: the one read of the model, row by row into the diff.
+ */
+#include "base/json.h"
+#include "run/sync.h"
+
+/* ---- rows that are wanted, and rows that cannot be sent ---- */
+
+static bool
+read_key_wanted(struct eff_sync_run *r, const struct eff_value *row)
+{
+    struct eff_buf buf = {0};
+    bool wanted = false;
+
+    if (r->options->keys_count == 0)
+        return true;
+    for (size_t i = 0; i < r->mapping.key_count; i++) {
+        if (i > 0)
+            eff_buf_add_char(&buf, ',');
+        eff_value_text(&buf, &row[r->mapping.key[i]]);
+    }
+    for (size_t i = 0; i < r->options->keys_count && !wanted; i++)
+        wanted = eff_str_eq(eff_buf_str(&buf), r->options->keys[i]);
+    eff_buf_free(&buf);
+    return wanted;
+}
+
+struct read_reason {
+    const char *code, *message, *hint;
+};
+
+static struct read_reason
+read_reason_of(enum eff_row_state state)
+{
+    switch (state) {
+    case EFF_ROW_KEY_NULL:
+        return (struct read_reason){"EFF2109", "the key is empty",
+                                    "Give each row of the model a key, or filter those rows out."};
+    case EFF_ROW_KEY_BAD:
+        return (struct read_reason){"EFF2110", "the key cannot be one",
+                                    "Use text, a number, a date or a uuid of at most 4 KiB as key."};
+    default:
+        return (struct read_reason){"EFF2111", "a value cannot be represented",
+                                    "Mend it in the model, or take the column out of `fields:`."};
+    }
+}
+
+static eff_str
+read_key_json(struct eff_sync_run *r, const struct eff_value *row)
+{
+    struct eff_buf buf = {0};
+    eff_str key;
+
+    eff_row_key_json(&buf, &r->mapping, row);
+    key = eff_str_copy(&r->batch, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return key;
+}
+
+static enum eff_fault
+read_ledger_invalid(struct eff_sync_run *r, struct eff_hash128 key, const struct eff_value *row,
+                    struct read_reason reason, size_t column, struct eff_err *err)
+{
+    struct eff_ledger_row entry = {
+        .key = key,
+        .state = EFF_LEDGER_INVALID,
+        .rows = 1,
+        .key_json = read_key_json(r, row),
+        .code = eff_str_of(reason.code),
+        .message = eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT, reason.message,
+                                  EFF_STR_ARG(r->columns.at[column].name)),
+        .field = r->columns.at[column].name,
+        .fault = EFF_ROW,
+        .last_ms = r->started_wall,
+        .run = r->run_id,
+    };
+
+    /* Rows without a key cannot be told apart: one entry counts those with the same rest. */
+    if (key.hi == 0 && key.lo == 0)
+        entry.key = eff_siphash128(r->secret.key, entry.key_json.ptr, entry.key_json.len);
+    return r->options->plan ? EFF_OK
+                            : eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
+}
+
+static enum eff_fault
+read_invalid(struct eff_sync_run *r, enum eff_row_state state, struct eff_hash128 key,
+             const struct eff_value *row, size_t column, struct eff_err *err)
+{
+    struct read_reason reason = read_reason_of(state);
+    eff_str name = r->columns.at[column].name;
+    eff_str message = eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT, reason.message,
+                                     EFF_STR_ARG(name));
+
+    r->report->invalid++;
+    eff_report_problem(r->report, reason.code, EFF_ROW, 1, message, eff_str_of(reason.hint),
+                       r->sync->key_place.file);
+    EFF_TRY(read_ledger_invalid(r, key, row, reason, column, err));
+    if (state == EFF_ROW_VALUE_BAD)
+        return eff_diff_add_invalid(r->diff, key, err);
+    r->null_keys++;
+    r->rows_invalid++;
+    return EFF_OK;
+}
+
+/* ---- reading ---- */
+
+static enum eff_fault
+read_row(struct eff_sync_run *r, const struct eff_value *row, struct eff_buf *buf,
+         struct eff_err *err)
+{
+    struct eff_hash128 key = {0};
+    uint64_t hash = 0, old = 0;
+    size_t column = 0;
+    eff_str content = EFF_STR_NONE;
+    enum eff_row_state state = eff_row_key(&r->mapping, row, &r->secret, buf, &key, &column);
+
+    if (state == EFF_ROW_GOOD)
+        state = eff_row_hash(&r->mapping, row, &r->secret, r->batch, &hash, &column);
+    if (state != EFF_ROW_GOOD)
+        return read_invalid(r, state, key, row, column, err);
+    old = hash;
+    if (r->rebase)
+        eff_row_hash(&r->old_mapping, row, &r->secret, r->batch, &old, &column);
+    if (eff_diff_wants_content(r->diff, key, old)) {
+        eff_buf_reset(buf);
+        eff_content_write(buf, r->needed, r->columns.count, row);
+        if (buf->full)
+            return EFF_FAIL(err, EFF_BROKEN, "a row is larger than %zu bytes", buf->max);
+        content = eff_buf_str(buf);
+    }
+    return eff_diff_add(r->diff, key, old, hash, content, err);
+}
+
+static enum eff_fault
+read_batch(struct eff_sync_run *r, const struct eff_batch *batch, struct eff_buf *buf,
+           struct eff_err *err)
+{
+    for (size_t i = 0; i < batch->rows; i++) {
+        const struct eff_value *row = &batch->cells[i * batch->width];
+
+        if (r->options->limit >= 0 && r->rows_read >= (uint64_t)r->options->limit)
+            return EFF_OK;
+        if (!read_key_wanted(r, row))
+            continue;
+        r->rows_read++;
+        EFF_TRY(read_row(r, row, buf, err));
+    }
+    return EFF_OK;
+}
+
+static enum eff_fault
+read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
+{
+    struct eff_batch batch;
+
+    for (;;) {
+        eff_arena_reset(&r->batch);
+        EFF_TRY(r->source->ops->next(r->source, &batch, err));
+        if (batch.rows == 0)
+            return EFF_OK;
+        EFF_TRY(read_batch(r, &batch, buf, err));
+        if (r->options->limit >= 0 && r->rows_read >= (uint64_t)r->options->limit)
+            return EFF_OK;
+        if (!r->os->go_on(r->os->self)) {
+            r->source->ops->cancel(r->source);
+            return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request; nothing was sent");
+        }
+        eff_run_progress(r, false);
+    }
+}
+
+enum eff_fault
+eff_run_read(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_diff_config config = {
+        .os = r->os,
+        .scratch_folder = r->scratch,
+        .memory_bytes = (size_t)r->sync->memory_bytes,
+        .rows_expected = r->rows_expected,
+        .columns_added = r->any_added || r->fill_identities,
+        .rebase = r->rebase,
+        .find_removed = !r->partial,
+        .with_identities = r->with_identities && !r->fill_identities,
+    };
+    struct eff_buf buf = {0};
+    enum eff_fault fault;
+
+    EFF_TRY(eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff,
+                          err));
+    fault = read_all(r, &buf, err);
+    eff_buf_free(&buf);
+    r->report->read = r->rows_read;
+    return fault;
+}
+
+/* ---- the rows whose content was not kept ---- */
+
+static const struct eff_change *
+read_wanted(const struct eff_change *wanted, size_t count, struct eff_hash128 key)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = eff_hash128_cmp(wanted[middle].key, key);
+
+        if (order == 0)
+            return &wanted[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static enum eff_fault
+read_again_row(struct eff_sync_run *r, const struct eff_change *wanted, size_t count,
+               const struct eff_value *row, struct eff_buf *buf,
+               enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
+                                      const struct eff_value *row, struct eff_err *err),
+               struct eff_err *err)
+{
+    const struct eff_change *change;
+    struct eff_hash128 key;
+    uint64_t hash;
+    size_t column;
+
+    if (eff_row_key(&r->mapping, row, &r->secret, buf, &key, &column) != EFF_ROW_GOOD)
+        return EFF_OK;
+    change = read_wanted(wanted, count, key);
+    if (!change)
+        return EFF_OK;
+    if (eff_row_hash(&r->mapping, row, &r->secret, r->batch, &hash, &column) != EFF_ROW_GOOD ||
+        (change->kind != EFF_CHANGE_DUPLICATE && hash != change->row_hash))
+        return EFF_OK;
+    return take(r, change, row, err);
+}
+
+enum eff_fault
+eff_run_read_again(struct eff_sync_run *r, const struct eff_change *wanted, size_t count,
+                   enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
+                                          const struct eff_value *row, struct eff_err *err),
+                   struct eff_err *err)
+{
+    struct eff_columns columns;
+    struct eff_batch batch;
+    struct eff_buf buf = {0};
+    enum eff_fault fault = r->source->ops->query(r->source, r->sql, &columns, err);
+
+    while (fault == EFF_OK) {
+        eff_arena_reset(&r->batch);
+        fault = r->source->ops->next(r->source, &batch, err);
+        if (fault != EFF_OK || batch.rows == 0)
+            break;
+        for (size_t i = 0; i < batch.rows && fault == EFF_OK; i++)
+            fault = read_again_row(r, wanted, count, &batch.cells[i * batch.width], &buf, take, err);
+    }
+    eff_buf_free(&buf);
+    return fault;
+}

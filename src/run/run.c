@@ -1,0 +1,229 @@
+/*
+ * run/run: the stages of one sync, in order.
+ */
+#include "run/run.h"
+
+#include "record/record.h"
+#include "run/sync.h"
+
+#define RUN_ARENA_BYTES ((size_t)4 << 30) /* addresses; what is touched is far less */
+#define RUN_BATCH_BYTES ((size_t)2 << 30)
+
+/* ULID: 48 bits of wall clock, 80 random, Crockford's base 32: sorts by time. */
+static eff_str
+run_new_id(struct eff_sync_run *r)
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    unsigned char bytes[16];
+    char *text = eff_new(&r->run, char, 27);
+    uint64_t ms = (uint64_t)r->started_wall;
+    unsigned __int128 value = 0;
+
+    r->os->random(r->os->self, bytes, sizeof bytes);
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
+    for (int i = 0; i < 16; i++)
+        value = value << 8 | bytes[i];
+    for (int i = 25; i >= 0; i--) {
+        text[i] = digits[(unsigned)(value & 31)];
+        value >>= 5;
+    }
+    return (eff_str){text, 26};
+}
+
+static void
+run_start(struct eff_sync_run *r)
+{
+    eff_arena_init(&r->run, "run", RUN_ARENA_BYTES);
+    eff_arena_init(&r->batch, "batch", RUN_BATCH_BYTES);
+    r->started_mono = r->os->mono_ms(r->os->self);
+    r->started_wall = r->os->wall_ms(r->os->self);
+    r->partial = r->options->limit >= 0 || r->options->keys_count > 0;
+    r->rows_expected = -1;
+    r->run_id = run_new_id(r);
+    eff_run_stage(r, "connect");
+}
+
+/* ---- after the plan ---- */
+
+static struct eff_run_row
+run_row(struct eff_sync_run *r)
+{
+    struct eff_buf buf = {0};
+    struct eff_run_row row = {
+        .id = r->run_id,
+        .sync = r->sync->name,
+        .state = EFF_RUN_PLANNED,
+        .started_ms = r->started_wall,
+        .changes_digest = r->changes_digest,
+        .generation = r->snapshot ? eff_snapshot_head(r->snapshot)->generation : 0,
+    };
+
+    eff_record_columns_write(&buf, r->columns_kept, r->mapping.fields_count, r->with_identities);
+    row.columns = eff_str_copy(&r->run, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return row;
+}
+
+static enum eff_fault
+run_save_identity(struct eff_sync_run *r, struct eff_err *err)
+{
+    r->state.identity = r->identity;
+    if (!r->partial)
+        r->state.null_keys = r->null_keys;
+    return eff_control_sync_save(r->control, r->sync->name, &r->state, err);
+}
+
+static void
+run_add_counts(struct eff_report *report, const struct eff_counts *counts)
+{
+    report->delivered += counts->delivered;
+    report->superseded += counts->superseded;
+    report->rejected += counts->rejected;
+    report->held += counts->held;
+    report->pending += counts->pending;
+}
+
+/* PLAN is committed before the first byte leaves; what follows may be repeated after a death. */
+static enum eff_fault
+run_carry_out(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_run_row row = run_row(r);
+    struct eff_counts counts = {0};
+    struct eff_err later = {0};
+    enum eff_fault fault;
+
+    eff_changes_writer_close(r->writer);
+    r->writer = NULL;
+    EFF_TRY(run_save_identity(r, err));
+    EFF_TRY(eff_control_plan(r->control, &row, err));
+    EFF_TRY(eff_changes_open(r->os, eff_run_changes_path(r, r->run_id), &r->run, &r->changes, err));
+    fault = eff_run_deliver(r, r->run_id, &counts, err);
+    run_add_counts(r->report, &counts);
+    if (fault == EFF_BROKEN)
+        return fault;
+    if (eff_run_record(r, &row, r->columns_kept, r->mapping.fields_count, r->with_identities,
+                       !r->partial, &later) != EFF_OK &&
+        fault == EFF_OK) {
+        *err = later;
+        fault = later.fault;
+    }
+    return fault;
+}
+
+static enum eff_fault
+run_stages(struct eff_sync_run *r, struct eff_err *err)
+{
+    EFF_TRY(eff_run_open_state(r, err));
+    EFF_TRY(eff_run_open_dest(r, err));
+    EFF_TRY(eff_run_resume(r, err));
+    r->dest_sync.run = r->run_id;
+    r->dest_sync.object = r->sync->object;
+    EFF_TRY(eff_run_open_source(r, err));
+    EFF_TRY(eff_run_bind(r, 0, err));
+    EFF_TRY(eff_run_contract(r, err));
+    EFF_TRY(eff_run_bind(r, 0, err));
+    EFF_TRY(eff_run_open_snapshot(r, err));
+    EFF_TRY(eff_run_check_identity(r, err));
+    eff_run_stage(r, "read");
+    EFF_TRY(eff_run_read(r, err));
+    eff_run_stage(r, "diff");
+    EFF_TRY(eff_run_plan(r, err));
+    if (r->options->plan) {
+        eff_run_samples_before(r);
+        return EFF_OK;
+    }
+    return run_carry_out(r, err);
+}
+
+/* ---- reporting ---- */
+
+/* The run's arena ends here; what the report keeps moves to the caller's. */
+static void
+run_keep_report(struct eff_sync_run *r, struct eff_arena *process)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+    const struct eff_json *json;
+    struct eff_report kept = {0};
+    struct eff_err err = {0};
+
+    r->report->run = r->run_id;
+    r->report->seconds = (double)(r->os->mono_ms(r->os->self) - r->started_mono) / 1000.0;
+    eff_report_close(r->report);
+    eff_report_write(&w, r->report);
+    if (eff_json_parse(eff_str_copy(process, eff_buf_str(&buf)), process, &json, &err) == EFF_OK &&
+        eff_report_read(json, process, &kept))
+        *r->report = kept;
+    eff_buf_free(&buf);
+}
+
+/*
+ * Rows that were planned and never reached a batch, because the run broke in
+ * between, are pending: the next run finds them again.
+ */
+static void
+run_balance(struct eff_report *report)
+{
+    uint64_t known = report->delivered + report->superseded + report->rejected + report->held +
+                     report->pending;
+
+    if (report->failed && !report->is_plan && report->planned > known)
+        report->pending += report->planned - known;
+    if (report->failed && report->read > report->unchanged + report->added + report->changed +
+                                             report->invalid)
+        report->read = report->unchanged + report->added + report->changed + report->invalid;
+}
+
+static void
+run_with(struct eff_sync_run *r, struct eff_arena *process,
+         enum eff_fault (*stages)(struct eff_sync_run *r, struct eff_err *err))
+{
+    struct eff_err err = {0};
+
+    *r->report = (struct eff_report){.sync = r->sync->name, .is_plan = r->options->plan};
+    run_start(r);
+    r->report->arena = &r->run;
+    if (stages(r, &err) != EFF_OK)
+        eff_report_fail(r->report, &err);
+    run_balance(r->report);
+    eff_run_stage(r, "done");
+    run_keep_report(r, process);
+    eff_run_close(r);
+}
+
+void
+eff_run_sync(const struct eff_project *project, const struct eff_sync_conf *sync,
+             struct eff_os *os, const struct eff_run_options *options, struct eff_arena *process,
+             struct eff_report *ret_report)
+{
+    struct eff_sync_run r = {
+        .project = project, .sync = sync, .os = os, .options = options, .report = ret_report};
+
+    run_with(&r, process, run_stages);
+}
+
+/* ---- check ---- */
+
+static enum eff_fault
+check_stages(struct eff_sync_run *r, struct eff_err *err)
+{
+    EFF_TRY(eff_run_open_state(r, err));
+    EFF_TRY(eff_run_open_source(r, err));
+    EFF_TRY(eff_run_open_dest(r, err));
+    r->dest_sync.run = r->run_id;
+    EFF_TRY(eff_run_bind(r, 0, err));
+    EFF_TRY(eff_run_contract(r, err));
+    return eff_run_bind(r, 0, err);
+}
+
+void
+eff_run_check(const struct eff_project *project, const struct eff_sync_conf *sync,
+              struct eff_os *os, struct eff_arena *process, struct eff_report *ret_report)
+{
+    struct eff_run_options options = {.plan = true, .limit = -1};
+    struct eff_sync_run r = {
+        .project = project, .sync = sync, .os = os, .options = &options, .report = ret_report};
+
+    run_with(&r, process, check_stages);
+}

@@ -1,0 +1,163 @@
+/*
+ * run/state: the state that a run works on: folder, lock, control, secrets.
+ */
+#include <errno.h>
+
+#include "base/json.h"
+#include "run/sync.h"
+
+static enum eff_fault
+state_lock(struct eff_sync_run *r, struct eff_err *err)
+{
+    const char *path = eff_str_printf(&r->run, "%s/lock", r->folder).ptr;
+    enum eff_fault fault = r->os->lock(r->os->self, path, &r->lock, err);
+
+    if (fault != EFF_CONFIG)
+        return fault;
+    EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is already running, in process %d",
+             EFF_STR_ARG(r->sync->name), err->code);
+    return eff_err_hint(err, "Wait until it has finished; `efferent status` shows how far it is.");
+}
+
+/* Scratch files are unnamed: a plan leaves nothing behind wherever it makes them. */
+static const char *
+state_scratch(struct eff_sync_run *r)
+{
+    if (r->has_folder)
+        return r->folder;
+    if (r->os->exists(r->os->self, r->state_folder))
+        return r->state_folder;
+    return eff_str_c(&r->run, r->project->root);
+}
+
+static void
+state_secret(struct eff_sync_run *r)
+{
+    uint64_t words[4];
+
+    memcpy(words, r->state.secret, sizeof words);
+    r->secret = (struct eff_row_secret){.key = {words[0], words[1]}, .seed = words[2]};
+}
+
+enum eff_fault
+eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
+{
+    bool plan = r->options->plan;
+    eff_str folder = r->options->state.ptr ? r->options->state : r->project->state;
+
+    r->state_folder = eff_str_c(&r->run, folder);
+    r->folder = eff_str_printf(&r->run, "%s/" EFF_STR_FMT, r->state_folder,
+                               EFF_STR_ARG(r->sync->name)).ptr;
+    EFF_TRY(eff_control_open(r->os, r->state_folder, r->project->state_must_exist, plan, &r->run,
+                             &r->control, err));
+    if (!plan) {
+        EFF_TRY(r->os->mkdir(r->os->self, r->folder, err));
+        EFF_TRY(state_lock(r, err));
+    }
+    r->has_folder = r->os->exists(r->os->self, r->folder);
+    r->scratch = state_scratch(r);
+    EFF_TRY(eff_control_sync(r->control, r->os, r->sync->name, &r->run, &r->state, err));
+    state_secret(r);
+    return EFF_OK;
+}
+
+const char *
+eff_run_changes_path(struct eff_sync_run *r, eff_str run_id)
+{
+    return eff_str_printf(&r->run, "%s/changes-" EFF_STR_FMT, r->folder, EFF_STR_ARG(run_id)).ptr;
+}
+
+/* ---- identity: what must not change while there is a snapshot ---- */
+
+static void
+state_names(struct eff_json_writer *w, const char *key, size_t count, const eff_str *names)
+{
+    eff_json_key(w, eff_str_of(key));
+    eff_json_begin_array(w);
+    for (size_t i = 0; i < count; i++)
+        eff_json_write_str(w, names[i]);
+    eff_json_end_array(w);
+}
+
+static eff_str
+state_identity(struct eff_sync_run *r)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+    eff_str identity;
+
+    eff_json_begin_object(&w);
+    state_names(&w, "key", r->mapping.key_count, r->mapping.key_names);
+    state_names(&w, "match", r->dest_sync.match_count, r->dest_sync.match_names);
+    eff_json_field_str(&w, "object", r->sync->object);
+    eff_json_field_str(&w, "account", r->dest->account);
+    eff_json_end_object(&w);
+    identity = eff_str_copy(&r->run, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return identity;
+}
+
+static const char *
+state_identity_differs(struct eff_sync_run *r)
+{
+    static const char *const parts[] = {"key", "match", "object", "account", NULL};
+    const struct eff_json *before, *now;
+    struct eff_err ignored = {0};
+
+    if (eff_json_parse(r->state.identity, &r->run, &before, &ignored) != EFF_OK ||
+        eff_json_parse(r->identity, &r->run, &now, &ignored) != EFF_OK)
+        return "identity";
+    for (size_t i = 0; parts[i]; i++) {
+        struct eff_buf a = {0}, b = {0};
+        bool equal;
+
+        eff_json_print(&a, eff_json_get(before, eff_str_of(parts[i])), false);
+        eff_json_print(&b, eff_json_get(now, eff_str_of(parts[i])), false);
+        equal = eff_str_eq(eff_buf_str(&a), eff_buf_str(&b));
+        eff_buf_free(&a);
+        eff_buf_free(&b);
+        if (!equal)
+            return parts[i];
+    }
+    return NULL;
+}
+
+enum eff_fault
+eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err)
+{
+    const char *differs;
+
+    r->identity = state_identity(r);
+    if (!r->state.identity.ptr || r->snapshot_rows == 0)
+        return EFF_OK;
+    differs = state_identity_differs(r);
+    if (!differs)
+        return EFF_OK;
+    EFF_FAIL(err, EFF_CONFIG,
+             "the %s of sync " EFF_STR_FMT
+             " is not what it was when its %llu rows were delivered; going on would remove or "
+             "duplicate them all",
+             differs, EFF_STR_ARG(r->sync->name), (unsigned long long)r->snapshot_rows);
+    eff_err_hint(err, "Change it back, or `efferent reset " EFF_STR_FMT "` to start anew.",
+                 EFF_STR_ARG(r->sync->name));
+    return eff_err_where(err, r->sync->place.file, r->sync->place.line, r->sync->place.column);
+}
+
+void
+eff_run_close(struct eff_sync_run *r)
+{
+    if (r->diff)
+        eff_diff_close(r->diff);
+    eff_changes_writer_close(r->writer);
+    eff_changes_close(r->changes);
+    if (r->snapshot)
+        eff_snapshot_close(r->snapshot);
+    if (r->source)
+        r->source->ops->close(r->source);
+    if (r->dest && r->dest->ops->close)
+        r->dest->ops->close(r->dest);
+    eff_control_close(r->control);
+    r->os->close(r->lock);
+    eff_arena_deinit(&r->batch);
+    eff_arena_deinit(&r->run);
+}

@@ -1,0 +1,144 @@
+/*
+ * run/sync: one sync under way; shared by the files of this room.
+ *
+ * The stages follow each other in run.c: connect, contract, read, plan, deliver,
+ * record. Each stage is one file and leaves what the next one needs here.
+ */
+#ifndef EFF_RUN_SYNC_H
+#define EFF_RUN_SYNC_H
+
+#include "batch/row.h"
+#include "deliver/deliver.h"
+#include "diff/diff.h"
+#include "plan/items.h"
+#include "plan/pack.h"
+#include "run/run.h"
+#include "source/source.h"
+#include "state/changes.h"
+#include "state/control.h"
+#include "state/snapshot.h"
+
+struct eff_sync_run {
+    const struct eff_project *project;
+    const struct eff_sync_conf *sync;
+    struct eff_os *os;
+    const struct eff_run_options *options;
+    struct eff_report *report;
+    struct eff_arena run;     /* lives as long as this run */
+    struct eff_arena batch;   /* reset per batch of rows, per change */
+    int64_t started_mono, started_wall;
+    int64_t progress_at;
+    const char *stage;
+    eff_str run_id;
+    bool partial; /* --key or --limit: nothing is removed */
+
+    /* state */
+    const char *state_folder, *folder, *scratch; /* project's, the sync's, for scratch files */
+    bool has_folder;
+    struct eff_file *lock;
+    struct eff_control *control; /* NULL: plan without a state */
+    struct eff_sync_state state;
+    struct eff_row_secret secret;
+    eff_str identity; /* JSON of what must not change between runs */
+
+    /* destination */
+    struct eff_dest *dest;
+    struct eff_dest_sync dest_sync;
+    struct eff_op_limits limits[EFF_OPS_COUNT];
+    struct eff_schema schema;
+
+    /* source */
+    struct eff_source *source;
+    struct eff_columns columns;
+    eff_str sql;
+    struct eff_mapping mapping; /* without held fields */
+    bool *needed;
+    int64_t rows_expected;
+
+    /* snapshot and diff */
+    struct eff_snapshot *snapshot;
+    bool with_identities;
+    bool fill_identities; /* they were not kept before: this run fills them in */
+    bool rebase;
+    bool any_added;
+    bool *field_added;
+    struct eff_mapping old_mapping; /* for the snapshot's row hashes; when rebase */
+    struct eff_snapshot_column *columns_kept;
+    struct eff_diff *diff;
+    uint64_t null_keys;
+    uint64_t rows_read, rows_invalid; /* those that never came to the diff */
+
+    /* plan */
+    struct eff_planner planner;
+    struct eff_packer packer;
+    struct eff_changes_writer *writer;
+    size_t batches_count;
+    struct eff_batch_ref *batches;
+    uint64_t changes_digest;
+    uint64_t snapshot_rows;
+    struct eff_multiset removals, changed_rows; /* what a guard may hold */
+    bool hold_removals, hold_changes;
+    struct eff_value *sample_match; /* of the report's samples, for the read-back */
+    uint64_t followed; /* rows that are not sent: EFF_OP_NONE */
+    bool has_ledger;
+
+    /* delivery */
+    struct eff_changes *changes;
+    struct eff_settled *settled;
+    size_t settled_count;
+    struct eff_deliver *deliver;
+    uint64_t sent_rows, rejected_rows;
+};
+
+/* state.c: folder, lock, control, secrets. */
+enum eff_fault eff_run_open_state(struct eff_sync_run *r, struct eff_err *err);
+void eff_run_close(struct eff_sync_run *r);
+const char *eff_run_changes_path(struct eff_sync_run *r, eff_str run_id);
+enum eff_fault eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err);
+
+/* connect.c: source, destination, mapping, contract, snapshot's columns. */
+enum eff_fault eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err);
+enum eff_fault eff_run_open_source(struct eff_sync_run *r, struct eff_err *err);
+enum eff_fault eff_run_contract(struct eff_sync_run *r, struct eff_err *err);
+enum eff_fault eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err);
+enum eff_fault eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err);
+
+/* read.c: the one read, into the diff. */
+enum eff_fault eff_run_read(struct eff_sync_run *r, struct eff_err *err);
+/* Reads again the rows of those keys (sorted); each hit is given to `take`. */
+enum eff_fault eff_run_read_again(struct eff_sync_run *r, const struct eff_change *wanted,
+                                  size_t count,
+                                  enum eff_fault (*take)(struct eff_sync_run *r,
+                                                         const struct eff_change *change,
+                                                         const struct eff_value *row,
+                                                         struct eff_err *err),
+                                  struct eff_err *err);
+
+/* planning.c: changes to the change file; guards.c: what may not be sent now. */
+enum eff_fault eff_run_plan(struct eff_sync_run *r, struct eff_err *err);
+bool eff_run_chunk_held(void *self, const struct eff_chunk *chunk);
+enum eff_fault eff_run_guard(struct eff_sync_run *r, struct eff_err *err);
+/* samples.c */
+void eff_run_sample(struct eff_sync_run *r, const struct eff_change *change,
+                    const struct eff_planned_item *planned);
+void eff_run_samples_before(struct eff_sync_run *r);
+
+/* finish.c: verdicts into snapshot, history and run row. */
+enum eff_fault eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
+                              const struct eff_snapshot_column *columns, size_t columns_count,
+                              bool with_identities, bool complete_read, struct eff_err *err);
+
+/* effects.c: delivers the batches of the open change file, settles each. */
+enum eff_fault eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *counts,
+                               struct eff_err *err);
+/* resume.c: settles what an earlier run left. */
+enum eff_fault eff_run_resume(struct eff_sync_run *r, struct eff_err *err);
+
+/* task.c: a step machine that is not a delivery, run to its end. */
+enum eff_fault eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err);
+
+/* progress.c */
+void eff_run_progress(struct eff_sync_run *r, bool now);
+void eff_run_stage(struct eff_sync_run *r, const char *stage);
+
+#endif

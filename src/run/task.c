@@ -1,0 +1,115 @@
+/*
+ * run/task: logging in, describing, reading back: step machines run to their end.
+ */
+#include "run/sync.h"
+
+#define TASK_TICKET 1
+#define TASK_TRIES_MAX 5
+#define TASK_WAIT_FIRST_MS 300
+#define TASK_WAIT_MOST_MS 5000
+
+static enum eff_fault
+task_cancelled(struct eff_err *err)
+{
+    return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request");
+}
+
+static enum eff_fault
+task_pause(struct eff_sync_run *r, int64_t wait_ms, struct eff_err *err)
+{
+    const struct eff_response *ignored;
+    int64_t until = r->os->mono_ms(r->os->self) + wait_ms;
+
+    while (r->os->mono_ms(r->os->self) < until) {
+        if (!r->os->go_on(r->os->self))
+            return task_cancelled(err);
+        r->os->next(r->os->self, until, &ignored);
+    }
+    return EFF_OK;
+}
+
+static enum eff_fault
+task_exchange(struct eff_sync_run *r, const struct eff_request *request,
+              const struct eff_response **ret_response, struct eff_err *err)
+{
+    r->report->calls_other++;
+    r->os->submit(r->os->self, TASK_TICKET, request);
+    while (r->os->next(r->os->self, INT64_MAX, ret_response) != TASK_TICKET)
+        if (!r->os->go_on(r->os->self)) {
+            r->os->cancel(r->os->self, TASK_TICKET);
+            return task_cancelled(err);
+        }
+    return EFF_OK;
+}
+
+/* One walk through the steps; ret_auth says that the credential was refused. */
+static enum eff_fault
+task_walk(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, struct eff_err *err)
+{
+    const struct eff_response *last = NULL;
+
+    for (;;) {
+        struct eff_step step = r->dest->ops->step(r->dest, task, last, err);
+
+        last = NULL;
+        switch (step.kind) {
+        case EFF_STEP_SEND:
+            EFF_TRY(task_exchange(r, &step.request, &last, err));
+            break;
+        case EFF_STEP_WAIT:
+            EFF_TRY(task_pause(r, step.wait_ms, err));
+            break;
+        case EFF_STEP_DONE:
+        case EFF_STEP_SPLIT:
+            return EFF_OK;
+        case EFF_STEP_AUTH:
+            *ret_auth = true;
+            return EFF_OK;
+        case EFF_STEP_STOP:
+            return err->fault ? err->fault
+                              : EFF_FAIL(err, EFF_BROKEN, "the destination stopped without a reason");
+        }
+    }
+}
+
+static enum eff_fault
+task_patiently(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, struct eff_err *err)
+{
+    int64_t wait_ms = TASK_WAIT_FIRST_MS;
+    struct eff_task fresh = *task;
+    enum eff_fault fault;
+
+    for (unsigned tries = 1;; tries++) {
+        *task = fresh;
+        *err = (struct eff_err){0};
+        fault = task_walk(r, task, ret_auth, err);
+        if ((fault != EFF_TRANSIENT && fault != EFF_RATE) || tries == TASK_TRIES_MAX ||
+            !r->os->go_on(r->os->self))
+            return fault;
+        EFF_TRY(task_pause(r, wait_ms, err));
+        wait_ms = wait_ms * 2 < TASK_WAIT_MOST_MS ? wait_ms * 2 : TASK_WAIT_MOST_MS;
+    }
+}
+
+enum eff_fault
+eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err)
+{
+    bool auth = false;
+    struct eff_task fresh = *task;
+    struct eff_task login = {.kind = EFF_TASK_AUTHORIZE, .arena = task->arena};
+
+    EFF_TRY(task_patiently(r, task, &auth, err));
+    if (!auth)
+        return EFF_OK;
+    auth = false;
+    EFF_TRY(task_patiently(r, &login, &auth, err));
+    *task = fresh;
+    if (!auth)
+        EFF_TRY(task_patiently(r, task, &auth, err));
+    if (!auth)
+        return EFF_OK;
+    EFF_FAIL(err, EFF_AUTH, "the destination " EFF_STR_FMT " refuses the credential",
+             EFF_STR_ARG(r->sync->dest->name));
+    return eff_err_hint(err, "Check the credential of `" EFF_STR_FMT "` and what it may do.",
+                        EFF_STR_ARG(r->sync->dest->name));
+}

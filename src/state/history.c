@@ -1,0 +1,258 @@
+/*
+ * state/history: one append-only file a run, found again by a scan.
+ *
+ * Layout: magic, u64 when_ms, names of the fields; then records: u32 length, key
+ * hash, op, outcome, remote id, a bit per field. A scan reads at the speed of the
+ * disk, and is asked for by a person, for one key.
+ */
+#include "state/history.h"
+
+#define HISTORY_MAGIC "EFFHIS01"
+#define HISTORY_PREFIX "history-"
+#define HISTORY_BLOCK ((size_t)1 << 20)
+#define HISTORY_DAY_MS ((int64_t)24 * 60 * 60 * 1000)
+
+struct eff_history_writer {
+    struct eff_os *os;
+    struct eff_file *file;
+    const char *path, *part;
+    size_t fields_count;
+    uint64_t offset;
+    struct eff_buf out;
+};
+
+static const char *
+history_path(struct eff_arena *arena, const char *folder, eff_str run_id)
+{
+    return eff_str_printf(arena, "%s/" HISTORY_PREFIX EFF_STR_FMT, folder, EFF_STR_ARG(run_id)).ptr;
+}
+
+enum eff_fault
+eff_history_create(struct eff_os *os, const char *folder, eff_str run_id,
+                   const struct eff_changes_names *names, int64_t when_ms, struct eff_arena *run,
+                   struct eff_history_writer **ret_writer, struct eff_err *err)
+{
+    struct eff_history_writer *writer = eff_new(run, struct eff_history_writer, 1);
+
+    writer->os = os;
+    writer->path = history_path(run, folder, run_id);
+    writer->part = eff_str_printf(run, "%s.new", writer->path).ptr;
+    writer->fields_count = names->fields_count;
+    EFF_TRY(os->open(os->self, writer->part, EFF_OPEN_WRITE | EFF_OPEN_CREATE | EFF_OPEN_TRUNCATE,
+                     &writer->file, err));
+    eff_buf_add(&writer->out, EFF_STR(HISTORY_MAGIC));
+    eff_buf_add_u64(&writer->out, (uint64_t)when_ms);
+    eff_buf_add_u32(&writer->out, (uint32_t)names->fields_count);
+    for (size_t i = 0; i < names->fields_count; i++)
+        eff_buf_add_slice(&writer->out, names->field_names[i]);
+    *ret_writer = writer;
+    return EFF_OK;
+}
+
+static enum eff_fault
+history_flush(struct eff_history_writer *writer, struct eff_err *err)
+{
+    if (writer->out.full)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory while writing the history");
+    EFF_TRY(writer->os->write(writer->file, writer->offset, writer->out.ptr, writer->out.len, err));
+    writer->offset += writer->out.len;
+    eff_buf_reset(&writer->out);
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_history_add(struct eff_history_writer *writer, enum eff_op op, const struct eff_item *item,
+                enum eff_outcome outcome, eff_str remote_id, struct eff_err *err)
+{
+    struct eff_buf *out = &writer->out;
+    size_t bits = (writer->fields_count + 7) / 8;
+    size_t len = 16 + 2 + 4 + (remote_id.ptr ? remote_id.len : 0) + bits;
+    char *at;
+
+    eff_buf_add_u32(out, (uint32_t)len);
+    eff_buf_add_u64(out, item->key.hi);
+    eff_buf_add_u64(out, item->key.lo);
+    eff_buf_add_char(out, (char)op);
+    eff_buf_add_char(out, (char)outcome);
+    eff_buf_add_slice(out, remote_id);
+    at = eff_buf_reserve(out, bits);
+    if (!at)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory while writing the history");
+    memset(at, 0, bits);
+    for (size_t i = 0; i < writer->fields_count; i++)
+        if (item->fields[i].kind != EFF_ABSENT)
+            at[i / 8] |= (char)(1 << (i % 8));
+    out->len += bits;
+    return out->len >= HISTORY_BLOCK ? history_flush(writer, err) : EFF_OK;
+}
+
+enum eff_fault
+eff_history_commit(struct eff_history_writer *writer, struct eff_err *err)
+{
+    EFF_TRY(history_flush(writer, err));
+    return writer->os->rename(writer->os->self, writer->part, writer->path, err);
+}
+
+void
+eff_history_writer_close(struct eff_history_writer *writer)
+{
+    if (!writer)
+        return;
+    writer->os->close(writer->file);
+    writer->file = NULL;
+    eff_buf_free(&writer->out);
+}
+
+/* ---- finding ---- */
+
+struct history_scan {
+    struct eff_os *os;
+    struct eff_file *file;
+    struct eff_arena *arena;
+    uint64_t offset;
+    eff_str run;
+    int64_t when_ms;
+    size_t names_count;
+    eff_str *names;
+};
+
+static bool
+history_read_head(struct history_scan *scan, eff_str bytes)
+{
+    struct eff_reader reader = eff_reader_of(bytes);
+
+    if (!eff_str_eq(eff_read_bytes(&reader, 8), EFF_STR(HISTORY_MAGIC)))
+        return false;
+    scan->when_ms = (int64_t)eff_read_u64(&reader);
+    scan->names_count = eff_read_u32(&reader);
+    if (reader.bad || scan->names_count > bytes.len)
+        return false;
+    scan->names = eff_new(scan->arena, eff_str, scan->names_count);
+    for (size_t i = 0; i < scan->names_count; i++)
+        scan->names[i] = eff_str_copy(scan->arena, eff_read_slice(&reader));
+    scan->offset = bytes.len - (size_t)(reader.end - reader.at);
+    return !reader.bad;
+}
+
+static struct eff_history_row
+history_row(struct history_scan *scan, struct eff_reader record)
+{
+    struct eff_history_row row = {.run = scan->run, .when_ms = scan->when_ms};
+    eff_str *fields = eff_new(scan->arena, eff_str, scan->names_count);
+    eff_str bits;
+
+    row.op = (enum eff_op)(eff_read_u8(&record) % EFF_OPS_COUNT);
+    row.outcome = (enum eff_outcome)eff_read_u8(&record);
+    row.remote_id = eff_read_slice(&record);
+    row.remote_id = row.remote_id.ptr ? eff_str_copy(scan->arena, row.remote_id) : EFF_STR_NONE;
+    bits = eff_read_bytes(&record, (scan->names_count + 7) / 8);
+    for (size_t i = 0; i < scan->names_count && !record.bad; i++)
+        if (bits.ptr[i / 8] & (1 << (i % 8)))
+            fields[row.fields_count++] = scan->names[i];
+    row.fields = fields;
+    return row;
+}
+
+/* Records in this block; those of the key are added. Returns the bytes that were whole records. */
+static size_t
+history_scan_block(struct history_scan *scan, eff_str block, struct eff_hash128 key, size_t most,
+                   size_t *count, struct eff_history_row *rows)
+{
+    struct eff_reader reader = eff_reader_of(block);
+    size_t used = 0;
+
+    for (;;) {
+        uint32_t len = eff_read_u32(&reader);
+        struct eff_reader record = eff_reader_of(eff_read_bytes(&reader, len));
+        struct eff_hash128 found;
+
+        if (reader.bad)
+            return used;
+        used += 4 + (size_t)len;
+        found.hi = eff_read_u64(&record);
+        found.lo = eff_read_u64(&record);
+        if (eff_hash128_cmp(found, key) == 0 && *count < most)
+            rows[(*count)++] = history_row(scan, record);
+    }
+}
+
+static enum eff_fault
+history_scan_file(struct history_scan *scan, const char *path, char *block, struct eff_hash128 key,
+                  size_t most, size_t *count, struct eff_history_row *rows, struct eff_err *err)
+{
+    enum eff_fault fault;
+    size_t len = 0;
+
+    EFF_TRY(scan->os->open(scan->os->self, path, EFF_OPEN_READ, &scan->file, err));
+    fault = scan->os->read(scan->file, 0, block, HISTORY_BLOCK, &len, err);
+    if (fault == EFF_OK && history_read_head(scan, (eff_str){block, len})) {
+        for (;;) {
+            size_t used;
+
+            fault = scan->os->read(scan->file, scan->offset, block, HISTORY_BLOCK, &len, err);
+            if (fault != EFF_OK || len == 0)
+                break;
+            used = history_scan_block(scan, (eff_str){block, len}, key, most, count, rows);
+            if (used == 0)
+                break;
+            scan->offset += used;
+        }
+    }
+    scan->os->close(scan->file);
+    return fault;
+}
+
+enum eff_fault
+eff_history_find(struct eff_os *os, const char *folder, struct eff_hash128 key, size_t most,
+                 struct eff_arena *arena, size_t *ret_count, struct eff_history_row **ret_rows,
+                 struct eff_err *err)
+{
+    char *block = eff_new(arena, char, HISTORY_BLOCK);
+    eff_str *names;
+    size_t count;
+
+    *ret_count = 0;
+    *ret_rows = eff_new(arena, struct eff_history_row, most);
+    EFF_TRY(os->list(os->self, folder, arena, &count, &names, err));
+    for (size_t i = count; i-- > 0 && *ret_count < most;) {
+        struct history_scan scan = {.os = os, .arena = arena};
+
+        if (!eff_str_starts(names[i], EFF_STR(HISTORY_PREFIX)) ||
+            eff_str_ends(names[i], EFF_STR(".new")))
+            continue;
+        scan.run = eff_str_sub(names[i], sizeof HISTORY_PREFIX - 1, SIZE_MAX);
+        EFF_TRY(history_scan_file(&scan, history_path(arena, folder, scan.run), block, key, most,
+                                  ret_count, *ret_rows, err));
+    }
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_history_sweep(struct eff_os *os, const char *folder, int64_t now_ms, struct eff_arena scratch,
+                  struct eff_err *err)
+{
+    eff_str *names;
+    size_t count;
+
+    EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
+    for (size_t i = 0; i < count; i++) {
+        struct eff_file *file;
+        char head[16];
+        size_t len;
+        struct eff_reader reader = eff_reader_of((eff_str){head + 8, 8});
+        const char *path;
+        enum eff_fault fault;
+
+        if (!eff_str_starts(names[i], EFF_STR(HISTORY_PREFIX)))
+            continue;
+        path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr;
+        EFF_TRY(os->open(os->self, path, EFF_OPEN_READ, &file, err));
+        fault = os->read(file, 0, head, sizeof head, &len, err);
+        os->close(file);
+        EFF_TRY(fault);
+        if (len < sizeof head ||
+            (int64_t)eff_read_u64(&reader) < now_ms - EFF_HISTORY_DAYS * HISTORY_DAY_MS)
+            EFF_TRY(os->unlink(os->self, path, err));
+    }
+    return EFF_OK;
+}
