@@ -219,6 +219,13 @@ pg_check_url(const char *url, struct eff_err *err)
                         "write it as postgresql://user@host:port/database, or as key=value pairs");
 }
 
+/* What the server only remarks is nobody's to print. */
+static void
+pg_ignore_notice(void *self, const PGresult *notice)
+{
+    (void)self, (void)notice;
+}
+
 enum eff_fault
 eff_pg_connect(eff_str url, int64_t timeout_ms, struct eff_os *os, struct eff_arena *run,
                PGconn **ret_conn, struct eff_err *err)
@@ -232,6 +239,7 @@ eff_pg_connect(eff_str url, int64_t timeout_ms, struct eff_os *os, struct eff_ar
     conn = PQconnectStartParams(names, values, 1);
     if (!conn)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory");
+    PQsetNoticeReceiver(conn, pg_ignore_notice, NULL);
     PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
     if (pg_connect_wait(conn, timeout_ms, os, err) != EFF_OK) {
         PQfinish(conn);
