@@ -67,16 +67,15 @@ struct eff_duck_interval {
     int64_t micros;
 };
 
-struct eff_duck_string { /* duckdb_string_t: up to 12 bytes lie in it */
+struct eff_duck_string { /* duckdb_string_t */
     uint32_t len;
-    union {
-        char inlined[12];
-        struct {
-            char prefix[4];
-            const char *ptr;
-        };
-    };
+    char prefix[4];  /* up to EFF_DUCK_INLINED bytes lie here and in place of ptr */
+    const char *ptr; /* longer ones */
 };
+
+#define EFF_DUCK_INLINED 12
+
+_Static_assert(sizeof(struct eff_duck_string) == 16, "as DuckDB lays it out");
 
 #define EFF_DUCK_FUNCTIONS(X)                                                                      \
     X(const char *, library_version, (void))                                                       \

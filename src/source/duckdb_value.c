@@ -340,7 +340,9 @@ duck_time_ns(int64_t nanos)
 static eff_str
 duck_string(const struct eff_duck_string *s)
 {
-    return (eff_str){s->len <= sizeof(s->inlined) ? s->inlined : s->ptr, s->len};
+    const char *inlined = (const char *)s + offsetof(struct eff_duck_string, prefix);
+
+    return (eff_str){s->len <= EFF_DUCK_INLINED ? inlined : s->ptr, s->len};
 }
 
 static duck_int128
