@@ -189,69 +189,51 @@ compile_inputs_init(struct compile *c, struct compile_inputs *inputs, size_t max
 }
 
 static enum eff_fault
-compile_template_wrong(struct compile *c, const struct eff_field_conf *conf, const char *why)
+compile_template_wrong(struct compile *c, const struct eff_field_conf *conf, eff_str from)
 {
-    EFF_FAIL(c->err, EFF_CONFIG, "the template of field `" EFF_STR_FMT "` %s",
-             EFF_STR_ARG(conf->name), why);
+    EFF_FAIL(c->err, EFF_CONFIG,
+             "the template of field `" EFF_STR_FMT "` cannot be read from \"" EFF_STR_FMT "\" on",
+             EFF_STR_ARG(conf->name), EFF_STR_ARG(from));
     eff_err_where(c->err, conf->place.file, conf->place.line, conf->place.column);
     return eff_err_hint(c->err, "A template is text with column names in double braces, as in "
                                 "\"{{ first_name }} {{ last_name }}\".");
 }
 
 static size_t
-compile_references_max(eff_str template)
+compile_template_columns(eff_str template, eff_str *ret_wrong)
 {
-    size_t count = 0, at;
+    size_t count = 0, bad;
+    eff_str text, column;
 
-    while ((at = eff_str_find(template, EFF_STR("{{"))) != SIZE_MAX) {
-        template = eff_str_sub(template, at + 2, SIZE_MAX);
-        count++;
-    }
+    while (eff_template_next(&template, &text, &column, &bad))
+        count += column.ptr != NULL;
+    *ret_wrong = bad == SIZE_MAX ? EFF_STR_NONE : eff_str_sub(template, bad, SIZE_MAX);
     return count;
 }
 
-/* One "{{ name }}" at the start of rest, which is moved behind it. */
-static enum eff_fault
-compile_reference(struct compile *c, const struct eff_field_conf *conf, eff_str *rest,
-                  struct compile_inputs *inputs, struct eff_template_part *part)
-{
-    eff_str inside = eff_str_sub(*rest, 2, SIZE_MAX), name;
-    size_t end = eff_str_find(inside, EFF_STR("}}"));
-
-    if (end == SIZE_MAX)
-        return compile_template_wrong(c, conf, "has `{{` without `}}`");
-    name = eff_str_trim(eff_str_sub(inside, 0, end));
-    if (name.len == 0)
-        return compile_template_wrong(c, conf, "has `{{ }}` without a column");
-    *rest = eff_str_sub(inside, end + 2, SIZE_MAX);
-    return compile_input(c, conf, name, inputs, &part->input);
-}
-
+/* A template without columns is a constant. */
 static enum eff_fault
 compile_template(struct compile *c, const struct eff_field_conf *conf,
                  struct compile_inputs *inputs, struct eff_field *field)
 {
-    size_t max = compile_references_max(conf->template), count = 0;
-    struct eff_template_part *parts = eff_new(c->arena, struct eff_template_part, 2 * max + 1);
-    eff_str rest = conf->template;
+    eff_str rest = conf->template, text, column, wrong;
+    size_t count = compile_template_columns(rest, &wrong), bad;
+    struct eff_template_part *parts;
 
-    if (max == 0) {
+    if (wrong.ptr)
+        return compile_template_wrong(c, conf, wrong);
+    if (count == 0) {
         field->constant = eff_value_of_str(EFF_TEXT, rest);
         return EFF_OK;
     }
-    compile_inputs_init(c, inputs, max);
-    while (rest.len > 0) {
-        size_t at = eff_str_find(rest, EFF_STR("{{"));
-
-        if (at == 0) {
-            EFF_TRY(compile_reference(c, conf, &rest, inputs, &parts[count++]));
-            continue;
-        }
-        parts[count++] = (struct eff_template_part){eff_str_sub(rest, 0, at), SIZE_MAX};
-        rest = eff_str_sub(rest, at, SIZE_MAX);
+    compile_inputs_init(c, inputs, count);
+    field->parts = parts = eff_new(c->arena, struct eff_template_part, 2 * count + 1);
+    while (eff_template_next(&rest, &text, &column, &bad)) {
+        if (text.len > 0)
+            parts[field->parts_count++] = (struct eff_template_part){text, SIZE_MAX};
+        if (column.ptr)
+            EFF_TRY(compile_input(c, conf, column, inputs, &parts[field->parts_count++].input));
     }
-    field->parts = parts;
-    field->parts_count = count;
     return EFF_OK;
 }
 
