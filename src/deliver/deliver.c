@@ -8,24 +8,24 @@
  */
 #include "deliver/deliver.h"
 
-#define DELIVER_LANES_MAX 16
-#define DELIVER_PARTS_MAX 72   /* halving 2^32 rows, and a rest of each */
-#define DELIVER_TRIES_MAX 6    /* of one part, for transient trouble */
-#define DELIVER_THROTTLES_MAX 10
-#define DELIVER_DEAD_AFTER 7   /* exchanges in a row without one usable answer */
-#define DELIVER_BACKOFF_FIRST_MS 400
-#define DELIVER_BACKOFF_MOST_MS 30000
+#define DELIVER_LANES_MAX         16
+#define DELIVER_PARTS_MAX         72 /* halving 2^32 rows, and a rest of each */
+#define DELIVER_TRIES_MAX         6  /* of one part, for transient trouble */
+#define DELIVER_THROTTLES_MAX     10
+#define DELIVER_DEAD_AFTER        7 /* exchanges in a row without one usable answer */
+#define DELIVER_BACKOFF_FIRST_MS  400
+#define DELIVER_BACKOFF_MOST_MS   30000
 #define DELIVER_THROTTLE_FLOOR_MS 1000
-#define DELIVER_THROTTLE_MOST_MS 60000
-#define DELIVER_PAUSE_MOST_MS ((int64_t)15 * 60 * 1000) /* a longer Retry-After ends the run */
+#define DELIVER_THROTTLE_MOST_MS  60000
+#define DELIVER_PAUSE_MOST_MS     ((int64_t)15 * 60 * 1000) /* a longer Retry-After ends the run */
 
 enum lane_state {
     LANE_IDLE = 0,
-    LANE_STEP,    /* ask the destination */
-    LANE_READY,   /* a request waits for mark and rate limit */
+    LANE_STEP,  /* ask the destination */
+    LANE_READY, /* a request waits for mark and rate limit */
     LANE_SENT,
-    LANE_SLEEP,   /* back-off, or an asynchronous job */
-    LANE_AUTH,    /* waits for the one login */
+    LANE_SLEEP, /* back-off, or an asynchronous job */
+    LANE_AUTH,  /* waits for the one login */
     LANE_SETTLE,
     LANE_SETTLED, /* the caller has written it: free at the next call */
 };
@@ -69,7 +69,7 @@ struct eff_deliver {
     unsigned dead; /* exchanges in a row without a usable answer */
 
     bool logging_in;
-    uint64_t logins; /* completed */
+    uint64_t logins;           /* completed */
     struct deliver_lane login; /* only task, request, state, arena, tries */
 
     bool stopping;
@@ -193,9 +193,10 @@ lane_start_part(struct deliver_lane *lane, struct deliver_part part)
     lane->part.arena = &lane->arena;
     if (part.count != lane->whole.count)
         lane->part.memo = EFF_STR_NONE;
-    lane->task = (struct eff_task){
-        .kind = EFF_TASK_DELIVER, .delivery = &lane->part, .object = lane->whole.object,
-        .arena = &lane->arena};
+    lane->task = (struct eff_task){.kind = EFF_TASK_DELIVER,
+                                   .delivery = &lane->part,
+                                   .object = lane->whole.object,
+                                   .arena = &lane->arena};
     lane->state = LANE_STEP;
 }
 
@@ -225,9 +226,14 @@ lane_split(struct deliver_lane *lane)
     size_t half = lane->now.count / 2;
 
     if (lane->now.count < 2 || lane->parts_count + 2 > DELIVER_PARTS_MAX) {
-        lane->whole.items[lane->now.origin[0]].verdict = (struct eff_verdict){
-            EFF_REFUSED, EFF_ROW, false, EFF_STR("refused"),
-            EFF_STR("the destination refused the request"), EFF_STR_NONE, EFF_STR_NONE};
+        lane->whole.items[lane->now.origin[0]].verdict =
+            (struct eff_verdict){EFF_REFUSED,
+                                 EFF_ROW,
+                                 false,
+                                 EFF_STR("refused"),
+                                 EFF_STR("the destination refused the request"),
+                                 EFF_STR_NONE,
+                                 EFF_STR_NONE};
         lane_next_part(lane);
         return;
     }
@@ -263,7 +269,8 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
     for (size_t i = 0; i < lane->part.count; i++) {
         struct eff_verdict *verdict = &lane->part.items[i].verdict;
 
-        if (verdict->fault == EFF_CONTRACT && verdict->outcome == EFF_REFUSED && verdict->field.len) {
+        if (verdict->fault == EFF_CONTRACT && verdict->outcome == EFF_REFUSED &&
+            verdict->field.len) {
             verdict->outcome = EFF_NOT_APPLIED; /* the column is to blame, not the row */
             rest->fatal = verdict;
         }
@@ -293,9 +300,9 @@ lane_may_try_again(struct eff_deliver *d, struct deliver_lane *lane, const struc
     if (d->stopping)
         return false;
     if (rest->throttled && !rest->transient) {
-        lane->wake = now + eff_limiter_backoff(&d->limiter, lane->throttles, DELIVER_THROTTLE_FLOOR_MS,
-                                               2 * DELIVER_THROTTLE_FLOOR_MS,
-                                               DELIVER_THROTTLE_MOST_MS);
+        lane->wake =
+            now + eff_limiter_backoff(&d->limiter, lane->throttles, DELIVER_THROTTLE_FLOOR_MS,
+                                      2 * DELIVER_THROTTLE_FLOOR_MS, DELIVER_THROTTLE_MOST_MS);
         if (lane->retry_after_ms >= 0)
             lane->wake = now + lane->retry_after_ms;
         if (++lane->throttles <= DELIVER_THROTTLES_MAX)
@@ -410,9 +417,9 @@ login_step(struct eff_deliver *d, const struct eff_response *last, int64_t now)
         d->logins++;
         d->login.state = LANE_IDLE;
     } else if (err.fault == EFF_TRANSIENT && ++d->login.tries < DELIVER_TRIES_MAX) {
-        d->login.wake = now + eff_limiter_backoff(&d->limiter, d->login.tries,
-                                                  DELIVER_BACKOFF_FIRST_MS / 4,
-                                                  DELIVER_BACKOFF_FIRST_MS, DELIVER_BACKOFF_MOST_MS);
+        d->login.wake =
+            now + eff_limiter_backoff(&d->limiter, d->login.tries, DELIVER_BACKOFF_FIRST_MS / 4,
+                                      DELIVER_BACKOFF_FIRST_MS, DELIVER_BACKOFF_MOST_MS);
         d->login.task.scratch = NULL;
         d->login.state = LANE_SLEEP;
     } else {
@@ -488,7 +495,8 @@ lane_mark(struct eff_deliver *d, struct deliver_lane *lane, int64_t wall_ms)
 
     if (lane->first_attempt_ms == 0)
         lane->first_attempt_ms = wall_ms;
-    effect.lazy = d->config.limits[lane->op].class == EFF_CLASS_CONVERGE && !lane->part.memo_changed;
+    effect.lazy =
+        d->config.limits[lane->op].class == EFF_CLASS_CONVERGE && !lane->part.memo_changed;
     effect.attempts = lane->attempts + 1;
     effect.first_attempt_ms = lane->first_attempt_ms;
     if (lane->part.memo_changed)
@@ -507,7 +515,8 @@ request_bytes(const struct eff_request *request)
 
     for (size_t i = 0; request->kind == EFF_REQUEST_SQL && i < sql->rows * sql->columns; i++) {
         enum eff_kind kind = (enum eff_kind)sql->params[i].kind;
-        bool text = kind == EFF_TEXT || kind == EFF_BYTES || kind == EFF_DECIMAL || kind == EFF_JSON;
+        bool text =
+            kind == EFF_TEXT || kind == EFF_BYTES || kind == EFF_DECIMAL || kind == EFF_JSON;
 
         bytes += text ? sql->params[i].len : kind == EFF_NULL || kind == EFF_ABSENT ? 0 : 8;
     }
@@ -529,7 +538,8 @@ lane_send(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, int
     }
     eff_limiter_sent(&d->limiter, lane->request.bucket, now);
     lane->marked = false; /* each attempt is marked anew where marks are needed */
-    return (struct eff_effect){.kind = EFF_EFFECT_SEND, .ticket = ticket, .request = &lane->request};
+    return (struct eff_effect){
+        .kind = EFF_EFFECT_SEND, .ticket = ticket, .request = &lane->request};
 }
 
 static struct eff_effect

@@ -29,16 +29,16 @@ enum eff_effect_kind {
 
 struct eff_effect {
     enum eff_effect_kind kind;
-    bool lazy;     /* MARK, SETTLE: losing it to a power cut only repeats a harmless send */
-    size_t batch;  /* MARK, SETTLE */
+    bool lazy;    /* MARK, SETTLE: losing it to a power cut only repeats a harmless send */
+    size_t batch; /* MARK, SETTLE */
     uint32_t attempts;
     int64_t first_attempt_ms; /* wall clock, set by the first MARK */
     eff_str memo;             /* MARK: ptr == NULL when it did not change */
     uint64_t ticket;          /* SEND */
     const struct eff_request *request;
-    int64_t until;                                    /* WAIT */
-    const struct eff_delivery *delivery;              /* SETTLE */
-    const void *acks; /* SETTLE: what `load` gave for this batch */
+    int64_t until;                       /* WAIT */
+    const struct eff_delivery *delivery; /* SETTLE */
+    const void *acks;                    /* SETTLE: what `load` gave for this batch */
 };
 
 struct eff_deliver_config {

@@ -3,9 +3,9 @@
  */
 #include "deliver/rate.h"
 
-#define RATE_RING_MAX 20000
+#define RATE_RING_MAX     20000
 #define RATE_RETRY_TOKENS 500
-#define RATE_RETRY_PRICE 5
+#define RATE_RETRY_PRICE  5
 
 void
 eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits, size_t count,
@@ -36,7 +36,8 @@ rate_applies(const struct eff_limiter_window *window, unsigned bucket)
 static int64_t
 rate_window_ready(const struct eff_limiter_window *window, int64_t now)
 {
-    size_t allowed = (size_t)window->allowed < window->size ? (size_t)window->allowed : window->size;
+    size_t allowed =
+        (size_t)window->allowed < window->size ? (size_t)window->allowed : window->size;
     int64_t ready = now;
 
     if (window->closed_until > ready)

@@ -14,8 +14,8 @@
 
 struct eff_limiter_window {
     struct eff_rate_limit limit;
-    int64_t allowed;    /* requests per window: as configured, or as the answers say */
-    int64_t *sent;      /* ring of send times */
+    int64_t allowed; /* requests per window: as configured, or as the answers say */
+    int64_t *sent;   /* ring of send times */
     size_t size, at, used;
     int64_t closed_until; /* the destination said: nothing is left until then */
     int64_t left;         /* of a hard quota, as last told; -1 unknown */

@@ -133,8 +133,8 @@ items_key_json(const struct eff_mapping *mapping, const struct eff_value *row,
 }
 
 static enum eff_fault
-items_match(const struct eff_mapping *mapping, const struct eff_value *row,
-            struct eff_arena *arena, const struct eff_value **ret_match, struct eff_err *err)
+items_match(const struct eff_mapping *mapping, const struct eff_value *row, struct eff_arena *arena,
+            const struct eff_value **ret_match, struct eff_err *err)
 {
     struct eff_value *match = eff_new(arena, struct eff_value, mapping->match_count);
 
@@ -271,8 +271,7 @@ eff_plan_change(const struct eff_planner *planner, const struct eff_change *chan
     if (change->kind == EFF_CHANGE_REBASE)
         return items_follow(planner, NULL, arena, p, err);
     p->op = items_write_op(planner->mode, change->kind);
-    if ((only_added && !planner->any_added) ||
-        (only_added && planner->mode == EFF_MODE_APPEND) ||
+    if ((only_added && !planner->any_added) || (only_added && planner->mode == EFF_MODE_APPEND) ||
         (p->op == EFF_OP_NONE && only_added))
         return items_follow(planner, row, arena, p, err);
     if (p->op == EFF_OP_NONE)

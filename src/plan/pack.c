@@ -12,8 +12,8 @@ pack_rows_max(const struct eff_op_limits *limits)
 }
 
 bool
-eff_packer_full(const struct eff_packer *packer, const struct eff_op_limits *limits,
-                enum eff_op op, enum eff_group group, size_t item_bytes)
+eff_packer_full(const struct eff_packer *packer, const struct eff_op_limits *limits, enum eff_op op,
+                enum eff_group group, size_t item_bytes)
 {
     size_t rows = packer->open[op][group].rows;
     size_t bytes = packer->open[op][group].bytes;

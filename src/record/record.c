@@ -148,7 +148,8 @@ record_batch(struct record_walk *walk, size_t batch, const struct eff_batch_ref 
     EFF_TRY(eff_changes_load(record->changes, batch, record->batch, &delivery, &acks, err));
     outcomes = eff_new(record->batch, enum eff_outcome, delivery.count);
     ids = eff_new(record->batch, eff_str, delivery.count);
-    if (!eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count, outcomes, ids))
+    if (!eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count, outcomes,
+                           ids))
         return EFF_FAIL(err, EFF_BROKEN, "the verdicts of batch %zu do not add up", batch);
     for (size_t i = 0; i < delivery.count; i++)
         EFF_TRY(record_item(walk, ref->op, &delivery.items[i], &acks[i], outcomes[i], ids[i], err));

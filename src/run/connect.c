@@ -45,14 +45,12 @@ eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err)
     memset(r->limits, 0, sizeof r->limits);
     fault = r->dest->ops->bind(r->dest, &r->dest_sync, r->limits, err);
     if (fault != EFF_OK && err->where[0] == 0)
-        eff_err_where(err, r->sync->place.file, r->sync->mode_place.line ? r->sync->mode_place.line
-                                                                         : r->sync->place.line,
+        eff_err_where(err, r->sync->place.file,
+                      r->sync->mode_place.line ? r->sync->mode_place.line : r->sync->place.line,
                       r->sync->mode_place.column ? r->sync->mode_place.column
                                                  : r->sync->place.column);
-    r->limits[EFF_OP_NONE] = (struct eff_op_limits){.supported = true,
-                                                    .class = EFF_CLASS_CONVERGE,
-                                                    .rows_max = 10000,
-                                                    .concurrency = 1};
+    r->limits[EFF_OP_NONE] = (struct eff_op_limits){
+        .supported = true, .class = EFF_CLASS_CONVERGE, .rows_max = 10000, .concurrency = 1};
     return fault;
 }
 
@@ -116,8 +114,10 @@ contract_hint(struct eff_sync_run *r, eff_str name)
     eff_str nearest = contract_nearest(r, name);
 
     if (nearest.ptr)
-        return eff_str_printf(&r->run, "did you mean `" EFF_STR_FMT "`? Only this column stops; "
-                              "once it is mended, it alone is sent.", EFF_STR_ARG(nearest));
+        return eff_str_printf(&r->run,
+                              "did you mean `" EFF_STR_FMT "`? Only this column stops; "
+                              "once it is mended, it alone is sent.",
+                              EFF_STR_ARG(nearest));
     return EFF_STR("Only this column stops: create the field over there, or take it out of "
                    "`fields:`; once mended, it alone is sent.");
 }
@@ -150,7 +150,7 @@ contract_match(struct eff_sync_run *r, struct eff_err *err)
         r->report->contract_broken = true;
         EFF_FAIL(err, EFF_CONTRACT,
                  EFF_STR_FMT "." EFF_STR_FMT " does not exist over there, and it says which record "
-                 "each row is: nothing was sent",
+                             "each row is: nothing was sent",
                  EFF_STR_ARG(r->sync->object), EFF_STR_ARG(name));
         eff_err_hint(err, EFF_STR_FMT, EFF_STR_ARG(contract_hint(r, name)));
         return eff_err_where(err, r->mapping.match[i].where, 0, 0);
@@ -168,11 +168,12 @@ contract_hold_field(struct eff_sync_run *r, const struct eff_field *field, const
     held[r->report->fields_held_count++] = field->name;
     r->report->fields_held = held;
     r->report->contract_broken = true;
-    eff_report_problem(r->report, "EFF2104", EFF_CONTRACT, 0,
-                       eff_str_printf(&r->run, "field " EFF_STR_FMT "." EFF_STR_FMT
-                                      " %s over there: this column is not sent",
-                                      EFF_STR_ARG(r->sync->object), EFF_STR_ARG(field->name), breach),
-                       contract_hint(r, field->name), field->where);
+    eff_report_problem(
+        r->report, "EFF2104", EFF_CONTRACT, 0,
+        eff_str_printf(
+            &r->run, "field " EFF_STR_FMT "." EFF_STR_FMT " %s over there: this column is not sent",
+            EFF_STR_ARG(r->sync->object), EFF_STR_ARG(field->name), breach),
+        contract_hint(r, field->name), field->where);
 }
 
 static enum eff_fault
@@ -269,8 +270,10 @@ snapshot_old_field(struct eff_sync_run *r, const struct eff_snapshot_column *col
                  "cannot be known",
                  EFF_STR_ARG(column->inputs[i]), EFF_STR_ARG(column->field),
                  (unsigned long long)r->snapshot_rows);
-        return eff_err_hint(err, "Put the column back for one run, or `efferent reset " EFF_STR_FMT
-                            "` and send all rows again.", EFF_STR_ARG(r->sync->name));
+        return eff_err_hint(err,
+                            "Put the column back for one run, or `efferent reset " EFF_STR_FMT
+                            "` and send all rows again.",
+                            EFF_STR_ARG(r->sync->name));
     }
     *ret_field = (struct eff_field){.name = column->field,
                                     .id = column->id,
@@ -348,7 +351,8 @@ eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err)
         r->any_added = r->any_added || r->field_added[i];
     }
     r->fill_identities = r->with_identities && !head->identities && head->entries.count > 0;
-    r->rebase = r->any_added || r->fill_identities || head->columns_count != r->mapping.fields_count;
+    r->rebase =
+        r->any_added || r->fill_identities || head->columns_count != r->mapping.fields_count;
     r->old_mapping = r->mapping;
     return r->rebase ? snapshot_old_mapping(r, head, err) : EFF_OK;
 }

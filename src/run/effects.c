@@ -3,8 +3,8 @@
  */
 #include "run/sync.h"
 
-#define EFFECTS_POLL_MS 250 /* how soon a stop request is noticed while waiting */
-#define EFFECTS_LANES_MAX 16
+#define EFFECTS_POLL_MS      250 /* how soon a stop request is noticed while waiting */
+#define EFFECTS_LANES_MAX    16
 #define EFFECTS_BATCH_MEMORY ((size_t)1 << 30)
 
 struct effects {
@@ -173,8 +173,8 @@ effects_loop(struct effects *e, struct eff_err *err)
     struct eff_sync_run *r = e->r;
 
     for (;;) {
-        struct eff_effect effect = eff_deliver_next(r->deliver, r->os->mono_ms(r->os->self),
-                                                    r->os->wall_ms(r->os->self));
+        struct eff_effect effect =
+            eff_deliver_next(r->deliver, r->os->mono_ms(r->os->self), r->os->wall_ms(r->os->self));
 
         switch (effect.kind) {
         case EFF_EFFECT_MARK:
@@ -247,7 +247,8 @@ effects_unsent(struct effects *e, struct eff_err *err)
 {
     struct eff_sync_run *r = e->r;
 
-    EFF_TRY(eff_control_settled(r->control, e->run_id, &r->run, &r->settled_count, &r->settled, err));
+    EFF_TRY(
+        eff_control_settled(r->control, e->run_id, &r->run, &r->settled_count, &r->settled, err));
     for (size_t i = 0; i < e->count; i++) {
         const struct eff_settled *settled = effects_settled(e, i);
 

@@ -61,14 +61,15 @@ static void
 guard_report(struct eff_sync_run *r, const char *code, uint64_t rows, const char *what,
              const char *why)
 {
-    eff_report_problem(
-        r->report, code, EFF_ROW, rows,
-        eff_str_printf(&r->run, "%llu of %llu rows would be %s and are held: %s",
-                       (unsigned long long)rows, (unsigned long long)r->snapshot_rows, what, why),
-        eff_str_printf(&r->run, "If that is right: efferent approve " EFF_STR_FMT " " EFF_STR_FMT
-                       ", then run again.",
-                       EFF_STR_ARG(r->sync->name), EFF_STR_ARG(r->report->plan)),
-        EFF_STR_NONE);
+    eff_report_problem(r->report, code, EFF_ROW, rows,
+                       eff_str_printf(&r->run, "%llu of %llu rows would be %s and are held: %s",
+                                      (unsigned long long)rows,
+                                      (unsigned long long)r->snapshot_rows, what, why),
+                       eff_str_printf(&r->run,
+                                      "If that is right: efferent approve " EFF_STR_FMT
+                                      " " EFF_STR_FMT ", then run again.",
+                                      EFF_STR_ARG(r->sync->name), EFF_STR_ARG(r->report->plan)),
+                       EFF_STR_NONE);
     r->report->held += rows;
 }
 

@@ -193,7 +193,8 @@ planning_duplicate(struct eff_sync_run *r, const struct eff_change *change,
     if (r->report->samples_count < EFF_REPORT_SAMPLES_MAX || r->report->invalid <= change->rows)
         eff_report_problem(r->report, "EFF2108", EFF_ROW, change->rows,
                            EFF_STR("several rows of the model share one key: none of them is sent"),
-                           eff_str_printf(&r->run, "For example " EFF_STR_FMT
+                           eff_str_printf(&r->run,
+                                          "For example " EFF_STR_FMT
                                           ". Make `key:` unique, or group the model by it.",
                                           EFF_STR_ARG(key_json)),
                            EFF_STR_NONE);

@@ -37,8 +37,9 @@ read_reason_of(enum eff_row_state state)
         return (struct read_reason){"EFF2109", "the key is empty",
                                     "Give each row of the model a key, or filter those rows out."};
     case EFF_ROW_KEY_BAD:
-        return (struct read_reason){"EFF2110", "the key cannot be one",
-                                    "Use text, a number, a date or a uuid of at most 4 KiB as key."};
+        return (struct read_reason){
+            "EFF2110", "the key cannot be one",
+            "Use text, a number, a date or a uuid of at most 4 KiB as key."};
     default:
         return (struct read_reason){"EFF2111", "a value cannot be represented",
                                     "Mend it in the model, or take the column out of `fields:`."};
@@ -88,8 +89,8 @@ read_invalid(struct eff_sync_run *r, enum eff_row_state state, struct eff_hash12
 {
     struct read_reason reason = read_reason_of(state);
     eff_str name = r->columns.at[column].name;
-    eff_str message = eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT, reason.message,
-                                     EFF_STR_ARG(name));
+    eff_str message =
+        eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT, reason.message, EFF_STR_ARG(name));
 
     r->report->invalid++;
     eff_report_problem(r->report, reason.code, EFF_ROW, 1, message, eff_str_of(reason.hint),
@@ -185,8 +186,8 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
     struct eff_buf buf = {0};
     enum eff_fault fault;
 
-    EFF_TRY(eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff,
-                          err));
+    EFF_TRY(
+        eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff, err));
     fault = read_all(r, &buf, err);
     eff_buf_free(&buf);
     r->report->read = r->rows_read;
@@ -254,7 +255,8 @@ eff_run_read_again(struct eff_sync_run *r, const struct eff_change *wanted, size
         if (fault != EFF_OK || batch.rows == 0)
             break;
         for (size_t i = 0; i < batch.rows && fault == EFF_OK; i++)
-            fault = read_again_row(r, wanted, count, &batch.cells[i * batch.width], &buf, take, err);
+            fault =
+                read_again_row(r, wanted, count, &batch.cells[i * batch.width], &buf, take, err);
     }
     eff_buf_free(&buf);
     return fault;

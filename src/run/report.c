@@ -18,9 +18,9 @@ static const char *const report_status_names[] = {
 
 /* A whole sync fails without a code of its own: the class of the fault names it. */
 static const char *const report_fault_codes[] = {
-    [EFF_OK] = "EFF2000",        [EFF_CONFIG] = "EFF2001",   [EFF_AUTH] = "EFF2002",
-    [EFF_RATE] = "EFF2003",      [EFF_LIMIT] = "EFF2004",    [EFF_CONTRACT] = "EFF2005",
-    [EFF_ROW] = "EFF2006",       [EFF_TRANSIENT] = "EFF2007", [EFF_BROKEN] = "EFF2008",
+    [EFF_OK] = "EFF2000",   [EFF_CONFIG] = "EFF2001",    [EFF_AUTH] = "EFF2002",
+    [EFF_RATE] = "EFF2003", [EFF_LIMIT] = "EFF2004",     [EFF_CONTRACT] = "EFF2005",
+    [EFF_ROW] = "EFF2006",  [EFF_TRANSIENT] = "EFF2007", [EFF_BROKEN] = "EFF2008",
 };
 
 const char *
@@ -188,8 +188,8 @@ report_keep_samples(struct eff_report *report)
 
     for (size_t i = 0; i < report->samples_count; i++) {
         const struct eff_sample *from = &report->samples[i];
-        struct eff_sample_field *fields = eff_new(arena, struct eff_sample_field,
-                                                  from->fields_count);
+        struct eff_sample_field *fields =
+            eff_new(arena, struct eff_sample_field, from->fields_count);
 
         for (size_t f = 0; f < from->fields_count; f++) {
             fields[f].name = eff_str_copy(arena, from->fields[f].name);

@@ -15,8 +15,14 @@ struct json_count {
     size_t offset;
 };
 
-#define REPORT_COUNT(member)  {#member, offsetof(struct eff_report, member)}
-#define RESUMED_COUNT(member) {#member, offsetof(struct eff_counts, member)}
+#define REPORT_COUNT(member)                                                                       \
+    {                                                                                              \
+#member, offsetof(struct eff_report, member)                                               \
+    }
+#define RESUMED_COUNT(member)                                                                      \
+    {                                                                                              \
+#member, offsetof(struct eff_counts, member)                                               \
+    }
 
 static const struct json_count json_read_counts[] = {
     REPORT_COUNT(read),    REPORT_COUNT(unchanged), REPORT_COUNT(added), REPORT_COUNT(changed),

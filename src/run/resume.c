@@ -50,7 +50,8 @@ resume_open(struct eff_sync_run *r, const struct eff_run_row *row, struct eff_er
 
     EFF_TRY(eff_changes_open(r->os, path, &r->run, &r->changes, err));
     if (eff_changes_digest(r->changes) != row->changes_digest)
-        return EFF_FAIL(err, EFF_BROKEN, "the change file %s is not the one that was planned", path);
+        return EFF_FAIL(err, EFF_BROKEN, "the change file %s is not the one that was planned",
+                        path);
     return EFF_OK;
 }
 

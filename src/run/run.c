@@ -165,13 +165,13 @@ run_keep_report(struct eff_sync_run *r, struct eff_arena *process)
 static void
 run_balance(struct eff_report *report)
 {
-    uint64_t known = report->delivered + report->superseded + report->rejected + report->held +
-                     report->pending;
+    uint64_t known =
+        report->delivered + report->superseded + report->rejected + report->held + report->pending;
 
     if (report->failed && !report->is_plan && report->planned > known)
         report->pending += report->planned - known;
-    if (report->failed && report->read > report->unchanged + report->added + report->changed +
-                                             report->invalid)
+    if (report->failed &&
+        report->read > report->unchanged + report->added + report->changed + report->invalid)
         report->read = report->unchanged + report->added + report->changed + report->invalid;
 }
 
@@ -193,8 +193,8 @@ run_with(struct eff_sync_run *r, struct eff_arena *process,
 }
 
 void
-eff_run_sync(const struct eff_project *project, const struct eff_sync_conf *sync,
-             struct eff_os *os, const struct eff_run_options *options, struct eff_arena *process,
+eff_run_sync(const struct eff_project *project, const struct eff_sync_conf *sync, struct eff_os *os,
+             const struct eff_run_options *options, struct eff_arena *process,
              struct eff_report *ret_report)
 {
     struct eff_sync_run r = {

@@ -46,8 +46,8 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
     eff_str folder = r->options->state.ptr ? r->options->state : r->project->state;
 
     r->state_folder = eff_str_c(&r->run, folder);
-    r->folder = eff_str_printf(&r->run, "%s/" EFF_STR_FMT, r->state_folder,
-                               EFF_STR_ARG(r->sync->name)).ptr;
+    r->folder =
+        eff_str_printf(&r->run, "%s/" EFF_STR_FMT, r->state_folder, EFF_STR_ARG(r->sync->name)).ptr;
     EFF_TRY(eff_control_open(r->os, r->state_folder, r->project->state_must_exist, plan, &r->run,
                              &r->control, err));
     if (!plan) {

@@ -24,8 +24,8 @@ struct eff_sync_run {
     struct eff_os *os;
     const struct eff_run_options *options;
     struct eff_report *report;
-    struct eff_arena run;     /* lives as long as this run */
-    struct eff_arena batch;   /* reset per batch of rows, per change */
+    struct eff_arena run;   /* lives as long as this run */
+    struct eff_arena batch; /* reset per batch of rows, per change */
     int64_t started_mono, started_wall;
     int64_t progress_at;
     const char *stage;
@@ -79,7 +79,7 @@ struct eff_sync_run {
     struct eff_multiset removals, changed_rows; /* what a guard may hold */
     bool hold_removals, hold_changes;
     struct eff_value *sample_match; /* of the report's samples, for the read-back */
-    uint64_t followed; /* rows that are not sent: EFF_OP_NONE */
+    uint64_t followed;              /* rows that are not sent: EFF_OP_NONE */
     bool has_ledger;
 
     /* delivery */
@@ -106,13 +106,11 @@ enum eff_fault eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err
 /* read.c: the one read, into the diff. */
 enum eff_fault eff_run_read(struct eff_sync_run *r, struct eff_err *err);
 /* Reads again the rows of those keys (sorted); each hit is given to `take`. */
-enum eff_fault eff_run_read_again(struct eff_sync_run *r, const struct eff_change *wanted,
-                                  size_t count,
-                                  enum eff_fault (*take)(struct eff_sync_run *r,
-                                                         const struct eff_change *change,
-                                                         const struct eff_value *row,
-                                                         struct eff_err *err),
-                                  struct eff_err *err);
+enum eff_fault eff_run_read_again(
+    struct eff_sync_run *r, const struct eff_change *wanted, size_t count,
+    enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
+                           const struct eff_value *row, struct eff_err *err),
+    struct eff_err *err);
 
 /* planning.c: changes to the change file; guards.c: what may not be sent now. */
 enum eff_fault eff_run_plan(struct eff_sync_run *r, struct eff_err *err);

@@ -3,10 +3,10 @@
  */
 #include "run/sync.h"
 
-#define TASK_TICKET 1
-#define TASK_TRIES_MAX 5
+#define TASK_TICKET        1
+#define TASK_TRIES_MAX     5
 #define TASK_WAIT_FIRST_MS 300
-#define TASK_WAIT_MOST_MS 5000
+#define TASK_WAIT_MOST_MS  5000
 
 static enum eff_fault
 task_cancelled(struct eff_err *err)
@@ -66,8 +66,9 @@ task_walk(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, struct 
             *ret_auth = true;
             return EFF_OK;
         case EFF_STEP_STOP:
-            return err->fault ? err->fault
-                              : EFF_FAIL(err, EFF_BROKEN, "the destination stopped without a reason");
+            return err->fault
+                       ? err->fault
+                       : EFF_FAIL(err, EFF_BROKEN, "the destination stopped without a reason");
         }
     }
 }

@@ -16,15 +16,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CHANGES_MAGIC "EFFCHG01"
-#define CHANGES_END "EFFCHGEN"
-#define CHANGES_SEED 0x45464643484e4731u
-#define CHANGES_CHUNK_HEAD 16
-#define CHANGES_FOOTER 40
-#define CHANGES_OUT_BYTES ((size_t)1 << 20)
+#define CHANGES_MAGIC           "EFFCHG01"
+#define CHANGES_END             "EFFCHGEN"
+#define CHANGES_SEED            0x45464643484e4731u
+#define CHANGES_CHUNK_HEAD      16
+#define CHANGES_FOOTER          40
+#define CHANGES_OUT_BYTES       ((size_t)1 << 20)
 #define CHANGES_CHUNK_BYTES_MAX ((size_t)8 << 20)
-#define CHANGES_TABLE_CHUNK 24
-#define CHANGES_TABLE_BATCH 24
+#define CHANGES_TABLE_CHUNK     24
+#define CHANGES_TABLE_BATCH     24
 
 struct changes_open_chunk {
     struct eff_buf bytes;
@@ -111,8 +111,8 @@ changes_put_head(struct eff_changes_writer *writer, const struct eff_changes_nam
 
 enum eff_fault
 eff_changes_create(struct eff_os *os, const char *path, bool unnamed,
-                   const struct eff_changes_names *names, struct eff_arena *run, struct eff_changes_writer **ret_writer,
-                   struct eff_err *err)
+                   const struct eff_changes_names *names, struct eff_arena *run,
+                   struct eff_changes_writer **ret_writer, struct eff_err *err)
 {
     struct eff_changes_writer *writer = eff_new(run, struct eff_changes_writer, 1);
 
@@ -281,7 +281,8 @@ static enum eff_fault
 changes_damaged(const struct eff_changes *changes, const char *what, struct eff_err *err)
 {
     EFF_FAIL(err, EFF_BROKEN, "the change file %s is damaged: %s", changes->path, what);
-    return eff_err_hint(err, "Restore the state folder from a backup, or `efferent reset` the sync.");
+    return eff_err_hint(err,
+                        "Restore the state folder from a backup, or `efferent reset` the sync.");
 }
 
 static enum eff_fault
@@ -342,7 +343,8 @@ changes_read_kind(struct eff_reader *reader, enum eff_op *ret_op, enum eff_group
 {
     uint32_t kind = eff_read_u32(reader);
 
-    if (kind >> 16 > 1 || (kind >> 8 & 0xff) >= EFF_OPS_COUNT || (kind & 0xff) >= EFF_GROUPS_COUNT) {
+    if (kind >> 16 > 1 || (kind >> 8 & 0xff) >= EFF_OPS_COUNT ||
+        (kind & 0xff) >= EFF_GROUPS_COUNT) {
         reader->bad = true;
         return;
     }

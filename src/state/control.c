@@ -5,10 +5,10 @@
 
 #include "state/control_db.h"
 
-#define CONTROL_FILE "control.db"
+#define CONTROL_FILE           "control.db"
 #define CONTROL_APPLICATION_ID 0x45464631 /* "EFF1": the folder's identity mark */
-#define CONTROL_FORMAT 1
-#define CONTROL_BUSY_MS 5000
+#define CONTROL_FORMAT         1
+#define CONTROL_BUSY_MS        5000
 
 static const char control_schema[] =
     "CREATE TABLE sync (name TEXT PRIMARY KEY, secret BLOB NOT NULL, identity TEXT,"
@@ -118,7 +118,8 @@ control_make_folder(struct eff_os *os, const char *folder, bool must_exist,
     EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
     if (count > 0 || must_exist) {
         EFF_FAIL(err, EFF_CONFIG, "%s is not a state folder: it has no " CONTROL_FILE, folder);
-        return eff_err_hint(err, "Point `state:` to an empty or new folder, or mount the right one.");
+        return eff_err_hint(err,
+                            "Point `state:` to an empty or new folder, or mount the right one.");
     }
     return EFF_OK;
 }
@@ -165,8 +166,8 @@ eff_control_open(struct eff_os *os, const char *folder, bool must_exist, bool re
         EFF_TRY(control_make_folder(os, folder, must_exist, *arena, err));
     }
     if (sqlite3_open_v2(control_uri(os, control->path, read_only, arena), &control->db,
-                        flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, os->sqlite_vfs) !=
-        SQLITE_OK) {
+                        flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
+                        os->sqlite_vfs) != SQLITE_OK) {
         fault = eff_control_failed(control, err);
         eff_control_close(control);
         return fault;
@@ -234,15 +235,15 @@ eff_control_sync(struct eff_control *control, struct eff_os *os, eff_str sync,
     EFF_TRY(eff_control_begin(control, true, err));
     return eff_control_end(
         control,
-        eff_control_exec(
-            control, err, "INSERT INTO sync (name, secret) VALUES (?1, ?2)", "sb", sync,
-            (eff_str){(const char *)ret_state->secret, sizeof ret_state->secret}),
+        eff_control_exec(control, err, "INSERT INTO sync (name, secret) VALUES (?1, ?2)", "sb",
+                         sync,
+                         (eff_str){(const char *)ret_state->secret, sizeof ret_state->secret}),
         err);
 }
 
 enum eff_fault
-eff_control_sync_save(struct eff_control *control, eff_str sync,
-                      const struct eff_sync_state *state, struct eff_err *err)
+eff_control_sync_save(struct eff_control *control, eff_str sync, const struct eff_sync_state *state,
+                      struct eff_err *err)
 {
     EFF_TRY(eff_control_begin(control, true, err));
     return eff_control_end(
@@ -334,18 +335,17 @@ eff_control_open_run(struct eff_control *control, eff_str sync, struct eff_arena
                      bool *ret_found, struct eff_run_row *ret_run, struct eff_err *err)
 {
     return control_find_run(control,
-                            CONTROL_RUN_COLUMNS " WHERE sync = ?1 AND state = ?2 ORDER BY id",
-                            sync, EFF_RUN_PLANNED, arena, ret_found, ret_run, err);
+                            CONTROL_RUN_COLUMNS " WHERE sync = ?1 AND state = ?2 ORDER BY id", sync,
+                            EFF_RUN_PLANNED, arena, ret_found, ret_run, err);
 }
 
 enum eff_fault
 eff_control_last_run(struct eff_control *control, eff_str sync, struct eff_arena *arena,
                      bool *ret_found, struct eff_run_row *ret_run, struct eff_err *err)
 {
-    return control_find_run(control,
-                            CONTROL_RUN_COLUMNS
-                            " WHERE sync = ?1 AND state = ?2 ORDER BY id DESC LIMIT 1",
-                            sync, EFF_RUN_CLOSED, arena, ret_found, ret_run, err);
+    return control_find_run(
+        control, CONTROL_RUN_COLUMNS " WHERE sync = ?1 AND state = ?2 ORDER BY id DESC LIMIT 1",
+        sync, EFF_RUN_CLOSED, arena, ret_found, ret_run, err);
 }
 
 /* A ledger entry that a complete read did not meet again is gone: delivered, or left the model. */

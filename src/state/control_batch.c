@@ -29,8 +29,8 @@ batch_verdicts_write(struct eff_buf *buf, const struct eff_delivery *delivery)
     for (size_t i = 0; i < delivery->count; i++) {
         const struct eff_verdict *verdict = &delivery->items[i].verdict;
 
-        eff_buf_add_char(
-            buf, (char)((unsigned)verdict->outcome | (verdict->remote_id.ptr ? VERDICT_HAS_ID : 0)));
+        eff_buf_add_char(buf, (char)((unsigned)verdict->outcome |
+                                     (verdict->remote_id.ptr ? VERDICT_HAS_ID : 0)));
         if (verdict->remote_id.ptr)
             eff_buf_add_slice(buf, verdict->remote_id);
     }
@@ -94,8 +94,8 @@ batch_sent_json(struct eff_buf *buf, const struct eff_delivery *delivery,
 
 static enum eff_fault
 batch_to_ledger(struct eff_control *control, eff_str sync, eff_str run,
-                const struct eff_delivery *delivery, size_t at,
-                const struct eff_acknowledged *acks, int64_t now_ms, struct eff_err *err)
+                const struct eff_delivery *delivery, size_t at, const struct eff_acknowledged *acks,
+                int64_t now_ms, struct eff_err *err)
 {
     const struct eff_item *item = &delivery->items[at];
     struct eff_buf sent = {0};
@@ -133,8 +133,9 @@ batch_ledger(struct eff_control *control, eff_str sync, eff_str run,
         if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
             EFF_TRY(batch_to_ledger(control, sync, run, delivery, i, acks, now_ms, err));
         else if (control->has_ledger)
-            EFF_TRY(eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND key = ?2",
-                                     "sk", sync, delivery->items[i].key));
+            EFF_TRY(eff_control_exec(control, err,
+                                     "DELETE FROM ledger WHERE sync = ?1 AND key = ?2", "sk", sync,
+                                     delivery->items[i].key));
     }
     return EFF_OK;
 }
@@ -150,13 +151,14 @@ eff_control_settle(struct eff_control *control, eff_str sync, eff_str run, size_
 
     EFF_TRY(eff_control_begin(control, !lazy, err));
     batch_verdicts_write(&verdicts, delivery);
-    fault = eff_control_exec(control, err,
-                             "INSERT INTO batch (run, batch, settled, attempts, first_attempt, memo,"
-                             " verdicts) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)"
-                             " ON CONFLICT (run, batch) DO UPDATE SET settled = 1, attempts = ?3,"
-                             " memo = coalesce(?5, memo), verdicts = ?6",
-                             "siiibb", run, (int64_t)batch, (int64_t)attempts, now_ms,
-                             delivery->memo, eff_buf_str(&verdicts));
+    fault =
+        eff_control_exec(control, err,
+                         "INSERT INTO batch (run, batch, settled, attempts, first_attempt, memo,"
+                         " verdicts) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)"
+                         " ON CONFLICT (run, batch) DO UPDATE SET settled = 1, attempts = ?3,"
+                         " memo = coalesce(?5, memo), verdicts = ?6",
+                         "siiibb", run, (int64_t)batch, (int64_t)attempts, now_ms, delivery->memo,
+                         eff_buf_str(&verdicts));
     if (fault == EFF_OK)
         fault = batch_ledger(control, sync, run, delivery, acks, now_ms, err);
     eff_buf_free(&verdicts);
@@ -172,8 +174,8 @@ eff_control_settled(struct eff_control *control, eff_str run, struct eff_arena *
     enum eff_fault fault = EFF_OK;
     sqlite3_stmt *s;
 
-    EFF_TRY(eff_control_query(control, err, &s, "SELECT count(*) FROM batch WHERE run = ?1", "s",
-                              run));
+    EFF_TRY(
+        eff_control_query(control, err, &s, "SELECT count(*) FROM batch WHERE run = ?1", "s", run));
     while (eff_control_row(control, s, &fault, err))
         count = (size_t)sqlite3_column_int64(s, 0);
     EFF_TRY(fault);

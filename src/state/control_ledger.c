@@ -7,9 +7,9 @@
  * A refused row is tried again by each of the next three runs (most refusals are
  * mended within minutes), then after 5, 10, 20 ... minutes, at most a day apart.
  */
-#define LEDGER_FREE_TRIES 3
+#define LEDGER_FREE_TRIES    3
 #define LEDGER_FIRST_WAIT_MS ((int64_t)5 * 60 * 1000)
-#define LEDGER_MOST_WAIT_MS ((int64_t)24 * 60 * 60 * 1000)
+#define LEDGER_MOST_WAIT_MS  ((int64_t)24 * 60 * 60 * 1000)
 
 static int64_t
 ledger_wait_ms(uint32_t tries)
@@ -76,9 +76,8 @@ enum eff_fault
 eff_control_ledger_keep(struct eff_control *control, eff_str sync, struct eff_hash128 key,
                         eff_str run, struct eff_err *err)
 {
-    return eff_control_exec(control, err,
-                            "UPDATE ledger SET run = ?3 WHERE sync = ?1 AND key = ?2", "sks", sync,
-                            key, run);
+    return eff_control_exec(control, err, "UPDATE ledger SET run = ?3 WHERE sync = ?1 AND key = ?2",
+                            "sks", sync, key, run);
 }
 
 #define LEDGER_COLUMNS                                                                             \
@@ -117,8 +116,8 @@ eff_control_ledger_get(struct eff_control *control, eff_str sync, struct eff_has
     enum eff_fault fault = EFF_OK;
 
     *ret_found = false;
-    EFF_TRY(eff_control_query(control, err, &s, LEDGER_COLUMNS " WHERE sync = ?1 AND key = ?2", "sk",
-                              sync, key));
+    EFF_TRY(eff_control_query(control, err, &s, LEDGER_COLUMNS " WHERE sync = ?1 AND key = ?2",
+                              "sk", sync, key));
     while (eff_control_row(control, s, &fault, err)) {
         *ret_found = true;
         ledger_read(s, arena, ret_row);
@@ -180,8 +179,8 @@ eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_
     enum eff_fault fault;
 
     EFF_TRY(eff_control_begin(control, true, err));
-    fault = eff_control_exec(control, err,
-                             "UPDATE ledger SET next_try = 0, tries = 0 WHERE sync = ?1", "s", sync);
+    fault = eff_control_exec(
+        control, err, "UPDATE ledger SET next_try = 0, tries = 0 WHERE sync = ?1", "s", sync);
     *ret_rows = (uint64_t)sqlite3_changes64(control->db);
     return eff_control_end(control, fault, err);
 }
@@ -210,9 +209,9 @@ eff_control_approved(struct eff_control *control, eff_str sync, eff_str digest, 
     enum eff_fault fault = EFF_OK;
 
     *ret_approved = false;
-    EFF_TRY(eff_control_query(control, err, &s,
-                              "SELECT 1 FROM approval WHERE sync = ?1 AND digest = ?2 AND until > ?3",
-                              "ssi", sync, digest, now_ms));
+    EFF_TRY(eff_control_query(
+        control, err, &s, "SELECT 1 FROM approval WHERE sync = ?1 AND digest = ?2 AND until > ?3",
+        "ssi", sync, digest, now_ms));
     while (eff_control_row(control, s, &fault, err))
         *ret_approved = true;
     EFF_TRY(fault);

@@ -7,9 +7,9 @@
  */
 #include "state/history.h"
 
-#define HISTORY_MAGIC "EFFHIS01"
+#define HISTORY_MAGIC  "EFFHIS01"
 #define HISTORY_PREFIX "history-"
-#define HISTORY_BLOCK ((size_t)1 << 20)
+#define HISTORY_BLOCK  ((size_t)1 << 20)
 #define HISTORY_DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
 struct eff_history_writer {

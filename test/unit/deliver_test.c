@@ -1,0 +1,569 @@
+// links: base flow deliver
+/*
+ * Goal: every item gets one verdict, whatever the destination answers, and nothing
+ * that may have been applied is sent twice unless that is harmless.
+ * Method: a destination scripted by a function per test, answers made up by the
+ * test, a clock of its own; the loop of run/ in small, which asserts the order of
+ * effects: marked before sent, settled once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "deliver/deliver.h"
+
+#include <cmocka.h>
+
+#define ROWS_MAX 64
+
+struct world;
+typedef struct eff_step (*fake_judge)(struct world *w, struct eff_task *task,
+                                      const struct eff_response *last, struct eff_err *err);
+
+struct world {
+    struct eff_dest dest;
+    struct eff_arena run;
+    struct eff_op_limits limits[EFF_OPS_COUNT];
+    fake_judge judge;
+    struct eff_rate_limit rate;
+    int64_t now;
+    size_t batches, rows;
+    bool blind_twice;
+    /* what was seen */
+    size_t sends, marks, settles, logins, waits;
+    int64_t sent_at[256];
+    size_t sent_rows[ROWS_MAX];
+    enum eff_outcome outcome[8][ROWS_MAX];
+    bool marked[8];
+    bool need_mark;
+    bool token_good;
+    size_t fails_left;
+    int status;
+    const char *retry_after;
+    size_t poison; /* this row is refused, alone or with its batch */
+    struct eff_err err;
+    bool stopped;
+    struct eff_deliver_counts counts;
+};
+
+static struct eff_step
+send_step(void)
+{
+    return (struct eff_step){
+        .kind = EFF_STEP_SEND,
+        .request = {
+            .kind = EFF_REQUEST_HTTP, .writes = true, .carries_rows = true, .body = EFF_STR("{}")}};
+}
+
+static void
+judge_all(struct eff_delivery *delivery, enum eff_outcome outcome, enum eff_fault fault)
+{
+    for (size_t i = 0; i < delivery->count; i++)
+        delivery->items[i].verdict = (struct eff_verdict){.outcome = outcome, .fault = fault};
+}
+
+static struct eff_step
+fake_step(struct eff_dest *dest, struct eff_task *task, const struct eff_response *last,
+          struct eff_err *err)
+{
+    struct world *w = (struct world *)dest;
+
+    if (task->kind == EFF_TASK_AUTHORIZE) {
+        if (!last)
+            return (struct eff_step){.kind = EFF_STEP_SEND, .request = {.kind = EFF_REQUEST_HTTP}};
+        w->logins++;
+        return (struct eff_step){.kind = EFF_STEP_DONE};
+    }
+    if (!last)
+        return send_step();
+    return w->judge(w, task, last, err);
+}
+
+static size_t
+fake_rates(struct eff_dest *dest, const struct eff_rate_limit **ret_limits)
+{
+    struct world *w = (struct world *)dest;
+
+    *ret_limits = &w->rate;
+    return w->rate.requests ? 1 : 0;
+}
+
+static const struct eff_dest_ops fake_ops = {
+    .kind = "fake", .title = "Fake", .step = fake_step, .rates = fake_rates};
+
+static enum eff_op
+world_op(void *self, size_t batch)
+{
+    (void)self;
+    (void)batch;
+    return EFF_OP_UPSERT;
+}
+
+static enum eff_fault
+world_load(void *self, size_t batch, struct eff_arena *arena, struct eff_delivery *ret_delivery,
+           const void **ret_acks, uint32_t *ret_attempts, int64_t *ret_first, struct eff_err *err)
+{
+    struct world *w = self;
+
+    (void)err;
+    *ret_delivery = (struct eff_delivery){
+        .op = EFF_OP_UPSERT, .count = w->rows, .items = eff_new(arena, struct eff_item, w->rows)};
+    for (size_t i = 0; i < w->rows; i++)
+        ret_delivery->items[i] = (struct eff_item){.index = i, .key = {batch, i}};
+    *ret_acks = NULL;
+    *ret_attempts = 0;
+    *ret_first = 0;
+    return EFF_OK;
+}
+
+static void
+world_open(struct world *w, enum eff_class class, size_t batches, size_t rows, fake_judge judge)
+{
+    *w = (struct world){.batches = batches,
+                        .rows = rows,
+                        .judge = judge,
+                        .poison = SIZE_MAX,
+                        .status = 200,
+                        .now = 1000};
+    w->dest.ops = &fake_ops;
+    eff_arena_init(&w->run, "run", (size_t)1 << 30);
+    w->limits[EFF_OP_UPSERT] = (struct eff_op_limits){
+        .supported = true, .class = class, .rows_max = rows, .concurrency = 2};
+    w->need_mark = class != EFF_CLASS_CONVERGE;
+}
+
+static void
+world_answer(struct world *w, struct eff_deliver *d, uint64_t ticket)
+{
+    struct eff_header header = {EFF_STR("retry-after"), eff_str_of(w->retry_after)};
+    struct eff_response response = {.wire = EFF_WIRE_ANSWERED,
+                                    .status = w->status,
+                                    .headers_count = w->retry_after ? 1 : 0,
+                                    .headers = &header};
+
+    eff_deliver_answered(d, ticket, &response, w->now);
+}
+
+static void
+world_settle(struct world *w, const struct eff_effect *effect)
+{
+    w->settles++;
+    for (size_t i = 0; i < effect->delivery->count; i++)
+        w->outcome[effect->batch][i] = effect->delivery->items[i].verdict.outcome;
+}
+
+/* run/effects in small; answers come at once, in the order of the requests. */
+static void
+world_run(struct world *w)
+{
+    struct eff_deliver_config config = {.dest = &w->dest,
+                                        .limits = w->limits,
+                                        .lanes_max = 4,
+                                        .seed = 7,
+                                        .blind_twice = w->blind_twice,
+                                        .run = &w->run,
+                                        .batch_memory = (size_t)1 << 24,
+                                        .batches_count = w->batches,
+                                        .op = world_op,
+                                        .load = world_load,
+                                        .self = w};
+    struct eff_deliver *d = eff_deliver_new(&config);
+    uint64_t out[16];
+    size_t out_count = 0;
+
+    for (size_t turns = 0;; turns++) {
+        struct eff_effect effect = eff_deliver_next(d, w->now, w->now);
+
+        assert_true(turns < 5000);
+        if (effect.kind == EFF_EFFECT_DONE)
+            break;
+        if (effect.kind == EFF_EFFECT_MARK) {
+            w->marks++;
+            w->marked[effect.batch] = true;
+        } else if (effect.kind == EFF_EFFECT_SEND) {
+            if (effect.request->writes) {
+                assert_true(!w->need_mark || w->marks > w->sends);
+                w->sent_at[w->sends++ % 256] = w->now;
+            }
+            out[out_count++] = effect.ticket;
+        } else if (effect.kind == EFF_EFFECT_SETTLE) {
+            world_settle(w, &effect);
+        } else if (out_count > 0) {
+            uint64_t ticket = out[0];
+
+            memmove(out, out + 1, --out_count * sizeof *out);
+            w->now++;
+            world_answer(w, d, ticket);
+        } else {
+            assert_true(effect.until < INT64_MAX);
+            assert_true(effect.until > w->now);
+            w->waits++;
+            w->now = effect.until;
+        }
+    }
+    w->stopped = eff_deliver_stopped(d) != NULL;
+    if (w->stopped)
+        w->err = *eff_deliver_stopped(d);
+    w->counts = *eff_deliver_counts(d);
+    eff_deliver_free(d);
+}
+
+static void
+world_close(struct world *w)
+{
+    eff_arena_deinit(&w->run);
+}
+
+static size_t
+world_outcomes(const struct world *w, enum eff_outcome outcome)
+{
+    size_t count = 0;
+
+    for (size_t b = 0; b < w->batches; b++)
+        for (size_t i = 0; i < w->rows; i++)
+            count += w->outcome[b][i] == outcome;
+    return count;
+}
+
+/* ---- judges ---- */
+
+static struct eff_step
+judge_good(struct world *w, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    (void)w;
+    (void)last;
+    (void)err;
+    judge_all(task->delivery, EFF_APPLIED, EFF_OK);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* The first `fails_left` answers say that nothing was applied (RATE) or that it is not known. */
+static struct eff_step
+judge_late(struct world *w, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    if (w->fails_left == 0) {
+        w->status = 200;
+        w->retry_after = NULL;
+        return judge_good(w, task, last, err);
+    }
+    w->fails_left--;
+    if (last->status == 429)
+        judge_all(task->delivery, EFF_NOT_APPLIED, EFF_RATE);
+    else
+        judge_all(task->delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static struct eff_step
+judge_poison(struct world *w, struct eff_task *task, const struct eff_response *last,
+             struct eff_err *err)
+{
+    struct eff_delivery *delivery = task->delivery;
+
+    for (size_t i = 0; i < delivery->count; i++) {
+        assert_int_equal(delivery->items[i].index, i);
+        if (delivery->items[i].key.lo != w->poison)
+            continue;
+        if (delivery->count > 1)
+            return (struct eff_step){.kind = EFF_STEP_SPLIT};
+        judge_all(delivery, EFF_REFUSED, EFF_ROW);
+        return (struct eff_step){.kind = EFF_STEP_DONE};
+    }
+    return judge_good(w, task, last, err);
+}
+
+static struct eff_step
+judge_some(struct world *w, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    struct eff_delivery *delivery = task->delivery;
+
+    if (w->fails_left == 0 || delivery->count == 1)
+        return judge_good(w, task, last, err);
+    w->fails_left--;
+    judge_all(delivery, EFF_APPLIED, EFF_OK);
+    for (size_t i = 0; i < delivery->count; i += 2)
+        delivery->items[i].verdict =
+            (struct eff_verdict){.outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT};
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static struct eff_step
+judge_token(struct world *w, struct eff_task *task, const struct eff_response *last,
+            struct eff_err *err)
+{
+    if (w->logins == 0 || !w->token_good)
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    return judge_good(w, task, last, err);
+}
+
+static struct eff_step
+judge_column(struct world *w, struct eff_task *task, const struct eff_response *last,
+             struct eff_err *err)
+{
+    (void)w;
+    (void)last;
+    (void)err;
+    for (size_t i = 0; i < task->delivery->count; i++)
+        task->delivery->items[i].verdict = (struct eff_verdict){
+            .outcome = EFF_REFUSED, .fault = EFF_CONTRACT, .field = EFF_STR("plan")};
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* ---- tests ---- */
+
+static void
+test_all_applied_in_one_request_each(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 5, 10, judge_good);
+    world_run(&w);
+    assert_int_equal(w.sends, 5);
+    assert_int_equal(w.settles, 5);
+    assert_int_equal(w.marks, 0);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 50);
+    assert_int_equal(w.counts.applied, 50);
+    world_close(&w);
+}
+
+static void
+test_keyed_is_marked_before_each_attempt(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_KEYED, 3, 1, judge_late);
+    w.status = 500;
+    w.fails_left = 2;
+    world_run(&w);
+    assert_int_equal(w.sends, 5);
+    assert_int_equal(w.marks, 5);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 3);
+    world_close(&w);
+}
+
+static void
+test_ambiguous_blind_is_held_not_sent_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_BLIND, 1, 3, judge_late);
+    w.status = 502;
+    w.fails_left = 1;
+    world_run(&w);
+    assert_int_equal(w.sends, 1);
+    assert_int_equal(world_outcomes(&w, EFF_MAYBE_APPLIED), 3);
+    assert_int_equal(w.counts.possible_duplicates, 0);
+    world_close(&w);
+}
+
+static void
+test_blind_at_least_once_is_counted(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_BLIND, 1, 3, judge_late);
+    w.status = 502;
+    w.fails_left = 1;
+    w.blind_twice = true;
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(w.counts.possible_duplicates, 3);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 3);
+    world_close(&w);
+}
+
+static void
+test_retry_after_is_obeyed_by_all_lanes(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 4, 2, judge_late);
+    w.status = 429;
+    w.retry_after = "7";
+    w.fails_left = 1;
+    world_run(&w);
+    assert_in_range(w.counts.throttled, 1, 2);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 8);
+    for (size_t i = 2; i < w.sends; i++) /* two were out when the answer came */
+        assert_true(w.sent_at[i] >= w.sent_at[0] + 7000);
+    world_close(&w);
+}
+
+static void
+test_throttling_without_a_date_backs_off_and_ends(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 2, judge_late);
+    w.status = 429;
+    w.fails_left = 1000;
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_RATE);
+    assert_true(w.sends < 15);
+    for (size_t i = 1; i < w.sends; i++)
+        assert_true(w.sent_at[i] >= w.sent_at[i - 1] + 1000);
+    assert_int_equal(w.settles, 1);
+    world_close(&w);
+}
+
+static void
+test_an_absurd_retry_after_ends_the_run(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 3, 2, judge_late);
+    w.status = 429;
+    w.retry_after = "86400";
+    w.fails_left = 1000;
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_LIMIT);
+    assert_true(w.sends <= 2);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 0);
+    world_close(&w);
+}
+
+static void
+test_a_dead_destination_ends_the_run(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 8, 2, judge_late);
+    w.status = 500;
+    w.fails_left = SIZE_MAX;
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_TRANSIENT);
+    assert_true(w.sends < 16);
+    assert_true(w.now < 600000);
+    world_close(&w);
+}
+
+static void
+test_one_poison_row_is_found_by_halving(void **state)
+{
+    (void)state;
+    for (size_t poison = 0; poison < 56; poison++) {
+        struct world w;
+
+        world_open(&w, EFF_CLASS_CONVERGE, 1, 56, judge_poison);
+        w.poison = poison;
+        world_run(&w);
+        assert_int_equal(w.outcome[0][poison], EFF_REFUSED);
+        assert_int_equal(world_outcomes(&w, EFF_APPLIED), 55);
+        assert_true(w.sends <= 1 + 2 * 6); /* 2 * log2(56) more */
+        world_close(&w);
+    }
+}
+
+static void
+test_only_rows_without_verdict_are_sent_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 16, judge_some);
+    w.fails_left = 2;
+    world_run(&w);
+    assert_int_equal(w.sends, 3);
+    assert_int_equal(w.counts.retries, 2);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 16);
+    world_close(&w);
+}
+
+static void
+test_an_expired_token_is_renewed_once_for_all(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 6, 4, judge_token);
+    w.token_good = true;
+    world_run(&w);
+    assert_false(w.stopped);
+    assert_int_equal(w.logins, 1);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 24);
+    world_close(&w);
+}
+
+static void
+test_a_refused_credential_stops_with_rows_pending(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 6, 4, judge_token);
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_AUTH);
+    assert_int_equal(w.logins, 1);
+    assert_int_equal(world_outcomes(&w, EFF_REFUSED), 0);
+    world_close(&w);
+}
+
+static void
+test_a_broken_column_blames_no_row(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 6, 4, judge_column);
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_CONTRACT);
+    assert_true(w.sends <= 2);
+    assert_int_equal(world_outcomes(&w, EFF_REFUSED), 0);
+    world_close(&w);
+}
+
+static void
+test_a_rolling_window_is_kept_and_used(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 8, 1, judge_good);
+    w.batches = 8;
+    w.rate = (struct eff_rate_limit){.per_ms = 1000, .requests = 3};
+    world_run(&w);
+    assert_int_equal(w.sends, 8);
+    for (size_t i = 3; i < 8; i++)
+        assert_true(w.sent_at[i] - w.sent_at[i - 3] >= 1000);
+    assert_true(w.sent_at[7] - w.sent_at[0] < 2100);
+    world_close(&w);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_applied_in_one_request_each),
+        cmocka_unit_test(test_keyed_is_marked_before_each_attempt),
+        cmocka_unit_test(test_ambiguous_blind_is_held_not_sent_again),
+        cmocka_unit_test(test_blind_at_least_once_is_counted),
+        cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
+        cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
+        cmocka_unit_test(test_an_absurd_retry_after_ends_the_run),
+        cmocka_unit_test(test_a_dead_destination_ends_the_run),
+        cmocka_unit_test(test_one_poison_row_is_found_by_halving),
+        cmocka_unit_test(test_only_rows_without_verdict_are_sent_again),
+        cmocka_unit_test(test_an_expired_token_is_renewed_once_for_all),
+        cmocka_unit_test(test_a_refused_credential_stops_with_rows_pending),
+        cmocka_unit_test(test_a_broken_column_blames_no_row),
+        cmocka_unit_test(test_a_rolling_window_is_kept_and_used),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
