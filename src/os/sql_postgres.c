@@ -462,7 +462,7 @@ postgres_send_rows(struct eff_sql *sql, struct postgres_link *link,
     for (size_t row = 0; row < request->rows; row++) {
         if (!postgres_wanted(rows, row))
             continue;
-        if (!postgres_values(sql, rows, &request->params[row * request->columns], request->columns))
+        if (!postgres_values(sql, rows, &request->params[row * request->columns], columns))
             return false;
         if (PQsendQueryPrepared(link->conn, "", (int)columns, rows->values, NULL, NULL, 0) != 1)
             return postgres_lost(sql, link, NULL);
