@@ -268,6 +268,13 @@ field_mapping(struct eff_load *load, const struct eff_node *node, bool match,
     field_transforms(load, &raw, field);
 }
 
+static bool
+field_is_template(eff_str text)
+{
+    return eff_str_find(text, EFF_STR("{{")) != SIZE_MAX ||
+           eff_str_find(text, EFF_STR("}}")) != SIZE_MAX;
+}
+
 static void
 field_scalar(struct eff_load *load, const struct eff_node *node, struct eff_field_conf *field)
 {
@@ -284,7 +291,7 @@ field_scalar(struct eff_load *load, const struct eff_node *node, struct eff_fiel
                         EFF_STR_ARG(eff_value_shown(node->text)));
         return;
     }
-    if (eff_str_find(node->text, EFF_STR("{{")) == SIZE_MAX) {
+    if (!field_is_template(node->text)) {
         field->from = node->text;
         return;
     }
@@ -322,7 +329,7 @@ static void
 field_list_item(struct eff_load *load, const struct eff_node *item, bool match,
                 enum eff_null_policy on_null, struct eff_field_conf *field)
 {
-    if (item->kind == EFF_NODE_SCALAR && eff_str_find(item->text, EFF_STR("{{")) == SIZE_MAX) {
+    if (item->kind == EFF_NODE_SCALAR && !field_is_template(item->text)) {
         field_entry(load, item, item, match, on_null, field);
         return;
     }

@@ -3,8 +3,8 @@
  *
  * libfyaml loops for ever on some invalid UTF-8 (0.7.12 and 0.8), so a gate of
  * our own looks at every character first. Then its events, not its documents,
- * are read: depth, number of values, anchors, aliases, tags and directives are
- * judged before anything is built of them. Its diagnostics are collected, never
+ * are read: depth, number of values, anchors, aliases and tags are judged
+ * before anything is built of them. Its diagnostics are collected, never
  * printed, and the first one is the one that helps.
  */
 #include "conf/yaml.h"
@@ -37,7 +37,7 @@ yaml_char_refused(uint32_t c)
     if (c >= 0x7F && c <= 0x9F)
         return true;
     return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 ||
-           c == 0x2029 || c == 0xFEFF || (c & 0xFFFE) == 0xFFFE;
+           c == 0x2029 || c == 0xFEFF || (c >= 0xFDD0 && c <= 0xFDEF) || (c & 0xFFFE) == 0xFFFE;
 }
 
 static bool
@@ -68,6 +68,102 @@ yaml_gate(eff_str text, eff_str file, struct eff_problems *problems)
         }
     }
     return true;
+}
+
+/*
+ * Directives are lines that start with % where no document is open. The parser
+ * passes over those that it does not know; nothing of a user's is passed over here.
+ */
+static bool
+yaml_no_directives(eff_str text, eff_str file, struct eff_problems *problems)
+{
+    bool outside = true, more = true;
+
+    for (int number = 1; more; number++) {
+        eff_str line, content;
+        more = eff_str_cut(text, '\n', &line, &text);
+        content = eff_str_trim(line);
+        if (outside && eff_str_starts(line, EFF_STR("%"))) {
+            eff_problem_add(problems, (struct eff_place){file, number, 1}, "EFF1004",
+                            EFF_STR("Remove the line that starts with %."),
+                            "YAML directives (%%YAML, %%TAG) are not supported");
+            return false;
+        }
+        if (content.len > 0 && content.ptr[0] != '#')
+            outside = eff_str_starts(line, EFF_STR("..."));
+    }
+    return true;
+}
+
+/* ---- ${...} ---- */
+
+/*
+ * `{url: ${HOST}}` must work without quotes, but YAML would read a mapping in the
+ * braces. So while libfyaml looks, the braces of a reference are two characters
+ * that the gate lets nobody else use; columns, which count characters, stay right.
+ */
+#define YAML_OPEN  EFF_STR("\xEF\xB7\x90") /* U+FDD0 */
+#define YAML_CLOSE EFF_STR("\xEF\xB7\x91") /* U+FDD1 */
+
+static bool
+yaml_reference_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == ':' || c == '.' || c == '-';
+}
+
+/* Bytes between the braces of the reference that text starts with, or SIZE_MAX. */
+static size_t
+yaml_reference(eff_str text)
+{
+    size_t len = 2;
+
+    if (!eff_str_starts(text, EFF_STR("${")))
+        return SIZE_MAX;
+    while (len < text.len && yaml_reference_char(text.ptr[len]))
+        len++;
+    return len < text.len && text.ptr[len] == '}' ? len - 2 : SIZE_MAX;
+}
+
+static void
+yaml_hide_references(eff_str text, struct eff_buf *out)
+{
+    while (text.len > 0) {
+        size_t at = eff_str_find(text, EFF_STR("${")), inner;
+        eff_buf_add(out, eff_str_sub(text, 0, at));
+        text = eff_str_sub(text, at, SIZE_MAX);
+        if (at == SIZE_MAX)
+            return;
+        inner = yaml_reference(text);
+        eff_buf_add_char(out, '$');
+        if (inner == SIZE_MAX) {
+            text = eff_str_sub(text, 1, SIZE_MAX);
+            continue;
+        }
+        eff_buf_add(out, YAML_OPEN);
+        eff_buf_add(out, eff_str_sub(text, 2, inner));
+        eff_buf_add(out, YAML_CLOSE);
+        text = eff_str_sub(text, inner + 3, SIZE_MAX);
+    }
+}
+
+/* A copy in which the braces are back. */
+static eff_str
+yaml_text(struct eff_arena *arena, eff_str text)
+{
+    char *out;
+    size_t len = 0;
+
+    if (eff_str_find(text, EFF_STR("\xEF\xB7")) == SIZE_MAX)
+        return eff_str_copy(arena, text);
+    out = eff_new(arena, char, text.len + 1);
+    for (size_t i = 0; i < text.len;) {
+        eff_str rest = eff_str_sub(text, i, SIZE_MAX);
+        bool open = eff_str_starts(rest, YAML_OPEN), close = eff_str_starts(rest, YAML_CLOSE);
+        out[len++] = open ? '{' : close ? '}' : text.ptr[i];
+        i += open || close ? 3 : 1;
+    }
+    return (eff_str){out, len};
 }
 
 /* ---- places ---- */
@@ -162,9 +258,9 @@ yaml_scalar(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
     if (token == NULL || ptr == NULL)
         return true;
     ret->place = yaml_scalar_place(b, token, style);
-    ret->text = eff_str_copy(b->arena, (eff_str){ptr, len});
+    ret->text = yaml_text(b->arena, (eff_str){ptr, len});
     ret->quoted = style != FYSS_PLAIN;
-    ret->inlined = yaml_inlined(b, token, ret->text);
+    ret->inlined = yaml_inlined(b, token, (eff_str){ptr, len});
     if (ret->quoted || !yaml_plain_null(ret->text))
         ret->kind = EFF_NODE_SCALAR;
     if (eff_str_find_char(ret->text, '\0') != SIZE_MAX || !eff_utf8_valid(ret->text)) {
@@ -334,17 +430,6 @@ yaml_node(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
 
 /* ---- documents ---- */
 
-static void
-yaml_check_directives(struct yaml_build *b, struct fy_event *event)
-{
-    struct fy_document_state *state = event->document_start.document_state;
-
-    if (state != NULL &&
-        (fy_document_state_version_explicit(state) || fy_document_state_tags_explicit(state)))
-        yaml_refuse(b, (struct eff_place){b->file, b->last.line, 1},
-                    "YAML directives (%YAML, %TAG)", "Remove the line that starts with %.");
-}
-
 /* One event of the stream; a document's root is left on the stack. */
 static bool
 yaml_stream_event(struct yaml_build *b, struct fy_event *event)
@@ -358,7 +443,6 @@ yaml_stream_event(struct yaml_build *b, struct fy_event *event)
         return true;
     case FYET_DOCUMENT_START:
         yaml_place(b, fy_event_start_mark(event));
-        yaml_check_directives(b, event);
         return true;
     default:
         return yaml_node(b, event, &root) && yaml_push(b, &root);
@@ -433,6 +517,7 @@ eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_
                const struct eff_node **ret_documents, struct eff_problems *problems)
 {
     struct yaml_build b = {.arena = arena, .problems = problems, .file = file};
+    struct eff_buf hidden = {.max = 8 * EFF_YAML_BYTES_MAX}; /* "${}" grows to 7 bytes */
     struct eff_node documents = {0};
     bool ok;
 
@@ -447,15 +532,17 @@ eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_
     }
     if (eff_str_starts(text, EFF_STR("\xEF\xBB\xBF")))
         text = eff_str_sub(text, 3, SIZE_MAX);
-    if (!yaml_gate(text, file, problems))
+    if (!yaml_gate(text, file, problems) || !yaml_no_directives(text, file, problems))
         return false;
     if (text.len == 0)
         return true;
-    b.text = text;
+    yaml_hide_references(text, &hidden);
+    b.text = eff_buf_str(&hidden);
     ok = yaml_run(&b);
     if (b.depth == 0) /* else a collection was left open, and its children are on the stack */
         yaml_take_list(&b, 0, &documents);
     eff_buf_free(&b.stack);
+    eff_buf_free(&hidden);
     *ret_count = documents.count;
     *ret_documents = documents.values;
     return ok;
