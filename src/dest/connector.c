@@ -1,0 +1,498 @@
+/* connector: a connector file as a whole: options, login, limits, values, then the larger sections. */
+#include "dest/connector_internal.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define CONNECTOR_SLOT 16 /* bytes that any kind of option's value takes */
+#define CONNECTOR_OPTIONS_MAX 64
+
+struct top_conf {
+    eff_str kind, title;
+    int protocol;
+    struct eff_str_list sections, hosts;
+    const struct eff_node *options, *base, *account, *auth, *headers, *limits, *values, *error, *errors,
+        *objects, *read, *operations;
+};
+
+static const struct eff_option top_options[] = {
+    {"connector", EFF_OPT_STR, offsetof(struct top_conf, kind), .flags = EFF_OPT_REQUIRED},
+    {"title", EFF_OPT_STR, offsetof(struct top_conf, title), .flags = EFF_OPT_REQUIRED},
+    {"protocol", EFF_OPT_ENUM, offsetof(struct top_conf, protocol), .choices = "rest"},
+    {"sections", EFF_OPT_LIST, offsetof(struct top_conf, sections)},
+    {"hosts", EFF_OPT_LIST, offsetof(struct top_conf, hosts)},
+    {"options", EFF_OPT_NODE, offsetof(struct top_conf, options), .flags = EFF_OPT_REQUIRED},
+    {"base", EFF_OPT_NODE, offsetof(struct top_conf, base), .flags = EFF_OPT_REQUIRED},
+    {"account", EFF_OPT_NODE, offsetof(struct top_conf, account)},
+    {"auth", EFF_OPT_NODE, offsetof(struct top_conf, auth)},
+    {"headers", EFF_OPT_NODE, offsetof(struct top_conf, headers)},
+    {"limits", EFF_OPT_NODE, offsetof(struct top_conf, limits)},
+    {"values", EFF_OPT_NODE, offsetof(struct top_conf, values)},
+    {"error", EFF_OPT_NODE, offsetof(struct top_conf, error)},
+    {"errors", EFF_OPT_NODE, offsetof(struct top_conf, errors)},
+    {"objects", EFF_OPT_NODE, offsetof(struct top_conf, objects)},
+    {"read", EFF_OPT_NODE, offsetof(struct top_conf, read)},
+    {"operations", EFF_OPT_NODE, offsetof(struct top_conf, operations)},
+};
+
+/* The sections that a project's own block may bring, and where they go. */
+static const struct {
+    const char *name;
+    size_t offset;
+} connector_sections[] = {
+    {"auth", offsetof(struct top_conf, auth)},     {"headers", offsetof(struct top_conf, headers)},
+    {"limits", offsetof(struct top_conf, limits)}, {"values", offsetof(struct top_conf, values)},
+    {"error", offsetof(struct top_conf, error)},   {"errors", offsetof(struct top_conf, errors)},
+    {"objects", offsetof(struct top_conf, objects)}, {"read", offsetof(struct top_conf, read)},
+    {"operations", offsetof(struct top_conf, operations)},
+};
+
+/* ---- options ---- */
+
+struct option_conf {
+    int kind;
+    bool required;
+    eff_str fallback, help;
+    struct eff_str_list choices;
+    const struct eff_node *min, *max;
+};
+
+static const struct eff_option option_options[] = {
+    {"type", EFF_OPT_ENUM, offsetof(struct option_conf, kind), .flags = EFF_OPT_REQUIRED,
+     .choices = "|text|secret|url|path|int|bool|size|time"},
+    {"required", EFF_OPT_BOOL, offsetof(struct option_conf, required)},
+    {"default", EFF_OPT_STR, offsetof(struct option_conf, fallback)},
+    {"min", EFF_OPT_NODE, offsetof(struct option_conf, min)},
+    {"max", EFF_OPT_NODE, offsetof(struct option_conf, max)},
+    {"help", EFF_OPT_STR, offsetof(struct option_conf, help), .flags = EFF_OPT_REQUIRED},
+};
+
+static bool
+option_name_valid(eff_str name)
+{
+    bool dot = true; /* a name starts after a dot, too */
+
+    for (size_t i = 0; i < name.len; i++) {
+        char ch = name.ptr[i];
+
+        if (ch == '.' && !dot)
+            dot = true;
+        else if ((ch >= 'a' && ch <= 'z') || (!dot && ((ch >= '0' && ch <= '9') || ch == '_')))
+            dot = false;
+        else
+            return false;
+    }
+    return !dot;
+}
+
+static bool
+option_bound(struct eff_compile *c, const struct eff_node *node, int64_t *ret_bound)
+{
+    if (!node || (node->kind == EFF_NODE_SCALAR && eff_str_int(node->text, ret_bound)))
+        return true;
+    eff_compile_fail(c, node, "expected a number");
+    return false;
+}
+
+static bool
+option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_node *map,
+           struct eff_option *option)
+{
+    struct option_conf conf = {0};
+    size_t before = eff_problems_total(c->problems);
+    char slot[CONNECTOR_SLOT] __attribute__((aligned(16))) = {0};
+
+    if (!option_name_valid(key->text) || eff_str_is(key->text, "type")) {
+        eff_compile_fail(c, key, "an option's name has small letters, digits and _, and is not `type`");
+        return false;
+    }
+    if (!eff_compile_fill(c, map, option_options, COUNT(option_options), &conf))
+        return false;
+    option->name = eff_str_c(c->arena, key->text);
+    option->kind = (enum eff_option_kind)conf.kind;
+    option->help = eff_str_c(c->arena, conf.help);
+    option->flags = conf.required ? EFF_OPT_REQUIRED : 0;
+    if (!option_bound(c, conf.min, &option->min) || !option_bound(c, conf.max, &option->max))
+        return false;
+    if (conf.fallback.ptr) {
+        struct eff_node node = {.kind = EFF_NODE_SCALAR, .text = conf.fallback, .place = map->place};
+
+        option->fallback = eff_str_c(c->arena, conf.fallback);
+        if (option->kind == EFF_OPT_SECRET) {
+            eff_compile_fail(c, map, "a secret has no default");
+            return false;
+        }
+        eff_options_fill(&(struct eff_node){.kind = EFF_NODE_MAP, .place = map->place, .count = 1,
+                                            .keys = key, .values = &node},
+                         &(struct eff_option){.name = option->name, .kind = option->kind,
+                                              .min = option->min, .max = option->max}, 1,
+                         slot, c->problems);
+    }
+    return before == eff_problems_total(c->problems);
+}
+
+static bool
+connector_option_taken(const struct eff_connector *connector, size_t count, eff_str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        eff_str other = connector->option_names[i];
+        eff_str longer = other.len > name.len ? other : name, shorter = other.len > name.len ? name : other;
+
+        if (eff_str_starts(longer, shorter) &&
+            (longer.len == shorter.len || longer.ptr[shorter.len] == '.'))
+            return true;
+    }
+    return false;
+}
+
+/* The rows of the file's own options, then one for each section that the project brings. */
+static bool
+connector_options(struct eff_compile *c, const struct top_conf *conf)
+{
+    const struct eff_node *map = conf->options;
+    size_t count = map->kind == EFF_NODE_MAP ? map->count : 0, total = count + conf->sections.count;
+    struct eff_option *rows = eff_new(c->arena, struct eff_option, total + 1);
+    eff_str *names = eff_new(c->arena, eff_str, total + 1);
+    bool good = map->kind == EFF_NODE_MAP && total <= CONNECTOR_OPTIONS_MAX;
+
+    if (!good)
+        eff_compile_fail(c, map, "expected a mapping of at most 64 options");
+    c->connector->option_names = names;
+    for (size_t i = 0; good && i < count; i++) {
+        if (connector_option_taken(c->connector, i, map->keys[i].text)) {
+            eff_compile_fail(c, &map->keys[i], "an option with that name, or inside it, is there");
+            good = false;
+        }
+        names[i] = map->keys[i].text;
+        good &= option_one(c, &map->keys[i], &map->values[i], &rows[i]);
+    }
+    for (size_t i = 0; good && i < conf->sections.count; i++) {
+        names[count + i] = conf->sections.at[i];
+        rows[count + i] = (struct eff_option){
+            .name = eff_str_c(c->arena, names[count + i]), .kind = EFF_OPT_NODE,
+            .flags = eff_str_is(names[count + i], "operations") ? EFF_OPT_REQUIRED : 0,
+            .help = "A section of the connector's language."};
+    }
+    for (size_t i = 0; i < total; i++)
+        rows[i].offset = i * CONNECTOR_SLOT;
+    c->connector->options = rows;
+    c->connector->options_count = good ? total : 0;
+    c->connector->config_size = total * CONNECTOR_SLOT;
+    return good;
+}
+
+static bool
+connector_sections_known(struct eff_compile *c, const struct eff_node *root,
+                         const struct eff_str_list *sections)
+{
+    for (size_t i = 0; i < sections->count; i++) {
+        size_t k = 0;
+
+        while (k < COUNT(connector_sections) && !eff_str_is(sections->at[i], connector_sections[k].name))
+            k++;
+        if (k == COUNT(connector_sections)) {
+            eff_compile_fail(c, root, "`sections` names a section that a project cannot bring");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- auth, limits, values ---- */
+
+struct auth_conf {
+    const struct eff_node *token, *user, *password, *header, *login, *expired;
+};
+
+static const struct eff_option auth_options[] = {
+    {"token", EFF_OPT_NODE, offsetof(struct auth_conf, token)},
+    {"basic.user", EFF_OPT_NODE, offsetof(struct auth_conf, user)},
+    {"basic.password", EFF_OPT_NODE, offsetof(struct auth_conf, password)},
+    {"header", EFF_OPT_NODE, offsetof(struct auth_conf, header)},
+    {"login", EFF_OPT_NODE, offsetof(struct auth_conf, login)},
+    {"expired.status", EFF_OPT_NODE, offsetof(struct auth_conf, expired)},
+};
+
+struct login_conf {
+    struct eff_call_conf call;
+    eff_str token, url, expires_in;
+};
+
+static const struct eff_option login_options[] = {
+    EFF_CALL_OPTIONS(struct login_conf, call),
+    {"token", EFF_OPT_STR, offsetof(struct login_conf, token), .flags = EFF_OPT_REQUIRED},
+    {"url", EFF_OPT_STR, offsetof(struct login_conf, url)},
+    {"expires_in", EFF_OPT_STR, offsetof(struct login_conf, expires_in)},
+};
+
+static bool
+connector_login(struct eff_compile *c, const struct eff_node *map, struct eff_login *login)
+{
+    struct login_conf conf = {0};
+    bool good;
+
+    if (!map)
+        return true;
+    if (!eff_compile_fill(c, map, login_options, COUNT(login_options), &conf))
+        return false;
+    *login = (struct eff_login){.given = true, .token = conf.token, .base = conf.url,
+                                .expires_in = conf.expires_in};
+    good = eff_compile_call(c, map, &conf.call, 0, &login->call);
+    if (!login->call.base.parts) {
+        eff_compile_fail(c, map, "`base` is missing: where the login is sent");
+        good = false;
+    }
+    good &= eff_compile_pointer(c, map, conf.token);
+    good &= !conf.url.ptr || eff_compile_pointer(c, map, conf.url);
+    return good & (!conf.expires_in.ptr || eff_compile_pointer(c, map, conf.expires_in));
+}
+
+static bool
+connector_auth(struct eff_compile *c, const struct eff_node *map, const struct eff_node *headers)
+{
+    struct eff_connector *connector = c->connector;
+    struct auth_conf conf = {0};
+    const struct eff_pair *auth = NULL;
+    struct eff_pair *all;
+    size_t auth_count = 0;
+    bool good = !map || eff_compile_fill(c, map, auth_options, COUNT(auth_options), &conf);
+
+    if (!good)
+        return false;
+    good &= eff_compile_text(c, conf.token, 0, &connector->auth_token);
+    good &= eff_compile_text(c, conf.user, 0, &connector->basic_user);
+    good &= eff_compile_text(c, conf.password, 0, &connector->basic_password);
+    good &= eff_compile_ints(c, conf.expired, &connector->expired);
+    good &= connector_login(c, conf.login, &connector->login);
+    good &= eff_compile_pairs(c, conf.header, EFF_SCOPE_SESSION, false, &auth_count, &auth);
+    good &= eff_compile_pairs(c, headers, 0, false, &connector->plain_headers_count,
+                              &connector->plain_headers);
+    all = eff_new(c->arena, struct eff_pair, auth_count + connector->plain_headers_count);
+    for (size_t i = 0; i < auth_count; i++)
+        all[i] = auth[i];
+    for (size_t i = 0; i < connector->plain_headers_count; i++)
+        all[auth_count + i] = connector->plain_headers[i];
+    connector->headers = all;
+    connector->headers_count = auth_count + connector->plain_headers_count;
+    return good;
+}
+
+struct limit_conf {
+    struct eff_limit limit;
+    bool only;
+    const struct eff_node *requests;
+};
+
+static const struct eff_option limit_options[] = {
+    {"name", EFF_OPT_STR, offsetof(struct limit_conf, limit.name), .flags = EFF_OPT_REQUIRED},
+    {"per", EFF_OPT_TIME, offsetof(struct limit_conf, limit.per_ms), .flags = EFF_OPT_REQUIRED,
+     .min = 1, .max = (int64_t)40 * 86400000},
+    {"requests", EFF_OPT_NODE, offsetof(struct limit_conf, requests), .flags = EFF_OPT_REQUIRED},
+    {"hard", EFF_OPT_BOOL, offsetof(struct limit_conf, limit.hard)},
+    {"only", EFF_OPT_BOOL, offsetof(struct limit_conf, only)},
+    {"remaining", EFF_OPT_STR, offsetof(struct limit_conf, limit.remaining)},
+    {"allowed", EFF_OPT_STR, offsetof(struct limit_conf, limit.allowed)},
+    {"reset", EFF_OPT_STR, offsetof(struct limit_conf, limit.reset_s)},
+    {"window_ms", EFF_OPT_STR, offsetof(struct limit_conf, limit.window_ms)},
+    {"used_of", EFF_OPT_STR, offsetof(struct limit_conf, limit.used_of)},
+    {"used_after", EFF_OPT_STR, offsetof(struct limit_conf, limit.used_after), ""},
+};
+
+static void
+limit_header(struct eff_compile *c, eff_str *name)
+{
+    if (name->ptr)
+        *name = eff_str_lower(c->arena, *name);
+}
+
+static bool
+connector_limits(struct eff_compile *c, const struct eff_node *list)
+{
+    size_t count = list && list->kind == EFF_NODE_LIST ? list->count : 0;
+    struct eff_limit *limits = eff_new(c->arena, struct eff_limit, count);
+    eff_str *buckets = eff_new(c->arena, eff_str, count);
+    bool good = true;
+
+    if (list && count == 0) {
+        eff_compile_fail(c, list, "`limits` is a list");
+        return false;
+    }
+    c->connector->limits = limits;
+    c->connector->limits_count = count;
+    c->connector->buckets = buckets;
+    for (size_t i = 0; i < count; i++) {
+        struct limit_conf conf = {0};
+        struct eff_limit *limit = &conf.limit;
+
+        if (!eff_compile_fill(c, &list->values[i], limit_options, COUNT(limit_options), &conf)) {
+            good = false;
+            continue;
+        }
+        good &= eff_compile_number(c, conf.requests, &limit->requests, &limit->requests_option);
+        limit_header(c, &limit->remaining);
+        limit_header(c, &limit->allowed);
+        limit_header(c, &limit->reset_s);
+        limit_header(c, &limit->window_ms);
+        limit_header(c, &limit->used_of);
+        if (conf.only) {
+            buckets[c->connector->buckets_count++] = limit->name;
+            limit->bucket = (unsigned)c->connector->buckets_count;
+        }
+        limits[i] = *limit;
+    }
+    return good;
+}
+
+struct values_conf {
+    const struct eff_node *null;
+    int boolean, number, timestamp, date, list, names, naive;
+    eff_str join;
+};
+
+static const struct eff_option values_options[] = {
+    {"null", EFF_OPT_NODE, offsetof(struct values_conf, null)},
+    {"boolean", EFF_OPT_ENUM, offsetof(struct values_conf, boolean), .choices = "json|text"},
+    {"number", EFF_OPT_ENUM, offsetof(struct values_conf, number), .choices = "json|text"},
+    {"timestamp", EFF_OPT_ENUM, offsetof(struct values_conf, timestamp),
+     .choices = "iso|iso_ms|epoch_s|epoch_ms"},
+    {"date", EFF_OPT_ENUM, offsetof(struct values_conf, date), .choices = "iso|iso_ms|epoch_s|epoch_ms"},
+    {"list", EFF_OPT_ENUM, offsetof(struct values_conf, list), .choices = "nested|join|text"},
+    {"join", EFF_OPT_STR, offsetof(struct values_conf, join), ";"},
+    {"names", EFF_OPT_ENUM, offsetof(struct values_conf, names), .choices = "nested|flat"},
+    {"naive", EFF_OPT_ENUM, offsetof(struct values_conf, naive), .choices = "as_is|utc"},
+};
+
+static bool
+connector_values(struct eff_compile *c, const struct eff_node *map)
+{
+    struct values_conf conf = {.join = EFF_STR(";")};
+
+    if (map && !eff_compile_fill(c, map, values_options, COUNT(values_options), &conf))
+        return false;
+    if (conf.null && conf.null->kind != EFF_NODE_SCALAR && conf.null->kind != EFF_NODE_NULL) {
+        eff_compile_fail(c, conf.null, "null, or the text that stands for it");
+        return false;
+    }
+    c->connector->values = (struct eff_values){
+        .null_is_text = conf.null && conf.null->kind == EFF_NODE_SCALAR &&
+                        (conf.null->quoted || !eff_node_is(conf.null, "null")),
+        .null_text = conf.null ? conf.null->text : EFF_STR(""),
+        .boolean_text = conf.boolean == 1,
+        .number_text = conf.number == 1,
+        .flat_names = conf.names == 1,
+        .naive_utc = conf.naive == 1,
+        .time = (enum eff_time_form)conf.timestamp,
+        .date = (enum eff_time_form)conf.date,
+        .list = (enum eff_list_form)conf.list,
+        .list_join = conf.join,
+    };
+    return true;
+}
+
+/* ---- the whole ---- */
+
+/* Also when one section fails, so that everything is reported at once. */
+static bool
+connector_compile(struct eff_compile *c, const struct top_conf *conf)
+{
+    struct eff_connector *connector = c->connector;
+    bool good = connector_limits(c, conf->limits);
+
+    good &= connector_auth(c, conf->auth, conf->headers);
+    good &= connector_values(c, conf->values);
+    good &= eff_compile_error_at(c, conf->error, &connector->error);
+    good &= eff_compile_errors(c, conf->errors);
+    good &= eff_compile_objects(c, conf->objects);
+    good &= eff_compile_reading(c, conf->read);
+    return good & (!conf->operations || eff_compile_operations(c, conf->operations));
+}
+
+static bool
+connector_hosts(struct eff_compile *c, const struct eff_node *root, const struct eff_str_list *hosts)
+{
+    for (size_t i = 0; i < hosts->count; i++) {
+        eff_str host = hosts->at[i], tail;
+
+        tail = eff_str_starts(host, EFF_STR("*.")) ? eff_str_sub(host, 2, SIZE_MAX) : host;
+        if (eff_str_find_char(tail, '*') != SIZE_MAX || eff_str_find_char(tail, '/') != SIZE_MAX ||
+            eff_str_find_char(tail, '@') != SIZE_MAX || eff_str_find_char(tail, '.') == SIZE_MAX) {
+            eff_compile_fail(c, root, "`hosts` has names like api.example.com or *.example.com");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+connector_top(struct eff_compile *c, const struct eff_node *root, struct top_conf *conf)
+{
+    struct eff_connector *connector = c->connector;
+
+    if (!eff_compile_fill(c, root, top_options, COUNT(top_options), conf))
+        return false;
+    connector->kind = conf->kind;
+    connector->title = conf->title;
+    connector->hosts = conf->hosts;
+    connector->sections = conf->sections;
+    if (!option_name_valid(conf->kind)) {
+        eff_compile_fail(c, root, "a connector's name has small letters, digits and _");
+        return false;
+    }
+    if (!conf->operations && conf->sections.count == 0) {
+        eff_compile_fail(c, root, "`operations` is missing");
+        return false;
+    }
+    return connector_sections_known(c, root, &conf->sections) &
+           connector_hosts(c, root, &conf->hosts);
+}
+
+const struct eff_connector *
+eff_connector_load(eff_str path, eff_str bytes, struct eff_arena *arena,
+                   struct eff_problems *problems)
+{
+    struct eff_connector *connector = eff_new(arena, struct eff_connector, 1);
+    struct eff_compile c = {arena, problems, connector};
+    struct eff_fill *fill = problems->fill;
+    const struct eff_node *documents;
+    struct top_conf conf = {0};
+    size_t count;
+    bool good;
+
+    problems->fill = NULL; /* no variables and no files in a connector */
+    connector->path = path;
+    good = eff_yaml_parse(bytes, path, arena, &count, &documents, problems);
+    if (good && count != 1) {
+        struct eff_place place = {path, 1, 1};
+
+        eff_problem_add(problems, place, "EFF1003", EFF_STR(""), "expected one YAML document");
+        good = false;
+    }
+    good = good && connector_top(&c, &documents[0], &conf) && connector_options(&c, &conf);
+    if (good) {
+        good &= eff_compile_text(&c, conf.base, EFF_SCOPE_SESSION, &connector->base);
+        good &= eff_compile_text(&c, conf.account, 0, &connector->account);
+        good &= connector_compile(&c, &conf);
+    }
+    problems->fill = fill;
+    return good ? connector : NULL;
+}
+
+const struct eff_connector *
+eff_connector_complete(const struct eff_connector *connector, const void *config,
+                       struct eff_arena *arena, struct eff_problems *problems)
+{
+    struct eff_connector *whole = eff_new(arena, struct eff_connector, 1);
+    struct eff_compile c = {arena, problems, whole};
+    struct top_conf conf = {0};
+    size_t from = connector->options_count - connector->sections.count;
+
+    *whole = *connector;
+    for (size_t i = 0; i < connector->sections.count; i++) {
+        const struct eff_node *node = *(const struct eff_node *const *)(
+            (const char *)config + connector->options[from + i].offset);
+
+        for (size_t k = 0; k < COUNT(connector_sections); k++) {
+            if (eff_str_is(connector->sections.at[i], connector_sections[k].name))
+                *(const struct eff_node **)((char *)&conf + connector_sections[k].offset) = node;
+        }
+    }
+    return connector_compile(&c, &conf) ? whole : NULL;
+}

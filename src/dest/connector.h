@@ -1,0 +1,247 @@
+/*
+ * dest/connector: a connector file, compiled when it is loaded.
+ *
+ * The file is data: no code, no loops of its own, no environment, no hosts that
+ * it does not declare. All mistakes are reported at once at file:line:column.
+ * docs/connectors.md describes the language; the option tables in connector*.c
+ * are its grammar.
+ */
+#ifndef EFF_DEST_CONNECTOR_H
+#define EFF_DEST_CONNECTOR_H
+
+#include "dest/dest.h"
+#include "dest/render.h"
+
+struct eff_ints {
+    size_t count;
+    const int64_t *at;
+};
+
+/* A place in an answer that says yes or no. */
+struct eff_test {
+    eff_str at;                 /* JSON Pointer; ptr == NULL: no test */
+    struct eff_str_list values; /* none: JSON true, or a text that is not empty */
+};
+
+/* Places are tried in order; one that does not open with "/" is the text itself. */
+struct eff_error_at {
+    struct eff_str_list code, message, field;
+    eff_str code_before; /* the code is what stands in the message before this */
+};
+
+enum eff_body { EFF_BODY_NONE = 0, EFF_BODY_JSON, EFF_BODY_FORM, EFF_BODY_CSV, EFF_BODY_TEXT };
+
+struct eff_pair {
+    eff_str name;
+    struct eff_text value;
+};
+
+/* One request as a template. */
+struct eff_call {
+    bool given;
+    eff_str method;
+    struct eff_text base; /* parts == NULL: the connector's */
+    struct eff_text path;
+    size_t query_count, headers_count;
+    const struct eff_pair *query, *headers;
+    enum eff_body body;
+    eff_str content_type;
+    struct eff_tree tree;
+    struct eff_text text;
+    struct eff_csv_form csv;
+    unsigned bucket;
+    int64_t timeout_ms;
+    struct eff_place place;
+};
+
+/* The next page of a list. */
+struct eff_paging {
+    eff_str at;    /* pointer to a cursor or to an address; ptr == NULL: one page */
+    eff_str query; /* parameter that takes the cursor; ptr == NULL: it is an address */
+};
+
+/* How an element of an answer says which row it is about. */
+enum eff_row_by { EFF_BY_INDEX = 0, EFF_BY_POSITION, EFF_BY_MATCH, EFF_BY_REMOTE_ID };
+
+/* A list of rows' results in an answer. */
+struct eff_results {
+    enum eff_row_by by;
+    eff_str each;      /* pointer to the list; a single value counts as a list of one */
+    eff_str row;       /* within an element; CSV: a column */
+    eff_str row_after; /* the index stands in that text after this */
+    enum eff_outcome outcome; /* of an element that passes `success` */
+    struct eff_test success;
+    eff_str remote_id;
+    struct eff_test created;
+    struct eff_error_at error;
+};
+
+struct eff_answer {
+    struct eff_ints status;   /* none: any 2xx */
+    struct eff_test success;  /* of the whole request */
+    enum eff_outcome unlisted; /* rows that no list names: APPLIED, TAKEN or MAYBE_APPLIED */
+    eff_str remote_id;        /* of the one row */
+    struct eff_test created;
+    struct eff_ints created_status;
+    size_t lists_count;
+    const struct eff_results *lists;
+};
+
+struct eff_job_file {
+    struct eff_call call; /* given == false: the list stands in the poll's answer */
+    bool csv;
+    struct eff_results list;
+};
+
+struct eff_job {
+    bool given;
+    struct eff_call create, upload, close, poll;
+    eff_str id;    /* pointer in create's answer */
+    eff_str state; /* pointer in poll's answer */
+    struct eff_str_list done, failed, open; /* states; failed: none of it was applied */
+    int64_t first_ms, most_ms, give_up_ms;
+    enum eff_outcome unlisted;
+    size_t files_count;
+    const struct eff_job_file *files;
+    struct eff_error_at error; /* in poll's answer */
+};
+
+/* MOVED: the match value changed and the record's id is known. */
+enum eff_when_id { EFF_WHEN_ANY = 0, EFF_WHEN_ID_KNOWN, EFF_WHEN_ID_UNKNOWN, EFF_WHEN_MOVED };
+
+struct eff_variant {
+    enum eff_when_id id;
+    bool rows_above, rows_at_most; /* compared with rows_planned */
+    size_t rows_option;            /* SIZE_MAX: rows is the number */
+    int64_t rows;
+    enum eff_class class;
+    size_t rows_max, bytes_max, concurrency;
+    struct eff_call call;
+    struct eff_answer answer;
+    struct eff_job job;
+    eff_str idempotency_header; /* ptr == NULL: none */
+    int64_t key_window_ms;
+};
+
+/* Looks for the ids of rows whose id is not known. */
+struct eff_find {
+    bool given;
+    struct eff_call call;
+    struct eff_paging next;
+    size_t rows_max;
+    eff_str each, row, remote_id;
+    enum eff_outcome missing; /* of rows without a record: PENDING lets the variants decide */
+    struct eff_ints missing_status; /* statuses that mean that there is none */
+};
+
+struct eff_operation {
+    bool given;
+    bool whole_rows, by_remote_id, rematch;
+    struct eff_find find;
+    size_t variants_count;
+    const struct eff_variant *variants;
+};
+
+/* First match wins; everything that is given must hold. */
+struct eff_error_rule {
+    struct eff_ints status;
+    struct eff_str_list codes;
+    struct eff_test test; /* at, is */
+    eff_str text;         /* stands somewhere in the message, in any case */
+    unsigned ops;         /* a bit per eff_op; 0: all */
+    enum eff_fault fault;
+    enum eff_outcome outcome; /* PENDING: what the fault means */
+    bool split;
+    struct eff_str_list field;
+    eff_str remedy;
+};
+
+struct eff_type_name {
+    eff_str name;
+    enum eff_field_type type;
+};
+
+struct eff_tests {
+    size_t count;
+    const struct eff_test *at;
+};
+
+struct eff_objects {
+    struct eff_str_list known, only;
+    struct eff_call list, fields;
+    struct eff_paging list_next, fields_next;
+    eff_str list_each, list_name;
+    eff_str each, name, label, type;
+    struct eff_tests readonly, unique, required;
+    eff_str choices_each, choices_value;
+    struct eff_ints missing_status; /* that say that there is no such object */
+    size_t types_count;
+    const struct eff_type_name *types;
+};
+
+/* Reads records back by their match value. */
+struct eff_reading {
+    struct eff_call call;
+    struct eff_paging next;
+    size_t rows_max;
+    eff_str each, row, remote_id, fields;
+    struct eff_ints missing_status;
+};
+
+struct eff_limit {
+    eff_str name;
+    int64_t per_ms, requests;
+    size_t requests_option; /* SIZE_MAX: requests is the number */
+    bool hard;
+    unsigned bucket; /* 0: every request draws on it */
+    eff_str remaining, allowed, reset_s, window_ms; /* headers, lower case */
+    eff_str used_of, used_after; /* header that says "<used_after>18/5000" */
+};
+
+struct eff_login {
+    bool given;
+    struct eff_call call;
+    eff_str token, base, expires_in; /* pointers */
+};
+
+struct eff_connector {
+    eff_str kind, title, path;
+    size_t options_count, config_size;
+    const struct eff_option *options;
+    const eff_str *option_names;
+    struct eff_str_list sections; /* that stand in the project's own block (http) */
+    const size_t *sections_option; /* their options */
+
+    struct eff_text base;
+    struct eff_str_list hosts; /* "*.salesforce.com" */
+    struct eff_text account;
+    struct eff_text auth_token; /* a token that is given makes the login unnecessary */
+    struct eff_text basic_user, basic_password; /* parts == NULL: no basic authentication */
+    struct eff_login login;
+    struct eff_ints expired; /* statuses; none: 401 */
+    size_t headers_count; /* of auth and headers: on every request but the login */
+    const struct eff_pair *headers;
+    size_t plain_headers_count; /* of `headers` alone: also on the login */
+    const struct eff_pair *plain_headers;
+    size_t limits_count;
+    const struct eff_limit *limits;
+    size_t buckets_count;
+    const eff_str *buckets; /* bucket n is buckets[n - 1] */
+    struct eff_values values;
+    struct eff_error_at error;
+    size_t errors_count;
+    const struct eff_error_rule *errors;
+    struct eff_objects objects;
+    struct eff_reading reading;
+    struct eff_operation ops[EFF_OPS_COUNT];
+};
+
+/* NULL when problems were added. The bytes are borrowed. */
+const struct eff_connector *eff_connector_load(eff_str path, eff_str bytes, struct eff_arena *arena,
+                                               struct eff_problems *problems);
+/* The connector with the sections that the project's block brings (http). */
+const struct eff_connector *eff_connector_complete(const struct eff_connector *connector,
+                                                   const void *config, struct eff_arena *arena,
+                                                   struct eff_problems *problems);
+
+#endif

@@ -1,0 +1,293 @@
+/* connector_read: discovery of objects and fields, reading back, the table of errors. */
+#include "dest/connector_internal.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+struct objects_conf {
+    struct eff_str_list known, only;
+    const struct eff_node *list, *fields, *types, *missing_status;
+};
+
+static const struct eff_option objects_options[] = {
+    {"known", EFF_OPT_LIST, offsetof(struct objects_conf, known)},
+    {"only", EFF_OPT_LIST, offsetof(struct objects_conf, only)},
+    {"list", EFF_OPT_NODE, offsetof(struct objects_conf, list)},
+    {"fields", EFF_OPT_NODE, offsetof(struct objects_conf, fields)},
+    {"types", EFF_OPT_NODE, offsetof(struct objects_conf, types)},
+    {"missing_status", EFF_OPT_NODE, offsetof(struct objects_conf, missing_status)},
+};
+
+struct fields_conf {
+    struct eff_call_conf call;
+    eff_str each, name, label, type, choices_each, choices_value;
+    const struct eff_node *readonly, *unique, *required, *next;
+};
+
+static const struct eff_option list_options[] = {
+    EFF_CALL_OPTIONS(struct fields_conf, call),
+    {"each", EFF_OPT_STR, offsetof(struct fields_conf, each), ""},
+    {"name", EFF_OPT_STR, offsetof(struct fields_conf, name), .flags = EFF_OPT_REQUIRED},
+    {"next", EFF_OPT_NODE, offsetof(struct fields_conf, next)},
+};
+static const struct eff_option fields_options[] = {
+    EFF_CALL_OPTIONS(struct fields_conf, call),
+    {"each", EFF_OPT_STR, offsetof(struct fields_conf, each), ""},
+    {"name", EFF_OPT_STR, offsetof(struct fields_conf, name), .flags = EFF_OPT_REQUIRED},
+    {"label", EFF_OPT_STR, offsetof(struct fields_conf, label)},
+    {"type", EFF_OPT_STR, offsetof(struct fields_conf, type)},
+    {"readonly", EFF_OPT_NODE, offsetof(struct fields_conf, readonly)},
+    {"unique", EFF_OPT_NODE, offsetof(struct fields_conf, unique)},
+    {"required", EFF_OPT_NODE, offsetof(struct fields_conf, required)},
+    {"choices.each", EFF_OPT_STR, offsetof(struct fields_conf, choices_each)},
+    {"choices.value", EFF_OPT_STR, offsetof(struct fields_conf, choices_value)},
+    {"next", EFF_OPT_NODE, offsetof(struct fields_conf, next)},
+};
+
+static bool
+objects_pointer(struct eff_compile *c, const struct eff_node *map, eff_str pointer)
+{
+    return !pointer.ptr || eff_compile_pointer(c, map, pointer);
+}
+
+/* One test or a list of which all must hold. */
+static bool
+objects_tests(struct eff_compile *c, const struct eff_node *node, struct eff_tests *ret_tests)
+{
+    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
+    struct eff_test *tests = eff_new(c->arena, struct eff_test, count);
+    bool good = true;
+
+    for (size_t i = 0; i < count; i++)
+        good &= eff_compile_test(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node, &tests[i]);
+    *ret_tests = (struct eff_tests){count, tests};
+    return good;
+}
+
+static bool
+objects_list(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
+{
+    struct fields_conf conf = {0};
+
+    if (!map)
+        return true;
+    if (!eff_compile_fill(c, map, list_options, COUNT(list_options), &conf))
+        return false;
+    objects->list_each = conf.each;
+    objects->list_name = conf.name;
+    return objects_pointer(c, map, conf.each) & objects_pointer(c, map, conf.name) &
+           eff_compile_paging(c, conf.next, &objects->list_next) &
+           eff_compile_call(c, map, &conf.call, 0, &objects->list);
+}
+
+static bool
+objects_fields(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
+{
+    struct fields_conf conf = {0};
+    bool good;
+
+    if (!map)
+        return true;
+    if (!eff_compile_fill(c, map, fields_options, COUNT(fields_options), &conf))
+        return false;
+    objects->each = conf.each;
+    objects->name = conf.name;
+    objects->label = conf.label;
+    objects->type = conf.type;
+    objects->choices_each = conf.choices_each;
+    objects->choices_value = conf.choices_value;
+    good = objects_pointer(c, map, conf.each) & objects_pointer(c, map, conf.name) &
+           objects_pointer(c, map, conf.label) & objects_pointer(c, map, conf.type) &
+           objects_pointer(c, map, conf.choices_each) & objects_pointer(c, map, conf.choices_value);
+    good &= objects_tests(c, conf.readonly, &objects->readonly);
+    good &= objects_tests(c, conf.unique, &objects->unique);
+    good &= objects_tests(c, conf.required, &objects->required);
+    good &= eff_compile_paging(c, conf.next, &objects->fields_next);
+    return good & eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &objects->fields);
+}
+
+/* types: {text: [string, phone], number: double} */
+static bool
+objects_types(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
+{
+    static const char *const names[] = {"any", "text", "number", "boolean", "date", "timestamp",
+                                        "choice", "json"};
+    struct eff_type_name *types;
+    size_t count = 0;
+
+    if (!map)
+        return true;
+    if (map->kind != EFF_NODE_MAP) {
+        eff_compile_fail(c, map, "expected a mapping of types to the vendor's names");
+        return false;
+    }
+    for (size_t i = 0; i < map->count; i++)
+        count += map->values[i].kind == EFF_NODE_LIST ? map->values[i].count : 1;
+    types = eff_new(c->arena, struct eff_type_name, count);
+    objects->types = types;
+    for (size_t i = 0; i < map->count; i++) {
+        const struct eff_node *value = &map->values[i];
+        size_t many = value->kind == EFF_NODE_LIST ? value->count : 1, type = 0;
+
+        while (type < COUNT(names) && !eff_node_is(&map->keys[i], names[type]))
+            type++;
+        if (type == COUNT(names)) {
+            eff_compile_fail(c, &map->keys[i], "types are any, text, number, boolean, date, "
+                                               "timestamp, choice and json");
+            return false;
+        }
+        for (size_t k = 0; k < many; k++)
+            types[objects->types_count++] = (struct eff_type_name){
+                value->kind == EFF_NODE_LIST ? value->values[k].text : value->text,
+                (enum eff_field_type)type};
+    }
+    return true;
+}
+
+bool
+eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
+{
+    struct eff_objects *objects = &c->connector->objects;
+    struct objects_conf conf = {0};
+
+    if (!map)
+        return true;
+    if (!eff_compile_fill(c, map, objects_options, COUNT(objects_options), &conf))
+        return false;
+    objects->known = conf.known;
+    objects->only = conf.only;
+    return objects_list(c, conf.list, objects) & objects_fields(c, conf.fields, objects) &
+           objects_types(c, conf.types, objects) &
+           eff_compile_ints(c, conf.missing_status, &objects->missing_status);
+}
+
+struct reading_conf {
+    struct eff_call_conf call;
+    int64_t rows;
+    eff_str each, row, remote_id, fields;
+    const struct eff_node *next, *missing_status;
+};
+
+static const struct eff_option reading_options[] = {
+    EFF_CALL_OPTIONS(struct reading_conf, call),
+    {"batch.rows", EFF_OPT_INT, offsetof(struct reading_conf, rows), "1", 1, 100000},
+    {"each", EFF_OPT_STR, offsetof(struct reading_conf, each), ""},
+    {"row", EFF_OPT_STR, offsetof(struct reading_conf, row)},
+    {"remote_id", EFF_OPT_STR, offsetof(struct reading_conf, remote_id)},
+    {"fields", EFF_OPT_STR, offsetof(struct reading_conf, fields), ""},
+    {"next", EFF_OPT_NODE, offsetof(struct reading_conf, next)},
+    {"missing_status", EFF_OPT_NODE, offsetof(struct reading_conf, missing_status)},
+};
+
+bool
+eff_compile_reading(struct eff_compile *c, const struct eff_node *map)
+{
+    struct eff_reading *reading = &c->connector->reading;
+    struct reading_conf conf = {0};
+    unsigned scope = EFF_SCOPE_BATCH;
+
+    if (!map)
+        return true;
+    if (!eff_compile_fill(c, map, reading_options, COUNT(reading_options), &conf))
+        return false;
+    if (conf.rows > 1 && !conf.row.ptr) {
+        eff_compile_fail(c, map, "`row` is missing: the pointer to the match value in a record");
+        return false;
+    }
+    reading->rows_max = (size_t)conf.rows;
+    reading->each = conf.each;
+    reading->row = conf.row;
+    reading->remote_id = conf.remote_id;
+    reading->fields = conf.fields;
+    scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
+    return objects_pointer(c, map, conf.each) & objects_pointer(c, map, conf.row) &
+           objects_pointer(c, map, conf.remote_id) & objects_pointer(c, map, conf.fields) &
+           eff_compile_paging(c, conf.next, &reading->next) &
+           eff_compile_ints(c, conf.missing_status, &reading->missing_status) &
+           eff_compile_call(c, map, &conf.call, scope, &reading->call);
+}
+
+/* ---- errors ---- */
+
+struct rule_conf {
+    const struct eff_node *status;
+    struct eff_str_list codes, is, only, field;
+    eff_str at, text, remedy;
+    int fault, then;
+};
+
+static const struct eff_option rule_options[] = {
+    {"status", EFF_OPT_NODE, offsetof(struct rule_conf, status)},
+    {"code", EFF_OPT_LIST, offsetof(struct rule_conf, codes)},
+    {"at", EFF_OPT_STR, offsetof(struct rule_conf, at)},
+    {"is", EFF_OPT_LIST, offsetof(struct rule_conf, is)},
+    {"text", EFF_OPT_STR, offsetof(struct rule_conf, text)},
+    {"only", EFF_OPT_LIST, offsetof(struct rule_conf, only)},
+    {"fault", EFF_OPT_ENUM, offsetof(struct rule_conf, fault),
+     .choices = "none|config|auth|rate|limit|contract|row|transient"},
+    {"then", EFF_OPT_ENUM, offsetof(struct rule_conf, then),
+     .choices = "judge|applied|not_applied|maybe|refused|split"},
+    {"field", EFF_OPT_LIST, offsetof(struct rule_conf, field)},
+    {"remedy", EFF_OPT_STR, offsetof(struct rule_conf, remedy)},
+};
+
+static bool
+rule_ops(struct eff_compile *c, const struct eff_node *map, const struct eff_str_list *only,
+         unsigned *ret_ops)
+{
+    enum eff_op op;
+
+    for (size_t i = 0; i < only->count; i++) {
+        if (!eff_op_from_name(only->at[i], &op)) {
+            eff_compile_fail(c, map, "`only` names an operation that does not exist");
+            return false;
+        }
+        *ret_ops |= 1U << op;
+    }
+    return true;
+}
+
+static bool
+rule_one(struct eff_compile *c, const struct eff_node *map, struct eff_error_rule *rule)
+{
+    static const enum eff_outcome outcomes[] = {EFF_PENDING, EFF_APPLIED, EFF_NOT_APPLIED,
+                                                EFF_MAYBE_APPLIED, EFF_REFUSED, EFF_PENDING};
+    struct rule_conf conf = {0};
+
+    if (!eff_compile_fill(c, map, rule_options, COUNT(rule_options), &conf))
+        return false;
+    *rule = (struct eff_error_rule){.codes = conf.codes, .test = {conf.at, conf.is},
+                                    .text = conf.text, .fault = (enum eff_fault)conf.fault,
+                                    .outcome = outcomes[conf.then], .split = conf.then == 5,
+                                    .field = conf.field, .remedy = conf.remedy};
+    if (!conf.status && !conf.codes.count && !conf.at.ptr && !conf.text.len) {
+        eff_compile_fail(c, map, "a rule without a condition: give status, code, at or text");
+        return false;
+    }
+    if (conf.fault == EFF_OK && conf.then == 0) {
+        eff_compile_fail(c, map, "a rule without a verdict: give fault or then");
+        return false;
+    }
+    return eff_compile_ints(c, conf.status, &rule->status) &
+           rule_ops(c, map, &conf.only, &rule->ops) &
+           (!conf.at.ptr || eff_compile_pointer(c, map, conf.at));
+}
+
+bool
+eff_compile_errors(struct eff_compile *c, const struct eff_node *list)
+{
+    struct eff_error_rule *rules;
+    bool good = true;
+
+    if (!list)
+        return true;
+    if (list->kind != EFF_NODE_LIST) {
+        eff_compile_fail(c, list, "`errors` is a list of rules");
+        return false;
+    }
+    rules = eff_new(c->arena, struct eff_error_rule, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        good &= rule_one(c, &list->values[i], &rules[i]);
+    c->connector->errors = rules;
+    c->connector->errors_count = list->count;
+    return good;
+}

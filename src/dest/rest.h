@@ -1,0 +1,139 @@
+/*
+ * dest/rest: what the files of the connector interpreter share.
+ *
+ *     rest.c          open, bind, rates, observe, and which task is at hand
+ *     rest_request.c  a call of the connector to the bytes of a request
+ *     rest_judge.c    an answer to verdicts
+ *     rest_deliver.c  the steps of one delivery: find, send, send ...
+ *     rest_job.c      asynchronous jobs: create, upload, close, poll, results
+ *     rest_task.c     login, discovery, reading back
+ */
+#ifndef EFF_DEST_REST_H
+#define EFF_DEST_REST_H
+
+#include "dest/connector.h"
+
+struct rest_dest {
+    struct eff_dest base;
+    const struct eff_connector *connector;
+    struct eff_arena *run;
+    const eff_str *options; /* text by index */
+    size_t hosts_count;     /* that the project names, and the defaults of url options */
+    const eff_str *hosts;
+    struct eff_rate_limit *limits;
+    int64_t rows_planned;
+    eff_str token, url;  /* of the session */
+    int64_t expires_ms;  /* 0: not told */
+    int64_t now_ms;      /* when the last answer came */
+    bool refused;        /* the credential was refused since the last login */
+    struct eff_buf body; /* scratch */
+};
+
+enum rest_phase { REST_START = 0, REST_FIND, REST_SEND, REST_JOB_CREATE, REST_JOB_UPLOAD,
+                  REST_JOB_CLOSE, REST_JOB_POLL, REST_JOB_RESULT, REST_FINISHED };
+
+/* Of a delivery, in its scratch. */
+struct rest_work {
+    enum rest_phase phase;
+    const struct eff_operation *op;
+    size_t variant;       /* index; when SEND or later */
+    size_t rows_count;    /* this request is about these items */
+    size_t *rows;
+    size_t *table;        /* of the rows at hand by name, item index + 1; NULL: to be built */
+    size_t table_mask;
+    enum eff_row_by table_by;
+    eff_str *ids;         /* by item */
+    bool *asked;          /* by item: find has looked */
+    unsigned *hits;       /* by item: results in this answer */
+    bool *bad;
+    eff_str *bad_why;
+    struct eff_shapes shapes;
+    eff_str cursor;
+    eff_str job;
+    int64_t job_started_ms;
+    unsigned polls, failures;
+    size_t file; /* of the job's results */
+};
+
+/* What an answer says went wrong. */
+struct rest_refusal {
+    eff_str code, message, field;
+};
+
+enum rest_built { REST_BUILT = 1, REST_ROWS_BAD, REST_NOT_BUILT /* err says why */ };
+
+/* ---- rest_request.c ---- */
+
+struct eff_render rest_render(struct rest_dest *dest, struct eff_arena *arena);
+/* r names the rows; cursor's address, when given, takes the place of path and query. */
+enum rest_built rest_request(struct rest_dest *dest, const struct eff_call *call,
+                             struct eff_render *r, eff_str address, bool login,
+                             struct eff_request *ret_request, struct eff_err *err);
+bool rest_request_header(struct eff_arena *arena, struct eff_request *request, eff_str name,
+                         eff_str value);
+eff_str rest_host(eff_str url, bool *ret_https); /* EFF_STR_NONE: not an address we would call */
+bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
+
+/* ---- rest_judge.c ---- */
+
+bool rest_test(const struct eff_test *test, const struct eff_json *json);
+/* The answer's JSON; NULL when it cannot be read. An empty body is JSON null. */
+const struct eff_json *rest_json(const struct eff_response *response, struct eff_arena *arena);
+struct rest_refusal rest_refusal_of(const struct eff_connector *connector,
+                                    const struct eff_response *response,
+                                    const struct eff_json *json, struct eff_arena *arena);
+const struct eff_error_rule *rest_rule(const struct eff_connector *connector, int status,
+                                       const struct rest_refusal *refusal,
+                                       const struct eff_json *json, enum eff_op op);
+void rest_refusal_field(const struct eff_connector *connector, const struct eff_error_rule *rule,
+                        const struct eff_json *json, const struct eff_delivery *delivery,
+                        struct rest_refusal *refusal);
+struct eff_verdict rest_verdict(enum eff_outcome outcome, enum eff_fault fault, eff_str code,
+                                eff_str message);
+/* The rows of a list in the answer, merged into their items' verdicts; false: cannot be told apart. */
+bool rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                     const struct eff_results *list, const struct eff_json *root, bool *ret_strangers);
+bool rest_judge_csv(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                    const struct eff_results *list, eff_str csv, struct eff_arena *arena);
+/* Everything that an answer to the SEND phase can be. The step is 0 when the next part may follow. */
+struct eff_step rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                           const struct eff_response *response, struct eff_err *err);
+/* A status that is no success, for the rows at hand. */
+struct eff_step rest_judge_failure(struct rest_dest *dest, struct eff_task *task,
+                                   struct rest_work *work, const struct eff_response *response,
+                                   const struct eff_json *json, bool may_be_applied,
+                                   struct eff_err *err);
+/* All rows at hand, or all without a verdict. */
+void rest_rows_verdict(struct eff_delivery *delivery, const struct rest_work *work,
+                       struct eff_verdict verdict);
+void rest_pending_verdict(struct eff_delivery *delivery, struct eff_verdict verdict);
+
+/* ---- rest_deliver.c ---- */
+
+struct eff_step rest_deliver(struct rest_dest *dest, struct eff_task *task,
+                             const struct eff_response *last, struct eff_err *err);
+/* Builds the call for the rows at hand; bad rows are refused and taken out. */
+struct eff_step rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                          const struct eff_call *call, bool writes, bool carries_rows,
+                          struct eff_err *err);
+const struct eff_variant *rest_variant(const struct rest_work *work);
+
+/* ---- rest_job.c ---- */
+
+bool rest_job_resume(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work);
+struct eff_step rest_job_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                              struct eff_err *err);
+struct eff_step rest_job_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                               const struct eff_response *response, struct eff_err *err);
+
+/* ---- rest_task.c ---- */
+
+struct eff_step rest_authorize(struct rest_dest *dest, struct eff_task *task,
+                               const struct eff_response *last, struct eff_err *err);
+struct eff_step rest_describe(struct rest_dest *dest, struct eff_task *task,
+                              const struct eff_response *last, struct eff_err *err);
+struct eff_step rest_read(struct rest_dest *dest, struct eff_task *task,
+                          const struct eff_response *last, struct eff_err *err);
+bool rest_needs_login(const struct rest_dest *dest);
+
+#endif

@@ -1,0 +1,391 @@
+/* rest_deliver: one delivery, step by step. */
+#include "dest/rest.h"
+
+const struct eff_variant *
+rest_variant(const struct rest_work *work)
+{
+    return &work->op->variants[work->variant];
+}
+
+/* ---- which rows, and how ---- */
+
+static bool
+deliver_in_variant(const struct rest_dest *dest, const struct rest_work *work,
+                   const struct eff_variant *variant, const struct eff_item *item)
+{
+    bool known = work->ids[item->index].ptr != NULL;
+    int64_t rows = variant->rows, option;
+
+    if (variant->rows_above || variant->rows_at_most) {
+        if (variant->rows_option != SIZE_MAX &&
+            eff_str_int(dest->options[variant->rows_option], &option))
+            rows = option;
+        if (variant->rows_above != (dest->rows_planned > rows))
+            return false;
+    }
+    switch (variant->id) {
+    case EFF_WHEN_ID_KNOWN:
+        return known;
+    case EFF_WHEN_ID_UNKNOWN:
+        return !known;
+    case EFF_WHEN_MOVED:
+        return known && item->old_match;
+    case EFF_WHEN_ANY:
+        break;
+    }
+    return true;
+}
+
+/* Pending rows for a find, at most `most`. */
+static bool
+deliver_take_find(struct rest_work *work, const struct eff_delivery *delivery)
+{
+    work->rows_count = 0;
+    if (!work->op->find.given)
+        return false;
+    for (size_t i = 0; i < delivery->count && work->rows_count < work->op->find.rows_max; i++) {
+        if (delivery->items[i].verdict.outcome == EFF_PENDING && !work->ids[i].ptr && !work->asked[i])
+            work->rows[work->rows_count++] = i;
+    }
+    return work->rows_count > 0;
+}
+
+static bool
+deliver_take_variant(const struct rest_dest *dest, struct rest_work *work,
+                     const struct eff_delivery *delivery)
+{
+    for (; work->variant < work->op->variants_count; work->variant++) {
+        const struct eff_variant *variant = rest_variant(work);
+
+        work->rows_count = 0;
+        for (size_t i = 0; i < delivery->count && work->rows_count < variant->rows_max; i++) {
+            if (delivery->items[i].verdict.outcome == EFF_PENDING &&
+                deliver_in_variant(dest, work, variant, &delivery->items[i]))
+                work->rows[work->rows_count++] = i;
+        }
+        if (work->rows_count > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Chooses what comes next; the phase says what. */
+static void
+deliver_next(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work)
+{
+    if (deliver_take_find(work, delivery)) {
+        work->phase = REST_FIND;
+        work->cursor = EFF_STR_NONE;
+        return;
+    }
+    work->variant = 0;
+    if (deliver_take_variant(dest, work, delivery)) {
+        work->phase = rest_variant(work)->job.given ? REST_JOB_CREATE : REST_SEND;
+        return;
+    }
+    rest_pending_verdict(delivery, rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("NO_ID"),
+                                                EFF_STR("the record's id is not known, and this "
+                                                        "destination needs it")));
+    work->phase = REST_FINISHED;
+}
+
+static struct rest_work *
+deliver_start(struct rest_dest *dest, struct eff_task *task)
+{
+    struct eff_delivery *delivery = task->delivery;
+    struct rest_work *work = eff_new(delivery->arena, struct rest_work, 1);
+
+    work->op = &dest->connector->ops[delivery->op];
+    work->rows = eff_new(delivery->arena, size_t, delivery->count);
+    work->ids = eff_new(delivery->arena, eff_str, delivery->count);
+    work->asked = eff_new(delivery->arena, bool, delivery->count);
+    work->hits = eff_new(delivery->arena, unsigned, delivery->count);
+    work->bad = eff_new(delivery->arena, bool, delivery->count);
+    work->bad_why = eff_new(delivery->arena, eff_str, delivery->count);
+    for (size_t i = 0; i < delivery->count; i++) {
+        work->ids[i] = delivery->items[i].remote_id;
+        delivery->items[i].verdict = (struct eff_verdict){0};
+    }
+    eff_shapes_build(delivery->arena, delivery, dest->connector->values.flat_names, &work->shapes);
+    delivery->scratch = work;
+    if (!rest_job_resume(dest, delivery, work))
+        deliver_next(dest, delivery, work);
+    return work;
+}
+
+/* ---- sending ---- */
+
+/* Rows that the templates cannot take are refused here, before anything was sent. */
+static void
+deliver_drop_bad(struct eff_delivery *delivery, struct rest_work *work)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < work->rows_count; i++) {
+        size_t row = work->rows[i];
+
+        if (work->bad[row])
+            delivery->items[row].verdict = rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("INVALID_VALUE"),
+                                                        work->bad_why[row]);
+        else
+            work->rows[kept++] = row;
+    }
+    work->rows_count = kept;
+}
+
+static struct eff_render
+deliver_render(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+               const struct eff_call *call)
+{
+    struct eff_render r = rest_render(dest, delivery->arena);
+    bool one = call == &work->op->find.call ? work->op->find.rows_max == 1
+                                            : rest_variant(work)->rows_max == 1;
+
+    r.delivery = delivery;
+    r.object = delivery->object;
+    r.shapes = &work->shapes;
+    r.rows = work->rows;
+    r.rows_count = work->rows_count;
+    r.ids = work->ids;
+    r.bad = work->bad;
+    r.bad_why = work->bad_why;
+    r.job = work->job;
+    r.cursor = work->cursor;
+    if (one && work->rows_count == 1)
+        r.item = &delivery->items[work->rows[0]];
+    return r;
+}
+
+static bool
+deliver_key_header(struct rest_work *work, struct eff_render *r, const struct eff_call *call,
+                   struct eff_request *request)
+{
+    const struct eff_variant *variant = rest_variant(work);
+    struct eff_ref ref = {.kind = variant->rows_max == 1 ? EFF_REF_IDEMPOTENCY : EFF_REF_BATCH_KEY};
+    struct eff_text_part part = {.is_ref = true, .ref = ref};
+    struct eff_text text = {.count = 1, .parts = &part};
+    struct eff_buf buf = {0};
+    bool good = true;
+
+    if (!variant->idempotency_header.ptr || call != &variant->call)
+        return true;
+    good = eff_render_text(r, &text, EFF_SLOT_HEADER, &buf) == EFF_RENDERED &&
+           rest_request_header(r->arena, request, variant->idempotency_header,
+                               eff_str_copy(r->arena, eff_buf_str(&buf)));
+    eff_buf_free(&buf);
+    return good;
+}
+
+/* The step is 0 when no row at hand was left to send. */
+struct eff_step
+rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+          const struct eff_call *call, bool writes, bool carries_rows, struct eff_err *err)
+{
+    struct eff_delivery *delivery = task->delivery;
+    struct eff_step step = {.kind = EFF_STEP_SEND};
+    eff_str address = EFF_STR_NONE;
+
+    work->table = NULL;
+    if (rest_needs_login(dest))
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    if (work->phase == REST_FIND && work->cursor.ptr && !work->op->find.next.query.ptr)
+        address = work->cursor;
+    while (work->rows_count > 0) {
+        struct eff_render r = deliver_render(dest, delivery, work, call);
+        enum rest_built built = rest_request(dest, call, &r, address, false, &step.request, err);
+
+        if (built == REST_BUILT && !deliver_key_header(work, &r, call, &step.request))
+            built = r.bad_count ? REST_ROWS_BAD : REST_NOT_BUILT;
+        step.request.writes = writes;
+        step.request.carries_rows = carries_rows;
+        if (built == REST_BUILT)
+            return step;
+        if (built == REST_NOT_BUILT) {
+            if (err->fault == EFF_OK)
+                EFF_FAIL(err, EFF_CONFIG, "the request cannot be made");
+            rest_pending_verdict(delivery, rest_verdict(EFF_NOT_APPLIED, EFF_CONFIG,
+                                                        EFF_STR("NOT_BUILT"),
+                                                        eff_str_copy(delivery->arena,
+                                                                     eff_str_of(err->msg))));
+            return (struct eff_step){.kind = EFF_STEP_STOP};
+        }
+        deliver_drop_bad(delivery, work);
+    }
+    return (struct eff_step){0};
+}
+
+/* ---- find ---- */
+
+static void
+deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+              const struct eff_json *record)
+{
+    const struct eff_find *find = &work->op->find;
+    eff_str id = eff_json_str(eff_json_pointer(record, find->remote_id));
+    eff_str told = find->row.ptr ? eff_json_str(eff_json_pointer(record, find->row)) : EFF_STR_NONE;
+
+    if (!id.len)
+        return;
+    for (size_t i = 0; i < work->rows_count; i++) {
+        size_t row = work->rows[i];
+        const struct eff_item *item = &delivery->items[row];
+        const struct eff_value *value = item->old_match ? item->old_match : item->match;
+        struct eff_buf text = {0};
+        bool same = !find->row.ptr;
+
+        if (!same && delivery->match_count > 0) {
+            same = eff_values_text(&dest->connector->values, value, *delivery->arena, &text) &&
+                   eff_str_eq_nocase(eff_buf_str(&text), told);
+            eff_buf_free(&text);
+        }
+        if (!same)
+            continue;
+        if (work->ids[row].ptr && !eff_str_eq(work->ids[row], id))
+            delivery->items[row].verdict =
+                rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("SEVERAL_RECORDS"),
+                             EFF_STR("several records match; none of them was touched"));
+        else
+            work->ids[row] = eff_str_copy(delivery->arena, id);
+        if (find->row.ptr)
+            return;
+    }
+}
+
+static void
+deliver_find_records(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                     const struct eff_json *json)
+{
+    const struct eff_json *list = eff_json_pointer(json, work->op->find.each), *record;
+    struct eff_json_iter iter = eff_json_iterate(list);
+
+    if (eff_json_type(list) == EFF_JSON_OBJECT) {
+        deliver_found(dest, delivery, work, list);
+        return;
+    }
+    while (eff_json_next(&iter, NULL, &record))
+        deliver_found(dest, delivery, work, record);
+}
+
+static void
+deliver_find_done(struct eff_delivery *delivery, struct rest_work *work)
+{
+    enum eff_outcome missing = work->op->find.missing;
+
+    for (size_t i = 0; i < work->rows_count; i++) {
+        struct eff_item *item = &delivery->items[work->rows[i]];
+
+        work->asked[work->rows[i]] = true;
+        if (work->ids[work->rows[i]].ptr || missing == EFF_PENDING ||
+            item->verdict.outcome != EFF_PENDING)
+            continue;
+        item->verdict = rest_verdict(missing, missing == EFF_REFUSED ? EFF_ROW : EFF_OK,
+                                     EFF_STR("NOT_FOUND"), EFF_STR("there is no such record"));
+    }
+}
+
+static bool
+deliver_missing_status(const struct eff_ints *list, int status)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->at[i] == status)
+            return true;
+    }
+    return false;
+}
+
+/* Looking writes nothing: whatever goes wrong, the rows were not applied. */
+static struct eff_step
+deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                   const struct eff_response *response, struct eff_err *err)
+{
+    const struct eff_find *find = &work->op->find;
+    struct eff_delivery *delivery = task->delivery;
+    const struct eff_json *json = NULL;
+    eff_str next = EFF_STR_NONE;
+
+    if (response->wire == EFF_WIRE_ANSWERED)
+        json = rest_json(response, delivery->arena);
+    if (response->wire == EFF_WIRE_ANSWERED && deliver_missing_status(&find->missing_status, response->status)) {
+        deliver_find_done(delivery, work);
+        return (struct eff_step){0};
+    }
+    if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299))
+        return rest_judge_failure(dest, task, work, response, json, false, err);
+    if (!json || !eff_json_pointer(json, find->each)) {
+        rest_pending_verdict(delivery,
+                             rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),
+                                          EFF_STR("the search for the records had no readable answer")));
+        return (struct eff_step){.kind = EFF_STEP_DONE};
+    }
+    deliver_find_records(dest, delivery, work, json);
+    if (find->next.at.ptr)
+        next = eff_json_str(eff_json_pointer(json, find->next.at));
+    if (next.len > 0 && !eff_str_eq(next, work->cursor)) {
+        work->cursor = eff_str_copy(delivery->arena, next);
+        return (struct eff_step){0};
+    }
+    work->cursor = EFF_STR_NONE;
+    deliver_find_done(delivery, work);
+    return (struct eff_step){0};
+}
+
+/* ---- the machine ---- */
+
+static struct eff_step
+deliver_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+              const struct eff_response *last, struct eff_err *err)
+{
+    struct eff_step step;
+
+    if (work->phase == REST_FIND) {
+        step = deliver_judge_find(dest, task, work, last, err);
+        if (step.kind == 0 && !work->cursor.ptr)
+            deliver_next(dest, task->delivery, work);
+        return step;
+    }
+    if (work->phase >= REST_JOB_CREATE) {
+        step = rest_job_judge(dest, task, work, last, err);
+        if (step.kind == 0 && work->phase == REST_START)
+            deliver_next(dest, task->delivery, work);
+        return step;
+    }
+    step = rest_judge(dest, task, work, last, err);
+    if (step.kind == 0)
+        deliver_next(dest, task->delivery, work);
+    return step;
+}
+
+static struct eff_step
+deliver_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+             struct eff_err *err)
+{
+    struct eff_step step = {0};
+
+    while (step.kind == 0 && work->phase != REST_FINISHED) {
+        if (work->phase == REST_FIND)
+            step = rest_send(dest, task, work, &work->op->find.call, false, false, err);
+        else if (work->phase == REST_SEND)
+            step = rest_send(dest, task, work, &rest_variant(work)->call, true, true, err);
+        else
+            step = rest_job_send(dest, task, work, err);
+        if (step.kind == 0)
+            deliver_next(dest, task->delivery, work); /* no row at hand could be sent */
+    }
+    return step.kind ? step : (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+struct eff_step
+rest_deliver(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
+             struct eff_err *err)
+{
+    struct rest_work *work = task->delivery->scratch;
+    struct eff_step step = {0};
+
+    if (!work || (!last && work->phase == REST_FINISHED))
+        work = deliver_start(dest, task);
+    else if (last)
+        step = deliver_judge(dest, task, work, last, err);
+    if (step.kind == EFF_STEP_DONE || step.kind == EFF_STEP_SPLIT || step.kind == EFF_STEP_STOP)
+        work->phase = REST_FINISHED;
+    return step.kind ? step : deliver_send(dest, task, work, err);
+}

@@ -1,0 +1,693 @@
+/* rest_judge: what an answer says about each row. */
+#include "base/hash.h"
+#include "dest/csv.h"
+#include "dest/rest.h"
+
+#define JUDGE_TEXT_MAX 2048
+
+static eff_str
+judge_cut(eff_str text)
+{
+    size_t whole = eff_utf8_prefix(text, JUDGE_TEXT_MAX); /* 0: not UTF-8; cut anywhere */
+
+    return eff_str_sub(text, 0, whole ? whole : JUDGE_TEXT_MAX);
+}
+
+struct eff_verdict
+rest_verdict(enum eff_outcome outcome, enum eff_fault fault, eff_str code, eff_str message)
+{
+    return (struct eff_verdict){.outcome = outcome, .fault = fault, .code = code,
+                                .message = judge_cut(message)};
+}
+
+void
+rest_rows_verdict(struct eff_delivery *delivery, const struct rest_work *work,
+                  struct eff_verdict verdict)
+{
+    for (size_t i = 0; i < work->rows_count; i++) {
+        struct eff_verdict *at = &delivery->items[work->rows[i]].verdict;
+
+        if (at->outcome == EFF_PENDING)
+            *at = verdict;
+    }
+}
+
+void
+rest_pending_verdict(struct eff_delivery *delivery, struct eff_verdict verdict)
+{
+    for (size_t i = 0; i < delivery->count; i++) {
+        if (delivery->items[i].verdict.outcome == EFF_PENDING)
+            delivery->items[i].verdict = verdict;
+    }
+}
+
+/* ---- reading answers ---- */
+
+const struct eff_json *
+rest_json(const struct eff_response *response, struct eff_arena *arena)
+{
+    const struct eff_json *json = NULL;
+    struct eff_err err = {0};
+    eff_str body = eff_str_trim(response->body);
+
+    if (eff_str_starts(body, EFF_STR("\xef\xbb\xbf")))
+        body = eff_str_sub(body, 3, SIZE_MAX);
+    if (eff_json_parse(body.len ? body : EFF_STR("null"), arena, &json, &err) != EFF_OK)
+        return NULL;
+    return json;
+}
+
+static bool
+judge_listed(const struct eff_str_list *list, eff_str text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (eff_str_eq(list->at[i], text))
+            return true;
+    }
+    return false;
+}
+
+bool
+rest_test(const struct eff_test *test, const struct eff_json *json)
+{
+    const struct eff_json *value = eff_json_pointer(json, test->at);
+    eff_str text = eff_json_str(value);
+
+    if (test->values.count > 0)
+        return judge_listed(&test->values, text.ptr || eff_json_type(value) != EFF_JSON_NULL
+                                               ? text : EFF_STR("null"));
+    if (eff_json_type(value) == EFF_JSON_STRING || eff_json_type(value) == EFF_JSON_NUMBER)
+        return text.len > 0 && !eff_str_is(text, "0");
+    return eff_json_bool(value);
+}
+
+/* The first of the places that holds a text; a text that is no pointer stands for itself. */
+static eff_str
+judge_text(const struct eff_str_list *places, const struct eff_json *json)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        eff_str text = places->at[i];
+
+        if (text.len > 0 && text.ptr[0] == '/')
+            text = eff_json_str(eff_json_pointer(json, text));
+        if (text.len > 0)
+            return text;
+    }
+    return EFF_STR_NONE;
+}
+
+static struct rest_refusal
+judge_refusal(const struct eff_error_at *at, const struct eff_json *json)
+{
+    struct rest_refusal refusal = {judge_text(&at->code, json), judge_text(&at->message, json),
+                                   judge_text(&at->field, json)};
+
+    if (!refusal.code.len && at->code_before.len && refusal.message.len) {
+        size_t end = eff_str_find(refusal.message, at->code_before);
+
+        if (end != SIZE_MAX)
+            refusal.code = eff_str_sub(refusal.message, 0, end);
+    }
+    return refusal;
+}
+
+static eff_str
+judge_copy(struct eff_arena *arena, eff_str text)
+{
+    return text.ptr ? eff_str_copy(arena, judge_cut(text)) : text;
+}
+
+struct rest_refusal
+rest_refusal_of(const struct eff_connector *connector, const struct eff_response *response,
+                const struct eff_json *json, struct eff_arena *arena)
+{
+    struct rest_refusal refusal = judge_refusal(&connector->error, json);
+
+    if (!refusal.code.len)
+        refusal.code = eff_str_printf(arena, "HTTP %d", response->status);
+    if (!refusal.message.len)
+        refusal.message = response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);
+    refusal.code = judge_copy(arena, refusal.code);
+    refusal.message = judge_copy(arena, refusal.message);
+    refusal.field = judge_copy(arena, refusal.field);
+    return refusal;
+}
+
+static bool
+judge_status(const struct eff_ints *list, int status)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->at[i] == status)
+            return true;
+    }
+    return false;
+}
+
+static bool
+judge_contains(eff_str text, eff_str needle)
+{
+    for (size_t i = 0; i + needle.len <= text.len; i++) {
+        if (eff_str_eq_nocase(eff_str_sub(text, i, needle.len), needle))
+            return true;
+    }
+    return false;
+}
+
+/* status 0: a refusal of one row, to which rules with a status do not apply. */
+const struct eff_error_rule *
+rest_rule(const struct eff_connector *connector, int status, const struct rest_refusal *refusal,
+          const struct eff_json *json, enum eff_op op)
+{
+    for (size_t i = 0; i < connector->errors_count; i++) {
+        const struct eff_error_rule *rule = &connector->errors[i];
+
+        if ((rule->status.count && !judge_status(&rule->status, status)) ||
+            (rule->codes.count && !judge_listed(&rule->codes, refusal->code)) ||
+            (rule->test.at.ptr && !rest_test(&rule->test, json)) ||
+            (rule->text.len && !judge_contains(refusal->message, rule->text)) ||
+            (rule->ops && !(rule->ops & (1U << op))))
+            continue;
+        return rule;
+    }
+    return NULL;
+}
+
+static bool
+judge_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.';
+}
+
+static bool
+judge_names(eff_str message, eff_str name)
+{
+    for (size_t i = 0; name.len && i + name.len <= message.len; i++) {
+        if (eff_str_eq(eff_str_sub(message, i, name.len), name) &&
+            (i == 0 || !judge_word(message.ptr[i - 1])) &&
+            (i + name.len == message.len || !judge_word(message.ptr[i + name.len]) ||
+             (message.ptr[i + name.len] == '.' && i + name.len + 1 == message.len)))
+            return true;
+    }
+    return false;
+}
+
+/* Which field is to blame: where the rule says, where errors say, or the one that the message names. */
+void
+rest_refusal_field(const struct eff_connector *connector, const struct eff_error_rule *rule,
+                   const struct eff_json *json, const struct eff_delivery *delivery,
+                   struct rest_refusal *refusal)
+{
+    (void)connector;
+    if (rule && rule->field.count) {
+        eff_str field = judge_text(&rule->field, json);
+
+        if (field.len)
+            refusal->field = judge_copy(delivery->arena, field);
+    }
+    if (refusal->field.len || !rule || rule->fault != EFF_CONTRACT)
+        return;
+    for (size_t i = 0; i < delivery->fields_count; i++) {
+        eff_str name = delivery->field_names[i];
+
+        if (name.len > refusal->field.len && judge_names(refusal->message, name))
+            refusal->field = name;
+    }
+}
+
+static eff_str
+judge_with_remedy(struct eff_arena *arena, eff_str message, const struct eff_error_rule *rule)
+{
+    if (!rule || !rule->remedy.len)
+        return message;
+    return eff_str_printf(arena, EFF_STR_FMT "%s" EFF_STR_FMT ")", EFF_STR_ARG(message),
+                          message.len ? " (" : "(", EFF_STR_ARG(rule->remedy));
+}
+
+/* One row's own refusal. */
+static struct eff_verdict
+judge_row(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_json *element,
+          struct rest_refusal refusal)
+{
+    const struct eff_error_rule *rule = rest_rule(dest->connector, 0, &refusal, element, delivery->op);
+    struct eff_verdict verdict = {.outcome = EFF_REFUSED, .fault = EFF_ROW};
+
+    rest_refusal_field(dest->connector, rule, element, delivery, &refusal);
+    if (rule && rule->fault != EFF_OK)
+        verdict.fault = rule->fault;
+    if (rule && rule->outcome != EFF_PENDING)
+        verdict.outcome = rule->outcome;
+    else if (verdict.fault != EFF_ROW && verdict.fault != EFF_CONTRACT)
+        verdict.outcome = EFF_NOT_APPLIED;
+    if (verdict.outcome == EFF_APPLIED)
+        verdict.fault = EFF_OK;
+    verdict.code = judge_copy(delivery->arena, refusal.code);
+    verdict.message = judge_with_remedy(delivery->arena, judge_copy(delivery->arena, refusal.message), rule);
+    verdict.field = judge_copy(delivery->arena, refusal.field);
+    return verdict;
+}
+
+/* ---- lists ---- */
+
+static bool
+judge_index_after(eff_str text, eff_str after, int64_t *ret_index)
+{
+    size_t from = after.len ? eff_str_find(text, after) : 0, end;
+
+    if (from == SIZE_MAX)
+        return false;
+    text = eff_str_sub(text, from + after.len, SIZE_MAX);
+    for (end = 0; end < text.len && text.ptr[end] >= '0' && text.ptr[end] <= '9'; end++)
+        ;
+    return eff_str_int(after.len ? eff_str_sub(text, 0, end) : text, ret_index);
+}
+
+/* What an answer would call the row; false when it has no such name. */
+static bool
+judge_row_name(struct rest_dest *dest, const struct eff_delivery *delivery,
+               const struct rest_work *work, enum eff_row_by by, size_t row, struct eff_buf *text)
+{
+    const struct eff_item *item = &delivery->items[row];
+    const struct eff_value *value = item->old_match ? item->old_match : item->match;
+
+    text->len = 0;
+    if (by == EFF_BY_REMOTE_ID)
+        eff_buf_add(text, work->ids[row]);
+    else if (delivery->match_count == 0 ||
+             !eff_values_text(&dest->connector->values, value, *delivery->arena, text))
+        return false;
+    return text->len > 0;
+}
+
+/* A table of the rows at hand by name, since a job's results come in any order. */
+static void
+judge_table(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+            enum eff_row_by by)
+{
+    struct eff_buf text = {0};
+    size_t size = 16;
+
+    while (size < 2 * work->rows_count)
+        size *= 2;
+    work->table = eff_new(delivery->arena, size_t, size);
+    work->table_mask = size - 1;
+    work->table_by = by;
+    for (size_t i = 0; i < work->rows_count; i++) {
+        size_t at;
+
+        if (!judge_row_name(dest, delivery, work, by, work->rows[i], &text))
+            continue;
+        at = eff_xxh3(0, text.ptr, text.len) & work->table_mask;
+        while (work->table[at])
+            at = (at + 1) & work->table_mask;
+        work->table[at] = work->rows[i] + 1;
+    }
+    eff_buf_free(&text);
+}
+
+static size_t
+judge_find_named(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                 enum eff_row_by by, eff_str told)
+{
+    struct eff_buf text = {0};
+    size_t found = SIZE_MAX;
+
+    if (!work->table || work->table_by != by)
+        judge_table(dest, delivery, work, by);
+    for (size_t at = eff_xxh3(0, told.ptr, told.len) & work->table_mask;
+         found == SIZE_MAX && work->table[at]; at = (at + 1) & work->table_mask) {
+        size_t row = work->table[at] - 1;
+
+        if (judge_row_name(dest, delivery, work, by, row, &text) &&
+            eff_str_eq(eff_buf_str(&text), told))
+            found = row;
+    }
+    eff_buf_free(&text);
+    return found;
+}
+
+/* rows[] rises. */
+static bool
+judge_at_hand(const struct rest_work *work, size_t row)
+{
+    size_t low = 0, high = work->rows_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (work->rows[middle] < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < work->rows_count && work->rows[low] == row;
+}
+
+/* Which item a text names: SIZE_MAX when it is none of the rows at hand. */
+static size_t
+judge_find_row(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+               const struct eff_results *list, eff_str told)
+{
+    int64_t index;
+
+    if (!told.len)
+        return SIZE_MAX;
+    if (list->by != EFF_BY_INDEX)
+        return judge_find_named(dest, delivery, work, list->by, told);
+    if (!judge_index_after(told, list->row_after, &index) || index < 0)
+        return SIZE_MAX;
+    if (list->row_after.len) /* counts the rows of the request, not of the delivery */
+        return (size_t)index < work->rows_count ? work->rows[index] : SIZE_MAX;
+    return judge_at_hand(work, (size_t)index) ? (size_t)index : SIZE_MAX;
+}
+
+/* A row named twice: the same verdict twice says nothing new, two different ones nothing at all. */
+static void
+judge_merge(struct eff_item *item, unsigned *hits, struct eff_verdict verdict)
+{
+    if ((*hits)++ == 0) {
+        item->verdict = verdict;
+        return;
+    }
+    if (item->verdict.outcome == EFF_REFUSED && verdict.outcome == EFF_REFUSED)
+        return;
+    if (item->verdict.outcome == verdict.outcome &&
+        eff_str_eq(item->verdict.remote_id, verdict.remote_id))
+        return;
+    item->verdict = rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("CONTRADICTION"),
+                                 EFF_STR("the answer names this row twice, with different results"));
+}
+
+static struct eff_verdict
+judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_results *list,
+              const struct eff_json *element)
+{
+    struct eff_verdict verdict = {.outcome = list->outcome};
+    struct rest_refusal refusal;
+
+    if (list->outcome != EFF_REFUSED && (!list->success.at.ptr || rest_test(&list->success, element))) {
+        if (list->remote_id.ptr)
+            verdict.remote_id = judge_copy(delivery->arena,
+                                           eff_json_str(eff_json_pointer(element, list->remote_id)));
+        verdict.created = list->created.at.ptr && rest_test(&list->created, element);
+        if (list->outcome == EFF_NOT_APPLIED)
+            verdict.fault = EFF_TRANSIENT;
+        return verdict;
+    }
+    refusal = judge_refusal(&list->error, element);
+    if (!list->error.message.count && eff_json_type(element) == EFF_JSON_STRING)
+        refusal.message = eff_json_str(element);
+    return judge_row(dest, delivery, element, refusal);
+}
+
+bool
+rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                const struct eff_results *list, const struct eff_json *root, bool *ret_strangers)
+{
+    const struct eff_json *elements = eff_json_pointer(root, list->each), *element;
+    struct eff_json_iter iter = eff_json_iterate(elements);
+    bool many = eff_json_type(elements) == EFF_JSON_ARRAY;
+    size_t count = many ? eff_json_count(elements) : 1;
+
+    if (!elements || eff_json_type(elements) == EFF_JSON_NULL)
+        return list->by != EFF_BY_POSITION;
+    if (list->by == EFF_BY_POSITION && count != work->rows_count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        size_t row;
+
+        element = elements;
+        if (many && !eff_json_next(&iter, NULL, &element))
+            break;
+        row = list->by == EFF_BY_POSITION
+                  ? work->rows[i]
+                  : judge_find_row(dest, delivery, work, list,
+                                   eff_json_str(eff_json_pointer(element, list->row)));
+        if (row == SIZE_MAX)
+            *ret_strangers |= list->outcome != EFF_APPLIED;
+        else
+            judge_merge(&delivery->items[row], &work->hits[row],
+                        judge_element(dest, delivery, list, element));
+    }
+    return true;
+}
+
+static eff_str
+judge_cell(const struct eff_csv *csv, eff_str *cells, eff_str column)
+{
+    size_t at = column.ptr ? eff_csv_column(csv, column) : SIZE_MAX;
+
+    return at == SIZE_MAX ? EFF_STR_NONE : cells[at];
+}
+
+static struct eff_verdict
+judge_csv_line(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_results *list,
+               const struct eff_csv *csv, eff_str *cells)
+{
+    struct eff_verdict verdict = {.outcome = list->outcome};
+    struct rest_refusal refusal = {0};
+    eff_str made;
+
+    if (list->outcome != EFF_REFUSED) {
+        verdict.remote_id = judge_copy(delivery->arena, judge_cell(csv, cells, list->remote_id));
+        made = judge_cell(csv, cells, list->created.at);
+        verdict.created = eff_str_eq_nocase(made, EFF_STR("true"));
+        if (list->outcome == EFF_NOT_APPLIED)
+            verdict.fault = EFF_TRANSIENT;
+        return verdict;
+    }
+    if (list->error.message.count)
+        refusal.message = judge_cell(csv, cells, list->error.message.at[0]);
+    if (list->error.code.count)
+        refusal.code = judge_cell(csv, cells, list->error.code.at[0]);
+    if (list->error.code_before.len) {
+        size_t end = eff_str_find(refusal.message, list->error.code_before);
+
+        refusal.code = end == SIZE_MAX ? EFF_STR_NONE : eff_str_sub(refusal.message, 0, end);
+    }
+    return judge_row(dest, delivery, NULL, refusal);
+}
+
+/* `row` is a column's name; "{match.field}" is the match field's. */
+bool
+rest_judge_csv(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+               const struct eff_results *list, eff_str text, struct eff_arena *arena)
+{
+    eff_str column = eff_str_is(list->row, "{match.field}") && delivery->match_count
+                         ? delivery->match_names[0] : list->row;
+    struct eff_csv csv;
+    eff_str *cells;
+    size_t at;
+
+    if (text.len == 0)
+        return true;
+    if (!eff_csv_open(&csv, text, arena))
+        return false;
+    at = eff_csv_column(&csv, column);
+    if (at == SIZE_MAX)
+        return false;
+    while (eff_csv_next(&csv, &cells)) {
+        size_t row = judge_find_row(dest, delivery, work, list, cells[at]);
+
+        if (row != SIZE_MAX)
+            judge_merge(&delivery->items[row], &work->hits[row],
+                        judge_csv_line(dest, delivery, list, &csv, cells));
+    }
+    return !csv.bad;
+}
+
+/* ---- a whole request ---- */
+
+static struct eff_step
+judge_stop(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_response *response,
+           enum eff_fault fault, const struct rest_refusal *refusal,
+           const struct eff_error_rule *rule, struct eff_err *err)
+{
+    rest_pending_verdict(delivery,
+                         rest_verdict(EFF_NOT_APPLIED, fault, refusal->code, refusal->message));
+    EFF_FAIL(err, fault, EFF_STR_FMT " answered %d " EFF_STR_FMT ": " EFF_STR_FMT,
+             EFF_STR_ARG(dest->connector->title), response->status, EFF_STR_ARG(refusal->code),
+             EFF_STR_ARG(refusal->message));
+    err->code = response->status;
+    if (rule && rule->remedy.len)
+        eff_err_hint(err, EFF_STR_FMT, EFF_STR_ARG(rule->remedy));
+    else if (fault == EFF_AUTH)
+        eff_err_hint(err, "Check the credential and what it is allowed to do.");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+/* The whole was refused for what some row holds. */
+static struct eff_step
+judge_refused(struct eff_delivery *delivery, const struct rest_work *work, struct eff_verdict verdict)
+{
+    bool fresh = work->rows_count == delivery->count;
+
+    if (work->rows_count > 1) {
+        if (fresh)
+            return (struct eff_step){.kind = EFF_STEP_SPLIT};
+        // Rows with verdicts are not to be sent again: the others come back as a batch of their own.
+        verdict.outcome = EFF_NOT_APPLIED;
+        verdict.fault = EFF_TRANSIENT;
+    }
+    rest_rows_verdict(delivery, work, verdict);
+    return (struct eff_step){0};
+}
+
+static enum eff_fault
+judge_fault_of(int status)
+{
+    if (status == 401 || status == 403 || status == 407)
+        return EFF_AUTH;
+    if (status == 429)
+        return EFF_RATE;
+    if (status == 408 || status >= 500 || status < 300) // A success that is none: nobody knows.
+        return EFF_TRANSIENT;
+    if (status < 400)
+        return EFF_CONFIG;
+    return EFF_ROW;
+}
+
+static enum eff_outcome
+judge_outcome_of(enum eff_fault fault, int status, bool may_be_applied)
+{
+    if (fault == EFF_ROW || fault == EFF_CONTRACT || fault == EFF_CONFIG)
+        return EFF_REFUSED;
+    if (fault == EFF_TRANSIENT && may_be_applied && (status == 408 || status >= 500))
+        return EFF_MAYBE_APPLIED;
+    return EFF_NOT_APPLIED;
+}
+
+static bool
+judge_expired(const struct eff_connector *connector, int status)
+{
+    return connector->expired.count ? judge_status(&connector->expired, status) : status == 401;
+}
+
+struct eff_step
+rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                   const struct eff_response *response, const struct eff_json *json,
+                   bool may_be_applied, struct eff_err *err)
+{
+    struct eff_delivery *delivery = task->delivery;
+    struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, delivery->arena);
+    const struct eff_error_rule *rule =
+        rest_rule(dest->connector, response->status, &refusal, json, delivery->op);
+    bool in_success = response->status >= 200 && response->status < 300;
+    enum eff_fault fault = rule && rule->fault ? rule->fault
+                           : in_success ? EFF_ROW : judge_fault_of(response->status);
+    struct eff_verdict verdict;
+
+    rest_refusal_field(dest->connector, rule, json, delivery, &refusal);
+    if (!rule && judge_expired(dest->connector, response->status)) {
+        dest->refused = true;
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    }
+    if (fault == EFF_AUTH && response->status == 401) {
+        dest->refused = true;
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    }
+    verdict = rest_verdict(rule && rule->outcome ? rule->outcome
+                                                 : judge_outcome_of(fault, response->status, may_be_applied),
+                           fault, refusal.code, judge_with_remedy(delivery->arena, refusal.message, rule));
+    verdict.field = refusal.field;
+    if (verdict.outcome == EFF_APPLIED) {
+        verdict = rest_verdict(EFF_APPLIED, EFF_OK, refusal.code, EFF_STR_NONE);
+        rest_rows_verdict(delivery, work, verdict);
+        return (struct eff_step){0};
+    }
+    if ((fault == EFF_AUTH || fault == EFF_CONFIG) && !(rule && rule->outcome))
+        return judge_stop(dest, delivery, response, fault, &refusal, rule, err);
+    if ((rule && rule->split) || (verdict.outcome == EFF_REFUSED && fault == EFF_ROW))
+        return judge_refused(delivery, work, verdict);
+    rest_rows_verdict(delivery, work, verdict);
+    if (verdict.outcome == EFF_REFUSED)
+        return (struct eff_step){0};
+    rest_pending_verdict(delivery, rest_verdict(EFF_NOT_APPLIED, fault, refusal.code, verdict.message));
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* ---- a success ---- */
+
+static bool
+judge_success_status(const struct eff_answer *answer, int status)
+{
+    return answer->status.count ? judge_status(&answer->status, status) : status >= 200 && status < 300;
+}
+
+static void
+judge_unlisted(struct eff_delivery *delivery, const struct rest_work *work,
+               const struct eff_answer *answer, bool strangers, struct eff_verdict verdict)
+{
+    // A refusal that names no row may mean any of them.
+    bool known = answer->unlisted != EFF_MAYBE_APPLIED && !strangers;
+
+    if (!known)
+        verdict = rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("NO_RESULT"),
+                               EFF_STR("the answer does not say what became of this row"));
+    rest_rows_verdict(delivery, work, verdict);
+}
+
+static struct eff_step
+judge_lost(struct eff_delivery *delivery, const struct rest_work *work, enum eff_outcome outcome,
+           const char *code, eff_str message)
+{
+    rest_rows_verdict(delivery, work,
+                      rest_verdict(outcome, EFF_TRANSIENT, eff_str_of(code), message));
+    rest_pending_verdict(delivery,
+                         rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, eff_str_of(code), message));
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static struct eff_step
+judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+             const struct eff_answer *answer, const struct eff_response *response,
+             const struct eff_json *json)
+{
+    struct eff_verdict all = {.outcome = answer->unlisted};
+    bool strangers = false;
+
+    for (size_t i = 0; i < work->rows_count; i++)
+        work->hits[work->rows[i]] = 0;
+    for (size_t i = 0; i < answer->lists_count; i++) {
+        if (!rest_judge_list(dest, delivery, work, &answer->lists[i], json, &strangers))
+            return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "RESULTS_DIFFER",
+                              EFF_STR("the answer has not one result for each row"));
+    }
+    if (answer->remote_id.ptr)
+        all.remote_id = judge_copy(delivery->arena,
+                                   eff_json_str(eff_json_pointer(json, answer->remote_id)));
+    all.created = judge_status(&answer->created_status, response->status) ||
+                  (answer->created.at.ptr && rest_test(&answer->created, json));
+    judge_unlisted(delivery, work, answer, strangers, all);
+    return (struct eff_step){0};
+}
+
+struct eff_step
+rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+           const struct eff_response *response, struct eff_err *err)
+{
+    const struct eff_answer *answer = &rest_variant(work)->answer;
+    struct eff_delivery *delivery = task->delivery;
+    const struct eff_json *json;
+    bool needed = answer->lists_count > 0 || answer->success.at.ptr || answer->remote_id.ptr ||
+                  answer->created.at.ptr;
+
+    if (response->wire == EFF_WIRE_NOT_SENT)
+        return judge_lost(delivery, work, EFF_NOT_APPLIED, "NOT_SENT", response->problem);
+    if (response->wire != EFF_WIRE_ANSWERED)
+        return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "LOST", response->problem);
+    json = rest_json(response, delivery->arena);
+    if (!judge_success_status(answer, response->status))
+        return rest_judge_failure(dest, task, work, response, json, true, err);
+    if (needed && !json)
+        return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "UNREADABLE",
+                          EFF_STR("the answer is not JSON, or was cut"));
+    if (answer->success.at.ptr && !rest_test(&answer->success, json)) {
+        // The place is not there at all: that is no refusal, that is another answer than expected.
+        if (!eff_json_pointer(json, answer->success.at))
+            return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "UNREADABLE",
+                              EFF_STR("the answer does not say whether it succeeded"));
+        return rest_judge_failure(dest, task, work, response, json, true, err);
+    }
+    return judge_answer(dest, delivery, work, answer, response, json);
+}

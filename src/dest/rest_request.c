@@ -1,0 +1,309 @@
+/* rest_request: a call of the connector, with its rows, to the bytes of a request. */
+#include "dest/rest.h"
+
+#define REQUEST_HEADERS_MAX 64
+#define REQUEST_URL_MAX 65536
+
+struct eff_render
+rest_render(struct rest_dest *dest, struct eff_arena *arena)
+{
+    return (struct eff_render){.values = &dest->connector->values,
+                               .options = dest->options,
+                               .token = dest->token,
+                               .base = dest->url,
+                               .arena = arena};
+}
+
+/* ---- hosts ---- */
+
+eff_str
+rest_host(eff_str url, bool *ret_https)
+{
+    eff_str host;
+    size_t end = 0;
+
+    *ret_https = eff_str_starts(url, EFF_STR("https://"));
+    if (!*ret_https && !eff_str_starts(url, EFF_STR("http://")))
+        return EFF_STR_NONE;
+    host = eff_str_sub(url, *ret_https ? 8 : 7, SIZE_MAX);
+    while (end < host.len && host.ptr[end] != '/') {
+        char c = host.ptr[end++];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '.' || c == '-' || c == ':' || c == '[' || c == ']' || c == '_';
+
+        if (!plain)
+            return EFF_STR_NONE;
+    }
+    host.len = end;
+    return host.len > 0 ? host : EFF_STR_NONE;
+}
+
+static eff_str
+host_without_port(eff_str host)
+{
+    eff_str name = host;
+
+    if (host.len > 0 && host.ptr[0] == '[') {
+        size_t close = eff_str_find_char(host, ']');
+
+        return close == SIZE_MAX ? host : eff_str_sub(host, 1, close - 1);
+    }
+    eff_str_cut(host, ':', &name, &host);
+    return name;
+}
+
+static bool
+host_matches(eff_str pattern, eff_str name)
+{
+    if (!eff_str_starts(pattern, EFF_STR("*.")))
+        return eff_str_eq_nocase(pattern, name);
+    pattern = eff_str_sub(pattern, 1, SIZE_MAX); /* ".example.com" */
+    return name.len > pattern.len &&
+           eff_str_eq_nocase(eff_str_sub(name, name.len - pattern.len, SIZE_MAX), pattern);
+}
+
+bool
+rest_host_allowed(const struct rest_dest *dest, eff_str url)
+{
+    bool https;
+    eff_str host = rest_host(url, &https), name = host_without_port(host);
+
+    if (!host.ptr)
+        return false;
+    for (size_t i = 0; i < dest->hosts_count; i++) {
+        if (eff_str_eq_nocase(dest->hosts[i], name) || eff_str_eq_nocase(dest->hosts[i], host))
+            return true;
+    }
+    for (size_t i = 0; https && i < dest->connector->hosts.count; i++) {
+        if (host_matches(dest->connector->hosts.at[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the address ---- */
+
+static enum rest_built
+request_failed(struct eff_render *r, const struct eff_call *call, struct eff_err *err)
+{
+    if (r->bad_count > 0 && !r->problem.ptr)
+        return REST_ROWS_BAD;
+    EFF_FAIL(err, EFF_CONFIG, "the request cannot be made: " EFF_STR_FMT,
+             EFF_STR_ARG(r->problem.ptr ? r->problem : EFF_STR("a part is missing")));
+    eff_err_where(err, call->place.file, call->place.line, call->place.column);
+    return REST_NOT_BUILT;
+}
+
+static bool
+request_query(struct eff_render *r, const struct eff_call *call, struct eff_buf *buf)
+{
+    bool some = false;
+
+    for (size_t i = 0; i < call->query_count; i++) {
+        size_t from = buf->len;
+        enum eff_rendered rendered;
+
+        eff_buf_add_char(buf, some ? '&' : '?');
+        eff_url_encode(buf, call->query[i].name);
+        eff_buf_add_char(buf, '=');
+        rendered = eff_render_text(r, &call->query[i].value, EFF_SLOT_QUERY, buf);
+        if (rendered == EFF_RENDER_LEFT_OUT)
+            buf->len = from;
+        else if (rendered != EFF_RENDERED)
+            return false;
+        else
+            some = true;
+    }
+    return true;
+}
+
+static void
+request_trim_slash(struct eff_buf *buf)
+{
+    while (buf->len > 0 && buf->ptr[buf->len - 1] == '/')
+        buf->len--;
+}
+
+/* The address of a next page is taken as it is, or below the same origin. */
+static void
+request_page(struct eff_buf *buf, eff_str address)
+{
+    bool https;
+    eff_str host;
+
+    if (address.len > 0 && address.ptr[0] == '/') {
+        host = rest_host(eff_buf_str(buf), &https);
+        buf->len = host.ptr ? (size_t)(host.ptr - buf->ptr) + host.len : 0;
+    } else {
+        buf->len = 0;
+    }
+    eff_buf_add(buf, address);
+}
+
+static enum rest_built
+request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
+            eff_str address, struct eff_request *request, struct eff_err *err)
+{
+    const struct eff_text *base = call->base.parts ? &call->base : &dest->connector->base;
+    struct eff_buf buf = {.max = REQUEST_URL_MAX};
+    enum rest_built built = REST_BUILT;
+
+    if (eff_render_text(r, base, EFF_SLOT_PLAIN, &buf) != EFF_RENDERED) {
+        built = request_failed(r, call, err);
+    } else if (address.ptr) {
+        request_page(&buf, address);
+    } else {
+        request_trim_slash(&buf);
+        if (eff_render_text(r, &call->path, EFF_SLOT_PATH, &buf) != EFF_RENDERED ||
+            !request_query(r, call, &buf))
+            built = request_failed(r, call, err);
+    }
+    if (built == REST_BUILT && buf.full) {
+        r->problem = EFF_STR("its address is too long");
+        built = request_failed(r, call, err);
+    }
+    request->url = eff_str_copy(r->arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    if (built != REST_BUILT || rest_host_allowed(dest, request->url))
+        return built;
+    EFF_FAIL(err, EFF_CONFIG, "the connector may not talk to " EFF_STR_FMT,
+             EFF_STR_ARG(eff_str_sub(request->url, 0, 200)));
+    eff_err_hint(err, "Name the host in the destination's url, or the connector's `hosts`.");
+    return REST_NOT_BUILT;
+}
+
+/* ---- headers and body ---- */
+
+bool
+rest_request_header(struct eff_arena *arena, struct eff_request *request, eff_str name, eff_str value)
+{
+    struct eff_header *headers = (struct eff_header *)(void *)request->headers;
+
+    if (!headers) {
+        headers = eff_new(arena, struct eff_header, REQUEST_HEADERS_MAX);
+        request->headers = headers;
+    }
+    for (size_t i = 0; i < request->headers_count; i++) {
+        if (eff_str_eq_nocase(headers[i].name, name)) {
+            headers[i].value = value;
+            return true;
+        }
+    }
+    if (request->headers_count == REQUEST_HEADERS_MAX)
+        return false;
+    headers[request->headers_count++] = (struct eff_header){name, value};
+    return true;
+}
+
+static bool
+request_pairs(struct eff_render *r, size_t count, const struct eff_pair *pairs,
+              struct eff_request *request)
+{
+    struct eff_buf buf = {0};
+    bool good = true;
+
+    for (size_t i = 0; good && i < count; i++) {
+        enum eff_rendered rendered;
+
+        buf.len = 0;
+        rendered = eff_render_text(r, &pairs[i].value, EFF_SLOT_HEADER, &buf);
+        if (rendered == EFF_RENDERED)
+            good = rest_request_header(r->arena, request, pairs[i].name,
+                                       eff_str_copy(r->arena, buf.len ? eff_buf_str(&buf) : EFF_STR("")));
+        else
+            good = rendered == EFF_RENDER_LEFT_OUT;
+    }
+    eff_buf_free(&buf);
+    return good;
+}
+
+static bool
+request_basic(struct rest_dest *dest, struct eff_render *r, struct eff_request *request)
+{
+    struct eff_buf buf = {0};
+    bool good;
+
+    if (!dest->connector->basic_user.parts)
+        return true;
+    good = eff_render_text(r, &dest->connector->basic_user, EFF_SLOT_PLAIN, &buf) == EFF_RENDERED;
+    eff_buf_add_char(&buf, ':');
+    good &= eff_render_text(r, &dest->connector->basic_password, EFF_SLOT_PLAIN, &buf) !=
+            EFF_RENDER_BAD;
+    if (good)
+        good = rest_request_header(
+            r->arena, request, EFF_STR("Authorization"),
+            eff_str_printf(r->arena, "Basic " EFF_STR_FMT,
+                           EFF_STR_ARG(eff_base64(r->arena, eff_buf_str(&buf), false))));
+    eff_buf_free(&buf);
+    return good;
+}
+
+static bool
+request_headers(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r, bool login,
+                struct eff_request *request)
+{
+    const struct eff_connector *c = dest->connector;
+
+    rest_request_header(r->arena, request, EFF_STR("Accept"), EFF_STR("application/json, */*;q=0.1"));
+    if (call->body != EFF_BODY_NONE)
+        rest_request_header(r->arena, request, EFF_STR("Content-Type"), call->content_type);
+    if (login)
+        return request_pairs(r, c->plain_headers_count, c->plain_headers, request) &&
+               request_pairs(r, call->headers_count, call->headers, request);
+    return request_basic(dest, r, request) && request_pairs(r, c->headers_count, c->headers, request) &&
+           request_pairs(r, call->headers_count, call->headers, request);
+}
+
+static bool
+request_body(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
+             struct eff_request *request)
+{
+    bool good = true;
+
+    dest->body.len = 0;
+    dest->body.full = false;
+    switch (call->body) {
+    case EFF_BODY_NONE:
+        return true;
+    case EFF_BODY_JSON:
+        good = eff_render_json(r, &call->tree, &dest->body);
+        break;
+    case EFF_BODY_FORM:
+        good = eff_render_form(r, &call->tree, &dest->body);
+        break;
+    case EFF_BODY_CSV:
+        good = eff_render_csv(r, &call->csv, &dest->body);
+        break;
+    case EFF_BODY_TEXT:
+        good = eff_render_text(r, &call->text, EFF_SLOT_BODY, &dest->body) == EFF_RENDERED;
+        break;
+    }
+    if (dest->body.full && !r->problem.ptr) {
+        r->problem = EFF_STR("its body is too large");
+        good = false;
+    }
+    if (good && r->bad_count == 0)
+        request->body = eff_str_copy(r->arena, dest->body.len ? eff_buf_str(&dest->body) : EFF_STR(""));
+    return good;
+}
+
+enum rest_built
+rest_request(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
+             eff_str address, bool login, struct eff_request *ret_request, struct eff_err *err)
+{
+    enum rest_built built;
+
+    *ret_request = (struct eff_request){.kind = EFF_REQUEST_HTTP,
+                                        .method = call->method,
+                                        .bucket = call->bucket,
+                                        .timeout_ms = call->timeout_ms,
+                                        .hosts_count = dest->base.conf->hosts_count,
+                                        .hosts = dest->base.conf->hosts};
+    built = request_url(dest, call, r, address, ret_request, err);
+    if (built != REST_BUILT)
+        return built;
+    if (!request_headers(dest, call, r, login, ret_request) ||
+        !request_body(dest, call, r, ret_request) || r->bad_count > 0)
+        return request_failed(r, call, err);
+    return REST_BUILT;
+}

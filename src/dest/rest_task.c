@@ -1,0 +1,582 @@
+/* rest_task: login, discovery of the other side's schema, reading records back. */
+#include "dest/rest.h"
+
+#define TASK_TRIES_MAX 5
+#define TASK_PAGES_MAX 1000
+#define TASK_PAUSE_MS 500
+
+struct task_work {
+    int phase;
+    unsigned tries, pages;
+    eff_str cursor;
+    struct eff_dest_field *fields;
+    size_t fields_count, fields_cap;
+    eff_str *objects;
+    size_t objects_count, objects_cap;
+    size_t at; /* first record of the page being read */
+    size_t many;
+    struct eff_delivery delivery; /* the records to read, as templates see them */
+    struct eff_shapes shapes;
+    size_t *rows;
+};
+
+bool
+rest_needs_login(const struct rest_dest *dest)
+{
+    if (!dest->connector->login.given)
+        return false;
+    return !dest->token.ptr || (dest->expires_ms > 0 && dest->now_ms > dest->expires_ms - 60000);
+}
+
+static struct task_work *
+task_work(struct eff_task *task)
+{
+    if (!task->scratch)
+        task->scratch = eff_new(task->arena, struct task_work, 1);
+    return task->scratch;
+}
+
+static bool
+task_status(const struct eff_ints *list, int status)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->at[i] == status)
+            return true;
+    }
+    return false;
+}
+
+static struct eff_step
+task_stop(struct rest_dest *dest, struct eff_task *task, const struct eff_response *response,
+          enum eff_fault fault, const char *what, struct eff_err *err)
+{
+    const struct eff_json *json = rest_json(response, task->arena);
+    struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, task->arena);
+
+    if (response->wire != EFF_WIRE_ANSWERED)
+        EFF_FAIL(err, fault, "%s: no answer from " EFF_STR_FMT ": " EFF_STR_FMT, what,
+                 EFF_STR_ARG(dest->connector->title), EFF_STR_ARG(response->problem));
+    else
+        EFF_FAIL(err, fault, "%s: " EFF_STR_FMT " answered %d " EFF_STR_FMT ": " EFF_STR_FMT, what,
+                 EFF_STR_ARG(dest->connector->title), response->status, EFF_STR_ARG(refusal.code),
+                 EFF_STR_ARG(refusal.message));
+    err->code = response->status;
+    if (fault == EFF_AUTH)
+        eff_err_hint(err, "Check the credential and what it is allowed to do.");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+/* What a task that only reads does about an answer that is no success. */
+static struct eff_step
+task_failure(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
+             const struct eff_response *response, const char *what, struct eff_err *err)
+{
+    int status = response->wire == EFF_WIRE_ANSWERED ? response->status : 0;
+    int64_t wait = eff_response_retry_after_ms(response);
+    const struct eff_json *json = status ? rest_json(response, task->arena) : NULL;
+    struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, task->arena);
+    const struct eff_error_rule *rule =
+        status ? rest_rule(dest->connector, status, &refusal, json, EFF_OP_NONE) : NULL;
+    enum eff_fault fault = rule && rule->fault ? rule->fault
+                           : status == 403 ? EFF_AUTH : status == 429 ? EFF_RATE
+                           : status == 0 || status == 408 || status >= 500 || status < 300
+                               ? EFF_TRANSIENT : EFF_CONFIG;
+
+    if (status == 401) {
+        dest->refused = true;
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    }
+    if ((fault == EFF_RATE || fault == EFF_TRANSIENT) && ++work->tries < TASK_TRIES_MAX)
+        return (struct eff_step){.kind = EFF_STEP_WAIT,
+                                 .wait_ms = wait >= 0 ? wait : TASK_PAUSE_MS << work->tries};
+    return task_stop(dest, task, response, fault, what, err);
+}
+
+static bool
+task_good(const struct eff_response *response)
+{
+    return response->wire == EFF_WIRE_ANSWERED && response->status >= 200 && response->status < 300;
+}
+
+/* The step is 0 when rows were marked bad: the caller takes them out. */
+static struct eff_step
+task_send(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
+          const struct eff_paging *next, eff_str cursor, struct eff_err *err)
+{
+    struct eff_step step = {.kind = EFF_STEP_SEND};
+    bool address = cursor.ptr && next && !next->query.ptr;
+
+    if (rest_needs_login(dest))
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    r->cursor = cursor;
+    switch (rest_request(dest, call, r, address ? cursor : EFF_STR_NONE, false, &step.request, err)) {
+    case REST_BUILT:
+        break;
+    case REST_ROWS_BAD:
+        return (struct eff_step){0};
+    case REST_NOT_BUILT:
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    if (cursor.ptr && !address && next) {
+        struct eff_buf buf = {0};
+
+        eff_buf_add(&buf, step.request.url);
+        eff_buf_add_char(&buf, eff_str_find_char(step.request.url, '?') == SIZE_MAX ? '?' : '&');
+        eff_url_encode(&buf, next->query);
+        eff_buf_add_char(&buf, '=');
+        eff_url_encode(&buf, cursor);
+        step.request.url = eff_str_copy(r->arena, eff_buf_str(&buf));
+        eff_buf_free(&buf);
+    }
+    return step;
+}
+
+/* The next page's cursor; false when this was the last one. */
+static bool
+task_next_page(struct task_work *work, const struct eff_paging *next, const struct eff_json *json,
+               struct eff_arena *arena)
+{
+    eff_str cursor = next->at.ptr ? eff_json_str(eff_json_pointer(json, next->at)) : EFF_STR_NONE;
+
+    if (!cursor.len || eff_str_eq(cursor, work->cursor) || ++work->pages >= TASK_PAGES_MAX)
+        return false;
+    work->cursor = eff_str_copy(arena, cursor);
+    return true;
+}
+
+/* ---- login ---- */
+
+static struct eff_step
+authorize_answer(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
+                 struct eff_err *err)
+{
+    const struct eff_login *login = &dest->connector->login;
+    const struct eff_json *json = rest_json(last, task->arena);
+    eff_str token = eff_json_str(eff_json_pointer(json, login->token));
+    eff_str url = login->base.ptr ? eff_json_str(eff_json_pointer(json, login->base)) : EFF_STR_NONE;
+    int64_t seconds;
+
+    if (!task_good(last)) {
+        bool later = last->wire != EFF_WIRE_ANSWERED || last->status == 429 || last->status == 408 ||
+                     last->status >= 500;
+
+        return task_stop(dest, task, last, last->status == 429 ? EFF_RATE : later ? EFF_TRANSIENT : EFF_AUTH,
+                         "login", err);
+    }
+    if (!token.len) {
+        EFF_FAIL(err, EFF_TRANSIENT, "login: the answer of " EFF_STR_FMT " has no access token",
+                 EFF_STR_ARG(dest->connector->title));
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    if (url.len && !rest_host_allowed(dest, url)) {
+        EFF_FAIL(err, EFF_CONFIG, "login: the answer leads to " EFF_STR_FMT
+                 ", where the connector may not go", EFF_STR_ARG(eff_str_sub(url, 0, 200)));
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    dest->token = eff_str_copy(dest->run, token);
+    if (url.len)
+        dest->url = eff_str_copy(dest->run, url);
+    dest->expires_ms = 0;
+    if (login->expires_in.ptr && last->now_wall_ms > 0 &&
+        eff_json_int(eff_json_pointer(json, login->expires_in), &seconds) && seconds > 0 &&
+        seconds < 100000000)
+        dest->expires_ms = last->now_wall_ms + seconds * 1000;
+    dest->refused = false;
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+struct eff_step
+rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
+               struct eff_err *err)
+{
+    struct eff_render r = rest_render(dest, task->arena);
+    struct eff_step step = {.kind = EFF_STEP_SEND};
+
+    if (last)
+        return authorize_answer(dest, task, last, err);
+    if (!dest->connector->login.given) {
+        if (!dest->refused)
+            return (struct eff_step){.kind = EFF_STEP_DONE};
+        EFF_FAIL(err, EFF_AUTH, EFF_STR_FMT " refuses the credential",
+                 EFF_STR_ARG(dest->connector->title));
+        eff_err_hint(err, "Check the credential and its scopes; `efferent check` tries it.");
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    if (dest->token.ptr && !dest->refused && !rest_needs_login(dest))
+        return (struct eff_step){.kind = EFF_STEP_DONE};
+    if (rest_request(dest, &dest->connector->login.call, &r, EFF_STR_NONE, true, &step.request, err) !=
+        REST_BUILT) {
+        eff_err_hint(err, "Give what the login needs in the destination's block.");
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    return step;
+}
+
+/* ---- describe ---- */
+
+static bool
+describe_tests(const struct eff_tests *tests, const struct eff_json *json)
+{
+    for (size_t i = 0; i < tests->count; i++) {
+        if (!rest_test(&tests->at[i], json))
+            return false;
+    }
+    return tests->count > 0;
+}
+
+static eff_str
+describe_text(struct eff_arena *arena, const struct eff_json *json, eff_str pointer)
+{
+    eff_str text = pointer.ptr ? eff_json_str(eff_json_pointer(json, pointer)) : EFF_STR_NONE;
+
+    return text.ptr ? eff_str_copy(arena, text) : EFF_STR("");
+}
+
+static void
+describe_choices(const struct eff_objects *objects, struct eff_arena *arena,
+                 const struct eff_json *json, struct eff_dest_field *field)
+{
+    const struct eff_json *list, *choice;
+    struct eff_json_iter iter;
+    eff_str *choices;
+
+    if (!objects->choices_each.ptr)
+        return;
+    list = eff_json_pointer(json, objects->choices_each);
+    choices = eff_new(arena, eff_str, eff_json_count(list));
+    iter = eff_json_iterate(list);
+    while (eff_json_next(&iter, NULL, &choice))
+        choices[field->choices_count++] = describe_text(
+            arena, choice, objects->choices_value.ptr ? objects->choices_value : EFF_STR(""));
+    field->choices = choices;
+}
+
+static enum eff_field_type
+describe_type(const struct eff_objects *objects, eff_str name)
+{
+    for (size_t i = 0; i < objects->types_count; i++) {
+        if (eff_str_eq(objects->types[i].name, name))
+            return objects->types[i].type;
+    }
+    return EFF_FIELD_ANY;
+}
+
+static void
+describe_field(const struct eff_objects *objects, struct eff_arena *arena,
+               const struct eff_json *json, struct task_work *work)
+{
+    struct eff_dest_field *field;
+
+    if (work->fields_count == work->fields_cap) {
+        size_t cap = work->fields_cap ? 2 * work->fields_cap : 64;
+        struct eff_dest_field *grown = eff_new(arena, struct eff_dest_field, cap);
+
+        if (work->fields_count)
+            memcpy(grown, work->fields, work->fields_count * sizeof *grown);
+        work->fields = grown;
+        work->fields_cap = cap;
+    }
+    field = &work->fields[work->fields_count];
+    *field = (struct eff_dest_field){.name = describe_text(arena, json, objects->name),
+                                     .label = describe_text(arena, json, objects->label),
+                                     .type_name = describe_text(arena, json, objects->type)};
+    if (!field->name.len)
+        return;
+    work->fields_count++;
+    field->type = describe_type(objects, field->type_name);
+    field->read_only = describe_tests(&objects->readonly, json);
+    field->unique = describe_tests(&objects->unique, json);
+    field->required = describe_tests(&objects->required, json);
+    describe_choices(objects, arena, json, field);
+}
+
+static void
+describe_object(struct eff_arena *arena, eff_str name, struct task_work *work)
+{
+    if (!name.len)
+        return;
+    if (work->objects_count == work->objects_cap) {
+        size_t cap = work->objects_cap ? 2 * work->objects_cap : 64;
+        eff_str *grown = eff_new(arena, eff_str, cap);
+
+        if (work->objects_count)
+            memcpy(grown, work->objects, work->objects_count * sizeof *grown);
+        work->objects = grown;
+        work->objects_cap = cap;
+    }
+    work->objects[work->objects_count++] = name;
+}
+
+enum { DESCRIBE_FIELDS = 0, DESCRIBE_LIST };
+
+static struct eff_step
+describe_end(struct eff_task *task, struct task_work *work, bool exists)
+{
+    *task->schema = (struct eff_schema){.known = true,
+                                        .object_exists = exists,
+                                        .fields_count = work->fields_count,
+                                        .fields = work->fields,
+                                        .objects_count = work->objects_count,
+                                        .objects = work->objects};
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* One page; the step is 0 when there is more to ask. */
+static struct eff_step
+describe_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
+              const struct eff_response *last, struct eff_err *err)
+{
+    const struct eff_objects *objects = &dest->connector->objects;
+    const struct eff_json *json = rest_json(last, task->arena), *element;
+    bool fields = work->phase == DESCRIBE_FIELDS;
+    const struct eff_json *list = eff_json_pointer(json, fields ? objects->each : objects->list_each);
+    struct eff_json_iter iter = eff_json_iterate(list);
+
+    if (eff_json_type(list) != EFF_JSON_ARRAY && eff_json_type(list) != EFF_JSON_OBJECT)
+        return task_failure(dest, task, work, last, "describe", err);
+    while (eff_json_next(&iter, NULL, &element)) {
+        if (fields)
+            describe_field(objects, task->arena, element, work);
+        else
+            describe_object(task->arena, describe_text(task->arena, element, objects->list_name), work);
+    }
+    if (task_next_page(work, fields ? &objects->fields_next : &objects->list_next, json, task->arena))
+        return (struct eff_step){0};
+    return describe_end(task, work, fields);
+}
+
+static bool
+describe_missing(const struct eff_objects *objects, const struct eff_response *last)
+{
+    return last->wire == EFF_WIRE_ANSWERED &&
+           (objects->missing_status.count ? task_status(&objects->missing_status, last->status)
+                                          : last->status == 404);
+}
+
+struct eff_step
+rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
+              struct eff_err *err)
+{
+    const struct eff_objects *objects = &dest->connector->objects;
+    struct task_work *work = task_work(task);
+    struct eff_render r = rest_render(dest, task->arena);
+    struct eff_step step = {0};
+
+    *task->schema = (struct eff_schema){0};
+    if (!objects->fields.given)
+        return (struct eff_step){.kind = EFF_STEP_DONE};
+    if (last && task_good(last)) {
+        step = describe_page(dest, task, work, last, err);
+    } else if (last && work->phase == DESCRIBE_FIELDS && describe_missing(objects, last)) {
+        work->phase = DESCRIBE_LIST;
+        work->cursor = EFF_STR_NONE;
+        for (size_t i = 0; i < objects->known.count; i++)
+            describe_object(task->arena, objects->known.at[i], work);
+        if (!objects->list.given)
+            return describe_end(task, work, false);
+    } else if (last && work->phase == DESCRIBE_LIST && last->wire == EFF_WIRE_ANSWERED &&
+               last->status < 500 && last->status != 429 && last->status != 401) {
+        return describe_end(task, work, false); /* the names nearby are only a help */
+    } else if (last) {
+        step = task_failure(dest, task, work, last, "describe", err);
+    }
+    if (step.kind)
+        return step;
+    r.object = task->object;
+    return work->phase == DESCRIBE_FIELDS
+               ? task_send(dest, &objects->fields, &r, &objects->fields_next, work->cursor, err)
+               : task_send(dest, &objects->list, &r, &objects->list_next, work->cursor, err);
+}
+
+/* ---- reading back ---- */
+
+static struct task_work *
+read_start(struct rest_dest *dest, struct eff_task *task)
+{
+    struct eff_read *read = task->read;
+    struct task_work *work = task_work(task);
+    struct eff_item *items = eff_new(task->arena, struct eff_item, read->count);
+    struct eff_value *absent = eff_new(task->arena, struct eff_value, read->fields_count);
+
+    for (size_t i = 0; i < read->fields_count; i++)
+        absent[i].kind = EFF_ABSENT;
+    for (size_t i = 0; i < read->count; i++) {
+        items[i] = (struct eff_item){.index = i, .fields = absent,
+                                     .match = read->match + i * read->match_count};
+        read->records[i] = (struct eff_record){0};
+    }
+    work->delivery = (struct eff_delivery){.object = task->object,
+                                           .match_count = read->match_count,
+                                           .match_names = read->match_names,
+                                           .fields_count = read->fields_count,
+                                           .field_names = read->field_names,
+                                           .count = read->count,
+                                           .items = items,
+                                           .arena = task->arena};
+    work->rows = eff_new(task->arena, size_t, read->count);
+    eff_shapes_build(task->arena, &work->delivery, dest->connector->values.flat_names, &work->shapes);
+    return work;
+}
+
+/* "address.city": nested, or a name with a dot in it. */
+static const struct eff_json *
+read_field(const struct eff_json *record, eff_str name)
+{
+    const struct eff_json *value = eff_json_get(record, name);
+    eff_str head, tail = name;
+
+    for (const struct eff_json *at = record; !value && at;) {
+        if (!eff_str_cut(tail, '.', &head, &tail))
+            return eff_json_get(at, head);
+        at = eff_json_get(at, head);
+    }
+    return value;
+}
+
+static struct eff_value
+read_value(const struct eff_json *json, struct eff_arena *arena)
+{
+    struct eff_buf buf = {0};
+    struct eff_value value;
+
+    switch (eff_json_type(json)) {
+    case EFF_JSON_STRING:
+        return eff_value_of_str(EFF_TEXT, eff_str_copy(arena, eff_json_str(json)));
+    case EFF_JSON_NUMBER:
+        return eff_value_of_str(EFF_DECIMAL, eff_str_copy(arena, eff_json_str(json)));
+    case EFF_JSON_BOOL:
+        return eff_value_of_int(EFF_BOOL, eff_json_bool(json));
+    case EFF_JSON_ARRAY:
+    case EFF_JSON_OBJECT:
+        eff_json_print(&buf, json, false);
+        value = eff_value_of_str(EFF_JSON, eff_str_copy(arena, eff_buf_str(&buf)));
+        eff_buf_free(&buf);
+        return value;
+    default:
+        return (struct eff_value){.kind = EFF_NULL};
+    }
+}
+
+static void
+read_record(const struct eff_reading *reading, struct eff_task *task, const struct eff_json *json,
+            struct eff_record *record)
+{
+    const struct eff_json *fields = eff_json_pointer(json, reading->fields);
+    struct eff_value *values = eff_new(task->arena, struct eff_value, task->read->fields_count);
+
+    record->found = true;
+    record->remote_id = describe_text(task->arena, json, reading->remote_id);
+    for (size_t i = 0; i < task->read->fields_count; i++)
+        values[i] = read_value(read_field(fields, task->read->field_names[i]), task->arena);
+    record->fields = values;
+}
+
+/* A record goes to each row of the page whose match value it has (in any case of letters). */
+static void
+read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
+            const struct eff_json *json)
+{
+    const struct eff_reading *reading = &dest->connector->reading;
+    eff_str told = reading->row.ptr ? eff_json_str(eff_json_pointer(json, reading->row)) : EFF_STR_NONE;
+
+    for (size_t i = work->at; i < work->at + work->many; i++) {
+        struct eff_buf text = {0};
+        bool same = !reading->row.ptr ||
+                    (eff_values_text(&dest->connector->values, &work->delivery.items[i].match[0],
+                                     *task->arena, &text) &&
+                     eff_str_eq_nocase(eff_buf_str(&text), told));
+
+        eff_buf_free(&text);
+        if (same && !task->read->records[i].found)
+            read_record(reading, task, json, &task->read->records[i]);
+    }
+}
+
+/* One page; the step is 0 when there is more to ask. */
+static struct eff_step
+read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
+          const struct eff_response *last, struct eff_err *err)
+{
+    const struct eff_reading *reading = &dest->connector->reading;
+    const struct eff_json *json = rest_json(last, task->arena), *element;
+    const struct eff_json *list = eff_json_pointer(json, reading->each);
+    struct eff_json_iter iter = eff_json_iterate(list);
+
+    if (!list)
+        return task_failure(dest, task, work, last, "read", err);
+    if (eff_json_type(list) == EFF_JSON_OBJECT)
+        read_assign(dest, task, work, list);
+    else
+        while (eff_json_next(&iter, NULL, &element))
+            read_assign(dest, task, work, element);
+    if (task_next_page(work, &reading->next, json, task->arena))
+        return (struct eff_step){0};
+    work->at += work->many;
+    work->cursor = EFF_STR_NONE;
+    work->pages = 0;
+    work->tries = 0;
+    return (struct eff_step){0};
+}
+
+/* Rows whose match value cannot stand in a request are not found; the others are asked for. */
+static struct eff_step
+read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work, struct eff_err *err)
+{
+    const struct eff_reading *reading = &dest->connector->reading;
+    struct eff_step step = {0};
+    size_t left;
+
+    work->many = task->read->count - work->at;
+    if (work->many > reading->rows_max)
+        work->many = reading->rows_max;
+    for (left = 0; left < work->many; left++)
+        work->rows[left] = work->at + left;
+    while (step.kind == 0 && left > 0) {
+        struct eff_render r = rest_render(dest, task->arena);
+        size_t kept = 0;
+
+        r.delivery = &work->delivery;
+        r.object = task->object;
+        r.shapes = &work->shapes;
+        r.rows = work->rows;
+        r.rows_count = left;
+        r.bad = eff_new(task->arena, bool, task->read->count);
+        r.bad_why = eff_new(task->arena, eff_str, task->read->count);
+        if (reading->rows_max == 1)
+            r.item = &work->delivery.items[work->at];
+        step = task_send(dest, &reading->call, &r, &reading->next, work->cursor, err);
+        for (size_t i = 0; i < left; i++) {
+            if (!r.bad[work->rows[i]])
+                work->rows[kept++] = work->rows[i];
+        }
+        left = kept;
+    }
+    if (step.kind == 0)
+        work->at += work->many;
+    return step;
+}
+
+struct eff_step
+rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
+          struct eff_err *err)
+{
+    const struct eff_reading *reading = &dest->connector->reading;
+    struct task_work *work = task->scratch ? task->scratch : read_start(dest, task);
+    struct eff_step step = {0};
+
+    if (!reading->call.given || task->read->match_count == 0) {
+        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot be read back", EFF_STR_ARG(dest->connector->title));
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    if (last && task_good(last)) {
+        step = read_page(dest, task, work, last, err);
+    } else if (last && last->wire == EFF_WIRE_ANSWERED &&
+               task_status(&reading->missing_status, last->status)) {
+        work->at += work->many;
+    } else if (last) {
+        step = task_failure(dest, task, work, last, "read", err);
+    }
+    while (step.kind == 0 && work->at < task->read->count)
+        step = read_send(dest, task, work, err);
+    return step.kind ? step : (struct eff_step){.kind = EFF_STEP_DONE};
+}
