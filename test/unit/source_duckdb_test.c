@@ -183,8 +183,9 @@ nested_values_are_exact_json(void **state)
     assert_string_equal(reading_columns(&r),
                         "a:json b:json c:json d:json e:json f:json g:json h:json");
     // Lists of different lengths over several chunks: offsets into the child vector must hold.
-    assert_int_equal(reading_query(&r, "SELECT i, range(i % 5) AS l, {'i': i, 's': repeat('x', i % 3)}"
-                                       " AS s FROM range(10000) t(i)"),
+    assert_int_equal(reading_query(&r,
+                                   "SELECT i, range(i % 5) AS l, {'i': i, 's': repeat('x', i % 3)}"
+                                   " AS s FROM range(10000) t(i)"),
                      EFF_OK);
     assert_int_equal(r.rows, 10000);
     assert_true(eff_str_is(eff_value_str(&r.cells[9998 * 3 + 1]), "[0,1,2]"));
@@ -213,9 +214,15 @@ static void
 nothing_is_written(void **state)
 {
     static const char *const statements[] = {
-        "INSERT INTO t VALUES (2)", "DELETE FROM t RETURNING id", "DROP TABLE t",
-        "CREATE TABLE u (a INT)",   "COMMIT",                     "ATTACH 'other.duckdb' AS o",
-        "COPY t TO 'out.csv'",      "SET threads = 2",            "PRAGMA threads = 2",
+        "INSERT INTO t VALUES (2)",
+        "DELETE FROM t RETURNING id",
+        "DROP TABLE t",
+        "CREATE TABLE u (a INT)",
+        "COMMIT",
+        "ATTACH 'other.duckdb' AS o",
+        "COPY t TO 'out.csv'",
+        "SET threads = 2",
+        "PRAGMA threads = 2",
     };
 
     (void)state;
@@ -294,6 +301,47 @@ what_cannot_be_opened_is_named(void **state)
     reading_close(&r);
 }
 
+/* The file's head is summed by words of 8 bytes, each times a constant, xor'ed together. */
+static void
+patch_word(unsigned char *head, size_t at, uint64_t value)
+{
+    uint64_t sum, old;
+
+    memcpy(&sum, head, 8);
+    memcpy(&old, head + at, 8);
+    sum ^= old * 0xbf58476d1ce4e5b9 ^ value * 0xbf58476d1ce4e5b9;
+    memcpy(head, &sum, 8);
+    memcpy(head + at, &value, 8);
+}
+
+/* What DuckDB 2.0 writes: storage version 69, and its name. */
+static void
+a_file_of_a_newer_version_names_both(void **state)
+{
+    unsigned char head[128];
+    uint64_t word;
+    FILE *f;
+
+    (void)state;
+    begin("SELECT 1");
+    reading_close(&r);
+    f = fopen("test.duckdb", "r+");
+    assert_int_equal(fread(head, 1, sizeof(head), f), sizeof(head));
+    memcpy(&word, head + 8, 8); // "DUCK", and the low half of the version
+    patch_word(head, 8, (word & 0xffffffff) | (uint64_t)69 << 32);
+    memcpy(&word, "\0\0\0\0v9.8", 8);
+    patch_word(head, 48, word);
+    memcpy(&word, ".7\0\0\0\0\0", 8);
+    patch_word(head, 56, word);
+    rewind(f);
+    fwrite(head, 1, sizeof(head), f);
+    fclose(f);
+    assert_int_equal(reading_open(&r, &eff_source_duckdb, &config), EFF_CONFIG);
+    lacks("newer", "version v9.8.7 (storage version 69)");
+    lacks("newer", api->library_version());
+    reading_close(&r);
+}
+
 static void
 memory_is_bounded(void **state)
 {
@@ -345,6 +393,7 @@ main(void)
         cmocka_unit_test(a_late_error_is_no_end),
         cmocka_unit_test(a_query_can_be_left_and_cancelled),
         cmocka_unit_test(what_cannot_be_opened_is_named),
+        cmocka_unit_test(a_file_of_a_newer_version_names_both),
         cmocka_unit_test(memory_is_bounded),
     };
 

@@ -243,8 +243,8 @@ all_queries_see_one_snapshot(void **state)
     begin();
     run("INSERT INTO s VALUES (0)");
     expect("SELECT count(*) AS n FROM s", "integer:100000");
-    assert_int_equal(r.source->ops->query(r.source, EFF_STR("SELECT id FROM s"), &r.columns, &r.err),
-                     EFF_OK);
+    assert_int_equal(
+        r.source->ops->query(r.source, EFF_STR("SELECT id FROM s"), &r.columns, &r.err), EFF_OK);
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_OK);
     assert_true(batch.rows > 0 && batch.rows < 100000);
     run("DELETE FROM s");
@@ -300,10 +300,10 @@ cancel_and_time_limits_are_told(void **state)
 
     (void)state;
     begin();
-    assert_int_equal(
-        r.source->ops->query(r.source, EFF_STR("SELECT i FROM generate_series(1, 9000000) i"),
-                             &r.columns, &r.err),
-        EFF_OK);
+    assert_int_equal(r.source->ops->query(r.source,
+                                          EFF_STR("SELECT i FROM generate_series(1, 9000000) i"),
+                                          &r.columns, &r.err),
+                     EFF_OK);
     r.source->ops->cancel(r.source);
     do {
         fault = r.source->ops->next(r.source, &batch, &r.err);

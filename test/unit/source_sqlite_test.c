@@ -132,9 +132,17 @@ static void
 nothing_is_written(void **state)
 {
     static const char *const statements[] = {
-        "INSERT INTO t VALUES (1)", "DELETE FROM t", "DELETE FROM t RETURNING id", "DROP TABLE t",
-        "CREATE TEMP TABLE x (a)",  "COMMIT",        "ATTACH 'other.db' AS o",     "VACUUM",
-        "PRAGMA user_version = 3",  "PRAGMA query_only = 0", "REINDEX",
+        "INSERT INTO t VALUES (1)",
+        "DELETE FROM t",
+        "DELETE FROM t RETURNING id",
+        "DROP TABLE t",
+        "CREATE TEMP TABLE x (a)",
+        "COMMIT",
+        "ATTACH 'other.db' AS o",
+        "VACUUM",
+        "PRAGMA user_version = 3",
+        "PRAGMA query_only = 0",
+        "REINDEX",
     };
 
     (void)state;
@@ -155,8 +163,8 @@ all_queries_see_one_snapshot(void **state)
     begin("PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER); INSERT INTO t VALUES (1)");
     make("INSERT INTO t VALUES (2)");
     expect("SELECT count(*) AS n FROM t", "integer:1");
-    assert_int_equal(r.source->ops->query(r.source, EFF_STR("SELECT id FROM t"), &r.columns, &r.err),
-                     EFF_OK);
+    assert_int_equal(
+        r.source->ops->query(r.source, EFF_STR("SELECT id FROM t"), &r.columns, &r.err), EFF_OK);
     make("DELETE FROM t");
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_OK);
     assert_int_equal(batch.rows, 1);
