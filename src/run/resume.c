@@ -85,6 +85,28 @@ resume_look(struct eff_sync_run *r, const struct eff_run_row *row, struct eff_er
     return EFF_OK;
 }
 
+/* A change file that no plan knows is from a process that died before it had sent anything. */
+static enum eff_fault
+resume_sweep(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_arena scratch = r->run;
+    eff_str *names;
+    size_t count;
+
+    if (r->options->plan)
+        return EFF_OK;
+    EFF_TRY(r->os->list(r->os->self, r->folder, &scratch, &count, &names, err));
+    for (size_t i = 0; i < count; i++) {
+        const char *path;
+
+        if (!eff_str_starts(names[i], EFF_STR("changes-")))
+            continue;
+        path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, r->folder, EFF_STR_ARG(names[i])).ptr;
+        EFF_TRY(r->os->unlink(r->os->self, path, err));
+    }
+    return EFF_OK;
+}
+
 enum eff_fault
 eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -97,7 +119,7 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
         return EFF_OK;
     EFF_TRY(eff_control_open_run(r->control, r->sync->name, &r->run, &found, &row, err));
     if (!found)
-        return EFF_OK;
+        return resume_sweep(r, err);
     r->report->has_resumed = true;
     if (r->options->plan)
         return resume_look(r, &row, err);
