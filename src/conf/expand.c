@@ -48,8 +48,11 @@ expand_env(struct eff_problems *problems, struct eff_place place, eff_str name, 
 {
     const struct eff_lookup *lookup = problems->fill->lookup;
 
-    if (lookup != NULL && lookup->env != NULL && lookup->env(lookup->self, name, ret_value))
+    if (lookup != NULL && lookup->env != NULL && lookup->env(lookup->self, name, ret_value)) {
+        if (problems->fill->all_secret)
+            eff_fill_secret(problems, *ret_value);
         return true;
+    }
     eff_problem_add(problems, place, "EFF1106",
                     eff_str_printf(problems->arena, "Set the environment variable " EFF_STR_FMT ".",
                                    EFF_STR_ARG(name)),

@@ -28,8 +28,9 @@ enum eff_option_kind {
 
 enum eff_option_flags {
     EFF_OPT_REQUIRED = 1,
-    EFF_OPT_LATER = 2, /* planned, not in this version: refused as such; help says what to do instead */
-    EFF_OPT_RAW = 4,   /* NODE: ${...} inside is left for whoever reads it */
+    EFF_OPT_LATER =
+        2, /* planned, not in this version: refused as such; help says what to do instead */
+    EFF_OPT_RAW = 4, /* NODE: ${...} inside is left for whoever reads it */
 };
 
 struct eff_str_list {
@@ -60,7 +61,7 @@ struct eff_place {
 /* One thing wrong with what the user wrote. */
 struct eff_problem {
     struct eff_place place;
-    char code[8]; /* "EFF1104"; documented in docs/reference */
+    char code[8];    /* "EFF1104"; documented in docs/reference */
     eff_str message; /* expected, found */
     eff_str hint;    /* "did you mean `match`?" or "" */
 };
@@ -74,7 +75,8 @@ struct eff_lookup;
 struct eff_fill {
     const struct eff_lookup *lookup; /* NULL: every ${...} is unknown */
     eff_str root;                    /* absolute folder that places' files are relative to */
-    bool secrets_broken;             /* the secrets file was a problem already: no more about them */
+    bool secrets_broken; /* the secrets file was a problem already: no more about them */
+    bool all_secret;     /* what is being expanded is a secret, variables too */
     size_t secrets_count, secrets_cap;
     eff_str *secrets; /* values to be redacted, each once */
     size_t hosts_count, hosts_cap;
@@ -87,7 +89,7 @@ struct eff_problems {
     struct eff_arena *arena;
     size_t count, cap;
     struct eff_problem *at;
-    size_t dropped; /* problems beyond EFF_PROBLEMS_MAX are only counted */
+    size_t dropped;        /* problems beyond EFF_PROBLEMS_MAX are only counted */
     struct eff_fill *fill; /* NULL: ${...} stays as written, and paths too (connector files) */
 };
 
@@ -123,7 +125,8 @@ bool eff_options_fill(const struct eff_node *map, const struct eff_option *optio
  * "${". False, with a problem, when a name is unknown or the form is wrong.
  * With problems->fill == NULL the text as it stands.
  */
-bool eff_node_expand(const struct eff_node *scalar, struct eff_problems *problems, eff_str *ret_text);
+bool eff_node_expand(const struct eff_node *scalar, struct eff_problems *problems,
+                     eff_str *ret_text);
 /* The same for a whole tree; the tree itself when there is nothing to replace. */
 const struct eff_node *eff_node_expand_tree(const struct eff_node *node,
                                             struct eff_problems *problems);

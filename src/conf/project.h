@@ -32,25 +32,37 @@ struct eff_dest_conf {
     const struct eff_kind_desc *kind;
     const void *config;
     size_t hosts_count;
-    const eff_str *hosts; /* of this block's urls, not of defaults: lower case, no port or brackets */
+    const eff_str
+        *hosts; /* of this block's urls, not of defaults: lower case, no port or brackets */
     struct eff_place place;
 };
 
-enum eff_mode { EFF_MODE_UPSERT = 1, EFF_MODE_UPDATE, EFF_MODE_INSERT, EFF_MODE_MIRROR,
-                EFF_MODE_APPEND, EFF_MODE_MEMBERS };
+enum eff_mode {
+    EFF_MODE_UPSERT = 1,
+    EFF_MODE_UPDATE,
+    EFF_MODE_INSERT,
+    EFF_MODE_MIRROR,
+    EFF_MODE_APPEND,
+    EFF_MODE_MEMBERS
+};
 /* mirror and members: DELETE unless given; insert and append: KEEP, and nothing else can be given */
-enum eff_removed { EFF_REMOVED_KEEP = 0, EFF_REMOVED_CLEAR, EFF_REMOVED_ARCHIVE, EFF_REMOVED_DELETE };
+enum eff_removed {
+    EFF_REMOVED_KEEP = 0,
+    EFF_REMOVED_CLEAR,
+    EFF_REMOVED_ARCHIVE,
+    EFF_REMOVED_DELETE
+};
 
-extern const char *const eff_mode_names[];    /* by value; NULL at the end */
+extern const char *const eff_mode_names[]; /* by value; NULL at the end */
 extern const char *const eff_removed_names[];
 
 enum eff_model_kind { EFF_MODEL_SQL = 1, EFF_MODEL_TABLE, EFF_MODEL_FILE };
 
 /* One entry of fields: or match:, checked but not yet bound to the source's columns. */
 struct eff_field_conf {
-    eff_str name;        /* destination field */
-    eff_str from;        /* column; ptr == NULL for a constant or a template */
-    eff_str template;    /* "{{ first }} {{ last }}", or ptr == NULL */
+    eff_str name;     /* destination field */
+    eff_str from;     /* column; ptr == NULL for a constant or a template */
+    eff_str template; /* "{{ first }} {{ last }}", or ptr == NULL */
     bool has_constant;
     struct eff_value constant;
     size_t transforms_count;
@@ -70,7 +82,7 @@ struct eff_sync_conf {
     eff_str name;
     const struct eff_source_conf *source;
     enum eff_model_kind model_kind;
-    eff_str model; /* SQL text, table name, or (EFF_MODEL_FILE) the SQL text of that file */
+    eff_str model;      /* SQL text, table name, or (EFF_MODEL_FILE) the SQL text of that file */
     eff_str model_name; /* what model:x selects: the table, or the file without .sql; or none */
     size_t key_count;
     const eff_str *key;
@@ -86,7 +98,7 @@ struct eff_sync_conf {
     double guard_removed_percent; /* default 10 */
     int64_t guard_removed_rows;   /* -1: no absolute bound */
     double guard_changed_percent; /* -1: none */
-    bool enabled; /* default true */
+    bool enabled;                 /* default true */
     size_t tags_count;
     const eff_str *tags;
     size_t after_count; /* syncs that must have ended well first */
@@ -100,9 +112,9 @@ struct eff_sync_conf {
 
 struct eff_project {
     eff_str name;
-    eff_str root;  /* absolute folder of efferent.yml */
+    eff_str root;   /* absolute folder of efferent.yml */
     eff_str target; /* ptr == NULL: none */
-    eff_str state; /* absolute path of the state folder (per target: <state>/<target>) */
+    eff_str state;  /* absolute path of the state folder (per target: <state>/<target>) */
     bool state_must_exist;
     int64_t memory_bytes; /* per sync, default 256 MiB */
     size_t sources_count;
@@ -116,8 +128,8 @@ struct eff_project {
 };
 
 struct eff_project_input {
-    eff_str root;    /* folder that holds efferent.yml */
-    eff_str target;  /* --target, or ptr == NULL */
+    eff_str root;   /* folder that holds efferent.yml */
+    eff_str target; /* --target, or ptr == NULL */
     const struct eff_lookup *lookup;
     size_t source_kinds_count;
     const struct eff_kind_desc *source_kinds;

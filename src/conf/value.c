@@ -427,6 +427,21 @@ value_scalar(const struct eff_option *option, const struct eff_node *node, eff_s
     return false;
 }
 
+/* Parts of a secret ("Bearer ${TOKEN}") may show up alone, and are secrets themselves. */
+static bool
+value_expand(const struct eff_option *option, const struct eff_node *node,
+             struct eff_problems *problems, eff_str *ret_text)
+{
+    bool ok;
+
+    if (problems->fill != NULL)
+        problems->fill->all_secret = option->kind == EFF_OPT_SECRET;
+    ok = eff_node_expand(node, problems, ret_text);
+    if (problems->fill != NULL)
+        problems->fill->all_secret = false;
+    return ok;
+}
+
 bool
 eff_option_read(const struct eff_option *option, const struct eff_node *node, void *ret,
                 struct eff_problems *problems)
@@ -442,7 +457,7 @@ eff_option_read(const struct eff_option *option, const struct eff_node *node, vo
         return value_list(option, node, ret, problems);
     if (node->kind != EFF_NODE_SCALAR)
         return value_form(option, node, "one value", problems);
-    return eff_node_expand(node, problems, &text) &&
+    return value_expand(option, node, problems, &text) &&
            value_scalar(option, node, text, ret, problems);
 }
 

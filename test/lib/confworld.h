@@ -136,8 +136,7 @@ static const struct eff_option confworld_db_options[] = {
 static const struct eff_option confworld_crm_options[] = {
     {"instance_url", EFF_OPT_URL, CONFWORLD_CRM(instance_url), NULL, 0, 0, "Where.",
      EFF_OPT_REQUIRED},
-    {"auth.client_id", EFF_OPT_STR, CONFWORLD_CRM(client_id), NULL, 0, 0, "Who.",
-     EFF_OPT_REQUIRED},
+    {"auth.client_id", EFF_OPT_STR, CONFWORLD_CRM(client_id), NULL, 0, 0, "Who.", EFF_OPT_REQUIRED},
     {"auth.client_secret", EFF_OPT_SECRET, CONFWORLD_CRM(client_secret), NULL, 0, 0,
      "And the proof.", EFF_OPT_REQUIRED},
     {"batch", EFF_OPT_INT, CONFWORLD_CRM(batch), "200", 1, 10000, "Rows a request."},

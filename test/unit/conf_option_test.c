@@ -182,9 +182,10 @@ test_variables(void **state)
     expect_str(f.config.list.at[0], "${HOST}: [a]\nb: 1"); /* text, not looked at again */
     assert_int_equal(f.config.list.count, 2);
     expect_str(f.config.inner, ".");
-    assert_int_equal(f.fill.secrets_count, 2);
+    assert_int_equal(f.fill.secrets_count, 3);
     expect_str(f.fill.secrets[0], "s3cret");
-    expect_str(f.fill.secrets[1], "xh.example");
+    expect_str(f.fill.secrets[1], "h.example"); /* as part of a secret */
+    expect_str(f.fill.secrets[2], "xh.example");
     eff_arena_deinit(&f.arena);
 
     fill_in(&f, "str: ${HOST}\npath: x\nin: {needed: y}", false); /* a connector file */
