@@ -34,7 +34,4 @@ enum eff_fault eff_convert_normalize(enum eff_normalize rule, const struct eff_v
                                      struct eff_arena *arena, struct eff_value *ret_value,
                                      struct eff_err *err);
 
-/* Simple lower case of one character, for the bicameral scripts; others are as they were. */
-uint32_t eff_letter_lower(uint32_t code);
-
 #endif

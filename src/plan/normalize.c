@@ -9,44 +9,23 @@
  *            (Google Ads, TikTok; Meta wants the same without its "+"). Required: the
  *            country code, with "+" or "00" before it. Blanks, dots, dashes, slashes
  *            and brackets go, "(0)" too; letters and extensions are refused
- *   name     lower case, no punctuation, single blanks (Meta; Google: trim and lower,
+ *   name     lower case, no punctuation or symbols, single blanks (Meta; Google: trim and lower,
  *            which agrees but for names such as o'brien)
  *   zip      lower case, no white space or dash; of the US form 12345-6789 the
  *            first five (Meta)
  *   country  ISO 3166-1 alpha-2, lower case (Meta; Google takes any case)
  *
  * The platforms' pages as of 2026-04, see connectors/ for each. What is empty
- * afterwards is "": Meta wants "" then, not the hash of "". Lower case is that of
- * all bicameral scripts, one character at a time; composed and decomposed forms
- * stay as they are. An identifier that cannot be one is refused: a hash of it
+ * afterwards is "": Meta wants "" then, not the hash of "". Lower case is Unicode's,
+ * one character at a time; composed and decomposed forms stay as they are. An identifier that cannot be one is refused: a hash of it
  * would be accepted in silence and match nobody.
  */
 #include "plan/convert.h"
 
+#include <utf8proc.h>
+
 #define NORMALIZE_PHONE_MIN 7  /* shortest international numbers in use */
 #define NORMALIZE_PHONE_MAX 15 /* ITU-T E.164 */
-
-/*
- * Lower case beyond ASCII (Unicode's simple mapping): step 1 moves the whole range
- * by delta, step 2 every second character, from the first.
- */
-static const struct letter_range {
-    uint32_t first, last;
-    int step, delta;
-} letter_ranges[] = {
-    {0xc0, 0xd6, 1, 32},        {0xd8, 0xde, 1, 32},     {0x100, 0x12e, 2, 1},
-    {0x130, 0x130, 1, -199},    {0x132, 0x136, 2, 1},    {0x139, 0x147, 2, 1},
-    {0x14a, 0x176, 2, 1},       {0x178, 0x178, 1, -121}, {0x179, 0x17d, 2, 1},
-    {0x1a0, 0x1a4, 2, 1},       {0x1af, 0x1af, 1, 1},    {0x1cd, 0x1db, 2, 1},
-    {0x1de, 0x1ee, 2, 1},       {0x1f8, 0x21e, 2, 1},    {0x222, 0x232, 2, 1},
-    {0x386, 0x386, 1, 38},      {0x388, 0x38a, 1, 37},   {0x38c, 0x38c, 1, 64},
-    {0x38e, 0x38f, 1, 63},      {0x391, 0x3a1, 1, 32},   {0x3a3, 0x3ab, 1, 32},
-    {0x400, 0x40f, 1, 80},      {0x410, 0x42f, 1, 32},   {0x460, 0x480, 2, 1},
-    {0x48a, 0x4be, 2, 1},       {0x4c0, 0x4c0, 1, 15},   {0x4c1, 0x4cd, 2, 1},
-    {0x4d0, 0x52e, 2, 1},       {0x531, 0x556, 1, 48},   {0x10a0, 0x10c5, 1, 7264},
-    {0x1c90, 0x1cba, 1, -3008}, {0x1e00, 0x1e94, 2, 1},  {0x1e9e, 0x1e9e, 1, -7615},
-    {0x1ea0, 0x1efe, 2, 1},     {0xff21, 0xff3a, 1, 32}, {0x10400, 0x10427, 1, 40},
-};
 
 /* ISO 3166-1 alpha-2, and XK, which the platforms use for Kosovo. */
 static const char normalize_countries[] =
@@ -60,98 +39,48 @@ static const char normalize_countries[] =
     "th tj tk tl tm tn to tr tt tv tw tz ua ug um us uy uz va vc ve vg vi vn vu wf ws xk ye yt za "
     "zm zw ";
 
-uint32_t
-eff_letter_lower(uint32_t code)
-{
-    if (code < 0x80)
-        return code >= 'A' && code <= 'Z' ? code + 32 : code;
-    for (size_t i = 0; i < sizeof(letter_ranges) / sizeof(letter_ranges[0]); i++) {
-        const struct letter_range *range = &letter_ranges[i];
-
-        if (code < range->first)
-            break;
-        if (code <= range->last)
-            return (code - range->first) % (uint32_t)range->step == 0
-                       ? (uint32_t)((int32_t)code + range->delta)
-                       : code;
-    }
-    return code;
-}
-
-static size_t
-letter_encode(uint32_t code, char *to)
-{
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        to[0] = (char)(0xc0 | code >> 6);
-        to[1] = (char)(0x80 | (code & 63));
-        return 2;
-    }
-    if (code < 0x10000) {
-        to[0] = (char)(0xe0 | code >> 12);
-        to[1] = (char)(0x80 | (code >> 6 & 63));
-        to[2] = (char)(0x80 | (code & 63));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | code >> 18);
-    to[1] = (char)(0x80 | (code >> 12 & 63));
-    to[2] = (char)(0x80 | (code >> 6 & 63));
-    to[3] = (char)(0x80 | (code & 63));
-    return 4;
-}
-
 static bool
-letter_is_blank(uint32_t code)
+normalize_is_blank(uint32_t code)
 {
-    return code == ' ' || (code >= '\t' && code <= '\r') || code == 0xa0 || code == 0x1680 ||
-           (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 ||
-           code == 0x202f || code == 0x205f || code == 0x3000;
+    return code == ' ' || (code >= '\t' && code <= '\r') ||
+           utf8proc_category((int32_t)code) == UTF8PROC_CATEGORY_ZS ||
+           utf8proc_category((int32_t)code) == UTF8PROC_CATEGORY_ZL ||
+           utf8proc_category((int32_t)code) == UTF8PROC_CATEGORY_ZP;
 }
 
-/* Punctuation, and what nobody sees: controls, zero-width characters, marks of direction. */
+/* Punctuation, symbols, and what nobody sees: neither letter nor mark nor digit. */
 static bool
-letter_is_noise(uint32_t code)
+normalize_is_noise(uint32_t code)
 {
-    if (code < 0x80)
-        return !((code >= '0' && code <= '9') || (code >= 'a' && code <= 'z') ||
-                 (code >= 'A' && code <= 'Z'));
-    return (code <= 0xbf && code != 0xaa && code != 0xb2 && code != 0xb3 && code != 0xb5 &&
-            code != 0xb9 && code != 0xba) ||
-           (code >= 0x200b && code <= 0x206f) || (code >= 0x3001 && code <= 0x3003) ||
-           (code >= 0x3008 && code <= 0x3011) || code == 0x30fb || code == 0xfeff;
+    utf8proc_category_t category = utf8proc_category((int32_t)code);
+
+    return category < UTF8PROC_CATEGORY_LU || category > UTF8PROC_CATEGORY_NO;
 }
 
 enum normalize_blanks { NORMALIZE_BLANKS_NONE, NORMALIZE_BLANKS_SINGLE };
 
-/*
- * Lower case without blanks at the ends; inner blanks as told. The result is never
- * longer than the text (no character in letter_ranges grows).
- */
+/* Lower case without blanks at the ends; inner blanks as told. text is valid UTF-8. */
 static eff_str
 normalize_fold(eff_str text, enum normalize_blanks blanks, bool drop_noise, struct eff_arena *arena)
 {
-    char *folded = eff_new(arena, char, text.len + 1);
+    char *folded = eff_new(arena, char, 2 * text.len + 1); // U+023A grows.
     size_t len = 0, at = 0, step;
     bool blank = false;
     uint32_t code;
 
     for (; at < text.len; at += step) {
         step = eff_utf8_decode(eff_str_sub(text, at, 4), &code);
-        if (step == 0)
-            return EFF_STR_NONE;
-        if (letter_is_blank(code)) {
+        if (normalize_is_blank(code)) {
             blank = len > 0 && blanks == NORMALIZE_BLANKS_SINGLE;
             continue;
         }
-        if (drop_noise && letter_is_noise(code))
+        if (drop_noise && normalize_is_noise(code))
             continue;
         if (blank)
             folded[len++] = ' ';
         blank = false;
-        len += letter_encode(eff_letter_lower(code), folded + len);
+        len += (size_t)utf8proc_encode_char(utf8proc_tolower((int32_t)code),
+                                            (unsigned char *)folded + len);
     }
     return (eff_str){folded, len};
 }
@@ -199,13 +128,14 @@ normalize_gmail(eff_str *text, struct eff_arena *arena)
     return NULL;
 }
 
-/* Between digits people write blanks, dots, dashes, slashes and brackets. */
+/* Between digits people write blanks, dots, dashes, slashes, brackets; phones add unseen marks. */
 static bool
 normalize_phone_mark(uint32_t code)
 {
-    return letter_is_blank(code) || code == '-' || code == '.' || code == '(' || code == ')' ||
-           code == '/' || (code >= 0x2010 && code <= 0x2015) || code == 0x2212 ||
-           (code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e);
+    return normalize_is_blank(code) || code == '.' || code == '(' || code == ')' || code == '/' ||
+           code == 0x2212 || // the minus sign
+           utf8proc_category((int32_t)code) == UTF8PROC_CATEGORY_PD ||
+           utf8proc_category((int32_t)code) == UTF8PROC_CATEGORY_CF;
 }
 
 /* "+" and digits only; "(0)", which is dialled inside the country only, is left out. */
@@ -217,8 +147,6 @@ normalize_phone_digits(eff_str text, char *digits, size_t *ret_len)
 
     for (size_t at = 0; at < text.len; at += step) {
         step = eff_utf8_decode(eff_str_sub(text, at, 4), &code);
-        if (step == 0)
-            return "it is not valid UTF-8";
         if (len > 1 && eff_str_starts(eff_str_sub(text, at, SIZE_MAX), EFF_STR("(0)")))
             step = 3;
         else if ((code >= '0' && code <= '9') || (code == '+' && len == 0))

@@ -20,7 +20,7 @@ static const char *const planvalue_kinds[] = {"null",    "bool",  "int",  "float
                                               "text",    "bytes", "date", "time",  "datetime",
                                               "instant", "json",  "bad",  "absent"};
 
-static struct eff_value
+static inline struct eff_value
 planvalue_time(enum eff_kind kind, const char *text)
 {
     struct eff_civil civil;
@@ -43,7 +43,7 @@ planvalue_time(enum eff_kind kind, const char *text)
 }
 
 /* Borrows from the notation. */
-static struct eff_value
+static inline struct eff_value
 planvalue_of(const char *notation)
 {
     eff_str kind_name, text = {0};
@@ -78,7 +78,7 @@ planvalue_of(const char *notation)
 }
 
 /* The same notation back, in buf, terminated. Two calls need two buffers. */
-static const char *
+static inline const char *
 planvalue_text(const struct eff_value *value, struct eff_buf *buf)
 {
     eff_buf_reset(buf);
