@@ -26,6 +26,8 @@ struct eff_run_options {
     const eff_str *keys;
     eff_str state;       /* plan: another state folder (an unpacked export); ptr == NULL: own */
     void (*progress)(void *self, const struct eff_progress *progress);
+    /* eff_run_syncs: a sync has its report; may be NULL. */
+    void (*finished)(void *self, const struct eff_report *report);
     void *self;
 };
 

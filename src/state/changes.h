@@ -57,8 +57,8 @@ enum eff_fault eff_changes_create(struct eff_os *os, const char *path, bool unna
                                   struct eff_changes_writer **ret_writer, struct eff_err *err);
 /* Appends one item to the open chunk of its operation; fields that are not sent are EFF_ABSENT. */
 enum eff_fault eff_changes_add(struct eff_changes_writer *writer, enum eff_op op,
-                               enum eff_group group, const struct eff_item *item, const struct eff_acknowledged *ack,
-                               struct eff_err *err);
+                               enum eff_group group, const struct eff_item *item,
+                               const struct eff_acknowledged *ack, struct eff_err *err);
 /* Ends the open chunk of that operation: the limit of a batch was reached. */
 enum eff_fault eff_changes_cut(struct eff_changes_writer *writer, enum eff_op op,
                                enum eff_group group, size_t estimate, struct eff_err *err);
@@ -66,8 +66,9 @@ enum eff_fault eff_changes_cut(struct eff_changes_writer *writer, enum eff_op op
 enum eff_fault eff_changes_chunks(struct eff_changes_writer *writer, size_t *ret_count,
                                   const struct eff_chunk **ret_chunks, struct eff_err *err);
 /* Writes table and footer, fsyncs file and folder. ret_digest is the digest of the whole. */
-enum eff_fault eff_changes_seal(struct eff_changes_writer *writer, const struct eff_batch_ref *batches,
-                                size_t count, uint64_t *ret_digest, struct eff_err *err);
+enum eff_fault eff_changes_seal(struct eff_changes_writer *writer,
+                                const struct eff_batch_ref *batches, size_t count,
+                                uint64_t *ret_digest, struct eff_err *err);
 void eff_changes_writer_close(struct eff_changes_writer *writer);
 
 struct eff_changes;
@@ -77,7 +78,8 @@ enum eff_fault eff_changes_open(struct eff_os *os, const char *path, struct eff_
                                 struct eff_changes **ret_changes, struct eff_err *err);
 const struct eff_changes_names *eff_changes_names(const struct eff_changes *changes);
 uint64_t eff_changes_digest(const struct eff_changes *changes);
-size_t eff_changes_count(const struct eff_changes *changes, const struct eff_batch_ref **ret_batches);
+size_t eff_changes_count(const struct eff_changes *changes,
+                         const struct eff_batch_ref **ret_batches);
 /* Everything is copied into arena; ret_acks (may be NULL) runs parallel to the items. */
 enum eff_fault eff_changes_load(struct eff_changes *changes, size_t batch, struct eff_arena *arena,
                                 struct eff_delivery *ret_delivery,

@@ -38,7 +38,8 @@ enum eff_fault eff_control_sync(struct eff_control *control, struct eff_os *os, 
 enum eff_fault eff_control_sync_save(struct eff_control *control, eff_str sync,
                                      const struct eff_sync_state *state, struct eff_err *err);
 /* Forgets identity and ledger: the next run is a first run. */
-enum eff_fault eff_control_sync_reset(struct eff_control *control, eff_str sync, struct eff_err *err);
+enum eff_fault eff_control_sync_reset(struct eff_control *control, eff_str sync,
+                                      struct eff_err *err);
 
 /* ---- runs ---- */
 
@@ -49,9 +50,9 @@ struct eff_run_row {
     enum eff_run_state state;
     int64_t started_ms, ended_ms;
     uint64_t changes_digest;
-    uint64_t generation;  /* of the snapshot that the plan was made against */
-    eff_str columns;      /* the snapshot's columns after this run, as record/ wrote them */
-    eff_str report;       /* JSON of the sync's entry in the run document */
+    uint64_t generation; /* of the snapshot that the plan was made against */
+    eff_str columns;     /* the snapshot's columns after this run, as record/ wrote them */
+    eff_str report;      /* JSON of the sync's entry in the run document */
 };
 
 /* PLAN: nothing may be sent before this commit. Durable. */
@@ -73,7 +74,7 @@ enum eff_fault eff_control_close_run(struct eff_control *control, const struct e
 
 struct eff_settled {
     size_t batch;
-    bool settled;  /* else: marked, the outcome of its attempts is unknown */
+    bool settled; /* else: marked, the outcome of its attempts is unknown */
     uint32_t attempts;
     int64_t first_attempt_ms; /* wall clock */
     eff_str memo;
@@ -103,8 +104,12 @@ bool eff_verdicts_read(eff_str verdicts, size_t count, enum eff_outcome *ret_out
 
 /* ---- the ledger: every row that is not delivered ---- */
 
-enum eff_ledger_state { EFF_LEDGER_REJECTED = 1, EFF_LEDGER_HELD, EFF_LEDGER_INVALID,
-                        EFF_LEDGER_PENDING };
+enum eff_ledger_state {
+    EFF_LEDGER_REJECTED = 1,
+    EFF_LEDGER_HELD,
+    EFF_LEDGER_INVALID,
+    EFF_LEDGER_PENDING
+};
 
 struct eff_ledger_row {
     struct eff_hash128 key;
@@ -114,7 +119,7 @@ struct eff_ledger_row {
     enum eff_op op;
     eff_str code, message, field;
     enum eff_fault fault;
-    eff_str sent;  /* JSON of the fields that were (to be) sent */
+    eff_str sent;      /* JSON of the fields that were (to be) sent */
     uint64_t row_hash; /* of the content that was refused: other content is due at once */
     int64_t first_seen_ms, last_ms, next_try_ms;
     uint32_t tries;
