@@ -132,7 +132,7 @@ eff_diff_add(struct eff_diff *diff, struct eff_hash128 key, uint64_t row_old, ui
     if (diff->comparable)
         eff_multiset_add(&diff->read, &entry);
     if (content.ptr == NULL && !diff->config.rebase)
-        return eff_scatter_add_entry(diff->scatter, &entry, err);
+        return eff_scatter_add_entry(diff->scatter, key, row, err);
     // `order` is what the snapshot's row hash is compared with.
     item = (struct eff_scatter_item){
         .key = key, .row = row, .order = diff->config.rebase ? row_old : row};

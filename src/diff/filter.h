@@ -40,23 +40,45 @@ diff_filter_hash(struct eff_hash128 key, uint64_t row)
 }
 
 static inline void
+diff_filter_set(uint64_t *block, uint64_t hash, unsigned probes)
+{
+#pragma GCC unroll 7
+    for (unsigned i = 0; i < probes; i++, hash >>= 9)
+        block[hash >> 6 & 7] |= (uint64_t)1 << (hash & 63);
+}
+
+static inline bool
+diff_filter_test(const uint64_t *block, uint64_t hash, unsigned probes)
+{
+    uint64_t all = 1;
+
+#pragma GCC unroll 7
+    for (unsigned i = 0; i < probes; i++, hash >>= 9)
+        all &= block[hash >> 6 & 7] >> (hash & 63);
+    return all & 1;
+}
+
+/* Written out for the usual number of probes: the compiler unrolls that. */
+static inline void
 diff_filter_add(struct diff_filter *filter, struct eff_hash128 key, uint64_t row)
 {
     uint64_t *block = diff_filter_block(filter, key), hash = diff_filter_hash(key, row);
 
-    for (unsigned i = 0; i < filter->probes; i++, hash >>= 9)
-        block[hash >> 6 & 7] |= (uint64_t)1 << (hash & 63);
+    if (filter->probes == FILTER_PROBES_MAX)
+        diff_filter_set(block, hash, FILTER_PROBES_MAX);
+    else
+        diff_filter_set(block, hash, filter->probes);
 }
 
 static inline bool
 diff_filter_has(const struct diff_filter *filter, struct eff_hash128 key, uint64_t row)
 {
     const uint64_t *block = diff_filter_block(filter, key);
-    uint64_t hash = diff_filter_hash(key, row), all = 1;
+    uint64_t hash = diff_filter_hash(key, row);
 
-    for (unsigned i = 0; i < filter->probes; i++, hash >>= 9)
-        all &= block[hash >> 6 & 7] >> (hash & 63);
-    return all & 1;
+    if (filter->probes == FILTER_PROBES_MAX)
+        return diff_filter_test(block, hash, FILTER_PROBES_MAX);
+    return diff_filter_test(block, hash, filter->probes);
 }
 
 static inline void

@@ -5,6 +5,7 @@
 
 #define PART_ITEMS_MIN ((size_t)256)
 #define PART_OLD_MIN   ((size_t)8192) /* two blocks of a snapshot at least */
+#define PART_WINDOW    4              /* entries of a bucket that are compared at once */
 #define PART_AHEAD     16             /* rows whose memory is fetched while others are compared */
 
 /*
@@ -23,7 +24,7 @@ diff_part_init(struct diff_part *part, struct eff_snapshot *snapshot, size_t mem
                    part->held_max * 34 + part->items_max * sizeof(struct eff_scatter_item) +
                        ((size_t)1 << 20));
     part->items = eff_new(&part->arena, struct eff_scatter_item, part->items_max);
-    part->held = eff_new(&part->arena, struct eff_entry, part->held_max + 1);
+    part->held = eff_new(&part->arena, struct eff_entry, part->held_max + PART_WINDOW + 1);
     part->seen = eff_new(&part->arena, unsigned char, part->held_max);
     part->index = eff_new(&part->arena, uint32_t, part->held_max + 2);
     part->cursor_done = snapshot == NULL;
@@ -78,11 +79,37 @@ part_load(struct diff_part *part, bool *ret_room, struct eff_err *err)
     return EFF_OK;
 }
 
-/* As many bits of the key as give a bucket for one to two entries. */
+/* Steps of a search by halves, where keys are so uneven that a bucket is large. */
+static void
+part_measure_index(struct diff_part *part, size_t buckets)
+{
+    size_t largest = 0;
+
+    for (size_t bucket = 0; bucket < buckets; bucket++) {
+        size_t size = part->index[bucket + 1] - part->index[bucket];
+
+        largest = size > largest ? size : largest;
+    }
+    part->steps = 0;
+    while (largest > 4 * PART_WINDOW && largest >> part->steps > 0)
+        part->steps++;
+}
+
+static inline size_t
+part_bucket(const struct diff_part *part, struct eff_hash128 key)
+{
+    return part->index_bits == 0 ? 0 : key.hi << part->index_skip >> (64 - part->index_bits);
+}
+
+/*
+ * As many bits of the key as give a bucket for one to two entries. The entries
+ * are sorted, so the last one to write into its bucket's place is its end.
+ */
 static void
 part_build_index(struct diff_part *part, unsigned skip)
 {
-    size_t largest = 0, at = 0, buckets;
+    uint32_t *ends = part->index + 1, end = 0;
+    size_t buckets;
 
     part->index_bits = 0;
     part->index_skip = skip;
@@ -90,18 +117,22 @@ part_build_index(struct diff_part *part, unsigned skip)
     while (skip < 40 && part->index_bits < 22 && (size_t)2 << part->index_bits <= part->old_count)
         part->index_bits++;
     buckets = (size_t)1 << part->index_bits;
+    memset(part->index, 0, (buckets + 1) * sizeof(*part->index));
+    for (size_t i = 0; i < part->old_count; i++)
+        ends[part_bucket(part, part->old[i].key)] = (uint32_t)i + 1;
     for (size_t bucket = 0; bucket < buckets; bucket++) {
-        size_t from = at;
-
-        part->index[bucket] = (uint32_t)at;
-        while (at < part->old_count &&
-               (part->index_bits == 0 ||
-                part->old[at].key.hi << skip >> (64 - part->index_bits) <= bucket))
-            at++;
-        largest = at - from > largest ? at - from : largest;
+        end = ends[bucket] > end ? ends[bucket] : end;
+        ends[bucket] = end;
     }
-    for (part->steps = 0; largest >> part->steps > 0;)
-        part->steps++;
+    part_measure_index(part, buckets);
+}
+
+/* Behind the last entry, when there is none of a later partition. */
+static void
+part_put_sentinels(struct diff_part *part)
+{
+    for (size_t i = 0; i <= PART_WINDOW; i++)
+        part->held[part->held_to + i] = (struct eff_entry){{UINT64_MAX, UINT64_MAX}, 0};
 }
 
 enum eff_fault
@@ -124,36 +155,47 @@ diff_part_start(struct diff_part *part, const struct eff_scatter_part *range, bo
         return EFF_OK;
     part->old = part->held + part->held_from;
     part->old_count = part_below(part->old, part->held_to - part->held_from, range->last, true);
-    if (part->held_from + part->old_count == part->held_to) // all others are larger anyway
-        part->held[part->held_to] = (struct eff_entry){{UINT64_MAX, UINT64_MAX}, 0};
+    part_put_sentinels(part);
     memset(part->seen, PART_UNSEEN, part->old_count);
     part_build_index(part, range->bits);
     return EFF_OK;
 }
 
-static inline size_t
-part_bucket(const struct diff_part *part, struct eff_hash128 key)
+/* By halves, and without a branch that depends on the key. */
+static size_t
+part_find_by_halves(const struct diff_part *part, uint64_t hi, size_t base)
 {
-    return part->index_bits == 0 ? 0 : key.hi << part->index_skip >> (64 - part->index_bits);
+    for (unsigned step = part->steps; step-- > 0;) {
+        size_t next = base + ((size_t)1 << step);
+        size_t probe = next <= part->old_count ? next - 1 : part->old_count;
+
+        base = part->old[probe].key.hi < hi ? next : base;
+    }
+    return base;
 }
 
 /*
- * The same few steps for each key, without a branch that depends on it: the next
- * key's memory is on its way meanwhile. The entry behind the last is a sentinel.
+ * The first entry that is not below the key, from its bucket's start. A few
+ * entries are compared at once, without a branch that depends on the key: while
+ * one row is looked up, the memory of the next ones is on its way. What lies
+ * behind the partition is larger than all keys in it.
  */
 static inline size_t
 part_find(const struct diff_part *part, struct eff_hash128 key, size_t base)
 {
     const struct eff_entry *old = part->old;
-    size_t count = part->old_count;
+    size_t count = part->old_count, below;
 
-    for (unsigned step = part->steps; step-- > 0;) {
-        size_t next = base + ((size_t)1 << step);
-        size_t probe = next <= count ? next - 1 : count;
-
-        base = old[probe].key.hi < key.hi ? next : base;
-    }
-    while (base < count && old[base].key.hi == key.hi && old[base].key.lo < key.lo)
+    if (__builtin_expect(part->steps != 0, false))
+        base = part_find_by_halves(part, key.hi, base);
+    do {
+        below = 0;
+        for (size_t i = 0; i < PART_WINDOW; i++)
+            below += old[base + i].key.hi < key.hi;
+        base += below;
+    } while (__builtin_expect(below == PART_WINDOW, false));
+    while (__builtin_expect(base < count && old[base].key.hi == key.hi && old[base].key.lo < key.lo,
+                            false))
         base++;
     return base;
 }

@@ -30,7 +30,7 @@ struct diff_part {
     size_t block_count;
     bool cursor_done;
 
-    struct eff_entry *held; /* entries that were read; one more place for a sentinel */
+    struct eff_entry *held; /* entries that were read; PART_WINDOW more places */
     size_t held_from, held_to, held_max;
     const struct eff_entry *old; /* of this partition: held + held_from */
     size_t old_count;
@@ -38,7 +38,7 @@ struct diff_part {
 
     uint32_t *index; /* number of entries before each bucket of key bits */
     unsigned index_skip, index_bits;
-    unsigned steps; /* 2^steps is more than the largest bucket */
+    unsigned steps; /* 2^steps is more than the largest bucket; 0: all are small */
 
     struct eff_scatter_item *items;
     size_t items_count, items_max;

@@ -48,8 +48,9 @@ struct eff_scatter_part {
 /* The smallest of three quarters of memory_bytes is used before a file is opened. */
 enum eff_fault eff_scatter_open(const struct eff_scatter_config *config, struct eff_arena *arena,
                                 struct eff_scatter **ret_scatter, struct eff_err *err);
-enum eff_fault eff_scatter_add_entry(struct eff_scatter *scatter, const struct eff_entry *entry,
-                                     struct eff_err *err);
+/* The entry in registers: 24 bytes through memory would cost more than all the rest. */
+enum eff_fault eff_scatter_add_entry(struct eff_scatter *scatter, struct eff_hash128 key,
+                                     uint64_t row, struct eff_err *err);
 /* blob and blob_len of item are set from bytes; ptr == NULL: it has none. */
 enum eff_fault eff_scatter_add_item(struct eff_scatter *scatter, struct eff_scatter_item *item,
                                     eff_str bytes, struct eff_err *err);

@@ -389,21 +389,6 @@ snapshot_block_len(const struct eff_snapshot *snapshot, uint64_t at)
     return SNAPSHOT_BLOCK;
 }
 
-/* Keys rise within the block; hostile files are not allowed to make the merge wrong in silence. */
-static bool
-snapshot_block_rises(const struct snapshot_block *block)
-{
-    const struct eff_entry *entries = block->entries;
-    unsigned wrong = 0;
-
-    for (uint32_t i = 1; i < block->count; i++) {
-        struct eff_hash128 a = entries[i - 1].key, b = entries[i].key;
-
-        wrong |= (unsigned)(b.hi < a.hi) | ((unsigned)(b.hi == a.hi) & (unsigned)(b.lo <= a.lo));
-    }
-    return wrong == 0;
-}
-
 static enum eff_fault
 snapshot_block_check(struct eff_snapshot *snapshot, const struct snapshot_block *block, uint64_t at,
                      struct eff_err *err)
@@ -417,8 +402,6 @@ snapshot_block_check(struct eff_snapshot *snapshot, const struct snapshot_block 
     if (block->checksum != snapshot_block_checksum(layout->file_id, block))
         return snapshot_broken(err, snapshot->path, "block %" PRIu64 " does not fit its checksum",
                                at);
-    if (!snapshot_block_rises(block))
-        return snapshot_broken(err, snapshot->path, "block %" PRIu64 " is not sorted", at);
     return EFF_OK;
 }
 
