@@ -112,6 +112,7 @@ eff_diff_prefetch(const struct eff_diff *diff, struct eff_hash128 key)
 {
     if (diff->filter.count > 0)
         diff_filter_prefetch(&diff->filter, key);
+    eff_scatter_prefetch(diff->scatter, key);
 }
 
 bool
@@ -124,13 +125,12 @@ enum eff_fault
 eff_diff_add(struct eff_diff *diff, struct eff_hash128 key, uint64_t row_old, uint64_t row,
              eff_str content, struct eff_err *err)
 {
-    struct eff_entry entry = {key, row};
     struct eff_scatter_item item;
 
     assert(diff->state == DIFF_READING);
     diff->counts.read++;
     if (diff->comparable)
-        eff_multiset_add(&diff->read, &entry);
+        eff_multiset_add(&diff->read, (struct eff_entry){key, row});
     if (content.ptr == NULL && !diff->config.rebase)
         return eff_scatter_add_entry(diff->scatter, key, row, err);
     // `order` is what the snapshot's row hash is compared with.

@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 
-#define FILTER_PROBES_MAX 7 /* 9 bits each, of one hash of 64 */
+#define FILTER_PROBES_MAX 5 /* 9 bits each, of one hash of 64 */
 
 struct diff_filter {
     uint64_t (*blocks)[8];
@@ -42,7 +42,7 @@ diff_filter_hash(struct eff_hash128 key, uint64_t row)
 static inline void
 diff_filter_set(uint64_t *block, uint64_t hash, unsigned probes)
 {
-#pragma GCC unroll 7
+#pragma GCC unroll 5
     for (unsigned i = 0; i < probes; i++, hash >>= 9)
         block[hash >> 6 & 7] |= (uint64_t)1 << (hash & 63);
 }
@@ -52,7 +52,7 @@ diff_filter_test(const uint64_t *block, uint64_t hash, unsigned probes)
 {
     uint64_t all = 1;
 
-#pragma GCC unroll 7
+#pragma GCC unroll 5
     for (unsigned i = 0; i < probes; i++, hash >>= 9)
         all &= block[hash >> 6 & 7] >> (hash & 63);
     return all & 1;

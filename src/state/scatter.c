@@ -30,10 +30,6 @@ struct scatter_extent {
     uint64_t len;
 };
 
-struct scatter_slot { /* apart from the rest of the lane: adding touches only this */
-    char *at, *end;
-};
-
 struct scatter_lane {
     char *buf; /* NULL until the first record */
     struct scatter_extent *first, *last;
@@ -44,7 +40,7 @@ struct scatter_level {
     unsigned skip, bits;
     size_t part; /* being read */
     size_t cap[LANES];
-    struct scatter_slot *slots[LANES];
+    struct eff_scatter_slot *slots[LANES];
     struct scatter_lane *lanes[LANES];
     struct eff_arena arena;
 };
@@ -55,14 +51,13 @@ struct scatter_reading { /* of one lane of the present partition */
 };
 
 struct eff_scatter {
+    struct eff_scatter_front front; /* of the level that is added to; first */
     struct eff_scatter_config config;
     struct eff_file *file;
     uint64_t file_end;
     struct scatter_level levels[SCATTER_LEVELS_MAX];
-    struct scatter_slot *entry_slots; /* of the level that is added to */
-    unsigned entry_shift;             /* from key.hi / 2 to their index */
-    size_t depth;                     /* index of the deepest level */
-    size_t blob_level;                /* where the bytes are */
+    size_t depth;      /* index of the deepest level */
+    size_t blob_level; /* where the bytes are */
     bool reading;
     struct scatter_reading lanes[LANES];
     struct eff_arena buffers; /* for reading */
@@ -101,7 +96,7 @@ scatter_level_budget(const struct scatter_level *level)
 
     for (int lane = 0; lane < LANES; lane++)
         bytes += parts * (level->cap[lane] + 128 + sizeof(struct scatter_lane) +
-                          sizeof(struct scatter_slot));
+                          sizeof(struct eff_scatter_slot));
     // 32 bytes per extent; reserved addresses cost nothing until they are used.
     return level->bits == 0 ? bytes : bytes + ((size_t)64 << 20);
 }
@@ -111,7 +106,7 @@ scatter_level_init(struct scatter_level *level)
 {
     eff_arena_init(&level->arena, "scatter", scatter_level_budget(level));
     for (int lane = 0; lane < LANES; lane++) {
-        level->slots[lane] = eff_new(&level->arena, struct scatter_slot, scatter_parts(level));
+        level->slots[lane] = eff_new(&level->arena, struct eff_scatter_slot, scatter_parts(level));
         level->lanes[lane] = eff_new(&level->arena, struct scatter_lane, scatter_parts(level));
     }
 }
@@ -119,8 +114,8 @@ scatter_level_init(struct scatter_level *level)
 static void
 scatter_set_entries(struct eff_scatter *scatter)
 {
-    scatter->entry_slots = scatter->levels[scatter->depth].slots[LANE_ENTRIES];
-    scatter->entry_shift = 63 - scatter->levels[scatter->depth].bits;
+    scatter->front.entry_slots = scatter->levels[scatter->depth].slots[LANE_ENTRIES];
+    scatter->front.entry_shift = 63 - scatter->levels[scatter->depth].bits;
 }
 
 /* A level below the present one, with about SCATTER_PART_RECORDS per partition. */
@@ -225,7 +220,7 @@ static enum eff_fault
 scatter_flush(struct eff_scatter *scatter, struct scatter_level *level, int lane, size_t part,
               struct eff_err *err)
 {
-    struct scatter_slot *slot = &level->slots[lane][part];
+    struct eff_scatter_slot *slot = &level->slots[lane][part];
     struct scatter_lane *cold = &level->lanes[lane][part];
 
     if (cold->buf == NULL) {
@@ -243,7 +238,7 @@ static inline enum eff_fault
 scatter_put(struct eff_scatter *scatter, struct scatter_level *level, int lane, size_t part,
             const void *record, size_t len, struct eff_err *err)
 {
-    struct scatter_slot *slot = &level->slots[lane][part];
+    struct eff_scatter_slot *slot = &level->slots[lane][part];
 
     if (__builtin_expect((size_t)(slot->end - slot->at) < len, false))
         EFF_TRY(scatter_flush(scatter, level, lane, part, err));
@@ -257,7 +252,7 @@ static enum eff_fault
 scatter_put_bytes(struct eff_scatter *scatter, struct scatter_level *level, size_t part,
                   struct eff_scatter_item *item, eff_str bytes, struct eff_err *err)
 {
-    struct scatter_slot *slot = &level->slots[LANE_BYTES][part];
+    struct eff_scatter_slot *slot = &level->slots[LANE_BYTES][part];
     struct scatter_lane *cold = &level->lanes[LANE_BYTES][part];
 
     item->blob_len = (uint32_t)bytes.len;
@@ -288,7 +283,7 @@ scatter_put_item(struct eff_scatter *scatter, struct scatter_level *level, size_
 static bool
 scatter_fits(const struct scatter_level *level, int lane, size_t len)
 {
-    const struct scatter_slot *slot = &level->slots[lane][0];
+    const struct eff_scatter_slot *slot = &level->slots[lane][0];
 
     if (level->lanes[lane][0].buf == NULL)
         return len <= level->cap[lane];
@@ -350,52 +345,24 @@ scatter_spill(struct eff_scatter *scatter, struct eff_err *err)
     return EFF_OK;
 }
 
-/*
- * Keeps gcc 12 from moving a pair of registers to a vector register by way of
- * memory: it stores two halves and loads the whole, which the processor cannot
- * forward. That stall was a third of all the time of adding a row.
- */
-static inline uint64_t
-scatter_in_register(uint64_t word)
-{
-    __asm__("" : "+r"(word));
-    return word;
-}
-
-/* The slot is full: its buffer goes to the file, or all of memory into partitions. */
-static enum eff_fault
-scatter_make_room(struct eff_scatter *scatter, size_t part, struct eff_hash128 key,
-                  struct scatter_slot **ret_slot, struct eff_err *err)
+/* A buffer goes to the file, or all of memory into partitions. */
+enum eff_fault
+eff_scatter_make_room(struct eff_scatter *scatter, struct eff_hash128 key, struct eff_err *err)
 {
     struct scatter_level *level = &scatter->levels[scatter->depth];
+    const struct eff_scatter_slot *slot;
+    size_t part;
 
+    assert(!scatter->reading);
     if (scatter->depth == 0 && !scatter_fits(level, LANE_ENTRIES, sizeof(struct eff_entry))) {
         EFF_TRY(scatter_spill(scatter, err));
         level = &scatter->levels[1];
-        part = scatter_index(level, key);
     }
-    *ret_slot = &level->slots[LANE_ENTRIES][part];
-    if ((size_t)((*ret_slot)->end - (*ret_slot)->at) >= sizeof(struct eff_entry))
+    part = scatter_index(level, key);
+    slot = &level->slots[LANE_ENTRIES][part];
+    if ((size_t)(slot->end - slot->at) >= sizeof(struct eff_entry))
         return EFF_OK; // the spill left room there
     return scatter_flush(scatter, level, LANE_ENTRIES, part, err);
-}
-
-enum eff_fault
-eff_scatter_add_entry(struct eff_scatter *scatter, struct eff_hash128 key, uint64_t row,
-                      struct eff_err *err)
-{
-    size_t part = key.hi >> 1 >> scatter->entry_shift;
-    struct scatter_slot *slot = &scatter->entry_slots[part];
-    struct eff_entry *to;
-
-    if (__builtin_expect((size_t)(slot->end - slot->at) < sizeof(*to), false))
-        EFF_TRY(scatter_make_room(scatter, part, key, &slot, err));
-    to = (struct eff_entry *)(void *)slot->at;
-    to->key.hi = scatter_in_register(key.hi);
-    to->key.lo = scatter_in_register(key.lo);
-    to->row = row;
-    slot->at = (char *)(to + 1);
-    return EFF_OK;
 }
 
 enum eff_fault

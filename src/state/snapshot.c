@@ -60,49 +60,6 @@ snapshot_broken(struct eff_err *err, const char *path, const char *format, ...)
                              "destination; it is never taken as empty.");
 }
 
-/* One 64-bit step that mixes all bits of both words: the two halves of their product. */
-static uint64_t
-snapshot_mix(uint64_t a, uint64_t b)
-{
-    unsigned __int128 product = (unsigned __int128)a * b;
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* The constants are fractional digits of pi; they are part of the format. */
-static void
-snapshot_digest(const struct eff_entry *entry, uint64_t *ret_hi, uint64_t *ret_lo)
-{
-    uint64_t row = entry->row * 0x9e3779b97f4a7c15u;
-
-    *ret_hi = snapshot_mix(entry->key.hi ^ row ^ 0x243f6a8885a308d3u,
-                           entry->key.lo ^ 0x13198a2e03707344u);
-    *ret_lo = snapshot_mix(entry->key.lo ^ (row << 32 | row >> 32) ^ 0xa4093822299f31d0u,
-                           entry->key.hi ^ 0x082efa98ec4e6c89u);
-}
-
-void
-eff_multiset_add(struct eff_multiset *set, const struct eff_entry *entry)
-{
-    uint64_t hi, lo;
-
-    snapshot_digest(entry, &hi, &lo);
-    set->count++;
-    set->sum_hi += hi;
-    set->sum_lo += lo;
-}
-
-void
-eff_multiset_remove(struct eff_multiset *set, const struct eff_entry *entry)
-{
-    uint64_t hi, lo;
-
-    snapshot_digest(entry, &hi, &lo);
-    set->count--;
-    set->sum_hi -= hi;
-    set->sum_lo -= lo;
-}
-
 enum snapshot_name
 eff_snapshot_name_read(eff_str name, uint64_t *ret_generation)
 {

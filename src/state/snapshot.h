@@ -26,8 +26,45 @@ struct eff_multiset {
     uint64_t sum_hi, sum_lo;
 };
 
-void eff_multiset_add(struct eff_multiset *set, const struct eff_entry *entry);
-void eff_multiset_remove(struct eff_multiset *set, const struct eff_entry *entry);
+/*
+ * Two products of 64 by 64 bits, folded: both mix the whole entry. Key and row are
+ * keyed hashes already. The constants are binary digits of pi and of the golden
+ * ratio; they are part of the file format.
+ */
+static inline struct eff_hash128
+eff_multiset_digest(struct eff_entry entry)
+{
+    uint64_t row = entry.row * 0x9e3779b97f4a7c15u;
+    unsigned __int128 a = (unsigned __int128)(entry.key.hi ^ row ^ 0x243f6a8885a308d3u) *
+                          (entry.key.lo ^ 0x13198a2e03707344u);
+    unsigned __int128 b =
+        (unsigned __int128)(entry.key.lo ^ (row << 32 | row >> 32) ^ 0xa4093822299f31d0u) *
+        (entry.key.hi ^ 0x082efa98ec4e6c89u);
+
+    return (struct eff_hash128){(uint64_t)a ^ (uint64_t)(a >> 64),
+                                (uint64_t)b ^ (uint64_t)(b >> 64)};
+}
+
+static inline void
+eff_multiset_add(struct eff_multiset *set, struct eff_entry entry)
+{
+    struct eff_hash128 digest = eff_multiset_digest(entry);
+
+    set->count++;
+    set->sum_hi += digest.hi;
+    set->sum_lo += digest.lo;
+}
+
+static inline void
+eff_multiset_remove(struct eff_multiset *set, struct eff_entry entry)
+{
+    struct eff_hash128 digest = eff_multiset_digest(entry);
+
+    set->count--;
+    set->sum_hi -= digest.hi;
+    set->sum_lo -= digest.lo;
+}
+
 static inline bool
 eff_multiset_eq(const struct eff_multiset *a, const struct eff_multiset *b)
 {

@@ -521,7 +521,7 @@ writer_apply(struct eff_snapshot_writer *writer, const struct eff_scatter_item *
 
     EFF_TRY(old_copy_until(writer, &item->key, err));
     if (!old->done && eff_hash128_cmp(old->entries[old->at].key, item->key) == 0) {
-        eff_multiset_remove(&writer->head.entries, &old->entries[old->at]);
+        eff_multiset_remove(&writer->head.entries, old->entries[old->at]);
         if (writer->with_identities && item->flags == UPDATE_KEEP)
             identity = old->texts[old->at];
         old->at++;
@@ -530,7 +530,7 @@ writer_apply(struct eff_snapshot_writer *writer, const struct eff_scatter_item *
         return EFF_OK;
     if (writer->with_identities && item->flags == UPDATE_IDENTITY)
         EFF_TRY(eff_scatter_blob(writer->scatter, item, &identity, err));
-    eff_multiset_add(&writer->head.entries, &entry);
+    eff_multiset_add(&writer->head.entries, entry);
     return out_one(writer, &entry, identity, err);
 }
 

@@ -394,7 +394,7 @@ model_verify(struct model *m, uint64_t generation)
             MODEL_CHECK(m, memcmp(&entries[i], &m->known[at].entry, sizeof(entries[i])) == 0);
             MODEL_CHECK(m, eff_str_is(identities[i], m->known[at].identity));
             MODEL_CHECK(m, (identities[i].ptr == NULL) == (m->known[at].identity[0] == '\0'));
-            eff_multiset_add(&set, &entries[i]);
+            eff_multiset_add(&set, entries[i]);
         }
     }
     MODEL_CHECK(m, at == m->known_count);

@@ -119,7 +119,7 @@ place_read(struct place *p, struct eff_snapshot_head *ret_head, struct eff_multi
     while (fault == EFF_OK && count > 0) {
         fault = eff_snapshot_cursor_next(cursor, &count, &entries, &texts, err);
         for (size_t i = 0; fault == EFF_OK && i < count; i++) {
-            eff_multiset_add(ret_set, &entries[i]);
+            eff_multiset_add(ret_set, entries[i]);
             *ret_texts += texts[i].len == 0 ? 0 : eff_xxh3(1, texts[i].ptr, texts[i].len);
         }
     }
@@ -571,26 +571,26 @@ test_multiset_is_order_free_and_sharp(void **state)
     struct eff_entry x = entry_of(1, 1), y = entry_of(2, 2), z = entry_of(1, 2);
 
     (void)state;
-    eff_multiset_add(&a, &x);
-    eff_multiset_add(&a, &y);
-    eff_multiset_add(&b, &y);
+    eff_multiset_add(&a, x);
+    eff_multiset_add(&a, y);
+    eff_multiset_add(&b, y);
     assert_false(eff_multiset_eq(&a, &b));
-    eff_multiset_add(&b, &x);
+    eff_multiset_add(&b, x);
     assert_true(eff_multiset_eq(&a, &b));
-    eff_multiset_remove(&b, &x);
-    eff_multiset_add(&b, &z);
+    eff_multiset_remove(&b, x);
+    eff_multiset_add(&b, z);
     assert_false(eff_multiset_eq(&a, &b)); // same keys, another row
-    eff_multiset_remove(&a, &x);
-    eff_multiset_remove(&a, &y);
+    eff_multiset_remove(&a, x);
+    eff_multiset_remove(&a, y);
     assert_true(eff_multiset_eq(&a, &empty));
     // Rows swapped between two keys are another set.
     x.row = 2, y.row = 1;
     a = b = empty;
-    eff_multiset_add(&a, &x);
-    eff_multiset_add(&a, &y);
+    eff_multiset_add(&a, x);
+    eff_multiset_add(&a, y);
     x.row = 1, y.row = 2;
-    eff_multiset_add(&b, &x);
-    eff_multiset_add(&b, &y);
+    eff_multiset_add(&b, x);
+    eff_multiset_add(&b, y);
     assert_false(eff_multiset_eq(&a, &b));
 }
 
