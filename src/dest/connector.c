@@ -10,7 +10,7 @@ struct top_conf {
     int protocol;
     struct eff_str_list sections, hosts;
     const struct eff_node *options, *base, *account, *auth, *headers, *limits, *values, *error, *errors,
-        *objects, *read, *operations;
+        *objects, *read, *operations, *answers, *find;
 };
 
 static const struct eff_option top_options[] = {
@@ -30,6 +30,8 @@ static const struct eff_option top_options[] = {
     {"errors", EFF_OPT_NODE, offsetof(struct top_conf, errors)},
     {"objects", EFF_OPT_NODE, offsetof(struct top_conf, objects)},
     {"read", EFF_OPT_NODE, offsetof(struct top_conf, read)},
+    {"answers", EFF_OPT_NODE, offsetof(struct top_conf, answers)},
+    {"find", EFF_OPT_NODE, offsetof(struct top_conf, find)},
     {"operations", EFF_OPT_NODE, offsetof(struct top_conf, operations)},
 };
 
@@ -42,6 +44,7 @@ static const struct {
     {"limits", offsetof(struct top_conf, limits)}, {"values", offsetof(struct top_conf, values)},
     {"error", offsetof(struct top_conf, error)},   {"errors", offsetof(struct top_conf, errors)},
     {"objects", offsetof(struct top_conf, objects)}, {"read", offsetof(struct top_conf, read)},
+    {"answers", offsetof(struct top_conf, answers)}, {"find", offsetof(struct top_conf, find)},
     {"operations", offsetof(struct top_conf, operations)},
 };
 
@@ -199,11 +202,12 @@ connector_sections_known(struct eff_compile *c, const struct eff_node *root,
 /* ---- auth, limits, values ---- */
 
 struct auth_conf {
-    const struct eff_node *token, *user, *password, *header, *login, *expired;
+    const struct eff_node *token, *url, *user, *password, *header, *login, *expired;
 };
 
 static const struct eff_option auth_options[] = {
     {"token", EFF_OPT_NODE, offsetof(struct auth_conf, token)},
+    {"url", EFF_OPT_NODE, offsetof(struct auth_conf, url)},
     {"basic.user", EFF_OPT_NODE, offsetof(struct auth_conf, user)},
     {"basic.password", EFF_OPT_NODE, offsetof(struct auth_conf, password)},
     {"header", EFF_OPT_NODE, offsetof(struct auth_conf, header)},
@@ -258,6 +262,7 @@ connector_auth(struct eff_compile *c, const struct eff_node *map, const struct e
     if (!good)
         return false;
     good &= eff_compile_text(c, conf.token, 0, &connector->auth_token);
+    good &= eff_compile_text(c, conf.url, 0, &connector->auth_url);
     good &= eff_compile_text(c, conf.user, 0, &connector->basic_user);
     good &= eff_compile_text(c, conf.password, 0, &connector->basic_password);
     good &= eff_compile_ints(c, conf.expired, &connector->expired);
@@ -396,6 +401,8 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
     struct eff_connector *connector = c->connector;
     bool good = connector_limits(c, conf->limits);
 
+    c->answers = conf->answers;
+    c->find = conf->find;
     good &= connector_auth(c, conf->auth, conf->headers);
     good &= connector_values(c, conf->values);
     good &= eff_compile_error_at(c, conf->error, &connector->error);

@@ -174,6 +174,7 @@ struct eff_objects {
     eff_str each, name, label, type;
     struct eff_tests readonly, unique, required;
     eff_str choices_each, choices_value;
+    struct eff_test choices_when; /* only then is the list closed */
     struct eff_ints missing_status; /* that say that there is no such object */
     size_t types_count;
     const struct eff_type_name *types;
@@ -216,6 +217,7 @@ struct eff_connector {
     struct eff_str_list hosts; /* "*.salesforce.com" */
     struct eff_text account;
     struct eff_text auth_token; /* a token that is given makes the login unnecessary */
+    struct eff_text auth_url;   /* {session.url} until a login tells another */
     struct eff_text basic_user, basic_password; /* parts == NULL: no basic authentication */
     struct eff_login login;
     struct eff_ints expired; /* statuses; none: 401 */

@@ -10,6 +10,8 @@ struct eff_compile {
     struct eff_arena *arena;
     struct eff_problems *problems;
     struct eff_connector *connector;
+    const struct eff_node *answers; /* `answers:`, named; or NULL */
+    const struct eff_node *find;    /* `find:`, shared by operations; or NULL */
 };
 
 /* The tables' helper: fills config from the map, and refuses anything that is not one. */

@@ -391,18 +391,35 @@ op_when(struct eff_compile *c, const struct eff_node *map, struct eff_variant *v
                               &variant->rows_option);
 }
 
+/* An answer of its own, or the name of one under `answers`. */
+static const struct eff_node *
+op_answer(struct eff_compile *c, const struct eff_node *node)
+{
+    const struct eff_node *named;
+
+    if (node->kind != EFF_NODE_SCALAR)
+        return node;
+    named = c->answers && c->answers->kind == EFF_NODE_MAP
+                ? eff_node_get(c->answers, eff_str_c(c->arena, node->text)) : NULL;
+    if (!named)
+        eff_compile_fail(c, node, "no such name under `answers`");
+    return named;
+}
+
 static bool
 op_variant_request(struct eff_compile *c, const struct eff_node *map,
                    const struct variant_conf *conf, struct eff_variant *variant)
 {
     unsigned scope = OP_SCOPE | (conf->rows == 1 ? EFF_SCOPE_ROW : 0);
     bool good = eff_compile_call(c, map, &conf->call, scope, &variant->call);
+    const struct eff_node *answer;
 
     if (!conf->answer) {
         eff_compile_fail(c, map, "`answer` is missing: what tells success from failure");
         return false;
     }
-    return good & eff_compile_answer(c, conf->answer, conf->rows == 1, &variant->answer);
+    answer = op_answer(c, conf->answer);
+    return answer && (good & eff_compile_answer(c, answer, conf->rows == 1, &variant->answer));
 }
 
 static bool
@@ -448,20 +465,19 @@ static const struct eff_option find_options[] = {
     {"next", EFF_OPT_NODE, offsetof(struct find_conf, next)},
 };
 
+static const enum eff_outcome find_missing[] = {EFF_PENDING, EFF_REFUSED, EFF_APPLIED};
+
 static bool
-op_find(struct eff_compile *c, const struct eff_node *map, struct eff_find *find)
+op_find_whole(struct eff_compile *c, const struct eff_node *map, struct eff_find *find)
 {
-    static const enum eff_outcome missing[] = {EFF_PENDING, EFF_REFUSED, EFF_APPLIED};
     struct find_conf conf = {0};
     bool good;
 
-    if (!map)
-        return true;
     if (!eff_compile_fill(c, map, find_options, COUNT(find_options), &conf))
         return false;
     *find = (struct eff_find){.given = true, .rows_max = (size_t)conf.rows, .each = conf.each,
                               .row = conf.row, .remote_id = conf.remote_id,
-                              .missing = missing[conf.missing]};
+                              .missing = find_missing[conf.missing]};
     if (conf.rows > 1 && !conf.row.ptr) {
         eff_compile_fail(c, map, "`row` is missing: the pointer to the match value in a record");
         return false;
@@ -473,6 +489,32 @@ op_find(struct eff_compile *c, const struct eff_node *map, struct eff_find *find
     good &= eff_compile_pointer(c, map, conf.remote_id);
     good &= eff_compile_ints(c, conf.missing_status, &find->missing_status);
     return good & eff_compile_paging(c, conf.next, &find->next);
+}
+
+struct find_ref_conf {
+    int missing;
+};
+
+static const struct eff_option find_ref_options[] = {
+    {"missing", EFF_OPT_ENUM, offsetof(struct find_ref_conf, missing), .flags = EFF_OPT_REQUIRED,
+     .choices = "choose|refused|applied"},
+};
+
+/* A find of its own, or `{missing: ...}` with the one that all operations share. */
+static bool
+op_find(struct eff_compile *c, const struct eff_node *map, struct eff_find *find)
+{
+    struct find_ref_conf conf = {0};
+
+    if (!map)
+        return true;
+    if (!c->find || map->kind != EFF_NODE_MAP || map->count > 1)
+        return op_find_whole(c, map, find);
+    if (!eff_compile_fill(c, map, find_ref_options, COUNT(find_ref_options), &conf) ||
+        !op_find_whole(c, c->find, find))
+        return false;
+    find->missing = find_missing[conf.missing];
+    return true;
 }
 
 static bool

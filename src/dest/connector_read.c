@@ -20,7 +20,7 @@ static const struct eff_option objects_options[] = {
 struct fields_conf {
     struct eff_call_conf call;
     eff_str each, name, label, type, choices_each, choices_value;
-    const struct eff_node *readonly, *unique, *required, *next;
+    const struct eff_node *readonly, *unique, *required, *next, *choices_when;
 };
 
 static const struct eff_option list_options[] = {
@@ -39,6 +39,7 @@ static const struct eff_option fields_options[] = {
     {"unique", EFF_OPT_NODE, offsetof(struct fields_conf, unique)},
     {"required", EFF_OPT_NODE, offsetof(struct fields_conf, required)},
     {"choices.each", EFF_OPT_STR, offsetof(struct fields_conf, choices_each)},
+    {"choices.when", EFF_OPT_NODE, offsetof(struct fields_conf, choices_when)},
     {"choices.value", EFF_OPT_STR, offsetof(struct fields_conf, choices_value)},
     {"next", EFF_OPT_NODE, offsetof(struct fields_conf, next)},
 };
@@ -98,6 +99,7 @@ objects_fields(struct eff_compile *c, const struct eff_node *map, struct eff_obj
     good = objects_pointer(c, map, conf.each) & objects_pointer(c, map, conf.name) &
            objects_pointer(c, map, conf.label) & objects_pointer(c, map, conf.type) &
            objects_pointer(c, map, conf.choices_each) & objects_pointer(c, map, conf.choices_value);
+    good &= eff_compile_test(c, conf.choices_when, &objects->choices_when);
     good &= objects_tests(c, conf.readonly, &objects->readonly);
     good &= objects_tests(c, conf.unique, &objects->unique);
     good &= objects_tests(c, conf.required, &objects->required);

@@ -382,6 +382,28 @@ render_one(struct eff_render *r, const struct eff_ref *ref, enum eff_slot slot, 
     return rendered;
 }
 
+bool
+eff_render_is_names(enum eff_ref_kind kind)
+{
+    return kind == EFF_REF_FIELD_NAMES || kind == EFF_REF_RECORD_NAMES;
+}
+
+void
+eff_render_names(struct eff_render *r, enum eff_ref_kind kind)
+{
+    const struct eff_delivery *d = r->delivery;
+    size_t i;
+
+    r->names_count = 0;
+    r->names = eff_new(r->arena, eff_str, d->match_count + d->fields_count);
+    for (size_t m = 0; m < d->match_count && kind == EFF_REF_RECORD_NAMES; m++) {
+        if (!render_find(d->fields_count, d->field_names, d->match_names[m], &i))
+            r->names[r->names_count++] = d->match_names[m];
+    }
+    for (size_t f = 0; f < d->fields_count; f++)
+        r->names[r->names_count++] = d->field_names[f];
+}
+
 /* {rows.x} and {fields.names} in text: one after the other, with commas. */
 static enum eff_rendered
 render_list(struct eff_render *r, const struct eff_ref *ref, enum eff_slot slot, struct eff_buf *buf)
@@ -389,11 +411,12 @@ render_list(struct eff_render *r, const struct eff_ref *ref, enum eff_slot slot,
     const struct eff_item *saved = r->item;
     enum eff_rendered rendered = EFF_RENDERED;
 
-    if (ref->kind == EFF_REF_FIELD_NAMES) {
-        for (size_t i = 0; i < r->delivery->fields_count; i++) {
+    if (eff_render_is_names(ref->kind)) {
+        eff_render_names(r, ref->kind);
+        for (size_t i = 0; i < r->names_count; i++) {
             if (i > 0)
                 eff_buf_add_char(buf, ',');
-            rendered = render_encode(r, slot, r->delivery->field_names[i], buf);
+            rendered = render_encode(r, slot, r->names[i], buf);
         }
         return rendered;
     }
@@ -425,7 +448,7 @@ eff_render_text(struct eff_render *r, const struct eff_text *text, enum eff_slot
             eff_url_encode(buf, part->text);
         else if (!part->is_ref)
             eff_buf_add(buf, part->text);
-        else if (part->ref.over_rows || part->ref.kind == EFF_REF_FIELD_NAMES)
+        else if (part->ref.over_rows || eff_render_is_names(part->ref.kind))
             worst = render_list(r, &part->ref, slot, buf);
         else
             worst = render_one(r, &part->ref, slot, buf);
@@ -499,9 +522,10 @@ json_rows_value(struct render_json *j, const struct eff_ref *ref)
     struct eff_value value;
 
     eff_json_begin_array(&j->w);
-    if (ref->kind == EFF_REF_FIELD_NAMES) {
-        for (size_t i = 0; i < r->delivery->fields_count; i++)
-            eff_json_write_str(&j->w, r->delivery->field_names[i]);
+    if (eff_render_is_names(ref->kind)) {
+        eff_render_names(r, ref->kind);
+        for (size_t i = 0; i < r->names_count; i++)
+            eff_json_write_str(&j->w, r->names[i]);
     } else {
         for (size_t i = 0; i < r->rows_count; i++) {
             r->item = &r->delivery->items[r->rows[i]];
@@ -529,7 +553,7 @@ json_ref(struct render_json *j, const struct eff_ref *ref)
         eff_json_end_object(&j->w);
         return rendered;
     }
-    if (ref->over_rows || ref->kind == EFF_REF_FIELD_NAMES)
+    if (ref->over_rows || eff_render_is_names(ref->kind))
         return json_rows_value(j, ref);
     rendered = eff_render_value(r, ref, &value);
     if (rendered != EFF_RENDERED)

@@ -68,6 +68,8 @@ struct eff_render {
     bool *bad;                   /* by item */
     eff_str *bad_why;            /* by item */
     size_t bad_count;
+    eff_str *names; /* of {fields.names} or {record.names}, once asked for */
+    size_t names_count;
     eff_str problem; /* set when the whole request cannot be made, rows or not */
 };
 

@@ -103,7 +103,7 @@ form_ref(struct form *f, const struct eff_tree *tree, const struct form_name *na
             return eff_render_bad(r, EFF_STR("the template names a row where there is none"));
         return form_members(f, eff_render_shape(r, ref->kind), name);
     }
-    if (ref->over_rows || ref->kind == EFF_REF_FIELD_NAMES || ref->filter != EFF_FILTER_NONE) {
+    if (ref->over_rows || eff_render_is_names(ref->kind) || ref->filter != EFF_FILTER_NONE) {
         f->text.len = 0;
         rendered = eff_render_text(r, &tree->text, EFF_SLOT_BODY, &f->text);
         if (rendered == EFF_RENDERED)

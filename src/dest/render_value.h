@@ -24,6 +24,8 @@ enum eff_rendered eff_render_plain(struct eff_render *r, const struct eff_ref *r
 /* Whether an optional reference in it has nothing to stand for. */
 bool eff_render_left_out(struct eff_render *r, const struct eff_tree *tree);
 bool eff_render_is_object(enum eff_ref_kind kind); /* {match}, {fields}, {record} */
+bool eff_render_is_names(enum eff_ref_kind kind);  /* {fields.names}, {record.names} */
+void eff_render_names(struct eff_render *r, enum eff_ref_kind kind); /* into r->names */
 const struct eff_shape *eff_render_shape(const struct eff_render *r, enum eff_ref_kind kind);
 
 /* NULL: a match field that did not change. */

@@ -140,6 +140,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     rest_limits(dest);
     EFF_TRY(rest_account(dest, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_token, &dest->token, err));
+    EFF_TRY(rest_text(dest, &dest->connector->auth_url, &dest->url, err));
     dest->base.can_describe = dest->connector->objects.fields.given;
     dest->base.can_read = dest->connector->reading.call.given;
     *ret_dest = &dest->base;

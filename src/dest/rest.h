@@ -76,6 +76,9 @@ bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
 
 /* ---- rest_judge.c ---- */
 
+/* "/properties/{match.field}" with the name put in; a dot in it goes one level down. */
+eff_str rest_pointer(struct eff_arena *arena, eff_str pointer, size_t match_count,
+                     const eff_str *match_names);
 bool rest_test(const struct eff_test *test, const struct eff_json *json);
 /* The answer's JSON; NULL when it cannot be read. An empty body is JSON null. */
 const struct eff_json *rest_json(const struct eff_response *response, struct eff_arena *arena);

@@ -222,7 +222,8 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
 {
     const struct eff_find *find = &work->op->find;
     eff_str id = eff_json_str(eff_json_pointer(record, find->remote_id));
-    eff_str told = find->row.ptr ? eff_json_str(eff_json_pointer(record, find->row)) : EFF_STR_NONE;
+    eff_str row_at = rest_pointer(delivery->arena, find->row, delivery->match_count, delivery->match_names);
+    eff_str told = find->row.ptr ? eff_json_str(eff_json_pointer(record, row_at)) : EFF_STR_NONE;
 
     if (!id.len)
         return;

@@ -57,6 +57,31 @@ rest_json(const struct eff_response *response, struct eff_arena *arena)
     return json;
 }
 
+eff_str
+rest_pointer(struct eff_arena *arena, eff_str pointer, size_t match_count, const eff_str *match_names)
+{
+    eff_str mark = EFF_STR("{match.field}"), name;
+    size_t at = eff_str_find(pointer, mark);
+    struct eff_buf buf = {0};
+
+    if (at == SIZE_MAX || match_count == 0)
+        return pointer;
+    name = match_names[0];
+    eff_buf_add(&buf, eff_str_sub(pointer, 0, at));
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        if (c == '.' || c == '~' || c == '/')
+            eff_buf_add(&buf, c == '.' ? EFF_STR("/") : c == '~' ? EFF_STR("~0") : EFF_STR("~1"));
+        else
+            eff_buf_add_char(&buf, c);
+    }
+    eff_buf_add(&buf, eff_str_sub(pointer, at + mark.len, SIZE_MAX));
+    pointer = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return pointer;
+}
+
 static bool
 judge_listed(const struct eff_str_list *list, eff_str text)
 {
@@ -400,6 +425,31 @@ judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struc
     return judge_row(dest, delivery, element, refusal);
 }
 
+/* The place that names the row may be a list: then the element is about all of them. */
+static void
+judge_named(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+            const struct eff_results *list, const struct eff_json *element, bool *ret_strangers)
+{
+    const struct eff_json *named = eff_json_pointer(element, list->row), *name = named;
+    bool many = eff_json_type(named) == EFF_JSON_ARRAY;
+    struct eff_json_iter iter = eff_json_iterate(named);
+    size_t count = many ? eff_json_count(named) : 1, found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t row;
+
+        if (many && !eff_json_next(&iter, NULL, &name))
+            break;
+        row = judge_find_row(dest, delivery, work, list, eff_json_str(name));
+        if (row == SIZE_MAX)
+            continue;
+        found++;
+        judge_merge(&delivery->items[row], &work->hits[row],
+                    judge_element(dest, delivery, list, element));
+    }
+    *ret_strangers |= (found == 0 || found < count) && list->outcome != EFF_APPLIED;
+}
+
 bool
 rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
                 const struct eff_results *list, const struct eff_json *root, bool *ret_strangers)
@@ -414,20 +464,14 @@ rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct re
     if (list->by == EFF_BY_POSITION && count != work->rows_count)
         return false;
     for (size_t i = 0; i < count; i++) {
-        size_t row;
-
         element = elements;
         if (many && !eff_json_next(&iter, NULL, &element))
             break;
-        row = list->by == EFF_BY_POSITION
-                  ? work->rows[i]
-                  : judge_find_row(dest, delivery, work, list,
-                                   eff_json_str(eff_json_pointer(element, list->row)));
-        if (row == SIZE_MAX)
-            *ret_strangers |= list->outcome != EFF_APPLIED;
-        else
-            judge_merge(&delivery->items[row], &work->hits[row],
+        if (list->by == EFF_BY_POSITION)
+            judge_merge(&delivery->items[work->rows[i]], &work->hits[work->rows[i]],
                         judge_element(dest, delivery, list, element));
+        else
+            judge_named(dest, delivery, work, list, element, ret_strangers);
     }
     return true;
 }
@@ -662,6 +706,14 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
     return (struct eff_step){0};
 }
 
+/* Opens like JSON, but is none: a page of HTML from a proxy is another thing. */
+static bool
+judge_looks_cut(eff_str body)
+{
+    body = eff_str_trim(body);
+    return body.len > 0 && (body.ptr[0] == '{' || body.ptr[0] == '[');
+}
+
 struct eff_step
 rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
            const struct eff_response *response, struct eff_err *err)
@@ -677,6 +729,9 @@ rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
     if (response->wire != EFF_WIRE_ANSWERED)
         return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "LOST", response->problem);
     json = rest_json(response, delivery->arena);
+    if (!json && judge_looks_cut(response->body))
+        return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "UNREADABLE",
+                          EFF_STR("the answer is JSON that was cut"));
     if (!judge_success_status(answer, response->status))
         return rest_judge_failure(dest, task, work, response, json, true, err);
     if (needed && !json)

@@ -240,7 +240,8 @@ describe_choices(const struct eff_objects *objects, struct eff_arena *arena,
     struct eff_json_iter iter;
     eff_str *choices;
 
-    if (!objects->choices_each.ptr)
+    if (!objects->choices_each.ptr ||
+        (objects->choices_when.at.ptr && !rest_test(&objects->choices_when, json)))
         return;
     list = eff_json_pointer(json, objects->choices_each);
     choices = eff_new(arena, eff_str, eff_json_count(list));
@@ -477,7 +478,8 @@ read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *wor
             const struct eff_json *json)
 {
     const struct eff_reading *reading = &dest->connector->reading;
-    eff_str told = reading->row.ptr ? eff_json_str(eff_json_pointer(json, reading->row)) : EFF_STR_NONE;
+    eff_str row_at = rest_pointer(task->arena, reading->row, task->read->match_count, task->read->match_names);
+    eff_str told = reading->row.ptr ? eff_json_str(eff_json_pointer(json, row_at)) : EFF_STR_NONE;
 
     for (size_t i = work->at; i < work->at + work->many; i++) {
         struct eff_buf text = {0};

@@ -29,6 +29,7 @@ static const struct template_name template_names[] = {
     {"field.name", EFF_REF_EACH_NAME, EFF_SCOPE_ROW},
     {"field.value", EFF_REF_EACH_VALUE, EFF_SCOPE_ROW},
     {"fields.names", EFF_REF_FIELD_NAMES, EFF_SCOPE_BATCH},
+    {"record.names", EFF_REF_RECORD_NAMES, EFF_SCOPE_BATCH},
     {"batch.idempotency_key", EFF_REF_BATCH_KEY, EFF_SCOPE_BATCH},
     {"batch.rows", EFF_REF_BATCH_ROWS, EFF_SCOPE_BATCH},
     {"job.id", EFF_REF_JOB_ID, EFF_SCOPE_JOB},

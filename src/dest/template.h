@@ -33,6 +33,7 @@ enum eff_ref_kind {
     EFF_REF_EACH_NAME,   /* {field.name}, {field.value}: inside `for_each: field` */
     EFF_REF_EACH_VALUE,
     EFF_REF_FIELD_NAMES, /* {fields.names}: a list */
+    EFF_REF_RECORD_NAMES, /* {record.names}: match and fields, each once */
     EFF_REF_BATCH_KEY,   /* {batch.idempotency_key} */
     EFF_REF_BATCH_ROWS,  /* {batch.rows}: how many */
     EFF_REF_JOB_ID,      /* {job.id} */

@@ -1,0 +1,25 @@
+/*
+ * dest/case: a connector's example as data: rows in, exact requests out, answers
+ * in, verdicts out. docs/connectors.md describes the file.
+ *
+ * Each case is also replayed with the answer of each request lost, never sent,
+ * cut, and with 429 and 500 before it: then every verdict must be the same, or an
+ * honest "not applied" or "maybe applied". Used by the tests and by the command
+ * `efferent connector test`.
+ */
+#ifndef EFF_DEST_CASE_H
+#define EFF_DEST_CASE_H
+
+#include "dest/dest.h"
+
+struct eff_case_report {
+    size_t cases, replays, failures;
+    struct eff_buf *text; /* a line per failure */
+};
+
+/* Runs all cases (YAML documents) of one file. scratch's budget bounds each case. */
+void eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str connector,
+                   eff_str path, eff_str bytes, struct eff_arena *scratch,
+                   struct eff_case_report *report);
+
+#endif
