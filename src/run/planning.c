@@ -114,9 +114,9 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change,
     if (not_due)
         return EFF_OK;
     if (change->kind == EFF_CHANGE_REMOVE)
-        eff_multiset_add(&r->removals, &entry);
+        eff_multiset_add(&r->removals, entry);
     else if (change->kind == EFF_CHANGE_CHANGE)
-        eff_multiset_add(&r->changed_rows, &entry);
+        eff_multiset_add(&r->changed_rows, entry);
     return planning_add(r, p, planning_group(r, change), err);
 }
 
