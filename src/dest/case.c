@@ -484,6 +484,23 @@ case_faulty(struct case_run *run, struct eff_response answer)
     }
 }
 
+/* Which exchange a request after a fault is: the next one, or one from the faulty one on. */
+static size_t
+case_find(struct case_run *run, const struct eff_request *request)
+{
+    const struct eff_node *list = run->conf.exchange;
+
+    for (size_t i = 0; i < 2 * list->count; i++) {
+        size_t at = i < list->count ? run->next + i : run->fault_at + i - list->count;
+        bool same = at < list->count && case_request(run, &list->values[at], request);
+
+        run->problem[0] = 0;
+        if (same)
+            return at;
+    }
+    return list->count;
+}
+
 /*
  * The answer to a request. After a fault the driver may ask again, or go on with
  * what comes later in the exchange (a job's poll tells whether it was closed).
@@ -496,15 +513,8 @@ case_exchange(struct case_run *run, const struct eff_request *request, struct ef
     size_t at = run->next;
     bool retried = run->injected && run->fault_at < at;
 
-    if (retried) { /* perhaps the faulty one once more */
-        for (at = run->fault_at; at < count; at++) {
-            run->problem[0] = 0;
-            if (case_request(run, &list->values[at], request))
-                break;
-        }
-        if (at < count)
-            run->problem[0] = 0;
-    }
+    if (retried)
+        at = case_find(run, request);
     if (at >= count)
         return case_fail(run, "a request too many: " EFF_STR_FMT " " EFF_STR_FMT,
                          EFF_STR_ARG(request->method), EFF_STR_ARG(request->url));
