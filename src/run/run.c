@@ -3,32 +3,22 @@
  */
 #include "run/run.h"
 
+#include "base/ulid.h"
 #include "record/record.h"
 #include "run/sync.h"
 
 #define RUN_ARENA_BYTES ((size_t)4 << 30) /* addresses; what is touched is far less */
 #define RUN_BATCH_BYTES ((size_t)2 << 30)
 
-/* ULID: 48 bits of wall clock, 80 random, Crockford's base 32: sorts by time. */
 static eff_str
 run_new_id(struct eff_sync_run *r)
 {
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    unsigned char bytes[16];
-    char *text = eff_new(&r->run, char, 27);
-    uint64_t ms = (uint64_t)r->started_wall;
-    unsigned __int128 value = 0;
+    char *text = eff_new(&r->run, char, EFF_ULID_LEN + 1);
+    unsigned char random[10];
 
-    r->os->random(r->os->self, bytes, sizeof bytes);
-    for (int i = 0; i < 6; i++)
-        bytes[i] = (unsigned char)(ms >> (40 - 8 * i));
-    for (int i = 0; i < 16; i++)
-        value = value << 8 | bytes[i];
-    for (int i = 25; i >= 0; i--) {
-        text[i] = digits[(unsigned)(value & 31)];
-        value >>= 5;
-    }
-    return (eff_str){text, 26};
+    r->os->random(r->os->self, random, sizeof random);
+    eff_ulid_write(r->started_wall, random, text);
+    return (eff_str){text, EFF_ULID_LEN};
 }
 
 static void

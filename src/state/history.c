@@ -7,6 +7,8 @@
  */
 #include "state/history.h"
 
+#include "base/ulid.h"
+
 #define HISTORY_MAGIC  "EFFHIS01"
 #define HISTORY_PREFIX "history-"
 #define HISTORY_BLOCK  ((size_t)1 << 20)
@@ -227,6 +229,7 @@ eff_history_find(struct eff_os *os, const char *folder, struct eff_hash128 key, 
     return EFF_OK;
 }
 
+/* A run's id tells its time: nothing needs to be opened. */
 enum eff_fault
 eff_history_sweep(struct eff_os *os, const char *folder, int64_t now_ms, struct eff_arena scratch,
                   struct eff_err *err)
@@ -236,23 +239,16 @@ eff_history_sweep(struct eff_os *os, const char *folder, int64_t now_ms, struct 
 
     EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
     for (size_t i = 0; i < count; i++) {
-        struct eff_file *file;
-        char head[16];
-        size_t len;
-        struct eff_reader reader = eff_reader_of((eff_str){head + 8, 8});
+        int64_t when_ms = 0;
         const char *path;
-        enum eff_fault fault;
 
         if (!eff_str_starts(names[i], EFF_STR(HISTORY_PREFIX)))
             continue;
+        eff_ulid_ms(eff_str_sub(names[i], sizeof HISTORY_PREFIX - 1, EFF_ULID_LEN), &when_ms);
+        if (when_ms >= now_ms - EFF_HISTORY_DAYS * HISTORY_DAY_MS)
+            continue;
         path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr;
-        EFF_TRY(os->open(os->self, path, EFF_OPEN_READ, &file, err));
-        fault = os->read(file, 0, head, sizeof head, &len, err);
-        os->close(file);
-        EFF_TRY(fault);
-        if (len < sizeof head ||
-            (int64_t)eff_read_u64(&reader) < now_ms - EFF_HISTORY_DAYS * HISTORY_DAY_MS)
-            EFF_TRY(os->unlink(os->self, path, err));
+        EFF_TRY(os->unlink(os->self, path, err));
     }
     return EFF_OK;
 }
