@@ -247,7 +247,7 @@ load_apply(struct load *load)
 void
 eff_sf_job_load(struct eff_call *call, struct eff_sf_job *job)
 {
-    struct load *load = eff_new(call->arena, struct load_load, 1);
+    struct load *load = eff_new(call->arena, struct load, 1);
 
     job->state = EFF_SF_JOB_UPLOADED;
     job->key = job->key_name[0] == '\0'
