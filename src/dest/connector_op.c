@@ -599,33 +599,46 @@ op_one(struct eff_compile *c, const struct eff_node *map, struct eff_operation *
     return true;
 }
 
-bool
-eff_compile_operations(struct eff_compile *c, const struct eff_node *map)
+/* Operations that are like another one, once all others are known. */
+static bool
+op_likes(struct eff_compile *c, const struct eff_node *map, const eff_str *like)
 {
-    eff_str like[EFF_OPS_COUNT] = {0};
-    bool good = map->kind == EFF_NODE_MAP && map->count > 0;
+    bool good = true;
     enum eff_op op, other;
 
-    if (!good)
-        eff_compile_fail(c, map, "expected a mapping of operations");
-    for (size_t i = 0; i < (good || map->kind == EFF_NODE_MAP ? map->count : 0); i++) {
-        if (!eff_op_from_name(map->keys[i].text, &op) || op == EFF_OP_NONE) {
-            eff_compile_fail(c, &map->keys[i], "no such operation; there are upsert, create, update, "
-                                               "clear, archive, delete, append, add and remove");
-            good = false;
+    for (size_t i = 0; i < map->count; i++) {
+        if (!like[i].ptr || !eff_op_from_name(map->keys[i].text, &op))
             continue;
-        }
-        good &= op_one(c, &map->values[i], &c->connector->ops[op], &like[op]);
-    }
-    for (op = EFF_OP_UPSERT; op < EFF_OPS_COUNT; op++) {
-        if (!like[op].ptr)
-            continue;
-        if (!eff_op_from_name(like[op], &other) || other == op || !c->connector->ops[other].given) {
-            eff_compile_fail(c, map, "`like` names an operation that is not there");
+        if (!eff_op_from_name(like[i], &other) || other == op || !c->connector->ops[other].given) {
+            eff_compile_fail(c, &map->values[i], "`like` names an operation that is not there");
             good = false;
         } else {
             c->connector->ops[op] = c->connector->ops[other];
         }
     }
     return good;
+}
+
+bool
+eff_compile_operations(struct eff_compile *c, const struct eff_node *map)
+{
+    eff_str *like;
+    bool good = true;
+    enum eff_op op;
+
+    if (map->kind != EFF_NODE_MAP || map->count == 0) {
+        eff_compile_fail(c, map, "expected a mapping of operations");
+        return false;
+    }
+    like = eff_new(c->arena, eff_str, map->count);
+    for (size_t i = 0; i < map->count; i++) {
+        if (!eff_op_from_name(map->keys[i].text, &op) || op == EFF_OP_NONE) {
+            eff_compile_fail(c, &map->keys[i], "no such operation; there are upsert, create, update, "
+                                               "clear, archive, delete, append, add and remove");
+            good = false;
+            continue;
+        }
+        good &= op_one(c, &map->values[i], &c->connector->ops[op], &like[i]);
+    }
+    return good & op_likes(c, map, like);
 }
