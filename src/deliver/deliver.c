@@ -443,6 +443,31 @@ deliver_op_free(const struct eff_deliver *d, enum eff_op op)
     return busy < (most ? most : 1);
 }
 
+/*
+ * An earlier process marked this batch and died before it knew the answer. What may
+ * not be sent twice is settled as it is: perhaps applied. A job that was under way
+ * is asked for its result instead.
+ */
+static bool
+lane_is_ambiguous(const struct eff_deliver *d, const struct deliver_lane *lane)
+{
+    struct eff_verdict maybe = {.outcome = EFF_MAYBE_APPLIED};
+
+    return lane->attempts > 0 && lane->whole.memo.len == 0 && !verdict_resend(d, lane->op, &maybe);
+}
+
+static void
+lane_settle_ambiguous(struct deliver_lane *lane)
+{
+    for (size_t i = 0; i < lane->whole.count; i++)
+        lane->whole.items[i].verdict =
+            (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED,
+                                 .fault = EFF_TRANSIENT,
+                                 .code = EFF_STR("ambiguous"),
+                                 .message = EFF_STR("the process died while it was being sent")};
+    lane->state = LANE_SETTLE;
+}
+
 /* Loads the next batch into an idle lane; false when there is none to start now. */
 static bool
 lane_load(struct eff_deliver *d, struct deliver_lane *lane)
@@ -470,6 +495,10 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane)
         eff_deliver_stop(d, &err);
         lane->state = LANE_IDLE;
         return false;
+    }
+    if (lane_is_ambiguous(d, lane)) {
+        lane_settle_ambiguous(lane);
+        return true;
     }
     origin = eff_new(&lane->arena, size_t, lane->whole.count);
     for (size_t i = 0; i < lane->whole.count; i++)

@@ -98,13 +98,15 @@ effects_problem(struct effects *e, const struct eff_verdict *verdict, const char
                        eff_str_of(effects_hint(verdict)), EFF_STR_NONE);
 }
 
+/* What may have been applied and cannot be repeated safely waits for a person. */
 static bool
-effects_is_held(const struct effects *e, enum eff_op op, const struct eff_verdict *verdict)
+effects_holds_ambiguous(const struct effects *e, enum eff_op op)
 {
     enum eff_class class = e->r->limits[op].class;
 
-    return verdict->outcome == EFF_MAYBE_APPLIED && class != EFF_CLASS_CONVERGE &&
-           class != EFF_CLASS_KEYED;
+    if (class == EFF_CLASS_BLIND)
+        return !e->r->sync->blind_twice;
+    return class == EFF_CLASS_LOOKUP;
 }
 
 static void
@@ -119,7 +121,7 @@ effects_count(struct effects *e, enum eff_op op, const struct eff_verdict *verdi
         e->counts->rejected++;
         e->r->rejected_rows++;
         effects_problem(e, verdict, "EFF2105");
-    } else if (effects_is_held(e, op, verdict)) {
+    } else if (verdict->outcome == EFF_MAYBE_APPLIED && effects_holds_ambiguous(e, op)) {
         e->counts->held++;
         e->r->report->possible_duplicates++;
         effects_problem(e, verdict, "EFF2118");
@@ -135,9 +137,10 @@ effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_er
 {
     struct eff_sync_run *r = e->r;
 
-    EFF_TRY(eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch,
-                               effect->attempts, effect->delivery, effect->acks,
-                               r->os->wall_ms(r->os->self), effect->lazy, err));
+    EFF_TRY(
+        eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch, effect->attempts,
+                           effect->delivery, effect->acks, r->os->wall_ms(r->os->self),
+                           effects_holds_ambiguous(e, effect->delivery->op), effect->lazy, err));
     for (size_t i = 0; i < effect->delivery->count; i++)
         effects_count(e, effect->delivery->op, &effect->delivery->items[i].verdict);
     return EFF_OK;

@@ -74,7 +74,41 @@ planning_ledger(struct eff_sync_run *r, const struct eff_planned_item *p,
     return eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
 }
 
-/* A row that was refused as it still is, and whose next try is not due: counted, not sent. */
+/*
+ * A row that is counted and not sent: refused as it still is and not due for another
+ * try, or perhaps applied already and waiting for a person.
+ */
+static bool
+planning_waits(const struct eff_sync_run *r, const struct eff_planned_item *p,
+               const struct eff_ledger_row *entry)
+{
+    bool same = entry->row_hash == p->ack.row;
+
+    if (entry->state == EFF_LEDGER_REJECTED)
+        return same && entry->next_try_ms > r->started_wall;
+    return entry->state == EFF_LEDGER_HELD && eff_str_is(entry->code, "ambiguous") &&
+           (same || p->op == EFF_OP_CREATE);
+}
+
+static void
+planning_count_waiting(struct eff_sync_run *r, enum eff_ledger_state state)
+{
+    if (state == EFF_LEDGER_HELD) {
+        r->report->held++;
+        eff_report_problem(r->report, "EFF2118", EFF_TRANSIENT, 1,
+                           EFF_STR("rows may have been applied already; sending them again could "
+                                   "make twins"),
+                           EFF_STR("Look over there, then `efferent retry` sends them."),
+                           EFF_STR_NONE);
+        return;
+    }
+    r->report->rejected++;
+    eff_report_problem(r->report, "EFF2115", EFF_ROW, 1,
+                       EFF_STR("rows were refused before and are not due for another try"),
+                       EFF_STR("`efferent rows` shows why; `efferent retry` makes them due now."),
+                       EFF_STR_NONE);
+}
+
 static enum eff_fault
 planning_not_due(struct eff_sync_run *r, const struct eff_planned_item *p, bool *ret_not_due,
                  struct eff_err *err)
@@ -87,15 +121,10 @@ planning_not_due(struct eff_sync_run *r, const struct eff_planned_item *p, bool 
         return EFF_OK;
     EFF_TRY(eff_control_ledger_get(r->control, r->sync->name, p->ack.key, &r->batch, &found, &entry,
                                    err));
-    if (!found || entry.state != EFF_LEDGER_REJECTED || entry.row_hash != p->ack.row ||
-        entry.next_try_ms <= r->started_wall)
+    if (!found || !planning_waits(r, p, &entry))
         return EFF_OK;
     *ret_not_due = true;
-    r->report->rejected++;
-    eff_report_problem(r->report, "EFF2115", EFF_ROW, 1,
-                       EFF_STR("rows were refused before and are not due for another try"),
-                       EFF_STR("`efferent rows` shows why; `efferent retry` makes them due now."),
-                       EFF_STR_NONE);
+    planning_count_waiting(r, entry.state);
     return r->options->plan
                ? EFF_OK
                : eff_control_ledger_keep(r->control, r->sync->name, p->ack.key, r->run_id, err);

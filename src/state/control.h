@@ -85,12 +85,16 @@ struct eff_settled {
 enum eff_fault eff_control_mark(struct eff_control *control, eff_str run, size_t batch,
                                 uint32_t attempts, int64_t first_attempt_ms, eff_str memo,
                                 bool lazy, struct eff_err *err);
-/* SETTLE: verdicts and ledger rows in one transaction. lazy: group commit is allowed. */
+/*
+ * SETTLE: verdicts and ledger rows in one transaction. lazy: group commit is allowed.
+ * hold_ambiguous: rows that may have been applied are held until a person decides,
+ * because the operation cannot be repeated safely; else they are pending.
+ */
 enum eff_fault eff_control_settle(struct eff_control *control, eff_str sync, eff_str run,
                                   size_t batch, uint32_t attempts,
                                   const struct eff_delivery *delivery,
-                                  const struct eff_acknowledged *acks, int64_t now_ms, bool lazy,
-                                  struct eff_err *err);
+                                  const struct eff_acknowledged *acks, int64_t now_ms,
+                                  bool hold_ambiguous, bool lazy, struct eff_err *err);
 /* All batches of a run that have a mark or verdicts, by batch number. */
 enum eff_fault eff_control_settled(struct eff_control *control, eff_str run,
                                    struct eff_arena *arena, size_t *ret_count,
@@ -145,7 +149,7 @@ enum eff_fault eff_control_ledger_each(struct eff_control *control, eff_str sync
 enum eff_fault eff_control_ledger_count(struct eff_control *control, eff_str sync,
                                         uint64_t ret_counts[EFF_LEDGER_PENDING + 1],
                                         struct eff_err *err);
-/* All rows of the sync become due. */
+/* All rows of the sync become due; held ones are sent again unless a guard holds them anew. */
 enum eff_fault eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_rows,
                                       struct eff_err *err);
 

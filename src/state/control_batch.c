@@ -68,11 +68,19 @@ eff_control_mark(struct eff_control *control, eff_str run, size_t batch, uint32_
 
 /* ---- settling ---- */
 
+struct batch_settle { /* what goes along to every row */
+    eff_str sync, run;
+    int64_t now_ms;
+    bool hold_ambiguous;
+};
+
 static enum eff_ledger_state
-batch_ledger_state(const struct eff_verdict *verdict)
+batch_ledger_state(const struct eff_verdict *verdict, bool hold_ambiguous)
 {
     if (verdict->outcome == EFF_REFUSED)
-        return verdict->fault == EFF_CONTRACT ? EFF_LEDGER_HELD : EFF_LEDGER_REJECTED;
+        return EFF_LEDGER_REJECTED;
+    if (verdict->outcome == EFF_MAYBE_APPLIED && hold_ambiguous)
+        return EFF_LEDGER_HELD;
     return EFF_LEDGER_PENDING;
 }
 
@@ -93,15 +101,15 @@ batch_sent_json(struct eff_buf *buf, const struct eff_delivery *delivery,
 }
 
 static enum eff_fault
-batch_to_ledger(struct eff_control *control, eff_str sync, eff_str run,
+batch_to_ledger(struct eff_control *control, const struct batch_settle *settle,
                 const struct eff_delivery *delivery, size_t at, const struct eff_acknowledged *acks,
-                int64_t now_ms, struct eff_err *err)
+                struct eff_err *err)
 {
     const struct eff_item *item = &delivery->items[at];
     struct eff_buf sent = {0};
     struct eff_ledger_row row = {
         .key = item->key,
-        .state = batch_ledger_state(&item->verdict),
+        .state = batch_ledger_state(&item->verdict, settle->hold_ambiguous),
         .key_json = item->key_json,
         .rows = 1,
         .op = delivery->op,
@@ -110,32 +118,35 @@ batch_to_ledger(struct eff_control *control, eff_str sync, eff_str run,
         .field = item->verdict.field,
         .fault = item->verdict.fault,
         .row_hash = acks[at].row,
-        .last_ms = now_ms,
-        .run = run,
+        .last_ms = settle->now_ms,
+        .run = settle->run,
     };
     enum eff_fault fault;
 
+    if (row.state == EFF_LEDGER_HELD)
+        row.code = EFF_STR("ambiguous");
     batch_sent_json(&sent, delivery, item);
     row.sent = eff_buf_str(&sent);
-    fault = eff_control_ledger_put(control, sync, &row, row.state == EFF_LEDGER_REJECTED, err);
+    fault =
+        eff_control_ledger_put(control, settle->sync, &row, row.state == EFF_LEDGER_REJECTED, err);
     eff_buf_free(&sent);
     return fault;
 }
 
 static enum eff_fault
-batch_ledger(struct eff_control *control, eff_str sync, eff_str run,
+batch_ledger(struct eff_control *control, const struct batch_settle *settle,
              const struct eff_delivery *delivery, const struct eff_acknowledged *acks,
-             int64_t now_ms, struct eff_err *err)
+             struct eff_err *err)
 {
     for (size_t i = 0; i < delivery->count; i++) {
         enum eff_outcome outcome = delivery->items[i].verdict.outcome;
 
         if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
-            EFF_TRY(batch_to_ledger(control, sync, run, delivery, i, acks, now_ms, err));
+            EFF_TRY(batch_to_ledger(control, settle, delivery, i, acks, err));
         else if (control->has_ledger)
             EFF_TRY(eff_control_exec(control, err,
-                                     "DELETE FROM ledger WHERE sync = ?1 AND key = ?2", "sk", sync,
-                                     delivery->items[i].key));
+                                     "DELETE FROM ledger WHERE sync = ?1 AND key = ?2", "sk",
+                                     settle->sync, delivery->items[i].key));
     }
     return EFF_OK;
 }
@@ -143,9 +154,10 @@ batch_ledger(struct eff_control *control, eff_str sync, eff_str run,
 enum eff_fault
 eff_control_settle(struct eff_control *control, eff_str sync, eff_str run, size_t batch,
                    uint32_t attempts, const struct eff_delivery *delivery,
-                   const struct eff_acknowledged *acks, int64_t now_ms, bool lazy,
-                   struct eff_err *err)
+                   const struct eff_acknowledged *acks, int64_t now_ms, bool hold_ambiguous,
+                   bool lazy, struct eff_err *err)
 {
+    struct batch_settle settle = {sync, run, now_ms, hold_ambiguous};
     struct eff_buf verdicts = {0};
     enum eff_fault fault;
 
@@ -160,7 +172,7 @@ eff_control_settle(struct eff_control *control, eff_str sync, eff_str run, size_
                          "siiibb", run, (int64_t)batch, (int64_t)attempts, now_ms, delivery->memo,
                          eff_buf_str(&verdicts));
     if (fault == EFF_OK)
-        fault = batch_ledger(control, sync, run, delivery, acks, now_ms, err);
+        fault = batch_ledger(control, &settle, delivery, acks, err);
     eff_buf_free(&verdicts);
     return eff_control_end(control, fault, err);
 }

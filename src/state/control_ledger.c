@@ -180,7 +180,10 @@ eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_
 
     EFF_TRY(eff_control_begin(control, true, err));
     fault = eff_control_exec(
-        control, err, "UPDATE ledger SET next_try = 0, tries = 0 WHERE sync = ?1", "s", sync);
+        control, err,
+        "UPDATE ledger SET next_try = 0, tries = 0, state = CASE state WHEN 2 THEN 4"
+        " ELSE state END WHERE sync = ?1",
+        "s", sync);
     *ret_rows = (uint64_t)sqlite3_changes64(control->db);
     return eff_control_end(control, fault, err);
 }

@@ -124,7 +124,7 @@ scatter_level_add(struct eff_scatter *scatter, uint64_t records)
 {
     const struct scatter_level *above = &scatter->levels[scatter->depth];
     struct scatter_level *level = &scatter->levels[++scatter->depth];
-    size_t room = scatter->config.memory_bytes / 4, parts, each;
+    size_t room = scatter->config.memory_bytes / 2, parts, each;
 
     assert(scatter->depth < SCATTER_LEVELS_MAX);
     *level = (struct scatter_level){.skip = above->skip + above->bits, .bits = SCATTER_BITS_MIN};
@@ -319,9 +319,9 @@ scatter_spill(struct eff_scatter *scatter, struct eff_err *err)
     const struct eff_entry *entries;
     const char *bytes = from->lanes[LANE_BYTES][0].buf;
     size_t count;
-    // Nobody knows how many will come: as many partitions as 16 times what came suggest.
+    // Nobody knows how many will come; too many partitions cost less than too few.
     uint64_t expected =
-        16 * (scatter_lane_bytes(from, LANE_ENTRIES, 0) / scatter_record[LANE_ENTRIES] +
+        64 * (scatter_lane_bytes(from, LANE_ENTRIES, 0) / scatter_record[LANE_ENTRIES] +
               scatter_lane_bytes(from, LANE_ITEMS, 0) / scatter_record[LANE_ITEMS]);
 
     if (scatter->config.records_expected > expected)

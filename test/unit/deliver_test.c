@@ -29,6 +29,7 @@ struct world {
     int64_t now;
     size_t batches, rows;
     bool blind_twice;
+    uint32_t attempts_before; /* an earlier process marked each batch */
     /* what was seen */
     size_t sends, marks, settles, logins, waits;
     int64_t sent_at[256];
@@ -111,7 +112,7 @@ world_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliver
     for (size_t i = 0; i < w->rows; i++)
         ret_delivery->items[i] = (struct eff_item){.index = i, .key = {batch, i}};
     *ret_acks = NULL;
-    *ret_attempts = 0;
+    *ret_attempts = w->attempts_before;
     *ret_first = 0;
     return EFF_OK;
 }
@@ -380,6 +381,26 @@ test_blind_at_least_once_is_counted(void **state)
 }
 
 static void
+test_a_marked_blind_batch_of_a_dead_process_is_held(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_BLIND, 2, 3, judge_good);
+    w.attempts_before = 1;
+    world_run(&w);
+    assert_int_equal(w.sends, 0);
+    assert_int_equal(w.settles, 2);
+    assert_int_equal(world_outcomes(&w, EFF_MAYBE_APPLIED), 6);
+    world_close(&w);
+    world_open(&w, EFF_CLASS_CONVERGE, 2, 3, judge_good);
+    w.attempts_before = 1;
+    world_run(&w);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 6);
+    world_close(&w);
+}
+
+static void
 test_retry_after_is_obeyed_by_all_lanes(void **state)
 {
     struct world w;
@@ -553,6 +574,7 @@ main(void)
         cmocka_unit_test(test_keyed_is_marked_before_each_attempt),
         cmocka_unit_test(test_ambiguous_blind_is_held_not_sent_again),
         cmocka_unit_test(test_blind_at_least_once_is_counted),
+        cmocka_unit_test(test_a_marked_blind_batch_of_a_dead_process_is_held),
         cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
         cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
         cmocka_unit_test(test_an_absurd_retry_after_ends_the_run),
