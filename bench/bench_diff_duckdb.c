@@ -1,7 +1,7 @@
 /*
  * bench_diff_duckdb: the same work as bench_diff, done by DuckDB in its best form.
  *
- * usage: bench_diff_duckdb LIBDUCKDB_SO FOLDER MILLION_ROWS
+ * usage: bench_diff_duckdb LIBDUCKDB_SO FOLDER MILLION_ROWS [FORMS]
  *
  * links: base
  *
@@ -9,7 +9,8 @@
  * (UHUGEINT), or one of 64 bits, which is less than the work asks for, and a
  * 64-bit row hash, all computed before the clock starts. Of the rows 1 % changed, 0.5 % are new, 0.5 % gone. Several forms of
  * finding the changes and of writing the next snapshot are measured; the one with
- * the fewest cpu seconds is the one to compare with. Prints one JSON line each.
+ * the fewest cpu seconds is the one to compare with; FORMS limits how many are tried.
+ * Prints one JSON line each.
  */
 #include <dlfcn.h>
 #include <stdbool.h>
@@ -188,14 +189,17 @@ main(int argc, char **argv)
     struct duck duck = {0};
     char path[4096];
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench_diff_duckdb LIBDUCKDB_SO FOLDER MILLION_ROWS\n");
+    if (argc < 4) {
+        fprintf(stderr, "usage: bench_diff_duckdb LIBDUCKDB_SO FOLDER MILLION_ROWS [FORMS]\n");
         return 2;
     }
     bench_load(&duck, argv[1]);
     snprintf(path, sizeof(path), "%s/bench.duckdb", argv[2]);
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (argc > 4 && i == strtoul(argv[4], NULL, 10))
+            break;
         for (int wide = 1; wide >= 0; wide--)
             bench_form(&duck, path, &forms[i], wide, strtod(argv[3], NULL));
+    }
     return 0;
 }

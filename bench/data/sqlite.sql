@@ -18,10 +18,10 @@ CREATE TABLE customer (
 WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM series WHERE i < :rows)
 INSERT INTO customer
 SELECT i,
-    'customer' || i || '@example' || i % 977 || '.com',
+    'customer' || i || '@example' || (i % 977) || '.com',
     CASE i % 7 WHEN 0 THEN 'Ada' WHEN 1 THEN 'Grace' WHEN 2 THEN 'Edsger' WHEN 3 THEN 'Barbara'
-        WHEN 4 THEN 'Donald' WHEN 5 THEN 'Margaret' ELSE 'Niklaus' END || i % 89,
-    'Lastname' || i * 7919 % 100003,
+        WHEN 4 THEN 'Donald' WHEN 5 THEN 'Margaret' ELSE 'Niklaus' END || (i % 89),
+    'Lastname' || (i * 7919 % 100003),
     CASE WHEN i % 50 > 0 THEN substr('DEFRITESPLNLSEATCZDKIE', i % 11 * 2 + 1, 2) END,
     (i * 48271 % 2147483647 % 10000000) / 100.0,
     i * 31 % 240,
