@@ -449,13 +449,31 @@ http_take_headers(struct http_slot *slot)
         eff_http_headers_parse(slot->head.ptr, slot->head.len, slot->table, EFF_HTTP_HEADERS_MAX);
 }
 
+/*
+ * libcurl is content with a head that ends before its empty line, and with a
+ * length that is too large for it: nobody knows whether those answers are whole.
+ */
+static bool
+http_is_whole(struct http_slot *slot)
+{
+    uint64_t length;
+
+    if (!slot->head_done)
+        return false;
+    for (size_t i = 0; i < slot->response.headers_count; i++)
+        if (eff_str_is(slot->response.headers[i].name, "content-length") &&
+            !eff_str_uint(slot->response.headers[i].value, &length))
+            return false;
+    return true;
+}
+
 static enum eff_wire
-http_wire(const struct http_slot *slot, CURLcode code)
+http_wire(struct http_slot *slot, CURLcode code)
 {
     long sent = 0;
 
     if (code == CURLE_OK)
-        return EFF_WIRE_ANSWERED;
+        return http_is_whole(slot) ? EFF_WIRE_ANSWERED : EFF_WIRE_LOST;
     if (slot->second)
         return EFF_WIRE_LOST;
     curl_easy_getinfo(slot->easy, CURLINFO_REQUEST_SIZE, &sent);
@@ -465,7 +483,9 @@ http_wire(const struct http_slot *slot, CURLcode code)
 static void
 http_problem(struct http_slot *slot, CURLcode code)
 {
-    const char *theirs = slot->curl_text[0] ? slot->curl_text : curl_easy_strerror(code);
+    const char *theirs = slot->curl_text[0] ? slot->curl_text
+                         : code == CURLE_OK ? "the answer's headers are not whole"
+                                            : curl_easy_strerror(code);
     eff_str text = eff_str_of(slot->reason[0] ? slot->reason : theirs);
 
     eff_str_print_to(slot->problem, sizeof(slot->problem), text);
@@ -477,6 +497,7 @@ http_finish(struct eff_http *http, struct http_slot *slot, CURLcode code)
 {
     long status = 0;
 
+    http_take_headers(slot);
     slot->response.wire = http_wire(slot, code);
     slot->response.now_wall_ms = eff_moment_wall_ms();
     slot->response.took_ms = eff_moment_mono_ms() - slot->began_ms;
@@ -484,8 +505,8 @@ http_finish(struct eff_http *http, struct http_slot *slot, CURLcode code)
         curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
         slot->response.status = (int)status;
         slot->response.body = eff_buf_str(&slot->body);
-        http_take_headers(slot);
     } else {
+        slot->response.headers_count = 0;
         slot->response.not_allowed = slot->blocked && slot->response.wire == EFF_WIRE_NOT_SENT;
         http_problem(slot, code);
     }
@@ -551,7 +572,15 @@ eff_http_wait(struct eff_http *http, int wait_ms, int wake_fd)
 }
 
 void
-eff_http_forget(struct eff_http *http, uint64_t ticket)
+eff_http_release(struct eff_http *http)
+{
+    for (struct http_slot *slot = http->slots; slot != NULL; slot = slot->next)
+        if (slot->state == HTTP_GIVEN)
+            http_slot_clear(http, slot);
+}
+
+void
+eff_http_cancel(struct eff_http *http, uint64_t ticket)
 {
     for (struct http_slot *slot = http->slots; slot != NULL; slot = slot->next)
         if (slot->state != HTTP_FREE && slot->ticket == ticket)

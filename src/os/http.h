@@ -35,7 +35,9 @@ void eff_http_submit(struct eff_http *http, uint64_t ticket, const struct eff_re
 uint64_t eff_http_turn(struct eff_http *http, const struct eff_response **ret_response);
 /* Waits for the network, or for wake_fd to become readable, at most wait_ms. */
 void eff_http_wait(struct eff_http *http, int wait_ms, int wake_fd);
-/* The answer has been used, or is no longer wanted: its memory is used again. */
-void eff_http_forget(struct eff_http *http, uint64_t ticket);
+/* The answer that was given out has been used: its memory is used again. */
+void eff_http_release(struct eff_http *http);
+/* Neither the request nor its answer is wanted any more. */
+void eff_http_cancel(struct eff_http *http, uint64_t ticket);
 
 #endif

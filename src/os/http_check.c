@@ -85,6 +85,16 @@ check_part(CURLU *url, CURLUPart part, char *ret_text, size_t cap)
     return fits;
 }
 
+/* Nothing in it would end the host in a URL. */
+static bool
+check_is_host(eff_str entry)
+{
+    for (size_t i = 0; i < entry.len; i++)
+        if (entry.ptr[i] == '\0' || strchr("/?#@\\ ", entry.ptr[i]) != NULL)
+            return false;
+    return true;
+}
+
 /* A listed host is compared as it is written and as libcurl reads it: "127.1" is "127.0.0.1". */
 static bool
 check_is_listed(const struct eff_request *request, const char *host)
@@ -98,7 +108,7 @@ check_is_listed(const struct eff_request *request, const char *host)
         CURLU *url;
 
         found = eff_str_eq_nocase(check_unbracket(entry), wanted);
-        if (found || entry.len == 0 || entry.len >= CHECK_HOST_MAX)
+        if (found || entry.len == 0 || entry.len >= CHECK_HOST_MAX || !check_is_host(entry))
             continue;
         snprintf(text, sizeof(text), "https://%.*s/", (int)entry.len, entry.ptr);
         url = curl_url();

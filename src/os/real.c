@@ -34,9 +34,8 @@ struct eff_real {
     struct eff_sql sql;
     struct eff_file_sink sink;
     struct real_local *first, **last, *spare;
-    uint64_t given; /* an HTTP answer is in the caller's hands */
-    int wake_fd;    /* written by the signal handler */
-    bool told;      /* `next` has come back early for it */
+    int wake_fd; /* written by the signal handler */
+    bool told;   /* `next` has come back early for it */
 };
 
 /* ---- signals ---- */
@@ -179,17 +178,15 @@ real_next(void *self, int64_t deadline_mono_ms, const struct eff_response **ret_
     struct eff_real *real = self;
 
     *ret_response = NULL;
-    if (real->given != 0)
-        eff_http_forget(real->http, real->given);
-    real->given = 0;
+    eff_http_release(real->http);
     if (real->first != NULL)
         return real_run_local(real, ret_response);
     for (;;) {
+        uint64_t ticket = eff_http_turn(real->http, ret_response);
         int64_t left_ms;
 
-        real->given = eff_http_turn(real->http, ret_response);
-        if (real->given != 0 || real_must_tell(real))
-            return real->given;
+        if (ticket != 0 || real_must_tell(real))
+            return ticket;
         left_ms = deadline_mono_ms - eff_moment_mono_ms();
         if (left_ms <= 0)
             return 0;
@@ -202,9 +199,7 @@ real_cancel(void *self, uint64_t ticket)
 {
     struct eff_real *real = self;
 
-    if (real->given == ticket)
-        real->given = 0;
-    eff_http_forget(real->http, ticket);
+    eff_http_cancel(real->http, ticket);
     for (struct real_local **at = &real->first; *at != NULL; at = &(*at)->next) {
         if ((*at)->ticket == ticket) {
             real_unlink_local(real, at);

@@ -59,7 +59,7 @@ static bool
 redact_is_plain(unsigned char c, bool strict)
 {
     static const char marks[] = "-_.~";
-    static const char lenient[] = "!*'()$&+,/:;=@"; // what encodeURI and some forms leave
+    static const char lenient[] = "!*'()$&+,/:;=?@#"; // what encodeURI leaves
 
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
         return true;
