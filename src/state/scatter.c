@@ -611,7 +611,9 @@ scatter_read_one(struct eff_scatter *scatter, const struct eff_scatter_item *ite
         else
             high = middle;
     }
-    eff_buf_free(&scatter->one);
+    if (scatter->one.cap > scatter->config.memory_bytes / 8) // one huge row must not stay
+        eff_buf_free(&scatter->one);
+    eff_buf_reset(&scatter->one);
     scatter->one.max = SIZE_MAX / 4;
     to = eff_buf_reserve(&scatter->one, item->blob_len + (size_t)1);
     if (to == NULL)
