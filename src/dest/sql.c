@@ -9,11 +9,20 @@
  */
 #include "dest/sql.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/hash.h"
 
-#define SQL_ROWS_MAX  1000
-#define SQL_BYTES_MAX ((size_t)16 << 20)
+/*
+ * Rows come in the order of their key's hash, so each transaction touches pages all
+ * over the table and its indexes: few large ones, sorted by match value, write each
+ * page a few times; a thousand small ones write every page a thousand times. Where
+ * an answer that was lost must be looked up or held, a batch stays small.
+ */
+#define SQL_ROWS_MAX      50000
+#define SQL_BYTES_MAX     ((size_t)64 << 20)
+#define SQL_ROWS_MAX_ONCE 1000
 
 struct sql_run { /* task->scratch of a delivery */
     struct eff_table_group *groups;
@@ -99,7 +108,9 @@ eff_table_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
         limits[ops[i].op] = (struct eff_op_limits){.supported = true,
                                                    .class = ops[i].class,
-                                                   .rows_max = SQL_ROWS_MAX,
+                                                   .rows_max = ops[i].class == EFF_CLASS_CONVERGE
+                                                                   ? SQL_ROWS_MAX
+                                                                   : SQL_ROWS_MAX_ONCE,
                                                    .bytes_max = SQL_BYTES_MAX,
                                                    .concurrency = 1,
                                                    .rematch = ops[i].rematch};
@@ -196,6 +207,41 @@ sql_group_of(struct sql_run *run, const struct eff_delivery *delivery, const str
     return run->count - 1;
 }
 
+static int
+sql_value_cmp(const struct eff_value *a, const struct eff_value *b)
+{
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    switch ((enum eff_kind)a->kind) {
+    case EFF_DECIMAL:
+    case EFF_TEXT:
+    case EFF_BYTES:
+    case EFF_JSON:
+        return eff_str_cmp(eff_value_str(a), eff_value_str(b));
+    case EFF_FLOAT:
+        return (a->f > b->f) - (a->f < b->f);
+    default:
+        return (a->i > b->i) - (a->i < b->i);
+    }
+}
+
+/* About the order of an index on the match columns; any order is right. Equal ones stay in turn. */
+static int
+sql_item_cmp(const void *left, const void *right, void *user)
+{
+    const struct eff_delivery *delivery = user;
+    size_t a = *(const size_t *)left, b = *(const size_t *)right;
+    const struct eff_item *items = delivery->items;
+
+    for (size_t i = 0; i < delivery->match_count; i++) {
+        int order = sql_value_cmp(&items[a].match[i], &items[b].match[i]);
+
+        if (order != 0)
+            return order;
+    }
+    return (a > b) - (a < b);
+}
+
 /* Two passes: which group each item belongs to, then their lists one after the other. */
 static struct sql_run *
 sql_start(const struct eff_delivery *delivery)
@@ -219,6 +265,9 @@ sql_start(const struct eff_delivery *delivery)
     }
     for (size_t i = 0; i < delivery->count; i++)
         lists[at[group_of[i]]++] = i;
+    for (size_t g = 0; g < run->count && delivery->op != EFF_OP_APPEND; g++)
+        qsort_r(lists + at[g] - run->groups[g].count, run->groups[g].count, sizeof(*lists),
+                sql_item_cmp, (void *)(uintptr_t)delivery);
     return run;
 }
 
