@@ -358,6 +358,7 @@ bulk_create_with_rows(struct eff_call *call)
     if (job == NULL)
         return;
     eff_buf_add(&job->upload, content);
+    job->state = EFF_SF_JOB_UPLOADED;
     eff_sf_job_load(call, job);
     eff_sf_job_answer(call, job, 200);
 }
@@ -500,10 +501,13 @@ eff_sf_job_patch(struct eff_call *call)
     open = job->state == EFF_SF_JOB_OPEN;
     if (eff_str_is(state, "UploadComplete") && open && !job->query) {
         bulk_take_effect(call, job);
+        job->state = EFF_SF_JOB_UPLOADED;
         eff_sf_job_load(call, job);
         eff_sf_job_answer(call, job, 200);
     } else if (eff_str_is(state, "Aborted") && job->state < EFF_SF_JOB_COMPLETE) {
         job->state = EFF_SF_JOB_ABORTED;
+        if (!job->query)
+            eff_sf_job_drop(call, job);
         eff_sf_job_answer(call, job, 200);
     } else {
         eff_sf_error(call, 400, "INVALIDJOBSTATE",

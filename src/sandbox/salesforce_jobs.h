@@ -60,6 +60,8 @@ struct eff_sf_job *eff_sf_job_add(struct eff_call *call, bool query);
 void eff_sf_job_answer(struct eff_call *call, const struct eff_sf_job *job, int status);
 /* Nothing more is uploaded: applies the rows. */
 void eff_sf_job_load(struct eff_call *call, struct eff_sf_job *job);
+/* It is aborted: what was uploaded stays unprocessed. */
+void eff_sf_job_drop(struct eff_call *call, struct eff_sf_job *job);
 /* COMMA, TAB, ... to the character; '\0' when there is no such name. */
 char eff_sf_delimiter(eff_str name);
 

@@ -243,32 +243,45 @@ load_apply(struct load *load)
         load_fail(job, "InternalServerError : Batch failed too many times", EFF_STR(""));
 }
 
-/* Nothing more is uploaded: applies the rows, and says so bit by bit to those who poll. */
+/* What the job needs to know before its rows can be read; false when it cannot be loaded. */
+static bool
+load_begin(struct load *load, struct eff_call *call, struct eff_sf_job *job)
+{
+    const struct eff_shapes *shapes = &call->world->shapes;
+    bool fine;
+
+    load->call = call;
+    load->job = job;
+    load->csv = (struct eff_upload){.text = eff_buf_str(&job->upload), .delimiter = job->delimiter};
+    job->key = job->key_name[0] == '\0'
+                   ? NULL
+                   : eff_shape_field(shapes, job->shape, eff_str_of(job->key_name));
+    if (job->key_name[0] != '\0' && job->key == NULL)
+        load_fail(job, "InvalidBatch : Field name not found : ", eff_str_of(job->key_name));
+    if (job->key != NULL && job->key->type == EFF_FIELD_ID)
+        job->key = NULL;
+    fine = load_read_header(load);
+    load->csv.at = job->header_len;
+    load_find_rows(load);
+    return fine && job->error[0] == '\0';
+}
+
 void
 eff_sf_job_load(struct eff_call *call, struct eff_sf_job *job)
 {
     struct load *load = eff_new(call->arena, struct load, 1);
 
-    job->state = EFF_SF_JOB_UPLOADED;
-    job->key = job->key_name[0] == '\0'
-                   ? NULL
-                   : eff_shape_field(&call->world->shapes, job->shape, eff_str_of(job->key_name));
-    if (job->key != NULL && job->key->type == EFF_FIELD_ID)
-        job->key = NULL;
-    else if (job->key == NULL && job->key_name[0] != '\0')
-        load_fail(job, "InvalidBatch : Field name not found : ", eff_str_of(job->key_name));
-    load->call = call;
-    load->job = job;
-    load->csv = (struct eff_upload){.text = eff_buf_str(&job->upload), .delimiter = job->delimiter};
-    if (job->upload.len == 0)
-        return; // nothing to do is done at once
-    if (!load_read_header(load)) {
-        load->csv.at = job->header_len; // the rows are still there to be shown as unprocessed
-        load_find_rows(load);
-        return;
-    }
-    load->csv.at = job->header_len;
-    load_find_rows(load);
-    if (job->error[0] == '\0')
+    // Nothing to do is done at once.
+    if (job->upload.len != 0 && load_begin(load, call, job))
         load_apply(load);
+}
+
+void
+eff_sf_job_drop(struct eff_call *call, struct eff_sf_job *job)
+{
+    struct load *load = eff_new(call->arena, struct load, 1);
+
+    if (job->upload.len != 0 && job->rows_count == 0)
+        load_begin(load, call, job);
+    job->error[0] = '\0';
 }
