@@ -1,0 +1,432 @@
+/*
+ * Goal: what cannot be told as a case: capabilities and sizes, jobs that outlive
+ * the process, credentials, rate headers, which file of two wins, quoting.
+ * Method: embedded connectors, stepped by hand; random values for what must hold
+ * for all of them.
+ */
+// links: dest conf flow base assets
+// covers: B4,B7,B11,E3,S2,S9
+#include "base/assets.h"
+#include "base/json.h"
+#include "dest/render.h"
+#include "lib/random.h"
+#include "lib/restdest.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct eff_arena arena;
+static struct restdest world;
+
+#define SALESFORCE "{instance_url: 'https://acme.my.salesforce.com', token: t, bulk_threshold: 10}"
+
+static int
+setup(void **state)
+{
+    (void)state;
+    eff_arena_init(&arena, "test", (size_t)512 << 20);
+    return restdest_kinds(&world, &arena, 0, NULL) ? 0 : 1;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    if (world.dest && world.dest->ops->close)
+        world.dest->ops->close(world.dest);
+    eff_arena_deinit(&arena);
+    return 0;
+}
+
+static void
+opened(const char *kind, const char *block)
+{
+    if (world.dest)
+        world.dest->ops->close(world.dest);
+    world.dest = NULL;
+    if (!restdest_open(&world, kind, block))
+        fail_msg("%s: %s %s " EFF_STR_FMT, kind, world.err.where, world.err.msg,
+                 EFF_STR_ARG(world.problems.count ? world.problems.at[0].message : EFF_STR("")));
+}
+
+static bool
+said(const char *text)
+{
+    return eff_str_find(eff_str_of(world.err.msg), eff_str_of(text)) != SIZE_MAX ||
+           eff_str_find(eff_str_of(world.err.hint), eff_str_of(text)) != SIZE_MAX;
+}
+
+static void
+capabilities(void **state)
+{
+    (void)state;
+    opened("hubspot", "{token: t}");
+    assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_CLEAR, "contacts", 0));
+    assert_true(restdest_bind(&world, EFF_MODE_MIRROR, EFF_REMOVED_DELETE, "contacts", 0));
+    assert_true(world.limits[EFF_OP_DELETE].supported && world.limits[EFF_OP_DELETE].by_remote_id);
+    assert_int_equal(world.limits[EFF_OP_UPSERT].class, EFF_CLASS_CONVERGE);
+    assert_int_equal(world.limits[EFF_OP_CREATE].class, EFF_CLASS_LOOKUP);
+    assert_int_equal(world.limits[EFF_OP_UPSERT].rows_max, 100);
+    assert_false(world.limits[EFF_OP_APPEND].supported);
+    assert_false(restdest_bind(&world, EFF_MODE_MEMBERS, EFF_REMOVED_KEEP, "contacts", 0));
+    assert_true(said("cannot do mode members") && said("upsert, update, insert, mirror"));
+    opened("salesforce", SALESFORCE);
+    assert_false(restdest_bind(&world, EFF_MODE_MIRROR, EFF_REMOVED_ARCHIVE, "Lead", 0));
+    assert_true(said("on_removed: archive") && said("keep, clear, delete"));
+    opened("http", "{url: 'https://a.example', objects: {only: [a, b]}, operations: "
+                   "{append: {post: /x, answer: {all: taken}}}}");
+    assert_true(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "a", 0));
+    assert_int_equal(world.limits[EFF_OP_APPEND].class, EFF_CLASS_BLIND);
+    assert_false(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "c", 0));
+    assert_true(said("no object `c`") && said("a, b"));
+}
+
+static void
+rows_decide_about_bulk(void **state)
+{
+    (void)state;
+    opened("salesforce", SALESFORCE);
+    assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "Lead", 10));
+    assert_int_equal(world.limits[EFF_OP_UPSERT].rows_max, 200);
+    assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "Lead", 11));
+    assert_int_equal(world.limits[EFF_OP_UPSERT].rows_max, 10000);
+    assert_true(world.limits[EFF_OP_UPSERT].bytes_max > 1000000);
+}
+
+/* A mistake in the user's own block is told where it stands. */
+static void
+mistakes_in_the_project(void **state)
+{
+    (void)state;
+    if (world.dest)
+        world.dest->ops->close(world.dest);
+    world.dest = NULL;
+    assert_false(restdest_open(&world, "http",
+                               "url: https://a.example\noperations:\n  append:\n    post: /x\n"
+                               "    json: {a: '{fields.a}', b: '{filds.b}'}\n    answer: {all: taken}\n"));
+    assert_true(said("unknown name"));
+    assert_string_equal(world.err.where, "efferent.yml:5:33");
+}
+
+/* The largest batch: every row is there, in order, and estimates were not too small. */
+static void
+largest_batches(void **state)
+{
+    static const struct {
+        const char *kind, *block, *object;
+        size_t rows;
+    } all[] = {{"hubspot", "{token: t}", "contacts", 100},
+               {"salesforce", SALESFORCE, "Lead", 200},
+               {"http", "{url: 'https://a.example', operations: {upsert: {class: converge, batch: {rows: 500}, "
+                        "post: /x, form: {r: {for_each: row, item: {k: '{match.value}', v: '{fields}'}}}, "
+                        "answer: {all: applied}}}}", "x", 500}};
+    eff_str names[] = {EFF_STR("a"), EFF_STR("b.c"), EFF_STR("d"), EFF_STR("e"), EFF_STR("Ext")};
+    struct eff_value fields[] = {eff_value_of_str(EFF_TEXT, EFF_STR("\x01\"\\ é 世界\n")),
+                                 eff_value_of_int(EFF_INT, INT64_MIN),
+                                 eff_value_of_str(EFF_DECIMAL, EFF_STR("-12345678901234567890.123456789")),
+                                 eff_value_of_int(EFF_INSTANT, 253402300799999999),
+                                 eff_value_of_str(EFF_JSON, EFF_STR("{\"x\":[1,2,{\"y\":\"z\"}]}"))};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct eff_arena before = arena;
+        struct eff_delivery *d;
+        struct eff_step step;
+        size_t estimate = 0;
+
+        opened(all[i].kind, all[i].block);
+        assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, all[i].object, 1));
+        d = restdest_rows(&world, EFF_OP_UPSERT, all[i].object, "Ext_Id__c", all[i].rows, 5, names, fields);
+        for (size_t k = 0; k < d->count; k++)
+            estimate += world.dest->ops->item_bytes(world.dest, d, &d->items[k]);
+        step = restdest_step(&world, d, NULL);
+        assert_int_equal(step.kind, EFF_STEP_SEND);
+        if (step.request.body.len > estimate + 1024 || estimate > 6 * step.request.body.len)
+            fail_msg("%s: estimated %zu, took %zu", all[i].kind, estimate, step.request.body.len);
+        assert_true(step.request.writes && step.request.carries_rows);
+        assert_true(eff_str_find(step.request.body, eff_str_printf(&arena, "k%zu", all[i].rows - 1)) != SIZE_MAX);
+        world.dest->ops->close(world.dest);
+        world.dest = NULL;
+        arena = before;
+    }
+}
+
+static eff_str
+header_of(const struct eff_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->headers_count; i++) {
+        if (eff_str_eq_nocase(request->headers[i].name, eff_str_of(name)))
+            return request->headers[i].value;
+    }
+    return EFF_STR_NONE;
+}
+
+/* The process dies after the job was closed: the next one asks the same job. */
+static void
+a_job_outlives_the_process(void **state)
+{
+    eff_str names[] = {EFF_STR("a")};
+    struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1)};
+    struct eff_delivery *d, *again;
+    struct eff_response created = restdest_answer(200, "{\"id\":\"750\",\"state\":\"Open\"}");
+    struct eff_response done = restdest_answer(200, "{\"id\":\"750\",\"state\":\"JobComplete\"}");
+    struct eff_response ok = restdest_answer(201, "");
+    struct eff_step step;
+
+    (void)state;
+    opened("salesforce", SALESFORCE);
+    assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "Lead", 11));
+    d = restdest_rows(&world, EFF_OP_UPSERT, "Lead", "Ext", 2, 1, names, fields);
+    assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
+    step = restdest_step(&world, d, &created);
+    assert_true(d->memo_changed && eff_str_is(step.request.method, "PUT"));
+    again = restdest_rows(&world, EFF_OP_UPSERT, "Lead", "Ext", 2, 1, names, fields);
+    again->memo = d->memo; /* died before the upload was closed: nothing was processed */
+    step = restdest_step(&world, again, NULL);
+    assert_true(step.kind == EFF_STEP_SEND && eff_str_ends(step.request.url, EFF_STR("/jobs/ingest")));
+    d->memo_changed = false;
+    step = restdest_step(&world, d, &ok); /* durable before the closing request leaves */
+    assert_true(d->memo_changed && eff_str_is(step.request.method, "PATCH"));
+    again = restdest_rows(&world, EFF_OP_UPSERT, "Lead", "Ext", 2, 1, names, fields);
+    again->memo = d->memo;
+    step = restdest_step(&world, again, NULL);
+    assert_true(step.kind == EFF_STEP_SEND && eff_str_is(step.request.method, "GET") &&
+                eff_str_ends(step.request.url, EFF_STR("/jobs/ingest/750")) && !step.request.writes);
+    step = restdest_step(&world, again, &done);
+    assert_true(eff_str_ends(step.request.url, EFF_STR("/successfulResults")));
+    ok = restdest_answer(200, "sf__Id,sf__Created,Ext,a\n003,true,k1,1\n003a,false,k0,1\n");
+    step = restdest_step(&world, again, &ok);
+    ok = restdest_answer(200, "sf__Id,sf__Error,Ext,a\n");
+    step = restdest_step(&world, again, &ok);
+    ok = restdest_answer(200, "Ext,a\n");
+    step = restdest_step(&world, again, &ok);
+    assert_int_equal(step.kind, EFF_STEP_DONE);
+    assert_true(eff_str_is(again->items[0].verdict.remote_id, "003a"));
+    assert_true(eff_str_is(again->items[1].verdict.remote_id, "003") && again->items[1].verdict.created);
+    assert_int_equal(again->memo.len, 0); /* a resend would make a new job */
+}
+
+/* An answer that ends within a line may have lost the rest of the last name. */
+static void
+a_cut_result_file_names_nobody(void **state)
+{
+    eff_str names[] = {EFF_STR("a")};
+    struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1)};
+    struct eff_delivery *d;
+    struct eff_response done = restdest_answer(200, "{\"state\":\"JobComplete\"}");
+    struct eff_response cut = restdest_answer(200, "sf__Id,sf__Created,Ext\n003,true,k1");
+
+    (void)state;
+    opened("salesforce", SALESFORCE);
+    assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "Lead", 20));
+    d = restdest_rows(&world, EFF_OP_UPSERT, "Lead", "Ext", 12, 1, names, fields);
+    d->memo = EFF_STR("{\"job\":\"750\",\"closing\":true,\"started\":0,\"variant\":1}");
+    assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
+    assert_int_equal(restdest_step(&world, d, &done).kind, EFF_STEP_SEND);
+    assert_int_equal(restdest_step(&world, d, &cut).kind, EFF_STEP_WAIT); /* asked for once more */
+    assert_int_equal(d->items[1].verdict.outcome, EFF_PENDING);
+}
+
+static struct eff_step
+authorize(const struct eff_response *last)
+{
+    struct eff_task task = {.kind = EFF_TASK_AUTHORIZE, .arena = &arena};
+
+    world.err = (struct eff_err){0};
+    return world.dest->ops->step(world.dest, &task, last, &world.err);
+}
+
+static void
+credentials(void **state)
+{
+    eff_str names[] = {EFF_STR("a")};
+    struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1)};
+    struct eff_response refused = restdest_answer(401, "{\"category\":\"INVALID_AUTHENTICATION\"}");
+    struct eff_response token = restdest_answer(200, "{\"t\":\"abc\",\"e\":3600}");
+    struct eff_response later = restdest_answer(200, "{}");
+    struct eff_delivery *d;
+    struct eff_step step;
+
+    (void)state;
+    opened("hubspot", "{token: t}");
+    assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "contacts", 1));
+    d = restdest_rows(&world, EFF_OP_UPSERT, "contacts", "email", 1, 1, names, fields);
+    assert_int_equal(authorize(NULL).kind, EFF_STEP_DONE); /* a given token needs no login */
+    assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
+    assert_int_equal(restdest_step(&world, d, &refused).kind, EFF_STEP_AUTH);
+    assert_int_equal(authorize(NULL).kind, EFF_STEP_STOP);
+    assert_int_equal(world.err.fault, EFF_AUTH);
+
+    opened("http", "{url: 'https://a.example', auth: {login: {base: '{url}', post: /t, token: /t, expires_in: /e}, "
+                   "header: {Authorization: '{session.token}'}}, operations: {append: {post: /x, answer: {all: taken}}}}");
+    assert_true(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "a", 1));
+    d = restdest_rows(&world, EFF_OP_APPEND, "a", "id", 1, 1, names, fields);
+    assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_AUTH);
+    assert_int_equal(authorize(NULL).kind, EFF_STEP_SEND);
+    assert_int_equal(authorize(&token).kind, EFF_STEP_DONE);
+    step = restdest_step(&world, d, NULL);
+    assert_int_equal(step.kind, EFF_STEP_SEND);
+    assert_true(eff_str_is(header_of(&step.request, "Authorization"), "abc"));
+    later.now_wall_ms += 3600 * 1000; /* an hour on, it logs in before it is refused */
+    assert_int_equal(restdest_step(&world, d, &later).kind, EFF_STEP_DONE);
+    d = restdest_rows(&world, EFF_OP_APPEND, "a", "id", 1, 1, names, fields);
+    assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_AUTH);
+}
+
+static void
+rate_headers(void **state)
+{
+    struct eff_header headers[] = {{EFF_STR("sforce-limit-info"), EFF_STR("api-usage=18/5000; per-app-api-usage=1/2(x)")}};
+    struct eff_header broken[] = {{EFF_STR("sforce-limit-info"), EFF_STR("api-usage=a/b")}};
+    struct eff_response response = {.wire = EFF_WIRE_ANSWERED, .status = 200, .headers_count = 1,
+                                    .headers = headers};
+    const struct eff_rate_limit *limits;
+    struct eff_rate_report reports[4];
+
+    (void)state;
+    opened("salesforce", SALESFORCE);
+    assert_int_equal(world.dest->ops->rates(world.dest, &limits), 1);
+    assert_true(limits[0].hard && limits[0].per_ms == 86400000 && limits[0].requests == 100000);
+    assert_int_equal(world.dest->ops->observe(world.dest, &response, reports, 4), 1);
+    assert_int_equal(reports[0].remaining, 4982);
+    assert_int_equal(reports[0].allowed, 5000);
+    response.headers = broken;
+    assert_int_equal(world.dest->ops->observe(world.dest, &response, reports, 4), 0);
+    opened("hubspot", "{token: t, calls_per_10s: 190}");
+    assert_int_equal(world.dest->ops->rates(world.dest, &limits), 2);
+    assert_int_equal(limits[0].requests, 190);
+    assert_true(eff_str_is(world.dest->account, "hubspot:api.hubapi.com"));
+}
+
+static void
+the_projects_file_wins(void **state)
+{
+    static const char mine[] = "connector: hubspot\ntitle: Mine\noptions: {url: {type: url, help: x.}}\n"
+                               "base: \"{url}\"\noperations: {append: {post: /x, answer: {all: taken}}}\n";
+    struct eff_connector_file files[] = {
+        {EFF_STR("connectors/hubspot/connector.yaml"), {mine, sizeof mine - 1}},
+        {EFF_STR("connectors/hubspot/README.md"), EFF_STR("# not a connector")}};
+    struct eff_connector_file broken[] = {
+        {EFF_STR("connectors/bad/connector.yaml"), EFF_STR("connector: bad\n")}};
+    struct restdest other;
+
+    (void)state;
+    assert_non_null(restdest_kind(&world, "sqlite"));
+    assert_non_null(restdest_kind(&world, "postgres"));
+    assert_non_null(restdest_kind(&world, "file"));
+    assert_true(restdest_kinds(&other, &arena, 2, files));
+    assert_int_equal(other.kinds_count, world.kinds_count);
+    assert_int_equal(restdest_kind(&other, "hubspot")->options_count, 1);
+    assert_false(restdest_kinds(&other, &arena, 1, broken));
+    assert_true(eff_str_is(other.problems.at[0].place.file, "connectors/bad/connector.yaml"));
+}
+
+/* ---- quoting ---- */
+
+static eff_str
+random_text(uint64_t *random, char *buf, size_t max)
+{
+    static const char nasty[] = "'\"\\\n\r\t%_)( ;-a1\x7f,{}?/#&=";
+    size_t len = random_below(random, (unsigned)max);
+
+    for (size_t i = 0; i < len; i++)
+        buf[i] = random_below(random, 3) ? nasty[random_below(random, sizeof nasty - 1)]
+                                         : (char)(1 + random_below(random, 126));
+    return (eff_str){buf, len};
+}
+
+/* What SOQL reads between the quotes; false when the literal does not end where the text does. */
+static bool
+soql_reads(eff_str literal, eff_str want)
+{
+    size_t at = 1, out = 0;
+
+    if (literal.len < 2 || literal.ptr[0] != '\'')
+        return false;
+    for (; at < literal.len && literal.ptr[at] != '\''; at++) {
+        char c = literal.ptr[at];
+
+        if (c == '\\') {
+            c = literal.ptr[++at];
+            c = c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
+        }
+        if (out >= want.len || want.ptr[out++] != c)
+            return false;
+    }
+    return at + 1 == literal.len && out == want.len;
+}
+
+static void
+soql_is_quoted(void **state)
+{
+    struct eff_text_part part = {.is_ref = true, .ref = {.kind = EFF_REF_OPTION, .filter = EFF_FILTER_SOQL}};
+    struct eff_text text = {.count = 1, .parts = &part};
+    struct eff_values values = {0};
+    struct eff_buf buf = {0};
+    uint64_t random = 11;
+    char room[64];
+
+    (void)state;
+    for (int i = 0; i < 1000000; i++) {
+        eff_str value = random_text(&random, room, sizeof room);
+        struct eff_render r = {.values = &values, .options = &value, .arena = &arena};
+
+        buf.len = 0;
+        assert_int_equal(eff_render_text(&r, &text, EFF_SLOT_BODY, &buf), EFF_RENDERED);
+        if (!soql_reads(eff_buf_str(&buf), value))
+            fail_msg("round %d: " EFF_STR_FMT, i, EFF_STR_ARG(eff_buf_str(&buf)));
+    }
+    eff_buf_free(&buf);
+}
+
+/* A value in a path or a query is one component, whatever is in it. */
+static void
+components_stay_components(void **state)
+{
+    struct eff_text_part part = {.is_ref = true, .ref = {.kind = EFF_REF_OPTION}};
+    struct eff_text text = {.count = 1, .parts = &part};
+    struct eff_values values = {0};
+    struct eff_buf buf = {0};
+    uint64_t random = 12;
+    char room[64];
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        eff_str value = random_text(&random, room, sizeof room);
+        struct eff_render r = {.values = &values, .options = &value, .arena = &arena};
+        struct eff_arena before = arena;
+
+        buf.len = 0;
+        if (eff_render_text(&r, &text, i % 2 ? EFF_SLOT_PATH : EFF_SLOT_QUERY, &buf) == EFF_RENDERED) {
+            for (size_t k = 0; k < buf.len; k++)
+                assert_null(memchr("/?#&=+ \"'<>\\\r\n{};:@,", buf.ptr[k], 21));
+            assert_false(eff_str_is(eff_buf_str(&buf), "..") && i % 2);
+        }
+        arena = before;
+    }
+    eff_buf_free(&buf);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(capabilities),
+        cmocka_unit_test(rows_decide_about_bulk),
+        cmocka_unit_test(mistakes_in_the_project),
+        cmocka_unit_test(largest_batches),
+        cmocka_unit_test(a_job_outlives_the_process),
+        cmocka_unit_test(a_cut_result_file_names_nobody),
+        cmocka_unit_test(credentials),
+        cmocka_unit_test(rate_headers),
+        cmocka_unit_test(the_projects_file_wins),
+        cmocka_unit_test(soql_is_quoted),
+        cmocka_unit_test(components_stay_components),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
