@@ -1,0 +1,254 @@
+/*
+ * cli/cmd_docs: what the program knows about itself: pages, connectors, version, sandbox.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "conf/schema.h"
+#include "dest/connector.h"
+#include "run/codes.h"
+#include "source/source.h"
+
+#define DOCS_FILE_MAX ((size_t)16 << 20)
+
+int
+eff_cli_cmd_version(struct eff_cli *cli)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+
+    if (!eff_cli_json(cli)) {
+        eff_buf_add(&buf, EFF_STR("efferent " EFF_VERSION "\n"));
+        return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    }
+    eff_json_begin_object(&w);
+    eff_json_field_int(&w, "format", 1);
+    eff_json_field_str(&w, "command", EFF_STR("version"));
+    eff_json_field_str(&w, "status", EFF_STR("ok"));
+    eff_json_field_int(&w, "exit_code", 0);
+    eff_json_field_str(&w, "version", EFF_STR(EFF_VERSION));
+    eff_json_end_object(&w);
+    eff_buf_add_char(&buf, '\n');
+    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+}
+
+/* A word that is none of those that are offered. */
+static int
+docs_wrong(struct eff_cli *cli)
+{
+    struct eff_err err = {0};
+
+    EFF_FAIL(&err, EFF_CONFIG, "`efferent %s` does not know `" EFF_STR_FMT "`", cli->command->name,
+             EFF_STR_ARG(cli->options.args[0]));
+    eff_err_hint(&err, "It knows: %s.", cli->command->args);
+    return eff_cli_fail(cli, &err);
+}
+
+/* ---- docs ---- */
+
+static void
+docs_codes(struct eff_buf *buf, const struct eff_problem_code *codes)
+{
+    for (size_t i = 0; codes[i].code; i++)
+        eff_buf_addf(buf, "| `%s` | %s |\n", codes[i].code, codes[i].help);
+}
+
+static void
+docs_problems(struct eff_buf *buf)
+{
+    eff_buf_add(buf, EFF_STR("# Problems\n\n<!-- Written by `efferent docs problems`. -->\n\n"
+                             "## In the project's files and on the command line\n\n"
+                             "| code | meaning |\n|---|---|\n"));
+    docs_codes(buf, eff_problem_codes);
+    eff_buf_add(buf, EFF_STR("| `EFF1301` | The command line, or the folder it was called in. |\n"
+                             "| `EFF1302` | The command could not be carried out. |\n\n"
+                             "## In a run\n\n| code | meaning |\n|---|---|\n"));
+    docs_codes(buf, eff_run_problem_codes);
+}
+
+int
+eff_cli_cmd_docs(struct eff_cli *cli)
+{
+    eff_str page = cli->options.args[0];
+    struct eff_buf buf = {0};
+    struct eff_schema_kinds kinds;
+    int code;
+
+    if (eff_str_is(page, "cli")) {
+        eff_cli_reference(&buf);
+        return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    }
+    if (eff_str_is(page, "problems")) {
+        docs_problems(&buf);
+        return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    }
+    if (!eff_str_is(page, "reference") && !eff_str_is(page, "schema"))
+        return docs_wrong(cli);
+    if (!eff_cli_kinds(cli, &code))
+        return code;
+    kinds = (struct eff_schema_kinds){cli->source_kinds_count, cli->source_kinds,
+                                      cli->dest_kinds_count, cli->dest_kinds};
+    if (eff_str_is(page, "schema"))
+        eff_schema_write(&buf, &kinds);
+    else
+        eff_schema_reference(&buf, &kinds);
+    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+}
+
+int
+eff_cli_cmd_completion(struct eff_cli *cli)
+{
+    struct eff_buf buf = {0};
+
+    if (!eff_cli_completion(&buf, cli->options.args[0]))
+        return docs_wrong(cli);
+    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+}
+
+/* ---- connectors ---- */
+
+static eff_str
+docs_title(const struct eff_kind_desc *kind)
+{
+    const struct eff_dest_kind *dest = kind->user;
+
+    return dest->connector ? dest->connector->title : eff_str_of(dest->ops->title);
+}
+
+static int
+docs_connectors(struct eff_cli *cli)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+
+    if (eff_cli_json(cli)) {
+        eff_json_begin_object(&w);
+        eff_json_field_int(&w, "format", 1);
+        eff_json_field_str(&w, "command", EFF_STR("connector"));
+        eff_json_field_str(&w, "status", EFF_STR("ok"));
+        eff_json_field_int(&w, "exit_code", 0);
+        eff_json_key(&w, EFF_STR("connectors"));
+        eff_json_begin_array(&w);
+    }
+    for (size_t i = 0; i < cli->dest_kinds_count; i++) {
+        const struct eff_kind_desc *kind = &cli->dest_kinds[i];
+
+        if (eff_cli_json(cli)) {
+            eff_json_begin_object(&w);
+            eff_json_field_str(&w, "name", kind->kind);
+            eff_json_field_str(&w, "title", docs_title(kind));
+            eff_json_end_object(&w);
+            continue;
+        }
+        eff_term_add(&cli->out, EFF_CYAN, kind->kind);
+        eff_term_pad(&cli->out, kind->kind.len, 16);
+        eff_term_add(&cli->out, EFF_PLAIN, docs_title(kind));
+        eff_term_line(&cli->out);
+    }
+    if (eff_cli_json(cli)) {
+        eff_json_end_array(&w);
+        eff_json_end_object(&w);
+        eff_buf_add_char(&buf, '\n');
+    }
+    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+}
+
+static void
+docs_option(struct eff_cli *cli, const struct eff_option *option)
+{
+    struct eff_term *term = &cli->out;
+    size_t len = strlen(option->name);
+
+    eff_term_addf(term, EFF_CYAN, "  %s", option->name);
+    eff_term_pad(term, len, 24);
+    if (len >= 24)
+        eff_term_add(term, EFF_PLAIN, EFF_STR(" "));
+    eff_term_wrap(term, EFF_PLAIN, eff_str_of(option->help ? option->help : ""), 26, 26);
+    if (option->flags & EFF_OPT_REQUIRED)
+        eff_term_add(term, EFF_YELLOW, EFF_STR(" required"));
+    else if (option->fallback)
+        eff_term_addf(term, EFF_DIM, " (%s)", option->fallback);
+    eff_term_line(term);
+}
+
+static int
+docs_connector(struct eff_cli *cli, eff_str name)
+{
+    struct eff_err err = {0};
+    struct eff_buf none = {0};
+
+    for (size_t i = 0; i < cli->dest_kinds_count; i++) {
+        const struct eff_kind_desc *kind = &cli->dest_kinds[i];
+
+        if (!eff_str_eq(kind->kind, name))
+            continue;
+        eff_term_add(&cli->out, EFF_BOLD, kind->kind);
+        eff_term_addf(&cli->out, EFF_PLAIN, "  " EFF_STR_FMT "\n\n", EFF_STR_ARG(docs_title(kind)));
+        for (size_t k = 0; k < kind->options_count; k++)
+            docs_option(cli, &kind->options[k]);
+        return eff_cli_print(cli, &none, EFF_EXIT_OK);
+    }
+    EFF_FAIL(&err, EFF_CONFIG, "there is no connector `" EFF_STR_FMT "`", EFF_STR_ARG(name));
+    eff_err_hint(&err, "`efferent connector list` lists them.");
+    return eff_cli_fail(cli, &err);
+}
+
+int
+eff_cli_cmd_connector(struct eff_cli *cli)
+{
+    const struct eff_cli_options *o = &cli->options;
+    struct eff_err err = {0};
+    int code;
+
+    if (eff_str_is(o->args[0], "test") || eff_str_is(o->args[0], "new")) {
+        EFF_FAIL(&err, EFF_CONFIG, "`efferent connector " EFF_STR_FMT "` is not in this version yet",
+                 EFF_STR_ARG(o->args[0]));
+        return eff_cli_fail(cli, &err);
+    }
+    if (eff_str_is(o->args[0], "list") && o->args_count == 1)
+        return eff_cli_kinds(cli, &code) ? docs_connectors(cli) : code;
+    if (eff_str_is(o->args[0], "show") && o->args_count == 2)
+        return eff_cli_kinds(cli, &code) ? docs_connector(cli, o->args[1]) : code;
+    return docs_wrong(cli);
+}
+
+/* ---- sandbox ---- */
+
+static enum eff_fault
+docs_faults(struct eff_cli *cli, eff_str *ret_text, struct eff_err *err)
+{
+    const char *path;
+    enum eff_fault fault;
+
+    if (!cli->options.faults.ptr)
+        return EFF_OK;
+    path = eff_str_c(&cli->arena, cli->options.faults);
+    fault = eff_os_read_file(cli->os, path, DOCS_FILE_MAX, &cli->arena, ret_text, err);
+    if (fault != EFF_OK)
+        err->fault = EFF_CONFIG;
+    return fault;
+}
+
+int
+eff_cli_cmd_sandbox(struct eff_cli *cli)
+{
+    const struct eff_cli_options *o = &cli->options;
+    struct eff_cli_sandbox request = {
+        .vendors_count = o->args_count,
+        .vendors = o->args,
+        .port = (unsigned)o->port,
+        .seed = (uint64_t)o->seed,
+        .data = o->data.ptr ? eff_str_c(&cli->arena, o->data) : NULL,
+        .out = STDOUT_FILENO,
+    };
+    struct eff_err err = {0};
+    int code;
+
+    if (!eff_cli_world(cli, &code))
+        return code;
+    if (docs_faults(cli, &request.faults, &err) != EFF_OK ||
+        cli->hooks->sandbox(&request, &err) != EFF_OK)
+        return eff_cli_fail(cli, &err);
+    return EFF_EXIT_OK;
+}

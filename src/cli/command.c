@@ -1,0 +1,189 @@
+/*
+ * cli/command: the commands, one row each, and the way to them.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "os/moment.h"
+
+#define COMMAND_ARENA ((size_t)4 << 30) /* addresses; pages become real when touched */
+#define ANY           SIZE_MAX
+#define SYNCS         (EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_SELECT)
+
+const struct eff_cli_command eff_cli_commands[] = {
+    {"init", "[DIR]", "a new project, with an example that runs offline",
+     "Writes efferent.yml, a sync or two, a small warehouse to read from, and a README into DIR\n"
+     "(default: here). Everything in it runs at once and touches nothing outside of it.",
+     "efferent init\ta project in this folder\n"
+     "efferent init acme --template crm\tone that writes into local stand-ins of two CRMs\n",
+     EFF_CLI_ALL | EFF_CLI_INIT, 0, 1, NULL, eff_cli_cmd_init},
+    {"check", "[SYNC...]", "validate the files, connect to everything, compare contracts",
+     "Reads the project's files and reports all mistakes at once, with file, line and column. Then\n"
+     "opens each source and destination and compares what a sync sends with what is there.\n"
+     "Changes nothing. Exit code for CI: 0 fine, 1 failed, 2 a mistake in a file, 3 a broken contract.",
+     "efferent check\teverything\n"
+     "efferent check --offline\tthe files only\n"
+     "efferent check -s destination:crm\tthe syncs of one destination\n",
+     SYNCS | EFF_CLI_JOBS | EFF_CLI_CHECK, 0, ANY, NULL, eff_cli_cmd_check},
+    {"plan", "[SYNC...]", "what a run would change: counts, rows before and after, requests",
+     "Reads the model, compares it with what the destination holds, and shows what `efferent run`\n"
+     "would do. Changes nothing, here or there. Exit code 0, or 3 when a contract is broken.",
+     "efferent plan\tall syncs\n"
+     "efferent plan contacts --key 42\twhat would happen to one row\n"
+     "efferent plan --output json\tfor a pull request's comment\n",
+     SYNCS | EFF_CLI_JOBS | EFF_CLI_RUNS | EFF_CLI_PLAN, 0, ANY, NULL, eff_cli_cmd_plan},
+    {"run", "[SYNC...]", "do it; resumes what an earlier run left",
+     "Reads each model, sends what changed, and accounts for every row: delivered, rejected with\n"
+     "the reason, or held. What an earlier run left behind is settled first. Ctrl-C stops in an\n"
+     "orderly way; a second one at once. Exit code 0 all green, 1 a sync failed, 3 rows were\n"
+     "rejected, held or are pending.",
+     "efferent run\tall syncs\n"
+     "efferent run contacts companies\tthese two\n"
+     "efferent run -s tag:sales --exclude +slow\twith dbt's selection\n"
+     "efferent run contacts --limit 10\ttry a few rows; removes nothing\n",
+     SYNCS | EFF_CLI_JOBS | EFF_CLI_RUNS, 0, ANY, NULL, eff_cli_cmd_run},
+    {"status", "[SYNC...]", "last run, freshness, rejected and held rows",
+     "One line per sync: how its last run ended, when, how many rows the destination is known to\n"
+     "hold, and how many rows are open.",
+     "efferent status\tall syncs\n"
+     "efferent status --output json\tfor a monitor\n",
+     SYNCS, 0, ANY, NULL, eff_cli_cmd_status},
+    {"rows", "SYNC [KEY]", "the ledger: where is this row, what was sent, why was it refused",
+     "Without KEY: the open rows of the sync, which are rejected, held, invalid or pending. With\n"
+     "KEY: all that is known about one row. A key of several columns is written a,b or as JSON.",
+     "efferent rows contacts\tthe open rows\n"
+     "efferent rows contacts 42\twhere is customer 42?\n"
+     "efferent rows seats '{\"account\": \"a,b\", \"seat\": 7}'\ta key of two columns\n",
+     EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_ROWS, 1, 2, NULL, eff_cli_cmd_rows},
+    {"retry", "SYNC", "make all rejected rows due now",
+     "A refused row is tried again after a while, or when its content changes. This makes all of\n"
+     "them due for the next run.",
+     "efferent retry contacts\n", EFF_CLI_ALL | EFF_CLI_PROJECT, 1, 1, NULL, eff_cli_cmd_retry},
+    {"approve", "SYNC DIGEST", "release exactly what a guard holds",
+     "A guard holds a plan that would remove or change too much, and names it by a digest. The\n"
+     "approval is good for that plan alone, for one run.",
+     "efferent approve contacts 3f9a27c1\n", EFF_CLI_ALL | EFF_CLI_PROJECT, 2, 2, NULL,
+     eff_cli_cmd_approve},
+    {"reset", "SYNC", "forget what was delivered: the next run sends everything",
+     "Forgets what the destination is known to hold, and the ledger. Nothing changes over there;\n"
+     "the next run sends all rows again, and rows that left the model until then stay there.\n"
+     "Asks for --yes.",
+     "efferent reset contacts\ttells what would be forgotten\n"
+     "efferent reset contacts --yes\n",
+     EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_RESET, 1, 1, NULL, eff_cli_cmd_reset},
+    {"sandbox", "VENDOR...", "local stand-ins of destination APIs, with faults on demand",
+     "Serves a faithful stand-in of each vendor's API on a loopback port of its own and prints the\n"
+     "addresses. They accept `test-token`, or the client `test-user` with `test-secret`. Stop it\n"
+     "with Ctrl-C.",
+     "efferent sandbox salesforce hubspot --port 8100\n"
+     "efferent sandbox salesforce --faults faults.json --seed 7\n",
+     EFF_CLI_ALL | EFF_CLI_SANDBOX, 1, ANY, NULL, eff_cli_cmd_sandbox},
+    {"connector", "list | show NAME", "what Efferent can write to",
+     "Lists the kinds of destinations: those that are built in, the connectors that come along,\n"
+     "and those of the project's connectors/ folder, which win. `show` explains one of them.",
+     "efferent connector list\n"
+     "efferent connector show salesforce\n",
+     EFF_CLI_ALL | EFF_CLI_PROJECT, 1, 2, "list|show", eff_cli_cmd_connector},
+    {"docs", "reference | schema | cli | problems", "the reference pages, and the JSON Schema for editors",
+     "Writes one of the generated pages to standard output: the reference of the project's files,\n"
+     "their JSON Schema, the command line, or the codes of problems.",
+     "efferent docs schema > efferent.schema.json\tfor an editor's YAML support\n", EFF_CLI_ALL, 1, 1,
+     "reference|schema|cli|problems", eff_cli_cmd_docs},
+    {"completion", "bash | zsh | fish", "completion for a shell",
+     "Writes the completion script for a shell to standard output.",
+     "eval \"$(efferent completion bash)\"\tin ~/.bashrc\n"
+     "efferent completion fish > ~/.config/fish/completions/efferent.fish\n",
+     EFF_CLI_ALL, 1, 1, "bash|zsh|fish", eff_cli_cmd_completion},
+    {"version", "", "the version of this program", "Prints the version.", "efferent version\n",
+     EFF_CLI_ALL, 0, 0, NULL, eff_cli_cmd_version},
+    {"help", "[COMMAND]", "explain a command", "Explains a command, or lists them all.",
+     "efferent help run\n", EFF_CLI_ALL, 0, 1, NULL, eff_cli_cmd_help},
+    {.name = "adopt", .summary = "take over records that are there already", .args_max = ANY},
+    {.name = "contract", .summary = "pin the destination's schema in git", .args_max = ANY},
+    {.name = "dbt", .summary = "read a dbt project", .args_max = ANY},
+    {.name = "drift", .summary = "compare with what is really there", .args_max = ANY},
+    {.name = "forget", .summary = "remove a person everywhere", .args_max = ANY},
+    {.name = "serve", .summary = "scheduler, REST API, web UI, metrics", .args_max = ANY},
+    {.name = "state", .summary = "export, import, check and purge the state", .args_max = ANY},
+    {.name = "verify", .summary = "read back what was delivered", .args_max = ANY},
+};
+const size_t eff_cli_commands_count = sizeof eff_cli_commands / sizeof *eff_cli_commands;
+
+const struct eff_cli_command *
+eff_cli_command_find(eff_str name)
+{
+    for (size_t i = 0; i < eff_cli_commands_count; i++)
+        if (eff_str_is(name, eff_cli_commands[i].name))
+            return &eff_cli_commands[i];
+    return NULL;
+}
+
+static int
+command_not_yet(struct eff_cli *cli)
+{
+    struct eff_err err = {0};
+
+    EFF_FAIL(&err, EFF_CONFIG, "`efferent %s` is not in this version yet", cli->command->name);
+    eff_err_hint(&err, "It will be: %s.", cli->command->summary);
+    return eff_cli_fail(cli, &err);
+}
+
+static int
+command_dispatch(struct eff_cli *cli)
+{
+    if (!cli->command) {
+        eff_cli_help(&cli->out, NULL);
+        eff_term_flush(&cli->out);
+        return EFF_EXIT_OK;
+    }
+    if (!cli->command->run)
+        return command_not_yet(cli);
+    if (cli->options.help) {
+        eff_cli_help(&cli->out, cli->command);
+        eff_term_flush(&cli->out);
+        return EFF_EXIT_OK;
+    }
+    return cli->command->run(cli);
+}
+
+/* A reader that goes away is no mistake of ours: the exit code still tells the truth. */
+static void
+command_ignore_pipe(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int
+eff_cli_main(int argc, char **argv, const struct eff_cli_hooks *hooks)
+{
+    struct eff_cli cli = {.hooks = hooks, .started_ms = eff_moment_mono_ms()};
+    struct eff_err err = {0};
+    size_t count = argc > 1 ? (size_t)argc - 1 : 0;
+    enum eff_fault fault;
+    eff_str *words;
+    int code;
+
+    command_ignore_pipe();
+    eff_arena_init(&cli.arena, "program", COMMAND_ARENA);
+    words = eff_new(&cli.arena, eff_str, count);
+    for (size_t i = 0; i < count; i++)
+        words[i] = eff_str_of(argv[i + 1]);
+    fault = eff_cli_parse(count, words, &cli.arena, &cli.command, &cli.options, &err);
+    eff_term_init(&cli.out, STDOUT_FILENO, cli.options.no_color);
+    eff_term_init(&cli.log, STDERR_FILENO, cli.options.no_color);
+    if (fault != EFF_OK && cli.command && !cli.command->run)
+        code = command_not_yet(&cli); // Of all its mistakes, the one that matters.
+    else
+        code = fault == EFF_OK ? command_dispatch(&cli) : eff_cli_fail(&cli, &err);
+    if (cli.os)
+        eff_os_real_close(cli.os);
+    eff_buf_free(&cli.out.buf);
+    eff_buf_free(&cli.log.buf);
+    eff_arena_deinit(&cli.arena);
+    return code;
+}

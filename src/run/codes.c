@@ -1,0 +1,38 @@
+/*
+ * run/codes: one line per code; EFF20xx are about a sync as a whole, EFF21xx about rows.
+ */
+#include "run/codes.h"
+
+const struct eff_problem_code eff_run_problem_codes[] = {
+    {"EFF2001", "The sync failed: a file of the project must change, or the SQL of the model."},
+    {"EFF2002", "The sync failed: a credential was refused."},
+    {"EFF2003", "The sync failed: the destination throttles without end."},
+    {"EFF2004", "The sync stopped: a quota of the destination is used up until it resets."},
+    {"EFF2005", "The sync failed: the destination's schema does not fit any more."},
+    {"EFF2006", "The sync failed on a record that could not be read or sent."},
+    {"EFF2007", "The sync failed for now: something could not be reached, or it was stopped. The "
+                "next run goes on."},
+    {"EFF2008", "The sync failed on this machine: disk full, state unreadable, or a mistake in "
+                "Efferent."},
+    {"EFF2009", "The counts of a run do not add up, which is a mistake in Efferent."},
+    {"EFF2010", "The process of a sync ended without a report. What it delivered is recorded."},
+    {"EFF2011", "The sync was skipped: switched off, or a sync before it failed."},
+    {"EFF2012", "The sync was not started, because the command was asked to stop."},
+    {"EFF2104", "A field is not there, or read-only, at the destination: the column is stopped, the "
+                "rest goes on."},
+    {"EFF2105", "The destination refused rows on their own merits."},
+    {"EFF2108", "Several rows of the model have the same key; none of them is sent."},
+    {"EFF2109", "Rows without a key."},
+    {"EFF2110", "Rows with a key that cannot be one."},
+    {"EFF2111", "Rows with a value that cannot be represented."},
+    {"EFF2112", "Rows with a value that a transform or cast of the mapping refuses."},
+    {"EFF2113", "A guard holds removals: more than `guard:` allows. `efferent approve` releases "
+                "them."},
+    {"EFF2114", "Rows without a verdict yet; the next run settles them first."},
+    {"EFF2115", "Rows that were refused before and whose next try is not due yet."},
+    {"EFF2116", "Rows that are held: where their record is cannot be told any more."},
+    {"EFF2117", "A guard holds changes: more than `guard:` allows. `efferent approve` releases "
+                "them."},
+    {"EFF2118", "Rows that may have arrived, and that cannot be sent again safely."},
+    {NULL, NULL},
+};
