@@ -209,19 +209,31 @@ records_savepoint(struct eff_records *records, const char *format, unsigned dept
 void
 eff_records_begin(struct eff_records *records)
 {
-    records_savepoint(records, "SAVEPOINT %s", records->depth++);
+    // The outer one takes the file's lock at once: a reader that writes later could be too late.
+    if (records->depth++ == 0)
+        records_exec(records, "BEGIN IMMEDIATE", "");
+    else
+        records_savepoint(records, "SAVEPOINT %s", records->depth);
 }
 
 void
 eff_records_commit(struct eff_records *records)
 {
-    records_savepoint(records, "RELEASE %s", --records->depth);
+    if (records->depth == 1)
+        records_exec(records, "COMMIT", "");
+    else
+        records_savepoint(records, "RELEASE %s", records->depth);
+    records->depth--;
 }
 
 void
 eff_records_rollback(struct eff_records *records)
 {
-    records_savepoint(records, "ROLLBACK TO %1$s; RELEASE %1$s", --records->depth);
+    if (records->depth == 1)
+        records_exec(records, "ROLLBACK", "");
+    else
+        records_savepoint(records, "ROLLBACK TO %1$s; RELEASE %1$s", records->depth);
+    records->depth--;
 }
 
 void
