@@ -17,6 +17,7 @@
 #define DELIVER_BACKOFF_MOST_MS   30000
 #define DELIVER_THROTTLE_FLOOR_MS 1000
 #define DELIVER_THROTTLE_MOST_MS  60000
+#define DELIVER_HOPELESS_ROWS     200 /* refused in a row from the start: something else is wrong */
 #define DELIVER_PAUSE_MOST_MS     ((int64_t)15 * 60 * 1000) /* a longer Retry-After ends the run */
 
 enum lane_state {
@@ -66,6 +67,8 @@ struct eff_deliver {
     size_t lanes_count;
     struct deliver_lane *lanes;
     size_t next_batch;
+    bool hopeful; /* some row was applied */
+    size_t refused_from_start;
     unsigned dead; /* exchanges in a row without a usable answer */
 
     bool logging_in;
@@ -262,6 +265,25 @@ verdict_resend(const struct eff_deliver *d, enum eff_op op, const struct eff_ver
     return verdict->outcome == EFF_PENDING || verdict->outcome == EFF_NOT_APPLIED;
 }
 
+/* Every row so far was refused: do not burn a call for each of a million more. */
+static void
+deliver_look_for_hope(struct eff_deliver *d, const struct eff_verdict *verdict)
+{
+    struct eff_err err = {0};
+
+    if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN)
+        d->hopeful = true;
+    if (verdict->outcome != EFF_REFUSED || d->hopeful ||
+        ++d->refused_from_start < DELIVER_HOPELESS_ROWS || d->stopping)
+        return;
+    EFF_FAIL(&err, EFF_CONTRACT,
+             "the first %d rows were all refused, the last one as " EFF_STR_FMT "%s" EFF_STR_FMT,
+             DELIVER_HOPELESS_ROWS, EFF_STR_ARG(verdict->code), verdict->code.len ? ": " : "",
+             EFF_STR_ARG(verdict->message));
+    eff_err_hint(&err, "Mend the mapping or the destination, then run again: the rest is pending.");
+    eff_deliver_stop(d, &err);
+}
+
 static void
 lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest *rest)
 {
@@ -275,6 +297,7 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
             rest->fatal = verdict;
         }
         lane->whole.items[lane->now.origin[i]].verdict = *verdict;
+        deliver_look_for_hope(d, verdict);
         if (!verdict_resend(d, lane->op, verdict))
             continue;
         rest->origin[rest->count++] = lane->now.origin[i];

@@ -45,6 +45,7 @@ struct eff_dest_field {
 struct eff_schema {
     bool known; /* false: this destination cannot be asked */
     bool object_exists;
+    bool typed; /* values must have the field's own type: a number is no text */
     size_t fields_count;
     const struct eff_dest_field *fields;
     size_t objects_count; /* names near the one that was asked for, when it does not exist */

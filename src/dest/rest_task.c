@@ -315,6 +315,7 @@ describe_end(struct eff_task *task, struct task_work *work, bool exists)
 {
     *task->schema = (struct eff_schema){.known = true,
                                         .object_exists = exists,
+                                        .typed = true,
                                         .fields_count = work->fields_count,
                                         .fields = work->fields,
                                         .objects_count = work->objects_count,

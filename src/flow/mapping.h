@@ -18,6 +18,7 @@ enum eff_transform_kind {
     EFF_TRANSFORM_UPPER,
     EFF_TRANSFORM_MAP,     /* pairs; without a hit: otherwise if given, else the value is refused */
     EFF_TRANSFORM_CAST,    /* to `kind`; refuses what does not convert exactly */
+    EFF_TRANSFORM_FIT,     /* to `cast` where that is exact, else left for the destination to judge */
     EFF_TRANSFORM_FORMAT,  /* a date, time or timestamp by a strftime-like pattern -> text */
     EFF_TRANSFORM_DEFAULT, /* NULL becomes this constant */
     EFF_TRANSFORM_NORMALIZE, /* email, phone, name, ...: the ad platforms' rules */

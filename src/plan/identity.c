@@ -70,6 +70,7 @@ identity_add_transform(struct eff_buf *buf, const struct eff_transform *transfor
             identity_add_value(buf, &transform->value);
         break;
     case EFF_TRANSFORM_CAST:
+    case EFF_TRANSFORM_FIT:
         eff_buf_add_char(buf, (char)transform->cast);
         break;
     case EFF_TRANSFORM_FORMAT:

@@ -174,8 +174,11 @@ items_match_equal(const struct eff_mapping *mapping, const struct eff_value *a,
     bool equal;
 
     for (size_t i = 0; i < mapping->match_count; i++) {
-        eff_value_write(&left, &a[i]);
-        eff_value_write(&right, &b[i]);
+        eff_value_text(&left,
+                       &a[i]); /* 7 and "7" are one value: a field's type may be told later */
+        eff_buf_add_char(&left, '\0');
+        eff_value_text(&right, &b[i]);
+        eff_buf_add_char(&right, '\0');
     }
     equal = eff_str_eq(eff_buf_str(&left), eff_buf_str(&right));
     eff_buf_free(&left);

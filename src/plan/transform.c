@@ -128,6 +128,18 @@ transform_hash(struct eff_value *value, struct eff_arena *arena, struct eff_err 
 
 /* --------------------------------------------------------------------- one transform */
 
+/* For the type of a field over there, as described: what does not fit is sent as it is. */
+static enum eff_fault
+transform_fit(enum eff_kind kind, struct eff_value *value, struct eff_arena *arena)
+{
+    struct eff_err ignored = {0};
+    struct eff_value fitted;
+
+    if (value->kind != kind && eff_transform_cast(kind, value, arena, &fitted, &ignored) == EFF_OK)
+        *value = fitted;
+    return EFF_OK;
+}
+
 static enum eff_fault
 transform_apply(const struct eff_transform *transform, struct eff_value *value,
                 struct eff_arena *arena, struct eff_err *err)
@@ -141,6 +153,8 @@ transform_apply(const struct eff_transform *transform, struct eff_value *value,
         return transform_map(transform, value, arena, err);
     case EFF_TRANSFORM_CAST:
         return eff_transform_cast(transform->cast, value, arena, value, err);
+    case EFF_TRANSFORM_FIT:
+        return transform_fit(transform->cast, value, arena);
     case EFF_TRANSFORM_FORMAT:
         return eff_convert_format(transform->format, value, arena, value, err);
     case EFF_TRANSFORM_NORMALIZE:

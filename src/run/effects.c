@@ -7,13 +7,21 @@
 #define EFFECTS_LANES_MAX    16
 #define EFFECTS_BATCH_MEMORY ((size_t)1 << 30)
 
+#define EFFECTS_CAUSES_MAX 32
+
+struct effects_cause { /* why rows were not delivered, by the destination's own code */
+    enum eff_outcome outcome;
+    eff_str code, field, message;
+};
+
 struct effects {
     struct eff_sync_run *r;
     eff_str run_id;
     struct eff_counts *counts;
     const struct eff_batch_ref *batches;
     size_t count;
-    size_t settled_at;
+    size_t causes_count;
+    struct effects_cause causes[EFFECTS_CAUSES_MAX];
 };
 
 /* ---- what deliver asks for ---- */
@@ -84,17 +92,36 @@ effects_hint(const struct eff_verdict *verdict)
     return "The next run sends them.";
 }
 
+/* Messages often name the row's own value: the first one of a code speaks for all. */
+static eff_str
+effects_message(struct effects *e, const struct eff_verdict *verdict)
+{
+    const char *blame = verdict->outcome == EFF_REFUSED ? "refused" : "not delivered";
+    struct effects_cause *cause = e->causes;
+
+    for (; cause < e->causes + e->causes_count; cause++)
+        if (cause->outcome == verdict->outcome && eff_str_eq(cause->code, verdict->code) &&
+            eff_str_eq(cause->field, verdict->field))
+            return cause->message;
+    if (e->causes_count == EFFECTS_CAUSES_MAX)
+        return EFF_STR("for further reasons");
+    *cause = (struct effects_cause){
+        .outcome = verdict->outcome,
+        .code = eff_str_copy(&e->r->run, verdict->code),
+        .field = eff_str_copy(&e->r->run, verdict->field),
+        .message = eff_str_printf(
+            &e->r->run, "%s%s" EFF_STR_FMT "%s" EFF_STR_FMT, blame,
+            verdict->code.len || verdict->message.len ? ": " : "", EFF_STR_ARG(verdict->code),
+            verdict->code.len && verdict->message.len ? ": " : "", EFF_STR_ARG(verdict->message)),
+    };
+    e->causes_count++;
+    return cause->message;
+}
+
 static void
 effects_problem(struct effects *e, const struct eff_verdict *verdict, const char *code)
 {
-    struct eff_arena *run = &e->r->run;
-    const char *blame = verdict->outcome == EFF_REFUSED ? "refused" : "not delivered";
-
-    eff_report_problem(e->r->report, code, verdict->fault, 1,
-                       eff_str_printf(run, "%s%s" EFF_STR_FMT "%s" EFF_STR_FMT, blame,
-                                      verdict->code.len ? ": " : "", EFF_STR_ARG(verdict->code),
-                                      verdict->message.len ? ": " : "",
-                                      EFF_STR_ARG(verdict->message)),
+    eff_report_problem(e->r->report, code, verdict->fault, 1, effects_message(e, verdict),
                        eff_str_of(effects_hint(verdict)), EFF_STR_NONE);
 }
 

@@ -96,7 +96,7 @@ void eff_run_close(struct eff_sync_run *r);
 const char *eff_run_changes_path(struct eff_sync_run *r, eff_str run_id);
 enum eff_fault eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err);
 
-/* connect.c: source, destination, mapping, contract, snapshot's columns. */
+/* connect.c: source, destination, mapping, snapshot's columns; contract.c: its schema. */
 enum eff_fault eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_open_source(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_contract(struct eff_sync_run *r, struct eff_err *err);

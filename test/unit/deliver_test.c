@@ -549,6 +549,32 @@ test_a_broken_column_blames_no_row(void **state)
     world_close(&w);
 }
 
+static struct eff_step
+judge_refuse(struct world *w, struct eff_task *task, const struct eff_response *last,
+             struct eff_err *err)
+{
+    (void)w;
+    (void)last;
+    (void)err;
+    judge_all(task->delivery, EFF_REFUSED, EFF_ROW);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static void
+test_hopeless_refusals_end_the_run(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 8, 50, judge_refuse);
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_CONTRACT);
+    assert_true(w.sends <= 6);
+    assert_true(w.counts.refused >= 200 && w.counts.refused <= 300);
+    world_close(&w);
+}
+
 static void
 test_a_rolling_window_is_kept_and_used(void **state)
 {
@@ -584,6 +610,7 @@ main(void)
         cmocka_unit_test(test_an_expired_token_is_renewed_once_for_all),
         cmocka_unit_test(test_a_refused_credential_stops_with_rows_pending),
         cmocka_unit_test(test_a_broken_column_blames_no_row),
+        cmocka_unit_test(test_hopeless_refusals_end_the_run),
         cmocka_unit_test(test_a_rolling_window_is_kept_and_used),
     };
 
