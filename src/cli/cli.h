@@ -21,7 +21,13 @@
 
 /* ---- options ---- */
 
-enum eff_cli_option_kind { EFF_CLI_FLAG = 1, EFF_CLI_TEXT, EFF_CLI_LIST, EFF_CLI_INT, EFF_CLI_CHOICE };
+enum eff_cli_option_kind {
+    EFF_CLI_FLAG = 1,
+    EFF_CLI_TEXT,
+    EFF_CLI_LIST,
+    EFF_CLI_INT,
+    EFF_CLI_CHOICE
+};
 
 /* Commands as bits: who takes an option. */
 enum eff_cli_takes {
@@ -68,13 +74,14 @@ struct eff_cli;
 
 struct eff_cli_command {
     const char *name;
-    const char *args;    /* "[SYNC...]" */
-    const char *summary; /* one line, lower case */
-    const char *about;   /* some lines */
+    const char *args;     /* "[SYNC...]" */
+    const char *summary;  /* one line, lower case */
+    const char *about;    /* some lines */
     const char *examples; /* lines of "command" TAB "what it does" */
-    unsigned takes;      /* EFF_CLI_... */
+    unsigned takes;       /* EFF_CLI_... */
     size_t args_min, args_max;
-    const char *words; /* what the first argument can be: "list|show"; NULL: names of syncs or any */
+    const char
+        *words; /* what the first argument can be: "list|show"; NULL: names of syncs or any */
     int (*run)(struct eff_cli *cli); /* NULL: not in this version */
 };
 

@@ -202,7 +202,8 @@ eff_cli_cmd_connector(struct eff_cli *cli)
     int code;
 
     if (eff_str_is(o->args[0], "test") || eff_str_is(o->args[0], "new")) {
-        EFF_FAIL(&err, EFF_CONFIG, "`efferent connector " EFF_STR_FMT "` is not in this version yet",
+        EFF_FAIL(&err, EFF_CONFIG,
+                 "`efferent connector " EFF_STR_FMT "` is not in this version yet",
                  EFF_STR_ARG(o->args[0]));
         return eff_cli_fail(cli, &err);
     }

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/assets.h"
 #include "cli/cli.h"
@@ -21,6 +22,7 @@ struct init {
     struct eff_arena *arena;
     eff_str folder; /* as the user wrote it */
     eff_str from;   /* "templates/starter/" */
+    mode_t umask;
     size_t files_count;
     eff_str *files; /* what was written, for the document */
 };
@@ -45,7 +47,8 @@ init_template_known(eff_str name)
 static enum eff_fault
 init_template(struct init *init, struct eff_err *err)
 {
-    eff_str name = init->cli->options.template.ptr ? init->cli->options.template : EFF_STR("starter");
+    eff_str name =
+        init->cli->options.template.ptr ? init->cli->options.template : EFF_STR("starter");
 
     init->from = eff_str_printf(init->arena, INIT_PREFIX EFF_STR_FMT "/", EFF_STR_ARG(name));
     if (init_template_known(name))
@@ -60,7 +63,8 @@ static const char *
 init_path(struct init *init, eff_str name)
 {
     return eff_str_printf(init->arena, EFF_STR_FMT "/" EFF_STR_FMT, EFF_STR_ARG(init->folder),
-                          EFF_STR_ARG(name)).ptr;
+                          EFF_STR_ARG(name))
+        .ptr;
 }
 
 /* Each folder on the way to the file; a folder that is there already is fine. */
@@ -78,6 +82,9 @@ init_write(struct init *init, eff_str name, eff_str bytes, struct eff_err *err)
 {
     EFF_TRY(init_folders(init, name, err));
     EFF_TRY(eff_os_replace_file(init->os, init_path(init, name), bytes, err));
+    if (!eff_str_starts(name,
+                        EFF_STR("secrets"))) // A project is for the team, as far as the user says.
+        chmod(init_path(init, name), 0666 & ~init->umask);
     init->files[init->files_count++] = name;
     return EFF_OK;
 }
@@ -286,6 +293,8 @@ eff_cli_cmd_init(struct eff_cli *cli)
     if (!eff_cli_world(cli, &code))
         return code;
     init.os = cli->os;
+    init.umask = umask(0);
+    umask(init.umask);
     init.folder = cli->options.args_count > 0 ? cli->options.args[0] : EFF_STR(".");
     while (init.folder.len > 1 && init.folder.ptr[init.folder.len - 1] == '/')
         init.folder.len--;

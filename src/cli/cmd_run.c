@@ -107,7 +107,7 @@ runner_finished(void *self, const struct eff_report *report)
         eff_live_end(runner->live, report->sync);
         eff_live_clear(runner->live);
     }
-    if (!eff_cli_json(cli))
+    if (!eff_cli_json(cli) && !report->is_plan)
         eff_print_report(cli, report);
 }
 
@@ -186,11 +186,11 @@ runner_options(struct eff_cli *cli, bool plan, struct eff_run_options *ret_optio
 static void
 runner_no_state(struct eff_cli *cli, const struct eff_run_options *options)
 {
-    if (eff_cli_json(cli) || !options->plan || options->state.ptr ||
+    if (options->state.ptr ||
         cli->os->exists(cli->os->self, eff_str_c(&cli->arena, cli->project->state)))
         return;
-    eff_term_wrap(&cli->out, EFF_DIM, EFF_STR("There is no state yet, so every row counts as added."),
-                  0, 0);
+    eff_term_wrap(&cli->out, EFF_DIM,
+                  EFF_STR("There is no state yet, so every row counts as added."), 0, 0);
     eff_term_add(&cli->out, EFF_PLAIN, EFF_STR("\n\n"));
 }
 
@@ -211,9 +211,13 @@ runner_run(struct eff_cli *cli, bool plan)
     options.finished = runner_finished;
     options.progress = runner.live || eff_cli_logs(cli) ? runner_progress : NULL;
     reports = eff_new(&cli->arena, struct eff_report, cli->project->syncs_count);
-    runner_no_state(cli, &options);
     count = eff_run_syncs(cli->project, cli->chosen, (size_t)cli->options.jobs, cli->os, &options,
                           &cli->arena, reports);
+    if (plan && !eff_cli_json(cli)) { // In the project's order: a plan is read, and compared.
+        runner_no_state(cli, &options);
+        for (size_t i = 0; i < count; i++)
+            eff_print_report(cli, &reports[i]);
+    }
     return runner_end(cli, reports, count);
 }
 

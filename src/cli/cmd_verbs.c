@@ -118,9 +118,9 @@ verbs_open_rows(struct eff_cli *cli, const struct eff_json *status)
         count = verbs_int(status, pointer);
         number = eff_term_count(&cli->arena, count);
         if (count > 0)
-            text = eff_str_printf(&cli->arena, EFF_STR_FMT "%s" EFF_STR_FMT " %s",
-                                  EFF_STR_ARG(text), text.len > 0 ? ", " : "", EFF_STR_ARG(number),
-                                  states[i]);
+            text =
+                eff_str_printf(&cli->arena, EFF_STR_FMT "%s" EFF_STR_FMT " %s", EFF_STR_ARG(text),
+                               text.len > 0 ? ", " : "", EFF_STR_ARG(number), states[i]);
     }
     return text;
 }
@@ -179,7 +179,6 @@ verbs_cell(struct eff_term *term, enum eff_style style, eff_str text, size_t wid
     eff_term_add(term, style, text);
     if (!right)
         eff_term_pad(term, columns, width);
-    eff_term_add(term, EFF_PLAIN, EFF_STR("  "));
 }
 
 static size_t
@@ -202,17 +201,18 @@ verbs_table(struct eff_cli *cli, const struct verbs_line *lines, size_t count)
         last = verbs_wider(last, lines[i].last);
         rows = verbs_wider(rows, lines[i].rows);
     }
-    verbs_cell(term, EFF_DIM, EFF_STR("sync"), sync, false);
-    verbs_cell(term, EFF_DIM, EFF_STR("state"), state, false);
-    verbs_cell(term, EFF_DIM, EFF_STR("last run"), last, false);
+    verbs_cell(term, EFF_DIM, EFF_STR("sync"), sync + 2, false);
+    verbs_cell(term, EFF_DIM, EFF_STR("state"), state + 2, false);
+    verbs_cell(term, EFF_DIM, EFF_STR("last run"), last + 2, false);
     verbs_cell(term, EFF_DIM, EFF_STR("rows"), rows, true);
-    eff_term_add(term, EFF_DIM, EFF_STR("open\n"));
+    eff_term_add(term, EFF_DIM, EFF_STR("  open\n"));
     for (size_t i = 0; i < count; i++) {
-        verbs_cell(term, EFF_BOLD, lines[i].sync, sync, false);
-        verbs_cell(term, lines[i].style, eff_str_of(lines[i].state), state, false);
-        verbs_cell(term, EFF_PLAIN, lines[i].last, last, false);
+        verbs_cell(term, EFF_BOLD, lines[i].sync, sync + 2, false);
+        verbs_cell(term, lines[i].style, eff_str_of(lines[i].state), state + 2, false);
+        verbs_cell(term, EFF_PLAIN, lines[i].last, last + 2, false);
         verbs_cell(term, EFF_PLAIN, lines[i].rows, rows, true);
-        eff_term_add(term, EFF_YELLOW, lines[i].open);
+        if (lines[i].open.len > 0)
+            eff_term_addf(term, EFF_YELLOW, "  " EFF_STR_FMT, EFF_STR_ARG(lines[i].open));
         eff_term_line(term);
     }
 }
@@ -373,8 +373,9 @@ verbs_row_text(struct eff_cli *cli, const struct eff_json *json)
 
     verbs_row_heading(cli, key, state);
     if (eff_str_is(state, "unknown"))
-        verbs_pair(cli, "", EFF_STR("Never delivered, and not in the ledger. `efferent plan` with "
-                                    "--key tells what would happen to it."),
+        verbs_pair(cli, "",
+                   EFF_STR("Never delivered, and not in the ledger. `efferent plan` with "
+                           "--key tells what would happen to it."),
                    EFF_DIM);
     if (open) {
         verbs_open_details(cli, open);
@@ -403,7 +404,8 @@ verbs_ledger_text(struct eff_cli *cli, const struct eff_json *json)
         shown++;
     }
     if (open.len == 0)
-        eff_term_addf(&cli->out, EFF_GREEN, "No open rows: everything that was sent has arrived.\n");
+        eff_term_addf(&cli->out, EFF_GREEN,
+                      "No open rows: everything that was sent has arrived.\n");
     else
         eff_term_addf(&cli->out, EFF_BOLD, EFF_STR_FMT "%s\n", EFF_STR_ARG(open),
                       shown == VERBS_ROWS ? "; --limit shows more" : "");
@@ -471,17 +473,16 @@ eff_cli_cmd_retry(struct eff_cli *cli)
     uint64_t rows = 0;
     int code;
 
-    if (!eff_cli_project(cli, &code) ||
-        !(sync = eff_cli_sync(cli, cli->options.args[0], &code)))
+    if (!eff_cli_project(cli, &code) || !(sync = eff_cli_sync(cli, cli->options.args[0], &code)))
         return code;
     if (eff_run_retry(cli->project, sync, cli->os, &cli->arena, &rows, &err) != EFF_OK)
         return eff_cli_fail(cli, &err);
-    return verbs_say(cli, sync->name, "rows", rows,
-                     eff_str_printf(&cli->arena, EFF_STR_FMT " due; `efferent run " EFF_STR_FMT
-                                                 "` tries them again.",
-                                    EFF_STR_ARG(eff_term_plural(&cli->arena, rows, "row is",
-                                                                "rows are")),
-                                    EFF_STR_ARG(sync->name)));
+    return verbs_say(
+        cli, sync->name, "rows", rows,
+        eff_str_printf(&cli->arena,
+                       EFF_STR_FMT " due; `efferent run " EFF_STR_FMT "` tries them again.",
+                       EFF_STR_ARG(eff_term_plural(&cli->arena, rows, "row is", "rows are")),
+                       EFF_STR_ARG(sync->name)));
 }
 
 int
@@ -491,8 +492,7 @@ eff_cli_cmd_approve(struct eff_cli *cli)
     struct eff_err err = {0};
     int code;
 
-    if (!eff_cli_project(cli, &code) ||
-        !(sync = eff_cli_sync(cli, cli->options.args[0], &code)))
+    if (!eff_cli_project(cli, &code) || !(sync = eff_cli_sync(cli, cli->options.args[0], &code)))
         return code;
     if (eff_run_approve(cli->project, sync, cli->os, cli->options.args[1], &cli->arena, &err) !=
         EFF_OK)
@@ -527,16 +527,15 @@ eff_cli_cmd_reset(struct eff_cli *cli)
     uint64_t rows = 0;
     int code;
 
-    if (!eff_cli_project(cli, &code) ||
-        !(sync = eff_cli_sync(cli, cli->options.args[0], &code)))
+    if (!eff_cli_project(cli, &code) || !(sync = eff_cli_sync(cli, cli->options.args[0], &code)))
         return code;
     if (eff_run_reset(cli->project, sync, cli->os, cli->options.yes, &cli->arena, &rows, &err) !=
         EFF_OK)
         return eff_cli_fail(cli, &err);
     if (!cli->options.yes)
         return verbs_reset_refused(cli, sync, rows);
-    return verbs_say(cli, sync->name, "rows", rows,
-                     eff_str_printf(&cli->arena, EFF_STR_FMT " forgotten; the next run sends all.",
-                                    EFF_STR_ARG(eff_term_plural(&cli->arena, rows, "row is",
-                                                                "rows are"))));
+    return verbs_say(
+        cli, sync->name, "rows", rows,
+        eff_str_printf(&cli->arena, EFF_STR_FMT " forgotten; the next run sends all.",
+                       EFF_STR_ARG(eff_term_plural(&cli->arena, rows, "row is", "rows are"))));
 }

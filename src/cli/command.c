@@ -86,11 +86,12 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent connector list\n"
      "efferent connector show salesforce\n",
      EFF_CLI_ALL | EFF_CLI_PROJECT, 1, 2, "list|show", eff_cli_cmd_connector},
-    {"docs", "reference | schema | cli | problems", "the reference pages, and the JSON Schema for editors",
+    {"docs", "reference | schema | cli | problems",
+     "the reference pages, and the JSON Schema for editors",
      "Writes one of the generated pages to standard output: the reference of the project's files,\n"
      "their JSON Schema, the command line, or the codes of problems.",
-     "efferent docs schema > efferent.schema.json\tfor an editor's YAML support\n", EFF_CLI_ALL, 1, 1,
-     "reference|schema|cli|problems", eff_cli_cmd_docs},
+     "efferent docs schema > efferent.schema.json\tfor an editor's YAML support\n", EFF_CLI_ALL, 1,
+     1, "reference|schema|cli|problems", eff_cli_cmd_docs},
     {"completion", "bash | zsh | fish", "completion for a shell",
      "Writes the completion script for a shell to standard output.",
      "eval \"$(efferent completion bash)\"\tin ~/.bashrc\n"

@@ -32,8 +32,8 @@ complete_options(struct eff_buf *buf, const struct eff_cli_command *command)
 static bool
 complete_wants_sync(const struct eff_cli_command *command)
 {
-    return command->words == NULL && eff_str_find(eff_str_of(command->args), EFF_STR("SYNC")) !=
-                                         SIZE_MAX;
+    return command->words == NULL &&
+           eff_str_find(eff_str_of(command->args), EFF_STR("SYNC")) != SIZE_MAX;
 }
 
 /* What stands in the place of the first argument. */

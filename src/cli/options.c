@@ -14,8 +14,7 @@
 const struct eff_cli_option eff_cli_options[] = {
     {"select", 's', EFF_CLI_LIST, OPTION(select), EFF_CLI_SELECT, "WHICH", 0, 0,
      "Only these: names with *, tag:x, destination:x, source:x, model:x, +x, x+"},
-    {"exclude", 0, EFF_CLI_LIST, OPTION(exclude), EFF_CLI_SELECT, "WHICH", 0, 0,
-     "All but these"},
+    {"exclude", 0, EFF_CLI_LIST, OPTION(exclude), EFF_CLI_SELECT, "WHICH", 0, 0, "All but these"},
     {"jobs", 'j', EFF_CLI_INT, OPTION(jobs), EFF_CLI_JOBS, "N", 1, 256,
      "Syncs at a time (default 4); one at a time per destination"},
     {"key", 'k', EFF_CLI_LIST, OPTION(keys), EFF_CLI_RUNS, "KEY", 0, 0,
@@ -49,8 +48,7 @@ const struct eff_cli_option eff_cli_options[] = {
      "json: what happens, one object per line, on standard error"},
     {"no-color", 0, EFF_CLI_FLAG, OPTION(no_color), EFF_CLI_ALL, NULL, 0, 0,
      "No colours (also: NO_COLOR=1)"},
-    {"help", 'h', EFF_CLI_FLAG, OPTION(help), EFF_CLI_ALL, NULL, 0, 0,
-     "Explain the command"},
+    {"help", 'h', EFF_CLI_FLAG, OPTION(help), EFF_CLI_ALL, NULL, 0, 0, "Explain the command"},
 };
 const size_t eff_cli_options_count = sizeof eff_cli_options / sizeof *eff_cli_options;
 
@@ -157,8 +155,8 @@ options_choice(const struct eff_cli_option *option, eff_str value, int *ret_inde
             return EFF_OK;
         }
     }
-    return EFF_FAIL(err, EFF_CONFIG, "--%s can be %s, not " EFF_STR_FMT, option->name, option->value,
-                    EFF_STR_ARG(value));
+    return EFF_FAIL(err, EFF_CONFIG, "--%s can be %s, not " EFF_STR_FMT, option->name,
+                    option->value, EFF_STR_ARG(value));
 }
 
 static enum eff_fault

@@ -9,7 +9,7 @@
 #define PRINT_NUMBER  11 /* right end of the numbers: "1,234,567,890" is rare */
 #define PRINT_INDENT  (PRINT_LABEL + PRINT_NUMBER + 3)
 #define PRINT_PROBLEM 11
-#define PRINT_VALUE   48 /* columns of one value of a sample */
+#define PRINT_VALUE   48 /* columns of one value of a sample, where there is room */
 
 eff_str
 eff_print_safe(struct eff_cli *cli, eff_str text, size_t max)
@@ -82,8 +82,10 @@ static void
 print_read(struct eff_cli *cli, const struct eff_report *r)
 {
     const struct eff_print_part parts[] = {
-        {"unchanged", r->unchanged, EFF_PLAIN}, {"added", r->added, EFF_PLAIN},
-        {"changed", r->changed, EFF_PLAIN},     {"invalid", r->invalid, EFF_YELLOW},
+        {"unchanged", r->unchanged, EFF_PLAIN},
+        {"added", r->added, EFF_PLAIN},
+        {"changed", r->changed, EFF_PLAIN},
+        {"invalid", r->invalid, EFF_YELLOW},
     };
 
     PRINT_SUM(cli, "read", r->read, parts);
@@ -136,7 +138,7 @@ print_requests(struct eff_cli *cli, const struct eff_report *r)
 {
     eff_str also = EFF_STR("");
 
-    if (r->requests == 0 && r->calls_other == 0)
+    if (r->requests == 0) // Looking alone is nothing that a person asks about.
         return;
     print_label(cli, "requests", r->requests);
     if (r->is_plan)
@@ -165,7 +167,7 @@ print_problem(struct eff_cli *cli, const struct eff_run_problem *problem, enum e
     eff_str message = eff_print_safe(cli, problem->message, 1000), rows;
 
     eff_term_addf(term, style, "  %-7s  ", problem->code);
-    if (problem->rows > 0) {
+    if (problem->rows > 0 && !(message.len > 0 && message.ptr[0] >= '0' && message.ptr[0] <= '9')) {
         rows = eff_term_plural(&cli->arena, problem->rows, "row", "rows");
         message = eff_str_printf(&cli->arena, EFF_STR_FMT ": " EFF_STR_FMT, EFF_STR_ARG(rows),
                                  EFF_STR_ARG(message));
@@ -221,7 +223,9 @@ eff_print_key(struct eff_cli *cli, eff_str key_json)
 static eff_str
 print_value(struct eff_cli *cli, eff_str json)
 {
-    eff_str text = eff_print_safe(cli, json, 400), shown = eff_term_fit(text, PRINT_VALUE);
+    size_t half = cli->out.width / 2 - 10;
+    eff_str text = eff_print_safe(cli, json, 400);
+    eff_str shown = eff_term_fit(text, half < PRINT_VALUE ? half : PRINT_VALUE);
 
     if (shown.len == text.len)
         return text;
@@ -230,7 +234,7 @@ print_value(struct eff_cli *cli, eff_str json)
 
 static void
 print_sample_field(struct eff_cli *cli, const struct eff_sample_field *field, bool changed,
-                   bool last, size_t *column)
+                   bool more, size_t *column)
 {
     struct eff_term *term = &cli->out;
     eff_str name = eff_print_safe(cli, field->name, 100);
@@ -238,21 +242,33 @@ print_sample_field(struct eff_cli *cli, const struct eff_sample_field *field, bo
     eff_str after = field->after.ptr ? print_value(cli, field->after) : EFF_STR("");
     const char *arrow = !changed ? "" : term->unicode ? "\u2192 " : "-> ";
     size_t columns = eff_term_columns(name) + 1 + eff_term_columns(before) + (before.len > 0) +
-                     (changed ? 3 : 0) + eff_term_columns(after) + 2;
+                     (changed ? 3 : 0) + eff_term_columns(after) + 1; /* and a comma */
 
+    if (more) {
+        eff_term_add(term, EFF_PLAIN, EFF_STR(","));
+        *column += 1;
+    }
     if (*column + columns > term->width && *column > 6) {
         eff_term_line(term);
         eff_term_pad(term, 0, 6);
         *column = 6;
+    } else {
+        eff_term_add(term, EFF_PLAIN, EFF_STR(" "));
+        columns++;
     }
     eff_term_addf(term, EFF_DIM, EFF_STR_FMT " ", EFF_STR_ARG(name));
     if (before.len > 0)
         eff_term_addf(term, EFF_PLAIN, EFF_STR_FMT " ", EFF_STR_ARG(before));
     eff_term_add(term, EFF_DIM, eff_str_of(arrow));
     eff_term_add(term, EFF_PLAIN, after);
-    if (!last)
-        eff_term_add(term, EFF_PLAIN, EFF_STR(", "));
     *column += columns;
+}
+
+/* Read back from the destination, where it is so already. */
+static bool
+print_is_same(const struct eff_sample_field *field)
+{
+    return field->before.ptr && field->after.ptr && eff_str_eq(field->before, field->after);
 }
 
 static void
@@ -263,14 +279,22 @@ print_sample(struct eff_cli *cli, const struct eff_sample *sample)
     bool removed = strcmp(sample->change, "remove") == 0;
     enum eff_style style = changed ? EFF_YELLOW : removed ? EFF_RED : EFF_GREEN;
     eff_str key = eff_print_key(cli, sample->key);
+    bool some = false;
     size_t column;
 
-    eff_term_addf(term, style, "  %s " EFF_STR_FMT, changed ? "~" : removed ? "-" : "+",
+    eff_term_addf(term, style, "  %s " EFF_STR_FMT,
+                  changed   ? "~"
+                  : removed ? "-"
+                            : "+",
                   EFF_STR_ARG(key));
-    eff_term_add(term, EFF_PLAIN, EFF_STR("  "));
-    column = 6 + eff_term_columns(key);
-    for (size_t i = 0; i < sample->fields_count; i++)
-        print_sample_field(cli, &sample->fields[i], changed, i + 1 == sample->fields_count, &column);
+    eff_term_add(term, EFF_PLAIN, eff_str_of(sample->fields_count > 0 ? " " : ""));
+    column = 5 + eff_term_columns(key);
+    for (size_t i = 0; i < sample->fields_count; i++) {
+        if (!print_is_same(&sample->fields[i])) {
+            print_sample_field(cli, &sample->fields[i], changed, some, &column);
+            some = true;
+        }
+    }
     eff_term_line(term);
 }
 
@@ -288,7 +312,7 @@ print_heading(struct eff_cli *cli, const struct eff_report *r)
         status = r->planned > 0 ? "would change" : "up to date";
     eff_term_add(term, EFF_BOLD, r->sync);
     eff_term_addf(term, eff_print_status_style(r->status), "  %s", status);
-    if (r->status != EFF_STATUS_SKIPPED)
+    if (r->seconds > 0)
         eff_term_addf(term, EFF_DIM, "  " EFF_STR_FMT, EFF_STR_ARG(seconds));
     if (r->run.ptr && !r->is_plan && column + 8 + r->run.len <= term->width)
         eff_term_addf(term, EFF_DIM, "  run " EFF_STR_FMT, EFF_STR_ARG(r->run));
@@ -314,8 +338,8 @@ void
 eff_print_report(struct eff_cli *cli, const struct eff_report *r)
 {
     struct eff_arena before = cli->arena;
-    struct eff_counts counts = {r->planned, r->delivered, r->superseded,
-                                r->rejected, r->held, r->pending};
+    struct eff_counts counts = {r->planned,  r->delivered, r->superseded,
+                                r->rejected, r->held,      r->pending};
 
     print_heading(cli, r);
     if (r->has_resumed)
@@ -384,25 +408,34 @@ print_total_rows(struct eff_cli *cli, const struct eff_report *reports, size_t c
     }
 }
 
+static eff_str
+print_plural(struct eff_cli *cli, uint64_t count, const char *one)
+{
+    return eff_term_plural(&cli->arena, count, one, eff_str_printf(&cli->arena, "%ss", one).ptr);
+}
+
 static void
 print_next(struct eff_cli *cli, const struct eff_report *reports, size_t count)
 {
-    uint64_t rows = 0, requests = 0;
-    eff_str text;
+    uint64_t rows = 0, held = 0, requests = 0;
+    eff_str text = EFF_STR("");
 
     for (size_t i = 0; i < count; i++) {
-        rows += reports[i].planned;
+        rows += reports[i].planned - reports[i].held;
+        held += reports[i].held;
         requests += reports[i].requests;
     }
-    if (rows == 0)
-        text = EFF_STR("Nothing was changed, and `efferent run` would change nothing.");
-    else
-        text = eff_str_printf(&cli->arena,
-                              "Nothing was changed. `efferent run` would send " EFF_STR_FMT
-                              " in about " EFF_STR_FMT ".",
-                              EFF_STR_ARG(eff_term_plural(&cli->arena, rows, "row", "rows")),
-                              EFF_STR_ARG(eff_term_plural(&cli->arena, requests, "request",
-                                                          "requests")));
+    if (rows > 0)
+        text = eff_str_printf(&cli->arena, " send " EFF_STR_FMT " in about " EFF_STR_FMT,
+                              EFF_STR_ARG(print_plural(cli, rows, "row")),
+                              EFF_STR_ARG(print_plural(cli, requests, "request")));
+    if (held > 0)
+        text = eff_str_printf(&cli->arena, EFF_STR_FMT "%s hold " EFF_STR_FMT, EFF_STR_ARG(text),
+                              rows > 0 ? ", and" : "", EFF_STR_ARG(print_plural(cli, held, "row")));
+    if (text.len == 0)
+        text = EFF_STR(" change nothing");
+    text = eff_str_printf(&cli->arena, "Nothing was changed. `efferent run` would" EFF_STR_FMT ".",
+                          EFF_STR_ARG(text));
     eff_term_wrap(&cli->out, EFF_PLAIN, text, 0, 0);
     eff_term_line(&cli->out);
 }
@@ -420,6 +453,6 @@ eff_print_total(struct eff_cli *cli, const struct eff_report *reports, size_t co
     if (!is_plan)
         print_total_rows(cli, reports, count);
     eff_term_line(term);
-    if (is_plan)
+    if (is_plan && strcmp(cli->command->name, "plan") == 0)
         print_next(cli, reports, count);
 }

@@ -12,6 +12,7 @@
 #define LIVE_LINES    16 /* more than anybody follows; the rest is counted */
 #define LIVE_NAME     24
 #define LIVE_BAR      20
+#define LIVE_BACK     "\r\033[%zuA\033[J" /* the echo of ^C has moved the cursor */
 
 struct live_sync {
     eff_str name;
@@ -58,7 +59,7 @@ eff_live_clear(struct eff_live *live)
 
     if (live->lines == 0)
         return;
-    eff_term_addf(term, EFF_PLAIN, "\033[%zuA\033[J", live->lines);
+    eff_term_addf(term, EFF_PLAIN, LIVE_BACK, live->lines);
     live->lines = 0;
     eff_term_flush(term);
 }
@@ -88,7 +89,8 @@ static void
 live_bar(struct live_line *line, uint64_t done, uint64_t all)
 {
     bool unicode = line->term->unicode;
-    size_t full = all > 0 ? (size_t)((double)(done < all ? done : all) / (double)all * LIVE_BAR) : 0;
+    size_t full =
+        all > 0 ? (size_t)((double)(done < all ? done : all) / (double)all * LIVE_BAR) : 0;
     struct eff_buf buf = {0};
 
     if (line->term->width < 90 || all == 0)
@@ -119,8 +121,8 @@ live_rate(struct live_line *line, const struct live_sync *sync, uint64_t done, u
     if (all <= done)
         return;
     text = eff_term_seconds(line->arena, (double)(all - done) / rate);
-    live_add(line, EFF_DIM, eff_str_printf(line->arena, "  " EFF_STR_FMT " left",
-                                           EFF_STR_ARG(text)));
+    live_add(line, EFF_DIM,
+             eff_str_printf(line->arena, "  " EFF_STR_FMT " left", EFF_STR_ARG(text)));
 }
 
 static void
@@ -129,11 +131,12 @@ live_amount(struct live_line *line, const char *verb, uint64_t done, uint64_t al
     eff_str first = eff_term_count(line->arena, done), last = eff_term_count(line->arena, all);
 
     if (all > 0)
-        live_add(line, EFF_PLAIN, eff_str_printf(line->arena, "%s " EFF_STR_FMT " of " EFF_STR_FMT,
-                                                 verb, EFF_STR_ARG(first), EFF_STR_ARG(last)));
+        live_add(line, EFF_PLAIN,
+                 eff_str_printf(line->arena, "%s " EFF_STR_FMT " of " EFF_STR_FMT, verb,
+                                EFF_STR_ARG(first), EFF_STR_ARG(last)));
     else
-        live_add(line, EFF_PLAIN, eff_str_printf(line->arena, "%s " EFF_STR_FMT, verb,
-                                                 EFF_STR_ARG(first)));
+        live_add(line, EFF_PLAIN,
+                 eff_str_printf(line->arena, "%s " EFF_STR_FMT, verb, EFF_STR_ARG(first)));
 }
 
 static void
@@ -154,8 +157,8 @@ live_sending(struct live_line *line, const struct live_sync *sync)
     live_bar(line, sync->now.sent, sync->now.changed);
     live_amount(line, "sent", sync->now.sent, sync->now.changed);
     if (sync->now.rejected > 0)
-        live_add(line, EFF_YELLOW, eff_str_printf(line->arena, "  " EFF_STR_FMT " rejected",
-                                                  EFF_STR_ARG(rejected)));
+        live_add(line, EFF_YELLOW,
+                 eff_str_printf(line->arena, "  " EFF_STR_FMT " rejected", EFF_STR_ARG(rejected)));
     live_rate(line, sync, sync->now.sent, sync->now.changed);
 }
 
@@ -189,6 +192,8 @@ live_draw_sync(struct eff_live *live, const struct live_sync *sync)
         live_sending(&line, sync);
     else
         live_add(&line, EFF_PLAIN, eff_str_of(live_words(sync->now.stage)));
+    if (strcmp(sync->now.stage, "diff") == 0 && sync->now.changed > 0)
+        live_amount(&line, ", to send:", sync->now.changed, 0);
     eff_term_line(line.term);
 }
 
@@ -201,7 +206,7 @@ live_draw(struct eff_live *live)
     eff_arena_reset(&live->arena);
     eff_term_measure(term);
     if (before > 0)
-        eff_term_addf(term, EFF_PLAIN, "\033[%zuA\033[J", before);
+        eff_term_addf(term, EFF_PLAIN, LIVE_BACK, before);
     live->lines = 0;
     for (size_t i = 0; i < live->count; i++) {
         if (!live->syncs[i].shown)
@@ -215,6 +220,11 @@ live_draw(struct eff_live *live)
     }
     if (more > 0) {
         eff_term_addf(term, EFF_DIM, "and %zu more\n", more);
+        live->lines++;
+    }
+    if (!live->cli->os->go_on(live->cli->os->self)) {
+        eff_term_add(term, EFF_DIM, EFF_STR("stopping when what is under way has its answers; "
+                                            "Ctrl-C ends at once\n"));
         live->lines++;
     }
     eff_term_flush(term);

@@ -12,8 +12,8 @@
 #include <utf8proc.h>
 
 static const char *const term_styles[EFF_STYLES_COUNT] = {
-    [EFF_PLAIN] = "",         [EFF_BOLD] = "\033[1m",    [EFF_DIM] = "\033[2m",
-    [EFF_RED] = "\033[31m",   [EFF_GREEN] = "\033[32m",  [EFF_YELLOW] = "\033[33m",
+    [EFF_PLAIN] = "",        [EFF_BOLD] = "\033[1m",   [EFF_DIM] = "\033[2m",
+    [EFF_RED] = "\033[31m",  [EFF_GREEN] = "\033[32m", [EFF_YELLOW] = "\033[33m",
     [EFF_CYAN] = "\033[36m",
 };
 

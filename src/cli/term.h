@@ -10,12 +10,20 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-enum eff_style { EFF_PLAIN = 0, EFF_BOLD, EFF_DIM, EFF_RED, EFF_GREEN, EFF_YELLOW, EFF_CYAN,
-                 EFF_STYLES_COUNT };
+enum eff_style {
+    EFF_PLAIN = 0,
+    EFF_BOLD,
+    EFF_DIM,
+    EFF_RED,
+    EFF_GREEN,
+    EFF_YELLOW,
+    EFF_CYAN,
+    EFF_STYLES_COUNT
+};
 
 struct eff_term {
     int fd;
-    bool tty;     /* a terminal that understands cursor movement */
+    bool tty; /* a terminal that understands cursor movement */
     bool colours;
     bool unicode; /* the locale's encoding is UTF-8 */
     bool gone;    /* nobody reads any more, or it cannot be written */
@@ -24,7 +32,8 @@ struct eff_term {
 };
 
 void eff_term_init(struct eff_term *term, int fd, bool no_color);
-void eff_term_measure(struct eff_term *term); /* the present width, 20..400; 80 without a terminal */
+void eff_term_measure(
+    struct eff_term *term); /* the present width, 20..400; 80 without a terminal */
 /* Writes what was added; false when that is not possible (then `gone`, and errno says why). */
 bool eff_term_flush(struct eff_term *term);
 

@@ -207,8 +207,9 @@ world_has_project(struct eff_cli *cli, eff_str folder)
 {
     struct eff_arena scratch = cli->arena;
 
-    return cli->os->exists(cli->os->self, eff_str_printf(&scratch, EFF_STR_FMT "/" WORLD_FILE,
-                                                         EFF_STR_ARG(folder)).ptr);
+    return cli->os->exists(
+        cli->os->self,
+        eff_str_printf(&scratch, EFF_STR_FMT "/" WORLD_FILE, EFF_STR_ARG(folder)).ptr);
 }
 
 static enum eff_fault
@@ -246,8 +247,8 @@ world_root(struct eff_cli *cli, eff_str *ret_root, struct eff_err *err)
             EFF_FAIL(err, EFF_CONFIG, "there is no " WORLD_FILE " here, nor in a folder above");
             return eff_err_hint(err, "`efferent init` begins a project; --project DIR names one.");
         }
-        *ret_root = eff_str_sub(*ret_root, 0, slash == ret_root->ptr
-                                                  ? 1 : (size_t)(slash - ret_root->ptr));
+        *ret_root =
+            eff_str_sub(*ret_root, 0, slash == ret_root->ptr ? 1 : (size_t)(slash - ret_root->ptr));
     }
     return EFF_OK;
 }
@@ -306,9 +307,9 @@ world_connectors(struct eff_cli *cli, eff_str root, size_t *ret_count)
     struct eff_err ignored = {0};
 
     *ret_count = 0;
-    if (!root.ptr || !world_list(cli, eff_str_printf(&cli->arena, EFF_STR_FMT "/connectors",
-                                                     EFF_STR_ARG(root)), &cli->arena, &count,
-                                 &names))
+    if (!root.ptr ||
+        !world_list(cli, eff_str_printf(&cli->arena, EFF_STR_FMT "/connectors", EFF_STR_ARG(root)),
+                    &cli->arena, &count, &names))
         return NULL;
     files = eff_new(&cli->arena, struct eff_connector_file, count);
     for (size_t i = 0; i < count; i++) {

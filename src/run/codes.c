@@ -18,8 +18,9 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2010", "The process of a sync ended without a report. What it delivered is recorded."},
     {"EFF2011", "The sync was skipped: switched off, or a sync before it failed."},
     {"EFF2012", "The sync was not started, because the command was asked to stop."},
-    {"EFF2104", "A field is not there, or read-only, at the destination: the column is stopped, the "
-                "rest goes on."},
+    {"EFF2104",
+     "A field is not there, or read-only, at the destination: the column is stopped, the "
+     "rest goes on."},
     {"EFF2105", "The destination refused rows on their own merits."},
     {"EFF2108", "Several rows of the model have the same key; none of them is sent."},
     {"EFF2109", "Rows without a key."},

@@ -166,7 +166,7 @@ eff_report_write(struct eff_json_writer *w, const struct eff_report *report)
 {
     eff_json_begin_object(w);
     eff_json_field_str(w, "sync", report->sync);
-    if (report->run.ptr)
+    if (report->run.ptr && !report->is_plan) // A plan starts no run.
         eff_json_field_str(w, "run", report->run);
     eff_json_field_str(w, "status", eff_str_of(eff_status_name(report->status)));
     json_write_seconds(w, report->seconds);

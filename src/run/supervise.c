@@ -243,8 +243,8 @@ supervise_fail_ended(struct supervise_sync *sync, struct eff_process_end end)
         snprintf(text, sizeof text, "the process of this sync was ended by SIG%s (%s)",
                  sigabbrev_np(end.signal) ? sigabbrev_np(end.signal) : "?", strsignal(end.signal));
     else
-        snprintf(text, sizeof text, "the process of this sync ended without a report (exit code %d)",
-                 end.exit_code);
+        snprintf(text, sizeof text,
+                 "the process of this sync ended without a report (exit code %d)", end.exit_code);
     if (sync->last_words.len > 0)
         hint = "Give the sync more with `memory: 512MiB`; the next run settles the rest first.";
     supervise_fail(sync, "EFF2010", EFF_BROKEN, text, hint);
@@ -340,7 +340,8 @@ supervise_skip(struct supervise_sync *sync, const struct supervise_sync *failed)
         .skipped = true,
         .skipped_by_failure = failed != NULL,
     };
-    message = failed ? eff_str_printf(sync->all->process, "not run, because sync " EFF_STR_FMT
+    message = failed ? eff_str_printf(sync->all->process,
+                                      "not run, because sync " EFF_STR_FMT
                                       " failed, which it comes after",
                                       EFF_STR_ARG(failed->sync->name))
                      : EFF_STR("switched off by `enabled: false`");

@@ -4,13 +4,12 @@
  * Looking opens the state read-only and takes no lock; what changes something
  * refuses while the sync runs.
  */
-#include "base/clock.h"
 #include "run/verbs.h"
+#include "base/clock.h"
 #include "state/history.h"
 
-#define VERBS_APPROVAL_MS    ((int64_t)7 * 24 * 3600 * 1000)
-#define VERBS_HISTORY_MOST   50
-
+#define VERBS_APPROVAL_MS  ((int64_t)7 * 24 * 3600 * 1000)
+#define VERBS_HISTORY_MOST 50
 
 static const char *const verbs_states[] = {
     [EFF_LEDGER_REJECTED] = "rejected",
@@ -28,8 +27,8 @@ eff_verbs_open(struct eff_verbs *v, const struct eff_project *project,
 {
     *v = (struct eff_verbs){.project = project, .sync = sync, .os = os, .arena = arena};
     v->state_folder = eff_str_c(arena, project->state);
-    v->folder = eff_str_printf(arena, "%s/" EFF_STR_FMT, v->state_folder,
-                               EFF_STR_ARG(sync->name)).ptr;
+    v->folder =
+        eff_str_printf(arena, "%s/" EFF_STR_FMT, v->state_folder, EFF_STR_ARG(sync->name)).ptr;
     if (writes && !os->exists(os->self, v->folder)) {
         EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " has not run yet", EFF_STR_ARG(sync->name));
         return eff_err_hint(err, "`efferent run " EFF_STR_FMT "` is its first run.",
@@ -164,7 +163,8 @@ verbs_look(void *self, struct eff_hash128 key, bool *ret_found, struct eff_err *
     struct eff_entry entry;
 
     if (v->snapshot)
-        EFF_TRY(eff_snapshot_find(v->snapshot, key, &found->delivered, &entry, v->arena, NULL, err));
+        EFF_TRY(
+            eff_snapshot_find(v->snapshot, key, &found->delivered, &entry, v->arena, NULL, err));
     if (v->control)
         EFF_TRY(eff_control_ledger_get(v->control, v->sync->name, key, v->arena, &found->in_ledger,
                                        &found->row, err));
@@ -187,10 +187,11 @@ verbs_rows(struct eff_verbs *v, eff_str key, struct eff_json_writer *w, struct e
     eff_json_begin_object(w);
     eff_json_field_str(w, "sync", v->sync->name);
     verbs_raw(w, "key", found.in_ledger && found.row.key_json.len > 0 ? found.row.key_json : json);
-    eff_json_field_str(w, "state", found.in_ledger    ? eff_str_of(verbs_states[found.row.state])
-                                   : found.delivered ? EFF_STR("delivered")
-                                   : found.history_count > 0 ? EFF_STR("removed")
-                                                             : EFF_STR("unknown"));
+    eff_json_field_str(w, "state",
+                       found.in_ledger           ? eff_str_of(verbs_states[found.row.state])
+                       : found.delivered         ? EFF_STR("delivered")
+                       : found.history_count > 0 ? EFF_STR("removed")
+                                                 : EFF_STR("unknown"));
     eff_json_key(w, EFF_STR("delivered"));
     eff_json_write_bool(w, found.delivered);
     if (found.in_ledger) {
@@ -265,8 +266,8 @@ verbs_ledger(struct eff_verbs *v, uint64_t most, struct eff_json_writer *w, stru
 
 enum eff_fault
 eff_run_ledger(const struct eff_project *project, const struct eff_sync_conf *sync,
-               struct eff_os *os, uint64_t most, struct eff_arena *arena,
-               struct eff_json_writer *w, struct eff_err *err)
+               struct eff_os *os, uint64_t most, struct eff_arena *arena, struct eff_json_writer *w,
+               struct eff_err *err)
 {
     struct eff_verbs v;
     enum eff_fault fault = eff_verbs_open(&v, project, sync, os, false, arena, err);
@@ -379,8 +380,9 @@ verbs_check_digest(eff_str digest, struct eff_err *err)
     if (digest.len == 2 * sizeof bytes && eff_unhex(digest, bytes, sizeof bytes))
         return EFF_OK;
     EFF_FAIL(err, EFF_CONFIG, "`" EFF_STR_FMT "` is no digest of a plan", EFF_STR_ARG(digest));
-    return eff_err_hint(err, "It has eight digits, as in 3f9a27c1; the run that held the plan names "
-                             "it.");
+    return eff_err_hint(err,
+                        "It has eight digits, as in 3f9a27c1; the run that held the plan names "
+                        "it.");
 }
 
 enum eff_fault
@@ -410,10 +412,10 @@ verbs_remove_files(struct eff_verbs *v, struct eff_err *err)
     for (size_t i = 0; i < count; i++) {
         if (eff_str_is(names[i], "lock") || eff_str_starts(names[i], EFF_STR("history-")))
             continue;
-        EFF_TRY(v->os->unlink(v->os->self,
-                              eff_str_printf(v->arena, "%s/" EFF_STR_FMT, v->folder,
-                                             EFF_STR_ARG(names[i])).ptr,
-                              err));
+        EFF_TRY(v->os->unlink(
+            v->os->self,
+            eff_str_printf(v->arena, "%s/" EFF_STR_FMT, v->folder, EFF_STR_ARG(names[i])).ptr,
+            err));
     }
     return v->os->sync_dir(v->os->self, v->folder, err);
 }

@@ -8,9 +8,9 @@
 #include "batch/row.h"
 #include "run/verbs.h"
 
-#define KEY_FORMS_MAX  8    /* of one column */
-#define KEY_COLUMNS    64   /* conf allows no more */
-#define KEY_LOOKS_MAX  4096 /* forms of all columns together */
+#define KEY_FORMS_MAX 8    /* of one column */
+#define KEY_COLUMNS   64   /* conf allows no more */
+#define KEY_LOOKS_MAX 4096 /* forms of all columns together */
 
 struct key_forms {
     size_t count;
@@ -45,11 +45,11 @@ key_add_time(struct key_forms *forms, eff_str text)
     if (!eff_time_parse(text, &civil))
         return;
     if (!civil.has_time) {
-        key_add(forms, eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month,
-                                                                      civil.day)));
+        key_add(forms, eff_value_of_int(EFF_DATE,
+                                        eff_days_from_civil(civil.year, civil.month, civil.day)));
     } else {
-        struct eff_value value = eff_value_of_int(
-            civil.has_offset ? EFF_INSTANT : EFF_DATETIME, eff_micros_from_civil(&civil));
+        struct eff_value value = eff_value_of_int(civil.has_offset ? EFF_INSTANT : EFF_DATETIME,
+                                                  eff_micros_from_civil(&civil));
 
         value.len = (uint32_t)(civil.nanos % 1000);
         key_add(forms, value);
@@ -104,8 +104,8 @@ key_split(const struct eff_sync_conf *sync, eff_str text, struct eff_arena *aren
     }
     for (bool more = true; more && count < sync->key_count; count++)
         more = eff_str_cut(rest, ',', &parts[count], &rest);
-    if (count == sync->key_count && parts[count - 1].ptr + parts[count - 1].len ==
-                                        text.ptr + text.len)
+    if (count == sync->key_count &&
+        parts[count - 1].ptr + parts[count - 1].len == text.ptr + text.len)
         return EFF_OK;
     EFF_FAIL(err, EFF_CONFIG, "the key of sync " EFF_STR_FMT " has %zu columns",
              EFF_STR_ARG(sync->name), sync->key_count);
