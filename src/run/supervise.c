@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "os/process.h"
+#include "run/remember.h"
 #include "run/run.h"
 
 #define SUPERVISE_WAIT_MS     200
@@ -122,6 +123,7 @@ supervise_child_work(void *self, int out)
     if (eff_os_real(all->process, &os, &err) == EFF_OK) {
         eff_process_calm();
         eff_run_sync(all->project, sync->sync, os, &options, all->process, &report);
+        eff_run_remember(all->project, os, &report, all->process);
         eff_os_real_close(os);
     } else {
         report.is_plan = options.plan;
@@ -275,6 +277,7 @@ supervise_start(struct supervise *all, size_t index)
     *sync->report = (struct eff_report){.sync = sync->sync->name, .arena = all->process};
     if (all->no_fork) {
         eff_run_sync(all->project, sync->sync, all->os, all->options, all->process, sync->report);
+        eff_run_remember(all->project, all->os, sync->report, all->process);
         supervise_finish(sync);
         return;
     }
