@@ -137,17 +137,29 @@ sqlite_link(struct eff_sql *sql, const struct eff_sql_request *request, int64_t 
     return sqlite_open(sql, link) ? link : NULL;
 }
 
+/* An index that somebody made since is not seen by a statement that fails for the want of it. */
+static bool
+sqlite_read_schema(sqlite3 *db)
+{
+    return sqlite3_exec(db, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL) == SQLITE_OK;
+}
+
 static bool
 sqlite_compile(struct eff_sql *sql, struct sqlite3_link *link, eff_str text,
                struct sqlite_statement *ret_at)
 {
     const char *tail = NULL;
     sqlite3_stmt *stmt = NULL;
+    int code;
 
     if (text.len > INT32_MAX)
         return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "18", "the statement is too long");
-    if (sqlite3_prepare_v3(link->db, text.ptr, (int)text.len, SQLITE_PREPARE_PERSISTENT, &stmt,
-                           &tail) != SQLITE_OK)
+    code = sqlite3_prepare_v3(link->db, text.ptr, (int)text.len, SQLITE_PREPARE_PERSISTENT, &stmt,
+                              &tail);
+    if (code == SQLITE_ERROR && sqlite_read_schema(link->db))
+        code = sqlite3_prepare_v3(link->db, text.ptr, (int)text.len, SQLITE_PREPARE_PERSISTENT,
+                                  &stmt, &tail);
+    if (code != SQLITE_OK)
         return sqlite_refuse(sql, link->db, EFF_WIRE_ANSWERED);
     if (stmt == NULL || (size_t)(tail - text.ptr) != text.len) {
         sqlite3_finalize(stmt);
