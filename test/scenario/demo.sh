@@ -23,7 +23,10 @@ command -v sqlite3 > /dev/null && command -v curl > /dev/null || exit 77
 # The story, told truly.
 DEMO_DIR=$EFF_TMP/shop "$demo" --weeks 3 > "$log" 2>&1 || fail "ended with exit code $?"
 has '^\+ the CRM holds 23,570 contacts'
-has '^  requests +0 '
+has 'read +23,570 = 23,570 unchanged'
+has '^\+ the CRM saw 1 call .*, and none that carried a row'
+has 'planned +508 = 508 changed'
+has 'Segment__c "Returning" → "High value"|Lifetime_Value__c [0-9.]+ → [0-9.]+'
 has '^1997-07-07 +563 +508 +29 +508 +508 +[0-9]+ +[0-9.]+$'
 has '^1997-07-14 +520 +468 +31 +468 +468 +[0-9]+ +[0-9.]+$'
 has '^1997-07-21 +495 +453 +26 +453 +453 +[0-9]+ +[0-9.]+$'
