@@ -105,46 +105,84 @@ read_invalid(struct eff_sync_run *r, enum eff_row_state state, struct eff_hash12
 
 /* ---- reading ---- */
 
+#define READ_BLOCK 64 /* rows hashed together, so that the diff's memory comes while we hash */
+
+struct read_hashed {
+    const struct eff_value *row;
+    enum eff_row_state state;
+    struct eff_hash128 key;
+    uint64_t hash, old; /* by today's mapping, and by the snapshot's */
+    size_t column;      /* to blame when the state is not good */
+};
+
+static void
+read_hash(struct eff_sync_run *r, struct read_hashed *h, struct eff_buf *buf)
+{
+    h->state = eff_row_key(&r->mapping, h->row, &r->secret, buf, &h->key, &h->column);
+    if (h->state == EFF_ROW_GOOD)
+        h->state = eff_row_hash(&r->mapping, h->row, &r->secret, r->batch, &h->hash, &h->column);
+    h->old = h->hash;
+    if (h->state != EFF_ROW_GOOD)
+        return;
+    if (r->rebase)
+        eff_row_hash(&r->old_mapping, h->row, &r->secret, r->batch, &h->old, &h->column);
+    eff_diff_prefetch(r->diff, h->key);
+}
+
 static enum eff_fault
-read_row(struct eff_sync_run *r, const struct eff_value *row, struct eff_buf *buf,
+read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *buf,
          struct eff_err *err)
 {
-    struct eff_hash128 key = {0};
-    uint64_t hash = 0, old = 0;
-    size_t column = 0;
     eff_str content = EFF_STR_NONE;
-    enum eff_row_state state = eff_row_key(&r->mapping, row, &r->secret, buf, &key, &column);
 
-    if (state == EFF_ROW_GOOD)
-        state = eff_row_hash(&r->mapping, row, &r->secret, r->batch, &hash, &column);
-    if (state != EFF_ROW_GOOD)
-        return read_invalid(r, state, key, row, column, err);
-    old = hash;
-    if (r->rebase)
-        eff_row_hash(&r->old_mapping, row, &r->secret, r->batch, &old, &column);
-    if (eff_diff_wants_content(r->diff, key, old)) {
+    if (h->state != EFF_ROW_GOOD)
+        return read_invalid(r, h->state, h->key, h->row, h->column, err);
+    if (eff_diff_wants_content(r->diff, h->key, h->old)) {
         eff_buf_reset(buf);
-        eff_content_write(buf, r->needed, r->columns.count, row);
+        eff_content_write(buf, r->needed, r->columns.count, h->row);
         if (buf->full)
             return EFF_FAIL(err, EFF_BROKEN, "a row is larger than %zu bytes", buf->max);
         content = eff_buf_str(buf);
     }
-    return eff_diff_add(r->diff, key, old, hash, content, err);
+    return eff_diff_add(r->diff, h->key, h->old, h->hash, content, err);
+}
+
+static bool
+read_enough(const struct eff_sync_run *r)
+{
+    return r->options->limit >= 0 && r->rows_read >= (uint64_t)r->options->limit;
+}
+
+/* Hashes up to READ_BLOCK wanted rows from `at` on; returns the row after them. */
+static size_t
+read_block(struct eff_sync_run *r, const struct eff_batch *batch, size_t at,
+           struct read_hashed hashed[READ_BLOCK], size_t *ret_count, struct eff_buf *buf)
+{
+    *ret_count = 0;
+    for (; at < batch->rows && *ret_count < READ_BLOCK && !read_enough(r); at++) {
+        struct read_hashed *h = &hashed[*ret_count];
+
+        *h = (struct read_hashed){.row = &batch->cells[at * batch->width]};
+        if (!read_key_wanted(r, h->row))
+            continue;
+        r->rows_read++;
+        read_hash(r, h, buf);
+        ++*ret_count;
+    }
+    return at;
 }
 
 static enum eff_fault
 read_batch(struct eff_sync_run *r, const struct eff_batch *batch, struct eff_buf *buf,
            struct eff_err *err)
 {
-    for (size_t i = 0; i < batch->rows; i++) {
-        const struct eff_value *row = &batch->cells[i * batch->width];
+    struct read_hashed hashed[READ_BLOCK];
+    size_t count;
 
-        if (r->options->limit >= 0 && r->rows_read >= (uint64_t)r->options->limit)
-            return EFF_OK;
-        if (!read_key_wanted(r, row))
-            continue;
-        r->rows_read++;
-        EFF_TRY(read_row(r, row, buf, err));
+    for (size_t at = 0; at < batch->rows && !read_enough(r);) {
+        at = read_block(r, batch, at, hashed, &count, buf);
+        for (size_t i = 0; i < count; i++)
+            EFF_TRY(read_add(r, &hashed[i], buf, err));
     }
     return EFF_OK;
 }
@@ -160,7 +198,7 @@ read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
         if (batch.rows == 0)
             return EFF_OK;
         EFF_TRY(read_batch(r, &batch, buf, err));
-        if (r->options->limit >= 0 && r->rows_read >= (uint64_t)r->options->limit)
+        if (read_enough(r))
             return EFF_OK;
         if (!r->os->go_on(r->os->self)) {
             r->source->ops->cancel(r->source);
