@@ -166,7 +166,7 @@ docs_option(struct eff_cli *cli, const struct eff_option *option)
         eff_term_add(term, EFF_PLAIN, EFF_STR(" "));
     eff_term_wrap(term, EFF_PLAIN, eff_str_of(option->help ? option->help : ""), 26, 26);
     if (option->flags & EFF_OPT_REQUIRED)
-        eff_term_add(term, EFF_YELLOW, EFF_STR(" required"));
+        eff_term_add(term, EFF_YELLOW, EFF_STR(" (required)"));
     else if (option->fallback)
         eff_term_addf(term, EFF_DIM, " (%s)", option->fallback);
     eff_term_line(term);

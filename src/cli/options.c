@@ -77,6 +77,13 @@ options_is(const struct eff_cli_option *option, eff_str name, bool letter)
     return eff_str_is(name, option->name);
 }
 
+/* One more than the mistakes that a word of this length may have to be taken for another. */
+static unsigned
+options_near(eff_str word)
+{
+    return word.len <= 1 ? 0 : word.len <= 3 ? 2 : word.len <= 6 ? 3 : 4;
+}
+
 static bool
 options_takes(const struct eff_cli_command *command, const struct eff_cli_option *option)
 {
@@ -87,10 +94,11 @@ static enum eff_fault
 options_unknown(struct options_reader *r, eff_str word, struct eff_err *err)
 {
     eff_str bare = word, best = EFF_STR_NONE;
-    unsigned nearest = 4;
+    unsigned nearest;
 
     while (bare.len > 0 && bare.ptr[0] == '-')
         bare = eff_str_sub(bare, 1, SIZE_MAX);
+    nearest = options_near(bare);
     for (size_t i = 0; i < eff_cli_options_count; i++) {
         eff_str name = eff_str_of(eff_cli_options[i].name);
         unsigned distance = eff_str_distance(bare, name, nearest);
@@ -233,13 +241,13 @@ static enum eff_fault
 options_no_command(eff_str word, struct eff_err *err)
 {
     eff_str best = EFF_STR_NONE;
-    unsigned nearest = 4;
+    unsigned nearest = options_near(word);
 
     for (size_t i = 0; i < eff_cli_commands_count; i++) {
         eff_str name = eff_str_of(eff_cli_commands[i].name);
         unsigned distance = eff_str_distance(word, name, nearest);
 
-        if (distance < nearest && distance < name.len) {
+        if (distance < nearest) {
             nearest = distance;
             best = name;
         }

@@ -1,0 +1,370 @@
+// links: base flow os conf state run
+/*
+ * Goal: several syncs run side by side within their bounds, and each has a report,
+ * however its process ends.
+ * Method: this file brings its own eff_run_sync, whose behaviour follows from the
+ * sync's name; what ran when is written into memory that the processes share.
+ */
+#include "run/run.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define SYNCS 8
+
+struct shared {
+    atomic_int clock, running, most;
+    atomic_int started[SYNCS], ended[SYNCS]; /* ticks of the clock; 0: never */
+    atomic_int on_dest[2], most_on_dest[2];
+};
+
+struct world {
+    struct eff_arena arena;
+    struct eff_os *os;
+    struct eff_project project;
+    struct eff_sync_conf syncs[SYNCS];
+    struct eff_dest_conf dests[2];
+    bool chosen[SYNCS];
+    struct eff_run_options options;
+    struct eff_report reports[SYNCS];
+    struct shared *shared;
+    size_t count;
+    int progresses, finished;
+    struct eff_progress last;
+};
+
+static struct world world;
+
+static void
+at_most(atomic_int *most, int value)
+{
+    if (value > atomic_load(most))
+        atomic_store(most, value);
+}
+
+/* ---- the sync that is run ---- */
+
+static void
+work(const struct eff_sync_conf *sync, const struct eff_run_options *options,
+     struct eff_arena *process, struct eff_report *report)
+{
+    struct eff_progress progress = {.sync = sync->name, .stage = "send", .read = 5, .sent = 3};
+
+    report->read = report->added = report->planned = report->delivered = 5;
+    if (options->progress)
+        options->progress(options->self, &progress);
+    if (eff_str_starts(sync->name, EFF_STR("killed")))
+        raise(SIGKILL);
+    if (eff_str_starts(sync->name, EFF_STR("segv"))) {
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
+    }
+    if (eff_str_starts(sync->name, EFF_STR("exit")))
+        _exit(5);
+    if (eff_str_starts(sync->name, EFF_STR("greedy")))
+        eff_arena_alloc(process, 1, 1, (size_t)1 << 40);
+    if (eff_str_starts(sync->name, EFF_STR("failing")))
+        report->failed = true;
+}
+
+void
+eff_run_sync(const struct eff_project *project, const struct eff_sync_conf *sync, struct eff_os *os,
+             const struct eff_run_options *options, struct eff_arena *process,
+             struct eff_report *ret_report)
+{
+    size_t index = (size_t)(sync - project->syncs), dest = (size_t)(sync->dest - world.dests);
+    struct shared *shared = world.shared;
+
+    atomic_store(&shared->started[index], atomic_fetch_add(&shared->clock, 1) + 1);
+    at_most(&shared->most, atomic_fetch_add(&shared->running, 1) + 1);
+    at_most(&shared->most_on_dest[dest], atomic_fetch_add(&shared->on_dest[dest], 1) + 1);
+    for (int i = 0;
+         i < 8 || (eff_str_starts(sync->name, EFF_STR("endless")) && os->go_on(os->self)); i++)
+        usleep(10000);
+    atomic_fetch_sub(&shared->on_dest[dest], 1);
+    atomic_fetch_sub(&shared->running, 1);
+    atomic_store(&shared->ended[index], atomic_fetch_add(&shared->clock, 1) + 1);
+    *ret_report = (struct eff_report){
+        .sync = sync->name, .arena = process, .is_plan = options->plan, .seconds = 0.1};
+    work(sync, options, process, ret_report);
+    eff_report_close(ret_report);
+}
+
+/* ---- the world ---- */
+
+static void
+on_progress(void *self, const struct eff_progress *progress)
+{
+    struct world *w = self;
+
+    w->progresses++;
+    w->last = *progress;
+}
+
+static void
+on_finished(void *self, const struct eff_report *report)
+{
+    struct world *w = self;
+
+    assert_true(report->sync.len > 0);
+    w->finished++;
+}
+
+static int
+open_world(void **state)
+{
+    struct eff_err err = {0};
+
+    (void)state;
+    memset(&world, 0, sizeof world);
+    eff_arena_init(&world.arena, "test", (size_t)64 << 20);
+    assert_int_equal(eff_os_real(&world.arena, &world.os, &err), EFF_OK);
+    world.shared =
+        mmap(NULL, sizeof *world.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    world.project.syncs = world.syncs;
+    world.project.state = EFF_STR("/nonexistent");
+    world.options = (struct eff_run_options){
+        .limit = -1, .progress = on_progress, .finished = on_finished, .self = &world};
+    unsetenv("EFF_NO_FORK");
+    return 0;
+}
+
+static int
+close_world(void **state)
+{
+    (void)state;
+    munmap(world.shared, sizeof *world.shared);
+    eff_os_real_close(world.os);
+    eff_arena_deinit(&world.arena);
+    return 0;
+}
+
+static struct eff_sync_conf *
+add(const char *name, size_t dest, const char *after)
+{
+    struct eff_sync_conf *sync = &world.syncs[world.project.syncs_count];
+    eff_str *list = eff_new(&world.arena, eff_str, 1);
+
+    world.chosen[world.project.syncs_count++] = true;
+    sync->name = eff_str_of(name);
+    sync->dest = &world.dests[dest];
+    sync->enabled = true;
+    if (after) {
+        list[0] = eff_str_of(after);
+        sync->after = list;
+        sync->after_count = 1;
+    }
+    return sync;
+}
+
+static void
+go(size_t jobs)
+{
+    world.count = eff_run_syncs(&world.project, world.chosen, jobs, world.os, &world.options,
+                                &world.arena, world.reports);
+    assert_int_equal(world.finished, world.count);
+}
+
+static void
+says(size_t index, const char *code, const char *text)
+{
+    const struct eff_report *report = &world.reports[index];
+
+    assert_int_equal(report->problems_count, 1);
+    assert_string_equal(report->problems[0].code, code);
+    if (eff_str_find(report->problems[0].message, eff_str_of(text)) == SIZE_MAX)
+        fail_msg("it says: " EFF_STR_FMT, EFF_STR_ARG(report->problems[0].message));
+}
+
+/* ---- tests ---- */
+
+static void
+each_has_its_report(void **state)
+{
+    (void)state;
+    add("a", 0, NULL);
+    add("b", 1, NULL);
+    world.chosen[1] = false;
+    add("c", 1, NULL);
+    go(4);
+    assert_int_equal(world.count, 2);
+    assert_true(eff_str_is(world.reports[0].sync, "a"));
+    assert_true(eff_str_is(world.reports[1].sync, "c"));
+    assert_int_equal(world.reports[1].delivered, 5);
+    assert_int_equal(world.reports[1].status, EFF_STATUS_OK);
+    assert_int_equal(world.progresses, 2);
+    assert_string_equal(world.last.stage, "send");
+    assert_int_equal(world.last.sent, 3);
+    assert_int_equal(atomic_load(&world.shared->started[1]), 0);
+}
+
+static void
+bounds_are_kept(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        add("abcdef" + i, i % 2, NULL);
+    go(4);
+    assert_int_equal(world.count, 6);
+    assert_int_equal(atomic_load(&world.shared->most), 2); // Two destinations, one at a time each.
+    assert_int_equal(atomic_load(&world.shared->most_on_dest[0]), 1);
+    assert_int_equal(atomic_load(&world.shared->most_on_dest[1]), 1);
+}
+
+static void
+one_job_is_one_at_a_time(void **state)
+{
+    (void)state;
+    add("a", 0, NULL);
+    add("b", 1, NULL);
+    go(1);
+    assert_int_equal(atomic_load(&world.shared->most), 1);
+}
+
+static void
+after_is_respected(void **state)
+{
+    (void)state;
+    add("last", 0, "middle");
+    add("middle", 1, "first");
+    add("first", 0, NULL);
+    add("free", 1, "not_chosen");
+    go(4);
+    assert_true(world.shared->started[1] > world.shared->ended[2]);
+    assert_true(world.shared->started[0] > world.shared->ended[1]);
+    assert_true(world.shared->ended[3] > 0);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(world.reports[i].status, EFF_STATUS_OK);
+}
+
+static void
+a_failure_stops_those_behind_it(void **state)
+{
+    int code;
+
+    (void)state;
+    add("last", 0, "middle");
+    add("middle", 1, "failing");
+    add("failing", 0, NULL);
+    go(4);
+    assert_int_equal(world.reports[2].status, EFF_STATUS_FAILED);
+    assert_true(world.reports[1].skipped_by_failure);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_SKIPPED);
+    says(1, "EFF2011", "because sync failing failed");
+    assert_int_equal(atomic_load(&world.shared->started[0]), 0);
+    assert_string_equal(eff_reports_status(world.reports, 2, &code), "partial");
+}
+
+static void
+a_plan_waits_for_nobody(void **state)
+{
+    (void)state;
+    world.options.plan = true;
+    add("last", 0, "failing");
+    add("failing", 1, NULL);
+    go(4);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_OK);
+    assert_true(world.reports[0].is_plan);
+}
+
+static void
+what_is_off_is_skipped(void **state)
+{
+    int code;
+
+    (void)state;
+    add("off", 0, NULL)->enabled = false;
+    go(4);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_SKIPPED);
+    says(0, "EFF2011", "enabled: false");
+    eff_reports_status(world.reports, 1, &code);
+    assert_int_equal(code, 0);
+}
+
+static void
+a_death_is_reported(void **state)
+{
+    (void)state;
+    add("killed", 0, NULL);
+    add("segv", 1, NULL);
+    add("exit", 0, NULL);
+    add("greedy", 1, NULL);
+    go(4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(world.reports[i].status, EFF_STATUS_FAILED);
+        assert_int_equal(world.reports[i].delivered, 0);
+    }
+    says(0, "EFF2010", "killed (out of memory?)");
+    says(1, "EFF2010", "SIGSEGV");
+    says(2, "EFF2010", "exit code 5");
+    says(3, "EFF2010", "memory");
+    assert_true(world.reports[0].seconds > 0.05);
+}
+
+static void
+a_wish_to_stop_is_passed_on(void **state)
+{
+    pid_t asker;
+
+    (void)state;
+    add("endless", 0, NULL);
+    add("waiting", 0, NULL);
+    asker = fork();
+    if (asker == 0) {
+        while (atomic_load(&world.shared->started[0]) == 0)
+            usleep(5000);
+        usleep(150000);
+        kill(getppid(), SIGTERM);
+        _exit(0);
+    }
+    go(4);
+    assert_true(world.shared->ended[0] > 0);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_OK);
+    assert_int_equal(world.reports[1].status, EFF_STATUS_FAILED);
+    says(1, "EFF2012", "not started");
+    assert_int_equal(atomic_load(&world.shared->started[1]), 0);
+}
+
+static void
+without_forks_it_is_the_same(void **state)
+{
+    (void)state;
+    setenv("EFF_NO_FORK", "1", 1);
+    add("b", 0, "failing");
+    add("failing", 1, NULL);
+    add("a", 0, NULL);
+    go(4);
+    assert_true(world.reports[0].skipped_by_failure);
+    assert_int_equal(world.reports[1].status, EFF_STATUS_FAILED);
+    assert_int_equal(world.reports[2].delivered, 5);
+    assert_int_equal(atomic_load(&world.shared->most), 1);
+    unsetenv("EFF_NO_FORK");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_has_its_report),
+        TEST(bounds_are_kept),
+        TEST(one_job_is_one_at_a_time),
+        TEST(after_is_respected),
+        TEST(a_failure_stops_those_behind_it),
+        TEST(a_plan_waits_for_nobody),
+        TEST(what_is_off_is_skipped),
+        TEST(a_death_is_reported),
+        TEST(a_wish_to_stop_is_passed_on),
+        TEST(without_forks_it_is_the_same),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
