@@ -657,7 +657,7 @@ eff_sf_run(struct eff_call *call, const struct eff_sf_query *query, bool all, in
     soql_scan(call, query, false, &hits);
     if (all)
         soql_scan(call, query, true, &hits);
-    if (query->orders_count != 0)
+    if (query->orders_count != 0 && hits.count != 0)
         qsort_r(hits.at, hits.count, sizeof(*hits.at), soql_hit_cmp, (void *)(uintptr_t)query);
     first = (uint64_t)query->offset < hits.count ? (size_t)query->offset : hits.count;
     *ret_seqs = malloc((hits.count - first + 1) * sizeof(**ret_seqs));

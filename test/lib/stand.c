@@ -23,8 +23,11 @@ stand_start(struct stand *stand, const char *vendor, const char *faults, const c
 {
     eff_str name = eff_str_of(vendor);
     struct eff_err err = {0};
-    struct eff_sandbox_config config = {
-        .vendors_count = 1, .vendors = &name, .seed = 7, .faults = eff_str_of(faults), .data = data};
+    struct eff_sandbox_config config = {.vendors_count = 1,
+                                        .vendors = &name,
+                                        .seed = 7,
+                                        .faults = eff_str_of(faults),
+                                        .data = data};
 
     *stand = (struct stand){0};
     if (eff_sandbox_start(&config, &stand->sandbox, &err) != EFF_OK)
@@ -140,7 +143,8 @@ stand_tell(struct stand *stand, const char *path, const char *document)
 const char *
 stand_at(struct stand *stand, const char *pointer)
 {
-    return eff_str_c(&stand->arena, eff_json_str(eff_json_pointer(stand->json, eff_str_of(pointer))));
+    return eff_str_c(&stand->arena,
+                     eff_json_str(eff_json_pointer(stand->json, eff_str_of(pointer))));
 }
 
 const char *

@@ -179,8 +179,10 @@ cut_and_dripping_answers(void **state)
     struct stand *s = *state;
     int64_t start;
 
-    rule(s, "{'match': {'nth': 1}, 'then': {'truncate': 10}}, {'match': {'nth': 2}, 'then': {'truncate': 0}},"
-            "{'match': {'nth': 3}, 'then': {'drip_ms': 2}}");
+    rule(
+        s,
+        "{'match': {'nth': 1}, 'then': {'truncate': 10}}, {'match': {'nth': 2}, 'then': {'truncate': 0}},"
+        "{'match': {'nth': 3}, 'then': {'drip_ms': 2}}");
     stand_send(s, "POST", LEADS, lead);
     assert_int_equal(s->code, CURLE_PARTIAL_FILE);
     assert_int_equal(s->body.len, 10);
@@ -240,9 +242,10 @@ exactly_so_many_rows_are_refused(void **state)
         char text[160];
 
         fresh(state);
-        snprintf(text, sizeof(text),
-                 "{'then': {'partial': {'rows': %d, 'code': 'UNABLE_TO_LOCK_ROW', 'message': 'locked'}}}",
-                 refused);
+        snprintf(
+            text, sizeof(text),
+            "{'then': {'partial': {'rows': %d, 'code': 'UNABLE_TO_LOCK_ROW', 'message': 'locked'}}}",
+            refused);
         rule(s, text);
         assert_int_equal(refused_rows(s, 10), refused > 10 ? 10 : refused);
         assert_int_equal(stand_count(s, "Lead"), refused > 10 ? 0 : 10 - refused);
@@ -275,8 +278,10 @@ a_field_is_renamed_and_keeps_its_values(void **state)
     stand_send(s, "POST", LEADS, "{'LastName': 'A', 'Company': 'B', 'Segment__c': 'gold'}");
     rule(s, "{'match': {'nth': 2}, 'then': {'rename_field': "
             "{'object': 'Lead', 'from': 'Segment__c', 'to': 'Seg__c'}}}");
-    assert_int_equal(stand_send(s, "POST", LEADS, "{'LastName': 'A', 'Company': 'B', 'Segment__c': 'x'}"), 201);
-    assert_int_equal(stand_send(s, "POST", LEADS, "{'LastName': 'A', 'Company': 'B', 'Segment__c': 'x'}"), 400);
+    assert_int_equal(
+        stand_send(s, "POST", LEADS, "{'LastName': 'A', 'Company': 'B', 'Segment__c': 'x'}"), 201);
+    assert_int_equal(
+        stand_send(s, "POST", LEADS, "{'LastName': 'A', 'Company': 'B', 'Segment__c': 'x'}"), 400);
     assert_string_equal(stand_at(s, "/0/errorCode"), "INVALID_FIELD");
     stand_count(s, "Lead");
     assert_string_equal(stand_at(s, "/records/0/fields/Seg__c"), "gold");
@@ -288,7 +293,9 @@ rules_count_what_they_match(void **state)
     struct stand *s = *state;
     int hits = 0;
 
-    rule(s, "{'match': {'method': 'post', 'path': '/services/data/v62.0/sob', 'every': 3}, 'times': 2, 'then': {'status': 500}}");
+    rule(
+        s,
+        "{'match': {'method': 'post', 'path': '/services/data/v62.0/sob', 'every': 3}, 'times': 2, 'then': {'status': 500}}");
     for (int i = 1; i <= 12; i++) {
         stand_send(s, "GET", LEADS "/describe", NULL);
         assert_int_equal(stand_send(s, "POST", LEADS, lead), i == 3 || i == 6 ? 500 : 201);
@@ -331,7 +338,9 @@ two_rules_add_up(void **state)
     struct stand *s = *state;
     int64_t start = now_ms();
 
-    rule(s, "{'then': {'delay_ms': 100}}, {'match': {'nth': 1}, 'then': {'status': 418}}, {'then': {'status': 500}}");
+    rule(
+        s,
+        "{'then': {'delay_ms': 100}}, {'match': {'nth': 1}, 'then': {'status': 418}}, {'then': {'status': 500}}");
     assert_int_equal(stand_send(s, "POST", LEADS, lead), 418);
     assert_int_equal(stand_send(s, "POST", LEADS, lead), 500);
     assert_true(now_ms() - start >= 200);
@@ -342,19 +351,32 @@ bad_documents_change_nothing(void **state)
 {
     struct stand *s = *state;
     static const char *const bad[] = {
-        "", "[]", "{", "{'rule': []}", "{'rules': {}}", "{'rules': [1]}", "{'rules': [{}]}",
-        "{'rules': [{'then': {}}]}", "{'rules': [{'then': {'status': 99}}]}",
-        "{'rules': [{'then': {'status': '500'}}]}", "{'rules': [{'then': {'explode': true}}]}",
+        "",
+        "[]",
+        "{",
+        "{'rule': []}",
+        "{'rules': {}}",
+        "{'rules': [1]}",
+        "{'rules': [{}]}",
+        "{'rules': [{'then': {}}]}",
+        "{'rules': [{'then': {'status': 99}}]}",
+        "{'rules': [{'then': {'status': '500'}}]}",
+        "{'rules': [{'then': {'explode': true}}]}",
         "{'rules': [{'match': {'nth': 0}, 'then': {'status': 500}}]}",
         "{'rules': [{'match': {'probability': 2}, 'then': {'status': 500}}]}",
         "{'rules': [{'match': {'probability': 'x'}, 'then': {'status': 500}}]}",
         "{'rules': [{'match': {'colour': 1}, 'then': {'status': 500}}]}",
-        "{'rules': [{'then': {'retry_after': 3}}]}", "{'rules': [{'then': {'garbage': 'x'}}]}",
+        "{'rules': [{'then': {'retry_after': 3}}]}",
+        "{'rules': [{'then': {'garbage': 'x'}}]}",
         "{'rules': [{'then': {'status': 500, 'retry_after': 'a\\r\\nb: c'}}]}",
         "{'rules': [{'then': {'rename_field': {'object': 'Lead'}}}]}",
-        "{'rules': [{'then': {'partial': {'row': 1}}}]}", "{'limits': {'hourly': {'requests': 1}}}",
-        "{'limits': {'daily': {'per_ms': 0}}}", "{'limits': {'daily': 5}}", "{'settings': {'x': 1}}",
-        "{'settings': {'shuffle': 1}}", "{'rules': [{'then': {'delay_ms': -1}}]}",
+        "{'rules': [{'then': {'partial': {'row': 1}}}]}",
+        "{'limits': {'hourly': {'requests': 1}}}",
+        "{'limits': {'daily': {'per_ms': 0}}}",
+        "{'limits': {'daily': 5}}",
+        "{'settings': {'x': 1}}",
+        "{'settings': {'shuffle': 1}}",
+        "{'rules': [{'then': {'delay_ms': -1}}]}",
         "{'rules': [{'then': {'delay_ms': 1e99}}]}",
     };
 
@@ -372,7 +394,8 @@ documents_at_the_start_survive_a_reset(void **state)
     struct stand own;
 
     (void)state;
-    stand_start(&own, "hubspot", "{\"rules\": [{\"match\": {\"nth\": 1}, \"then\": {\"status\": 503}}]}", NULL);
+    stand_start(&own, "hubspot",
+                "{\"rules\": [{\"match\": {\"nth\": 1}, \"then\": {\"status\": 503}}]}", NULL);
     assert_int_equal(stand_send(&own, "GET", "/crm/v3/objects/contacts", NULL), 503);
     assert_int_equal(stand_send(&own, "GET", "/crm/v3/objects/contacts", NULL), 200);
     stand_tell(&own, "reset", "{}");
