@@ -124,9 +124,9 @@ check_is_listed(const struct eff_request *request, const char *host)
 static enum eff_fault
 check_authority(eff_str url, struct eff_err *err)
 {
-    size_t at = eff_str_find(url, EFF_STR("://"));
-    eff_str rest = at == SIZE_MAX ? EFF_STR_NONE : eff_str_sub(url, at + 3, url.len);
-    size_t len = 0;
+    size_t at = eff_str_find_char(url, ':'), len = 0;
+    bool slashes = at != SIZE_MAX && eff_str_starts(eff_str_sub(url, at, 3), EFF_STR("://"));
+    eff_str rest = slashes ? eff_str_sub(url, at + 3, url.len) : EFF_STR_NONE;
 
     while (len < rest.len && strchr("/?#", rest.ptr[len]) == NULL)
         len++;

@@ -398,6 +398,7 @@ test_blocked_is_said(void **state)
         "//127.0.0.1:%d/",
         "https:127.0.0.1:%d/",
         "https:/127.0.0.1:%d/",
+        "https:/127.0.0.1/x://1.1.1.1:%d/",
         "https:///127.0.0.1:%d/",
         "https://:%d/",
         "https://?%d",
