@@ -383,9 +383,13 @@ eff_table_stop(const struct eff_table_dest *dest, const struct eff_table_fault *
                const struct eff_response *answer, eff_str object, struct eff_err *err)
 {
     const char *hint = fault->hint;
+    /* The path of a file helps; a connect string could hold a password. */
+    bool is_file = dest->dialect->dialect == EFF_SQL_SQLITE;
 
-    EFF_FAIL(err, fault->fault, "%s, table " EFF_STR_FMT ": " EFF_STR_FMT, dest->dialect->title,
-             EFF_STR_ARG(object), EFF_STR_ARG(answer->problem));
+    EFF_FAIL(err, fault->fault, "%s%s" EFF_STR_FMT ", table " EFF_STR_FMT ": " EFF_STR_FMT,
+             dest->dialect->title, is_file ? " " : "",
+             EFF_STR_ARG(is_file ? dest->connect : EFF_STR("")), EFF_STR_ARG(object),
+             EFF_STR_ARG(answer->problem));
     if (hint == NULL && fault->fault == EFF_CONTRACT)
         hint = dest->dialect->mend;
     if (hint != NULL)

@@ -41,11 +41,22 @@ contract_hint(struct eff_sync_run *r, eff_str name)
 
     if (nearest.ptr)
         return eff_str_printf(&r->run,
-                              "did you mean `" EFF_STR_FMT "`? Only this column stops; "
+                              "Did you mean `" EFF_STR_FMT "`? Only this column stops; "
                               "once it is mended, it alone is sent.",
                               EFF_STR_ARG(nearest));
     return EFF_STR("Only this column stops: create the field over there, or take it out of "
                    "`fields:`; once mended, it alone is sent.");
+}
+
+static enum eff_fault
+contract_hint_match(struct eff_sync_run *r, eff_str name, struct eff_err *err)
+{
+    eff_str nearest = contract_nearest(r, name);
+
+    if (nearest.ptr)
+        return eff_err_hint(err, "Did you mean `" EFF_STR_FMT "`? Name it in `match:`.",
+                            EFF_STR_ARG(nearest));
+    return eff_err_hint(err, "Create the field over there, or name another one in `match:`.");
 }
 
 static bool
@@ -78,7 +89,7 @@ contract_match(struct eff_sync_run *r, struct eff_err *err)
                  EFF_STR_FMT "." EFF_STR_FMT " does not exist over there, and it says which record "
                              "each row is: nothing was sent",
                  EFF_STR_ARG(r->sync->object), EFF_STR_ARG(name));
-        eff_err_hint(err, EFF_STR_FMT, EFF_STR_ARG(contract_hint(r, name)));
+        contract_hint_match(r, name, err);
         return eff_err_where(err, r->mapping.match[i].where, 0, 0);
     }
     return EFF_OK;

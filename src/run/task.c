@@ -7,6 +7,7 @@
 #define TASK_TRIES_MAX     5
 #define TASK_WAIT_FIRST_MS 300
 #define TASK_WAIT_MOST_MS  5000
+#define TASK_PATIENCE_MS   15000 /* with the tries that a destination makes of its own */
 
 static enum eff_fault
 task_cancelled(struct eff_err *err)
@@ -77,6 +78,7 @@ static enum eff_fault
 task_patiently(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, struct eff_err *err)
 {
     int64_t wait_ms = TASK_WAIT_FIRST_MS;
+    int64_t until = r->os->mono_ms(r->os->self) + TASK_PATIENCE_MS;
     struct eff_task fresh = *task;
     enum eff_fault fault;
 
@@ -85,7 +87,7 @@ task_patiently(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, st
         *err = (struct eff_err){0};
         fault = task_walk(r, task, ret_auth, err);
         if ((fault != EFF_TRANSIENT && fault != EFF_RATE) || tries == TASK_TRIES_MAX ||
-            !r->os->go_on(r->os->self))
+            r->os->mono_ms(r->os->self) >= until || !r->os->go_on(r->os->self))
             return fault;
         EFF_TRY(task_pause(r, wait_ms, err));
         wait_ms = wait_ms * 2 < TASK_WAIT_MOST_MS ? wait_ms * 2 : TASK_WAIT_MOST_MS;

@@ -12,7 +12,10 @@ lib_failed=0
 lib_about=
 lib_pids=
 
-about() { lib_about=$*; } # what the next expectations are about
+about() { # what the next expectations are about
+    lib_about=$*
+    [ -z "${EFF_TRACE:-}" ] || echo "$(date +%T.%1N) $lib_about"
+}
 
 fail() { # MESSAGE...: counts, and shows what the last command said
     lib_failed=$((lib_failed + 1))
