@@ -3,7 +3,7 @@
  *
  * usage: bench_run FOLDER SYNC [plan]
  *
- * links: base flow os conf state source dest batch diff plan deliver record run
+ * links: base flow os conf state source dest batch diff plan deliver record run assets
  *
  * The same code as `efferent run`, without its child process; a destination of the
  * type "null" takes everything at once. Fails unless each row was delivered.

@@ -3,6 +3,8 @@
  */
 #include "lib/project.h"
 
+#include <string.h>
+
 #include "lib/bench.h"
 #include "lib/null_dest.h"
 #include "os/secret.h"
@@ -42,20 +44,24 @@ project_sources(struct eff_kind_desc *kinds)
     return n;
 }
 
-/* The C drivers only: compiling all embedded connectors would be measured with the rest. */
+/* Those of the program, and `null`. */
 static size_t
-project_dests(struct eff_kind_desc *kinds, struct eff_dest_kind *dests)
+project_dests(struct eff_arena *arena, struct eff_kind_desc **ret_kinds,
+              struct eff_problems *problems)
 {
-    static const struct eff_dest_ops *const ops[] = {&eff_dest_sqlite, &eff_dest_postgres,
-                                                     &eff_dest_file, &bench_dest_null};
-    size_t count = sizeof(ops) / sizeof(ops[0]);
+    struct eff_dest_kind *null = eff_new(arena, struct eff_dest_kind, 1);
+    struct eff_kind_desc *kinds, *all;
+    size_t count;
 
-    for (size_t i = 0; i < count; i++) {
-        dests[i] = (struct eff_dest_kind){ops[i], NULL};
-        kinds[i] = (struct eff_kind_desc){eff_str_of(ops[i]->kind), ops[i]->options,
-                                          ops[i]->options_count, ops[i]->config_size, &dests[i]};
-    }
-    return count;
+    if (!eff_dest_kinds(0, NULL, arena, &count, &kinds, problems))
+        return 0;
+    all = eff_new(arena, struct eff_kind_desc, count + 1);
+    memcpy(all, kinds, count * sizeof(*kinds));
+    null->ops = &bench_dest_null;
+    all[count] = (struct eff_kind_desc){eff_str_of(null->ops->kind), null->ops->options,
+                                        null->ops->options_count, null->ops->config_size, null};
+    *ret_kinds = all;
+    return count + 1;
 }
 
 static _Noreturn void
@@ -71,14 +77,12 @@ struct eff_project *
 bench_project_load(const char *folder, struct eff_os *os, struct eff_arena *process)
 {
     struct eff_kind_desc *sources = eff_new(process, struct eff_kind_desc, KINDS_MAX);
-    struct eff_kind_desc *dests = eff_new(process, struct eff_kind_desc, KINDS_MAX);
-    struct eff_dest_kind *kinds = eff_new(process, struct eff_dest_kind, KINDS_MAX);
+    struct eff_kind_desc *dests = NULL;
     struct eff_lookup *lookup = eff_new(process, struct eff_lookup, 1);
     struct eff_problems problems = {.arena = process};
     struct eff_project_input input = {.root = eff_str_of(folder),
                                       .lookup = lookup,
                                       .source_kinds = sources,
-                                      .dest_kinds = dests,
                                       .files = os,
                                       .read = project_read,
                                       .list = project_list};
@@ -86,8 +90,9 @@ bench_project_load(const char *folder, struct eff_os *os, struct eff_arena *proc
 
     eff_secret_lookup(process, lookup);
     input.source_kinds_count = project_sources(sources);
-    input.dest_kinds_count = project_dests(dests, kinds);
-    if (!eff_project_load(&input, process, &project, &problems))
+    input.dest_kinds_count = project_dests(process, &dests, &problems);
+    input.dest_kinds = dests;
+    if (problems.count > 0 || !eff_project_load(&input, process, &project, &problems))
         project_show(&problems);
     return project;
 }

@@ -356,7 +356,7 @@ start unknown_match_field # nothing can be sent
 db "$P/crm.db" 'alter table contact rename column id to contact_id'
 eff 1 run
 one_problem '*contact.id*'
-says 'Did you mean `contact_id`? Name it
+says 'Did you mean `contact_id`? Name it in `match:`.'
 eff 3 plan
 db "$P/crm.db" 'alter table contact rename column contact_id to id'
 arrives
