@@ -54,50 +54,52 @@ struct eff_table_name {
 /* Rows of a delivery that take the same statement. */
 struct eff_table_group {
     size_t count;
-    const size_t *items;  /* indexes into the delivery */
-    const bool *present;  /* per field: sent with these rows */
-    bool rematch;         /* their match values changed: old_match says which record */
+    const size_t *items; /* indexes into the delivery */
+    const bool *present; /* per field: sent with these rows */
+    bool rematch;        /* their match values changed: old_match says which record */
 };
 
 /* ---- sql.c ---- */
 enum eff_fault eff_table_open(const struct eff_dest_conf *conf,
-                            const struct eff_table_dialect *dialect, eff_str connect, eff_str schema,
-                            struct eff_arena *run, struct eff_dest **ret_dest);
+                              const struct eff_table_dialect *dialect, eff_str connect,
+                              eff_str schema, struct eff_arena *run, struct eff_dest **ret_dest);
 enum eff_fault eff_table_bind(struct eff_dest *dest, const struct eff_dest_sync *sync,
-                            struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err);
+                              struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err);
 size_t eff_table_item_bytes(struct eff_dest *dest, const struct eff_delivery *delivery,
-                          const struct eff_item *item);
+                            const struct eff_item *item);
 struct eff_step eff_table_step(struct eff_dest *dest, struct eff_task *task,
-                             const struct eff_response *last, struct eff_err *err);
+                               const struct eff_response *last, struct eff_err *err);
 /* Sets err from an answer that stops the run, and returns EFF_STEP_STOP. */
-struct eff_step eff_table_stop(const struct eff_table_dest *dest, const struct eff_table_fault *fault,
-                             const struct eff_response *answer, eff_str object,
-                             struct eff_err *err);
+struct eff_step eff_table_stop(const struct eff_table_dest *dest,
+                               const struct eff_table_fault *fault,
+                               const struct eff_response *answer, eff_str object,
+                               struct eff_err *err);
 
 /* ---- sql_text.c ---- */
 /* `table`, `schema.table`, each part may be in double quotes. */
 enum eff_fault eff_table_split(const struct eff_table_dest *dest, eff_str object,
-                             struct eff_arena *arena, struct eff_table_name *ret_table,
-                             struct eff_err *err);
+                               struct eff_arena *arena, struct eff_table_name *ret_table,
+                               struct eff_err *err);
 enum eff_fault eff_table_check_name(const struct eff_table_dest *dest, eff_str name,
-                                  struct eff_err *err);
+                                    struct eff_err *err);
 void eff_table_quote(struct eff_buf *buf, eff_str name);
 void eff_table_quote_table(struct eff_buf *buf, const struct eff_table_name *table);
 /*
  * The request for a group: the statement for delivery->op, and its parameters in
  * this order: match values, present fields, old match values (rematch only).
  */
-enum eff_fault eff_table_request(const struct eff_table_dest *dest, const struct eff_delivery *delivery,
-                               const struct eff_table_group *group, struct eff_arena *arena,
-                               struct eff_request *ret_request, struct eff_err *err);
+enum eff_fault eff_table_request(const struct eff_table_dest *dest,
+                                 const struct eff_delivery *delivery,
+                                 const struct eff_table_group *group, struct eff_arena *arena,
+                                 struct eff_request *ret_request, struct eff_err *err);
 /* The CREATE UNIQUE INDEX line that an upsert needs. */
 eff_str eff_table_index_line(const struct eff_table_dest *dest, const struct eff_delivery *delivery,
-                           struct eff_arena *arena);
+                             struct eff_arena *arena);
 
 /* ---- sql_look.c ---- */
 struct eff_step eff_table_describe(struct eff_table_dest *dest, struct eff_task *task,
-                                 const struct eff_response *last, struct eff_err *err);
+                                   const struct eff_response *last, struct eff_err *err);
 struct eff_step eff_table_read(struct eff_table_dest *dest, struct eff_task *task,
-                             const struct eff_response *last, struct eff_err *err);
+                               const struct eff_response *last, struct eff_err *err);
 
 #endif

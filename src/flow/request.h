@@ -47,17 +47,17 @@ struct eff_sql_request {
  * bytes and finish it is a look. The answer's `rows` is the file's size in bytes.
  */
 struct eff_file_request {
-    eff_str path;  /* final path; until finished the bytes are in path + ".part" */
+    eff_str path;    /* final path; until finished the bytes are in path + ".part" */
     uint64_t offset; /* finish: the size that it must have; UINT64_MAX: any */
-    eff_str bytes; /* written at offset, the file cut after them, fsynced */
-    bool finish;   /* fsync, rename into place, fsync the folder; fine when already done */
+    eff_str bytes;   /* written at offset, the file cut after them, fsynced */
+    bool finish;     /* fsync, rename into place, fsync the folder; fine when already done */
 };
 
 struct eff_request {
     enum eff_request_kind kind;
-    bool writes;     /* may change something over there */
-    bool carries_rows; /* counts as one of `requests`; others are `calls_other` */
-    unsigned bucket; /* which of the destination's limits it draws from, besides those for all */
+    bool writes;        /* may change something over there */
+    bool carries_rows;  /* counts as one of `requests`; others are `calls_other` */
+    unsigned bucket;    /* which of the destination's limits it draws from, besides those for all */
     int64_t timeout_ms; /* whole exchange; 0: 60,000 */
 
     eff_str method, url; /* HTTP */
@@ -91,7 +91,8 @@ struct eff_response {
     eff_str body;                     /* decompressed */
     int64_t now_wall_ms;              /* when it arrived, for Retry-After as a date */
     int64_t took_ms;
-    eff_str problem; /* transport's or database's words when wire is not ANSWERED or status >= 400 */
+    eff_str
+        problem; /* transport's or database's words when wire is not ANSWERED or status >= 400 */
     eff_str sqlstate; /* PostgreSQL's five characters; SQLite's extended code as text */
 
     /* SQL: rows changed by each row of parameters, or the result of a query. */

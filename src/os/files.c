@@ -366,7 +366,7 @@ files_lock_local(int fd, const char *path, struct eff_err *err)
     name = eff_files_network_name((uint64_t)fs.f_type);
     if (name == NULL)
         return EFF_OK;
-    EFF_FAIL(err, EFF_CONFIG, "%s is on a network file system (%s), where locks are not safe", path,
+    EFF_FAIL(err, EFF_CONFIG, "%s is on %s, a network file system where locks are not safe", path,
              name);
     return eff_err_hint(err, "Keep the state on a local disk.");
 }

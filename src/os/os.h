@@ -18,8 +18,8 @@ struct eff_file; /* an open file */
 
 enum eff_open {
     EFF_OPEN_READ = 1,
-    EFF_OPEN_WRITE = 2,    /* and read */
-    EFF_OPEN_CREATE = 4,   /* mode 0600 */
+    EFF_OPEN_WRITE = 2,  /* and read */
+    EFF_OPEN_CREATE = 4, /* mode 0600 */
     EFF_OPEN_TRUNCATE = 8,
     EFF_OPEN_EXCLUSIVE = 16,
     EFF_OPEN_UNNAMED = 32, /* path is a folder: a scratch file that vanishes with its handle */
@@ -47,13 +47,15 @@ struct eff_os {
     void (*close)(struct eff_file *file); /* NULL is fine */
 
     enum eff_fault (*rename)(void *self, const char *from, const char *to, struct eff_err *err);
-    enum eff_fault (*unlink)(void *self, const char *path, struct eff_err *err); /* ENOENT is fine */
-    enum eff_fault (*mkdir)(void *self, const char *path, struct eff_err *err); /* 0700; exists: fine */
+    enum eff_fault (*unlink)(void *self, const char *path,
+                             struct eff_err *err); /* ENOENT is fine */
+    enum eff_fault (*mkdir)(void *self, const char *path,
+                            struct eff_err *err); /* 0700; exists: fine */
     enum eff_fault (*rmdir)(void *self, const char *path, struct eff_err *err);
     enum eff_fault (*sync_dir)(void *self, const char *path, struct eff_err *err);
     /* Names in the folder, sorted, without "." and ".."; ENOENT gives none. */
-    enum eff_fault (*list)(void *self, const char *path, struct eff_arena *arena,
-                           size_t *ret_count, eff_str **ret_names, struct eff_err *err);
+    enum eff_fault (*list)(void *self, const char *path, struct eff_arena *arena, size_t *ret_count,
+                           eff_str **ret_names, struct eff_err *err);
     bool (*exists)(void *self, const char *path);
     /* Free bytes for us on the file system of path. */
     enum eff_fault (*space)(void *self, const char *path, uint64_t *ret_bytes, struct eff_err *err);
@@ -73,7 +75,8 @@ struct eff_os {
      * SQL and file requests are carried out inside `next`, one at a time.
      */
     void (*submit)(void *self, uint64_t ticket, const struct eff_request *request);
-    uint64_t (*next)(void *self, int64_t deadline_mono_ms, const struct eff_response **ret_response);
+    uint64_t (*next)(void *self, int64_t deadline_mono_ms,
+                     const struct eff_response **ret_response);
     void (*cancel)(void *self, uint64_t ticket);
     /* False when the user asked to stop (first SIGTERM or SIGINT). */
     bool (*go_on)(void *self);

@@ -34,7 +34,8 @@ struct eff_sql {
 void eff_sql_init(struct eff_sql *sql, struct eff_arena *process);
 void eff_sql_deinit(struct eff_sql *sql);
 /* Blocks until it is done or timeout_ms (0: 60,000) are over. The answer lives until the next call. */
-const struct eff_response *eff_sql_execute(struct eff_sql *sql, const struct eff_sql_request *request,
+const struct eff_response *eff_sql_execute(struct eff_sql *sql,
+                                           const struct eff_sql_request *request,
                                            int64_t timeout_ms);
 
 /* For the two dialects: write the answer. Each returns false, so that it can end a function. */
@@ -49,5 +50,8 @@ void eff_sql_sqlite_close(struct eff_sql *sql);
 void eff_sql_postgres(struct eff_sql *sql, const struct eff_sql_request *request,
                       int64_t deadline_ms);
 void eff_sql_postgres_close(struct eff_sql *sql);
+/* One text of a result, by the oid of its type. False: the answer is too large. */
+bool eff_sql_postgres_cell(struct eff_sql *sql, unsigned type, eff_str text,
+                           struct eff_value *ret_value);
 
 #endif

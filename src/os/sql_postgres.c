@@ -14,32 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/hash.h"
 #include "os/moment.h"
 #include "os/sql.h"
 
 #define POSTGRES_CONNECT_MS 10000
 #define POSTGRES_PARAMS_MAX 65535 /* a 16-bit count in the protocol */
-
-/* Type oids of PostgreSQL's catalogue (pg_type.dat); they never change. */
-enum {
-    POSTGRES_BOOL = 16,
-    POSTGRES_BYTEA = 17,
-    POSTGRES_INT8 = 20,
-    POSTGRES_INT2 = 21,
-    POSTGRES_INT4 = 23,
-    POSTGRES_OID = 26,
-    POSTGRES_JSON = 114,
-    POSTGRES_FLOAT4 = 700,
-    POSTGRES_FLOAT8 = 701,
-    POSTGRES_DATE = 1082,
-    POSTGRES_TIME = 1083,
-    POSTGRES_TIMESTAMP = 1114,
-    POSTGRES_TIMESTAMPTZ = 1184,
-    POSTGRES_NUMERIC = 1700,
-    POSTGRES_JSONB = 3802,
-};
 
 struct postgres_link {
     struct postgres_link *next;
@@ -620,102 +599,6 @@ postgres_write(struct eff_sql *sql, struct postgres_link *link,
 /* ---- queries ---- */
 
 static bool
-postgres_time_value(Oid type, eff_str text, struct eff_value *ret_value)
-{
-    struct eff_civil civil;
-    int64_t seconds;
-
-    if (!eff_time_parse(text, &civil) && type != POSTGRES_TIME)
-        return false; // infinity, BC
-    switch (type) {
-    case POSTGRES_DATE:
-        *ret_value =
-            eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month, civil.day));
-        return true;
-    case POSTGRES_TIMESTAMP:
-        *ret_value = eff_value_of_int(EFF_DATETIME, eff_micros_from_civil(&civil));
-        return true;
-    case POSTGRES_TIMESTAMPTZ:
-        *ret_value = eff_value_of_int(EFF_INSTANT, eff_micros_from_civil(&civil));
-        return true;
-    default:
-        break;
-    }
-    // "12:30:00.5": as a moment of the first day; 24:00:00 stays a text
-    char whole[64];
-    int len = snprintf(whole, sizeof(whole), "1970-01-01 %.*s", eff_str_width(text), text.ptr);
-
-    if (len >= (int)sizeof(whole) || !eff_time_parse((eff_str){whole, (size_t)len}, &civil))
-        return false;
-    seconds = eff_micros_from_civil(&civil);
-    *ret_value = eff_value_of_int(EFF_TIME, seconds);
-    return true;
-}
-
-static bool
-postgres_bytes_value(struct eff_sql *sql, eff_str hex, struct eff_value *ret_value)
-{
-    size_t len = hex.len >= 2 ? (hex.len - 2) / 2 : 0;
-    char *bytes = eff_sql_alloc(sql, 1, len + 1);
-
-    if (bytes == NULL)
-        return false;
-    if (!eff_unhex(eff_str_sub(hex, 2, hex.len), bytes, len))
-        return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 503, "08P01", "a bytea that is not hex");
-    *ret_value = eff_value_of_str(EFF_BYTES, (eff_str){bytes, len});
-    return true;
-}
-
-static bool
-postgres_cell(struct eff_sql *sql, Oid type, eff_str text, struct eff_value *ret_value)
-{
-    enum eff_kind kind = EFF_TEXT;
-    int64_t integer;
-    char *copy;
-
-    switch (type) {
-    case POSTGRES_BOOL:
-        *ret_value = eff_value_of_int(EFF_BOOL, text.len > 0 && text.ptr[0] == 't');
-        return true;
-    case POSTGRES_INT2:
-    case POSTGRES_INT4:
-    case POSTGRES_INT8:
-    case POSTGRES_OID:
-        if (eff_str_int(text, &integer)) {
-            *ret_value = eff_value_of_int(EFF_INT, integer);
-            return true;
-        }
-        break;
-    case POSTGRES_BYTEA:
-        return postgres_bytes_value(sql, text, ret_value);
-    case POSTGRES_DATE:
-    case POSTGRES_TIME:
-    case POSTGRES_TIMESTAMP:
-    case POSTGRES_TIMESTAMPTZ:
-        if (postgres_time_value(type, text, ret_value))
-            return true;
-        break;
-    case POSTGRES_FLOAT4:
-    case POSTGRES_FLOAT8:
-    case POSTGRES_NUMERIC:
-        kind = EFF_DECIMAL; // the server's shortest text of a float is exact
-        break;
-    case POSTGRES_JSON:
-    case POSTGRES_JSONB:
-        kind = EFF_JSON;
-        break;
-    default:
-        break;
-    }
-    copy = eff_sql_alloc(sql, 1, text.len + 1);
-    if (copy == NULL)
-        return false;
-    memcpy(copy, text.ptr, text.len);
-    *ret_value = eff_value_of_str(kind, (eff_str){copy, text.len});
-    return true;
-}
-
-static bool
 postgres_names(struct eff_sql *sql, const PGresult *result, size_t columns)
 {
     eff_str *names = eff_sql_alloc(sql, sizeof(*names), columns + 1);
@@ -750,7 +633,8 @@ postgres_cells(struct eff_sql *sql, const PGresult *result)
                             (size_t)PQgetlength(result, (int)row, (int)i)};
 
             if (!PQgetisnull(result, (int)row, (int)i) &&
-                !postgres_cell(sql, PQftype(result, (int)i), text, &cells[row * columns + i]))
+                !eff_sql_postgres_cell(sql, PQftype(result, (int)i), text,
+                                       &cells[row * columns + i]))
                 return false;
         }
     }

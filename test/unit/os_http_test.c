@@ -232,8 +232,8 @@ test_cut_answer(void **state)
 {
     static const char *const answers[] = {
         "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 12\r\n\r\n{\"ok\": true}",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"ok\"\r\n7\r\n: true}\r\n0\r\n"
-        "\r\n",
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"ok\"\r\n7\r\n: true}\r\n0\r\n"
+         "\r\n"),
         "HTTP/1.1 400 Bad\r\nContent-Length: 12\r\n\r\n{\"ok\": true}",
     };
     struct cut cut = {0};
