@@ -1,0 +1,82 @@
+#!/bin/sh
+# Goal: what README, docs and examples show is accepted by the program, and works.
+# Method: load the YAML of their pages as projects; run the jaffle shop from its seeds, and compare
+# its CRM with the model by SQL, before and after a change.
+set -eu
+fail() {
+    printf 'examples.sh: %s\n' "$1" >&2
+    exit 1
+}
+command -v sqlite3 > /dev/null || exit 77
+
+# ---- the YAML of the pages: block number N of page P in P.N.yml
+blocks() { # PAGE NAME
+    awk -v name="$2" '/^```yaml/ { n++; inside = 1; next } /^```/ { inside = 0 }
+        inside { print > (name "." n ".yml") }' "$1"
+}
+export SF_CLIENT_ID=a sf_client_secret=bbbb warehouse_url=postgresql:///x prod_url=postgresql:///y sf=cccc
+export acme=dddd hooks=eeee
+accepted() { # what it is about; the project is in ./page
+    "$EFFERENT" check --offline --project page > log 2>&1 || { cat log; fail "$1 is refused"; }
+    rm -rf page
+    mkdir -p page/syncs page/models
+    echo 'SELECT 1' > page/models/lead_scores.sql
+    cp page/models/lead_scores.sql page/models/customer_value.sql
+}
+blocks "$EFF_SRC/README.md" readme
+blocks "$EFF_SRC/docs/guide.md" guide
+blocks "$EFF_SRC/docs/connectors.md" connectors
+mkdir -p page/syncs
+echo 'name: empty' > page/efferent.yml
+accepted 'an empty project'
+
+cp readme.1.yml page/efferent.yml
+cp readme.2.yml page/syncs
+accepted README.md
+
+cat guide.1.yml guide.5.yml > page/efferent.yml
+cp guide.2.yml page/syncs
+{
+    printf 'sync: other\nsql: SELECT 1\nkey: id\nto: crm.Contact\n'
+    cat guide.3.yml guide.4.yml
+} > page/syncs/other.yml
+accepted docs/guide.md
+
+mkdir -p page/connectors/acme
+cp connectors.1.yml page/connectors/acme/connector.yaml
+{
+    printf 'name: t\nsources: {s: {type: sqlite, path: w.db}}\n'
+    cat connectors.2.yml
+    printf '  crm: {type: acme, token: "${secret:acme}"}\n'
+} > page/efferent.yml
+printf 'sync: a\nsql: SELECT 1\nkey: id\nto: crm.people\nfields: [name]\n' > page/syncs/a.yml
+printf 'sync: b\nsql: SELECT 1\nkey: id\nto: hooks.in\nmode: append\nfields: [name]\n' > page/syncs/b.yml
+accepted docs/connectors.md
+
+# ---- the jaffle shop
+cp -R "$EFF_SRC/examples/jaffle_shop" jaffle
+cd jaffle
+sh warehouse.sh
+delivered() { # EXPECTED: how many rows the next run delivers, all syncs together
+    "$EFFERENT" run --output json > run.json || fail "efferent run ended with exit code $?"
+    sum=$(sqlite3 :memory: "SELECT sum(value ->> 'delivered') FROM json_each(readfile('run.json'), '\$.syncs')")
+    [ "$sum" = "$1" ] || fail "$sum rows were delivered instead of $1"
+}
+same() { # the CRM's table is the model, and nothing else
+    wrong=$(sqlite3 warehouse.db "ATTACH 'crm.db' AS crm;
+CREATE TEMP VIEW model AS $(cat models/customers.sql);
+CREATE TEMP VIEW wanted AS SELECT customer_id, first_name || ' ' || last_name, email, orders,
+    CAST(lifetime_value AS NUMERIC), last_order FROM model;
+SELECT (SELECT count(*) FROM (SELECT * FROM wanted EXCEPT SELECT * FROM contact))
+     + (SELECT count(*) FROM (SELECT * FROM contact EXCEPT SELECT * FROM wanted))")
+    [ "$wrong" = 0 ] || fail "$wrong contacts differ from the model"
+}
+delivered 199
+same
+[ "$(cat out/*.jsonl | wc -l)" -eq 99 ] || fail 'the events are not 99 lines'
+delivered 0
+sqlite3 warehouse.db "UPDATE raw_orders SET status = 'completed' WHERE id = 99;
+                      DELETE FROM raw_customers WHERE id = 100"
+delivered 2
+same
+[ "$(cat out/*.jsonl | wc -l)" -eq 100 ] || fail 'one new event is not one new line'
