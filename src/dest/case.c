@@ -1,100 +1,12 @@
-/* case: reading a case, running it with and without a fault, and comparing. */
-#include "dest/case.h"
-
-#include "base/clock.h"
+/* case: running a case with and without a fault, and comparing. */
 #include "base/json.h"
-#include "base/number.h"
-#include "conf/yaml.h"
+#include "dest/case_internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define CASE_STEPS_MAX 500
 #define CASE_CUTS 12
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-
-enum case_fault { CASE_NONE = 0, CASE_LOST, CASE_NOT_SENT, CASE_429, CASE_500, CASE_CUT };
-
-struct case_conf {
-    eff_str name;
-    eff_str op, describe, read, end, stops;
-    struct eff_str_list fields;
-    const struct eff_node *options, *sync, *rows, *exchange, *verdicts, *schema, *records;
-    bool replay;
-};
-
-static const struct eff_option case_options[] = {
-    {"case", EFF_OPT_STR, offsetof(struct case_conf, name), .flags = EFF_OPT_REQUIRED},
-    {"options", EFF_OPT_NODE, offsetof(struct case_conf, options)},
-    {"sync", EFF_OPT_NODE, offsetof(struct case_conf, sync)},
-    {"op", EFF_OPT_STR, offsetof(struct case_conf, op), "upsert"},
-    {"describe", EFF_OPT_STR, offsetof(struct case_conf, describe)},
-    {"read", EFF_OPT_STR, offsetof(struct case_conf, read)},
-    {"fields", EFF_OPT_LIST, offsetof(struct case_conf, fields)},
-    {"rows", EFF_OPT_NODE, offsetof(struct case_conf, rows)},
-    {"exchange", EFF_OPT_NODE, offsetof(struct case_conf, exchange)},
-    {"verdicts", EFF_OPT_NODE, offsetof(struct case_conf, verdicts)},
-    {"schema", EFF_OPT_NODE, offsetof(struct case_conf, schema)},
-    {"records", EFF_OPT_NODE, offsetof(struct case_conf, records)},
-    {"end", EFF_OPT_STR, offsetof(struct case_conf, end), "done"},
-    {"stops", EFF_OPT_STR, offsetof(struct case_conf, stops)},
-    {"replay", EFF_OPT_BOOL, offsetof(struct case_conf, replay), "true"},
-};
-
-struct case_sync {
-    eff_str object;
-    struct eff_str_list match;
-    int mode, removed;
-    int64_t rows_planned;
-};
-
-static const struct eff_option sync_options[] = {
-    {"object", EFF_OPT_STR, offsetof(struct case_sync, object), ""},
-    {"match", EFF_OPT_LIST, offsetof(struct case_sync, match)},
-    {"mode", EFF_OPT_ENUM, offsetof(struct case_sync, mode), "upsert",
-     .choices = "|upsert|update|insert|mirror|append|members"},
-    {"on_removed", EFF_OPT_ENUM, offsetof(struct case_sync, removed), "keep",
-     .choices = "keep|clear|archive|delete"},
-    {"rows_planned", EFF_OPT_INT, offsetof(struct case_sync, rows_planned)},
-};
-
-/* One case while it runs. */
-struct case_run {
-    struct eff_arena *arena;
-    struct eff_case_report *report;
-    struct eff_problems problems;
-    eff_str path;
-    struct case_conf conf;
-    struct case_sync sync;
-    const struct eff_kind_desc *kind;
-    struct eff_delivery rows; /* as read: copied for each run */
-
-    struct eff_dest *dest;
-    size_t next; /* of the exchange */
-    enum case_fault fault;
-    size_t fault_at, cut;
-    bool injected, injected_write;
-    enum eff_step_kind end;
-    struct eff_err err;
-    char problem[600];
-};
-
-static bool
-case_fail(struct case_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool
-case_fail(struct case_run *run, const char *format, ...)
-{
-    va_list args;
-
-    if (run->problem[0])
-        return false;
-    va_start(args, format);
-    vsnprintf(run->problem, sizeof run->problem, format, args);
-    va_end(args);
-    return false;
-}
 
 static void
 case_report(struct case_run *run, const char *when)
@@ -102,68 +14,6 @@ case_report(struct case_run *run, const char *when)
     run->report->failures++;
     eff_buf_addf(run->report->text, EFF_STR_FMT ": " EFF_STR_FMT "%s%s: %s\n", EFF_STR_ARG(run->path),
                  EFF_STR_ARG(run->conf.name), when[0] ? ", " : "", when, run->problem);
-}
-
-/* ---- YAML to JSON and to values ---- */
-
-/* true, false, null, and numbers as JSON writes them; everything else is text. */
-static bool
-case_bare(const struct eff_node *node)
-{
-    eff_str s = node->text;
-    size_t digit = s.len > 0 && s.ptr[0] == '-' ? 1 : 0;
-
-    if (node->quoted)
-        return false;
-    if (eff_str_is(s, "true") || eff_str_is(s, "false") || eff_str_is(s, "null"))
-        return true;
-    if (digit >= s.len || s.ptr[digit] < '0' || s.ptr[digit] > '9' || s.ptr[s.len - 1] == '.' ||
-        (s.ptr[digit] == '0' && digit + 1 < s.len && s.ptr[digit + 1] >= '0' && s.ptr[digit + 1] <= '9'))
-        return false;
-    return eff_number_valid(s);
-}
-
-static void
-case_json(struct eff_json_writer *w, const struct eff_node *node)
-{
-    switch (node->kind) {
-    case EFF_NODE_NULL:
-        eff_json_write_null(w);
-        return;
-    case EFF_NODE_SCALAR:
-        if (case_bare(node))
-            eff_json_write_raw(w, node->text);
-        else
-            eff_json_write_str(w, node->text);
-        return;
-    case EFF_NODE_LIST:
-        eff_json_begin_array(w);
-        for (size_t i = 0; i < node->count; i++)
-            case_json(w, &node->values[i]);
-        eff_json_end_array(w);
-        return;
-    case EFF_NODE_MAP:
-        eff_json_begin_object(w);
-        for (size_t i = 0; i < node->count; i++) {
-            eff_json_key(w, node->keys[i].text);
-            case_json(w, &node->values[i]);
-        }
-        eff_json_end_object(w);
-        return;
-    }
-}
-
-static eff_str
-case_json_text(struct eff_arena *arena, const struct eff_node *node)
-{
-    struct eff_buf buf = {0};
-    struct eff_json_writer w = {.buf = &buf};
-    eff_str text;
-
-    case_json(&w, node);
-    text = eff_str_copy(arena, eff_buf_str(&buf));
-    eff_buf_free(&buf);
-    return text;
 }
 
 /* The same JSON has the same text: sorted, compact. EFF_STR_NONE when it is none. */
@@ -180,169 +30,6 @@ case_canonical(struct eff_arena *arena, eff_str text)
     text = eff_str_copy(arena, eff_buf_str(&buf));
     eff_buf_free(&buf);
     return text;
-}
-
-/* {$instant: 2026-01-31T12:00:00Z}, {$date: ...}, {$float: nan}, {$bytes: text}, {$decimal: 1.50} */
-static bool
-case_typed(const struct eff_node *node, struct eff_value *ret_value)
-{
-    eff_str kind, text;
-    struct eff_civil civil;
-    char *end;
-
-    if (node->kind != EFF_NODE_MAP || node->count != 1 || node->values[0].kind != EFF_NODE_SCALAR ||
-        !eff_str_starts(node->keys[0].text, EFF_STR("$")))
-        return false;
-    kind = node->keys[0].text;
-    text = node->values[0].text;
-    if (eff_str_is(kind, "$bytes"))
-        *ret_value = eff_value_of_str(EFF_BYTES, text);
-    else if (eff_str_is(kind, "$decimal"))
-        *ret_value = eff_value_of_str(EFF_DECIMAL, text);
-    else if (eff_str_is(kind, "$json"))
-        *ret_value = eff_value_of_str(EFF_JSON, text);
-    else if (eff_str_is(kind, "$float"))
-        *ret_value = eff_value_of_float(strtod(text.ptr, &end));
-    else if (!eff_time_parse(text, &civil))
-        return false;
-    else if (eff_str_is(kind, "$date"))
-        *ret_value = eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month, civil.day));
-    else
-        *ret_value = eff_value_of_int(eff_str_is(kind, "$instant") ? EFF_INSTANT : EFF_DATETIME,
-                                      eff_micros_from_civil(&civil));
-    return true;
-}
-
-static struct eff_value
-case_value(struct eff_arena *arena, const struct eff_node *node)
-{
-    struct eff_value value;
-    int64_t number;
-
-    if (!node)
-        return (struct eff_value){.kind = EFF_ABSENT};
-    if (case_typed(node, &value))
-        return value;
-    if (node->kind == EFF_NODE_NULL)
-        return (struct eff_value){.kind = EFF_NULL};
-    if (node->kind != EFF_NODE_SCALAR)
-        return eff_value_of_str(EFF_JSON, case_json_text(arena, node));
-    if (node->quoted || !case_bare(node))
-        return eff_value_of_str(EFF_TEXT, node->text);
-    if (eff_node_is(node, "null"))
-        return (struct eff_value){.kind = EFF_NULL};
-    if (eff_node_is(node, "true") || eff_node_is(node, "false"))
-        return eff_value_of_int(EFF_BOOL, eff_node_is(node, "true"));
-    if (eff_str_int(node->text, &number))
-        return eff_value_of_int(EFF_INT, number);
-    return eff_value_of_str(EFF_DECIMAL, node->text);
-}
-
-/* ---- reading a case ---- */
-
-static const struct eff_node *
-case_cell(const struct eff_node *row, eff_str name)
-{
-    for (size_t i = 0; i < row->count && row->kind == EFF_NODE_MAP; i++) {
-        if (eff_str_eq(row->keys[i].text, name))
-            return &row->values[i];
-    }
-    return NULL;
-}
-
-static bool
-case_known(const eff_str *names, size_t count, eff_str name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (eff_str_eq(names[i], name))
-            return true;
-    }
-    return false;
-}
-
-/* Fields are what the rows hold besides the match, unless the case lists them. */
-static void
-case_field_names(struct case_run *run)
-{
-    const struct eff_node *rows = run->conf.rows;
-    eff_str *names;
-    size_t count = 0, most = 0;
-
-    run->rows.field_names = run->conf.fields.at;
-    run->rows.fields_count = run->conf.fields.count;
-    if (run->conf.fields.count > 0)
-        return;
-    for (size_t i = 0; i < rows->count; i++)
-        most += rows->values[i].count;
-    names = eff_new(run->arena, eff_str, most);
-    for (size_t i = 0; i < rows->count; i++) {
-        for (size_t k = 0; k < rows->values[i].count; k++) {
-            eff_str name = rows->values[i].keys[k].text;
-
-            if (!eff_str_starts(name, EFF_STR("$")) && !case_known(names, count, name) &&
-                !case_known(run->sync.match.at, run->sync.match.count, name))
-                names[count++] = name;
-        }
-    }
-    run->rows.field_names = names;
-    run->rows.fields_count = count;
-}
-
-/* $id: a known remote id; $old: the match value that the record has now. */
-static void
-case_row(struct case_run *run, const struct eff_node *row, size_t index)
-{
-    struct eff_item *item = &run->rows.items[index];
-    const struct eff_node *id = case_cell(row, EFF_STR("$id")), *old = case_cell(row, EFF_STR("$old"));
-    struct eff_value *match = eff_new(run->arena, struct eff_value, run->rows.match_count);
-    struct eff_value *fields = eff_new(run->arena, struct eff_value, run->rows.fields_count);
-    struct eff_value *before = eff_new(run->arena, struct eff_value, run->rows.match_count);
-
-    for (size_t i = 0; i < run->rows.match_count; i++)
-        match[i] = before[i] = case_value(run->arena, case_cell(row, run->rows.match_names[i]));
-    for (size_t i = 0; i < run->rows.fields_count; i++)
-        fields[i] = case_value(run->arena, case_cell(row, run->rows.field_names[i]));
-    if (old && run->rows.match_count > 0) {
-        before[0] = case_value(run->arena, old);
-        item->old_match = before;
-    }
-    item->index = index;
-    item->key.lo = index + 1;
-    item->key_json = eff_str_printf(run->arena, "{\"n\":%zu}", index);
-    item->idempotency_key = eff_str_printf(run->arena, "case-key-%zu", index);
-    item->match = match;
-    item->fields = fields;
-    item->remote_id = id ? id->text : EFF_STR_NONE;
-}
-
-static const struct eff_node case_no_rows = {.kind = EFF_NODE_LIST};
-
-static bool
-case_read(struct case_run *run, const struct eff_node *document)
-{
-    enum eff_op op;
-
-    run->conf.name = EFF_STR("(without a name)");
-    if (!eff_options_fill(document, case_options, COUNT(case_options), &run->conf, &run->problems) ||
-        (run->conf.sync && !eff_options_fill(run->conf.sync, sync_options, COUNT(sync_options),
-                                             &run->sync, &run->problems)))
-        return false;
-    if (!run->conf.rows || run->conf.rows->kind != EFF_NODE_LIST)
-        run->conf.rows = &case_no_rows;
-    if (!eff_op_from_name(run->conf.op, &op))
-        return case_fail(run, "no such operation");
-    if (!run->sync.mode)
-        run->sync.mode = EFF_MODE_UPSERT;
-    run->rows.op = op;
-    run->rows.object = run->sync.object.ptr ? run->sync.object : EFF_STR("");
-    run->rows.match_count = run->sync.match.count;
-    run->rows.match_names = run->sync.match.at;
-    case_field_names(run);
-    run->rows.count = run->conf.rows->count;
-    run->rows.items = eff_new(run->arena, struct eff_item, run->rows.count);
-    for (size_t i = 0; i < run->rows.count; i++)
-        case_row(run, &run->conf.rows->values[i], i);
-    return true;
 }
 
 /* ---- comparing requests ---- */
@@ -364,14 +51,14 @@ case_request_line(struct case_run *run, const struct eff_node *expect,
         if (!want)
             continue;
         if (!eff_str_eq_nocase(request->method, eff_str_of(methods[i])))
-            return case_fail(run, "expected %s, got " EFF_STR_FMT " " EFF_STR_FMT, methods[i],
+            return eff_case_fail(run, "expected %s, got " EFF_STR_FMT " " EFF_STR_FMT, methods[i],
                              EFF_STR_ARG(request->method), EFF_STR_ARG(path));
         if (!eff_str_eq(want->text, path))
-            return case_fail(run, "expected address " EFF_STR_FMT ", got " EFF_STR_FMT,
+            return eff_case_fail(run, "expected address " EFF_STR_FMT ", got " EFF_STR_FMT,
                              EFF_STR_ARG(want->text), EFF_STR_ARG(path));
         return true;
     }
-    return case_fail(run, "`expect` has no method");
+    return eff_case_fail(run, "`expect` has no method");
 }
 
 static bool
@@ -385,7 +72,7 @@ case_request_headers(struct case_run *run, const struct eff_node *headers,
             found |= eff_str_eq_nocase(request->headers[k].name, headers->keys[i].text) &&
                      eff_str_eq(request->headers[k].value, headers->values[i].text);
         if (!found)
-            return case_fail(run, "the header " EFF_STR_FMT " is missing or has another value",
+            return eff_case_fail(run, "the header " EFF_STR_FMT " is missing or has another value",
                              EFF_STR_ARG(headers->keys[i].text));
     }
     return true;
@@ -399,14 +86,14 @@ case_request_body(struct case_run *run, const struct eff_node *expect,
     eff_str want = text ? text->text : EFF_STR(""), got = request->body;
 
     if (json) {
-        want = case_canonical(run->arena, case_json_text(run->arena, json));
+        want = case_canonical(run->arena, eff_case_json(run->arena, json));
         got = case_canonical(run->arena, got);
         if (!got.ptr)
-            return case_fail(run, "the body is not JSON: " EFF_STR_FMT,
+            return eff_case_fail(run, "the body is not JSON: " EFF_STR_FMT,
                              EFF_STR_ARG(eff_str_sub(request->body, 0, 200)));
     }
     if (!eff_str_eq(want, got))
-        return case_fail(run, "expected body " EFF_STR_FMT "\n      got " EFF_STR_FMT,
+        return eff_case_fail(run, "expected body " EFF_STR_FMT "\n      got " EFF_STR_FMT,
                          EFF_STR_ARG(eff_str_sub(want, 0, 250)), EFF_STR_ARG(eff_str_sub(got, 0, 250)));
     return true;
 }
@@ -417,7 +104,7 @@ case_request(struct case_run *run, const struct eff_node *exchange, const struct
     const struct eff_node *expect = eff_node_get(exchange, "expect");
 
     if (!expect)
-        return case_fail(run, "an exchange has no `expect`");
+        return eff_case_fail(run, "an exchange has no `expect`");
     return case_request_line(run, expect, request) &&
            case_request_headers(run, eff_node_get(expect, "headers"), request) &&
            case_request_body(run, expect, request);
@@ -450,7 +137,7 @@ case_answer(struct case_run *run, const struct eff_node *exchange)
 
     if (status && eff_str_int(status->text, &number))
         response.status = (int)number;
-    response.body = json ? case_json_text(run->arena, json) : text ? text->text : EFF_STR("");
+    response.body = json ? eff_case_json(run->arena, json) : text ? text->text : EFF_STR("");
     if (wire)
         response.wire = eff_node_is(wire, "lost") ? EFF_WIRE_LOST : EFF_WIRE_NOT_SENT;
     if (wire)
@@ -516,7 +203,7 @@ case_exchange(struct case_run *run, const struct eff_request *request, struct ef
     if (retried)
         at = case_find(run, request);
     if (at >= count)
-        return case_fail(run, "a request too many: " EFF_STR_FMT " " EFF_STR_FMT,
+        return eff_case_fail(run, "a request too many: " EFF_STR_FMT " " EFF_STR_FMT,
                          EFF_STR_ARG(request->method), EFF_STR_ARG(request->url));
     if (!retried && !case_request(run, &list->values[at], request))
         return false;
@@ -558,7 +245,7 @@ case_task(struct case_run *run, struct eff_task *task, unsigned depth)
             return step.kind;
         }
     }
-    case_fail(run, "no end after %d steps", CASE_STEPS_MAX);
+    eff_case_fail(run, "no end after %d steps", CASE_STEPS_MAX);
     return 0;
 }
 
@@ -589,9 +276,9 @@ case_open(struct case_run *run)
     if (((const struct eff_dest_kind *)run->kind->user)->ops->open(conf, run->arena, &run->dest,
                                                                    &run->err) != EFF_OK ||
         run->dest->ops->bind(run->dest, &sync, limits, &run->err) != EFF_OK)
-        return case_fail(run, "%s: %s", run->err.where, run->err.msg);
+        return eff_case_fail(run, "%s: %s", run->err.where, run->err.msg);
     if (!run->conf.describe.ptr && !run->conf.read.ptr && !limits[run->rows.op].supported)
-        return case_fail(run, "the connector has no operation %s", eff_op_name(run->rows.op));
+        return eff_case_fail(run, "the connector has no operation %s", eff_op_name(run->rows.op));
     return true;
 }
 
@@ -620,7 +307,7 @@ case_verdict_field(struct case_run *run, size_t index, const struct eff_node *wa
 
     if (!node || eff_str_eq(node->text, got))
         return true;
-    return case_fail(run, "row %zu: expected %s " EFF_STR_FMT ", got " EFF_STR_FMT, index, key,
+    return eff_case_fail(run, "row %zu: expected %s " EFF_STR_FMT ", got " EFF_STR_FMT, index, key,
                      EFF_STR_ARG(node->text), EFF_STR_ARG(got));
 }
 
@@ -649,13 +336,13 @@ case_verdict(struct case_run *run, size_t index, const struct eff_node *want,
     eff_str outcome = case_want_outcome(want);
 
     if (!case_outcome_is(outcome, got->outcome))
-        return case_fail(run, "row %zu: expected " EFF_STR_FMT ", got %s " EFF_STR_FMT " " EFF_STR_FMT,
+        return eff_case_fail(run, "row %zu: expected " EFF_STR_FMT ", got %s " EFF_STR_FMT " " EFF_STR_FMT,
                          index, EFF_STR_ARG(outcome), eff_outcome_name(got->outcome),
                          EFF_STR_ARG(got->code), EFF_STR_ARG(got->message));
     if (want->kind != EFF_NODE_MAP)
         return true;
     if (want->values[0].kind == EFF_NODE_SCALAR && !eff_str_eq(want->values[0].text, got->code))
-        return case_fail(run, "row %zu: expected code " EFF_STR_FMT ", got " EFF_STR_FMT, index,
+        return eff_case_fail(run, "row %zu: expected code " EFF_STR_FMT ", got " EFF_STR_FMT, index,
                          EFF_STR_ARG(want->values[0].text), EFF_STR_ARG(got->code));
     return case_verdict_field(run, index, want, "field", got->field) &&
            case_verdict_field(run, index, want, "message", got->message) &&
@@ -671,19 +358,19 @@ case_compare(struct case_run *run, const struct eff_delivery *delivery)
     size_t count = want && want->kind == EFF_NODE_LIST ? want->count : 0;
 
     if (!eff_str_is(run->conf.end, case_steps[run->end]))
-        return case_fail(run, "expected the end " EFF_STR_FMT ", got %s %s", EFF_STR_ARG(run->conf.end),
+        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s %s", EFF_STR_ARG(run->conf.end),
                          case_steps[run->end], run->err.msg);
     if (run->conf.stops.ptr && !eff_str_is(run->conf.stops, eff_fault_name(run->err.fault)))
-        return case_fail(run, "expected to stop with " EFF_STR_FMT ", got %s", EFF_STR_ARG(run->conf.stops),
+        return eff_case_fail(run, "expected to stop with " EFF_STR_FMT ", got %s", EFF_STR_ARG(run->conf.stops),
                          eff_fault_name(run->err.fault));
     if (run->end == EFF_STEP_DONE && count != delivery->count)
-        return case_fail(run, "%zu verdicts for %zu rows", count, delivery->count);
+        return eff_case_fail(run, "%zu verdicts for %zu rows", count, delivery->count);
     for (size_t i = 0; i < count && i < delivery->count; i++) {
         if (!case_verdict(run, i, &want->values[i], &delivery->items[i].verdict))
             return false;
     }
     if (run->conf.exchange && run->next != run->conf.exchange->count)
-        return case_fail(run, "only %zu of %zu requests were made", run->next, run->conf.exchange->count);
+        return eff_case_fail(run, "only %zu of %zu requests were made", run->next, run->conf.exchange->count);
     return true;
 }
 
@@ -702,13 +389,13 @@ case_compare_faulty(struct case_run *run, const struct eff_delivery *delivery)
         if (got->outcome == EFF_PENDING && run->end != EFF_STEP_DONE)
             continue;
         if (got->outcome != EFF_NOT_APPLIED)
-            return case_fail(run, "row %zu: %s is not what the destination said", i,
+            return eff_case_fail(run, "row %zu: %s is not what the destination said", i,
                              eff_outcome_name(got->outcome));
         // With the rows on their way and no answer, nobody can say that they were not applied.
         if (run->injected_write && !delivery->memo.ptr && eff_str_is(outcome, "applied") &&
             (run->fault == CASE_LOST || run->fault == CASE_500 || run->fault == CASE_CUT) &&
             run->conf.exchange && run->fault_at + 1 == run->conf.exchange->count)
-            return case_fail(run, "row %zu: may have been applied, but is said not to be", i);
+            return eff_case_fail(run, "row %zu: may have been applied, but is said not to be", i);
     }
     return true;
 }
@@ -778,11 +465,11 @@ case_records_json(struct eff_json_writer *w, const struct eff_read *read)
 static bool
 case_compare_json(struct case_run *run, const struct eff_node *want, struct eff_buf *got)
 {
-    eff_str a = case_canonical(run->arena, case_json_text(run->arena, want));
+    eff_str a = case_canonical(run->arena, eff_case_json(run->arena, want));
     eff_str b = case_canonical(run->arena, eff_buf_str(got));
 
     eff_buf_free(got);
-    return eff_str_eq(a, b) || case_fail(run, "expected " EFF_STR_FMT "\n  got " EFF_STR_FMT,
+    return eff_str_eq(a, b) || eff_case_fail(run, "expected " EFF_STR_FMT "\n  got " EFF_STR_FMT,
                                          EFF_STR_ARG(eff_str_sub(a, 0, 280)),
                                          EFF_STR_ARG(eff_str_sub(b, 0, 280)));
 }
@@ -811,7 +498,7 @@ case_look(struct case_run *run)
     if (run->injected && run->end == EFF_STEP_STOP)
         return true; /* it said so */
     if (!eff_str_is(run->conf.end, case_steps[run->end]))
-        return case_fail(run, "expected the end " EFF_STR_FMT ", got %s: %s", EFF_STR_ARG(run->conf.end),
+        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s: %s", EFF_STR_ARG(run->conf.end),
                          case_steps[run->end], run->err.msg);
     if (run->conf.describe.ptr)
         case_schema_json(&w, &schema);
@@ -842,7 +529,7 @@ case_once(struct case_run *run)
     if (run->dest)
         run->dest->ops->close(run->dest);
     if (!good && !run->problem[0])
-        case_fail(run, EFF_STR_FMT, EFF_STR_ARG(run->problems.count ? run->problems.at[0].message
+        eff_case_fail(run, EFF_STR_FMT, EFF_STR_ARG(run->problems.count ? run->problems.at[0].message
                                                                     : EFF_STR("it failed")));
     return good;
 }
@@ -895,8 +582,8 @@ case_document(const struct case_run *common, const struct eff_node *document)
     size_t failures = common->report->failures;
 
     run.report->cases++;
-    if (!case_read(&run, document)) {
-        case_fail(&run, EFF_STR_FMT, EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
+    if (!eff_case_read(&run, document)) {
+        eff_case_fail(&run, EFF_STR_FMT, EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
                                                                     : EFF_STR("it cannot be read")));
         case_report(&run, "");
         return;
@@ -922,7 +609,7 @@ eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str con
     }
     run.conf.name = EFF_STR("file");
     if (!run.kind || !eff_yaml_parse(bytes, path, &arena, &count, &documents, &run.problems)) {
-        case_fail(&run, EFF_STR_FMT, EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
+        eff_case_fail(&run, EFF_STR_FMT, EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
                                                                     : EFF_STR("no such connector")));
         case_report(&run, "");
         return;

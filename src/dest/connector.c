@@ -246,7 +246,8 @@ connector_login(struct eff_compile *c, const struct eff_node *map, struct eff_lo
     }
     good &= eff_compile_pointer(c, map, conf.token);
     good &= !conf.url.ptr || eff_compile_pointer(c, map, conf.url);
-    return good & (!conf.expires_in.ptr || eff_compile_pointer(c, map, conf.expires_in));
+    good &= !conf.expires_in.ptr || eff_compile_pointer(c, map, conf.expires_in);
+    return good;
 }
 
 static bool
@@ -409,7 +410,8 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
     good &= eff_compile_errors(c, conf->errors);
     good &= eff_compile_objects(c, conf->objects);
     good &= eff_compile_reading(c, conf->read);
-    return good & (!conf->operations || eff_compile_operations(c, conf->operations));
+    good &= !conf->operations || eff_compile_operations(c, conf->operations);
+    return good;
 }
 
 static bool
@@ -432,6 +434,7 @@ static bool
 connector_top(struct eff_compile *c, const struct eff_node *root, struct top_conf *conf)
 {
     struct eff_connector *connector = c->connector;
+    bool good;
 
     if (!eff_compile_fill(c, root, top_options, COUNT(top_options), conf))
         return false;
@@ -447,8 +450,9 @@ connector_top(struct eff_compile *c, const struct eff_node *root, struct top_con
         eff_compile_fail(c, root, "`operations` is missing");
         return false;
     }
-    return connector_sections_known(c, root, &conf->sections) &
-           connector_hosts(c, root, &conf->hosts);
+    good = connector_sections_known(c, root, &conf->sections);
+    good &= connector_hosts(c, root, &conf->hosts);
+    return good;
 }
 
 const struct eff_connector *

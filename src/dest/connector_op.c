@@ -215,6 +215,7 @@ static bool
 job_poll(struct eff_compile *c, const struct eff_node *map, struct eff_job *job)
 {
     struct job_call_conf conf = {0};
+    bool good;
 
     if (!eff_compile_fill(c, map, job_poll_options, COUNT(job_poll_options), &conf))
         return false;
@@ -225,8 +226,10 @@ job_poll(struct eff_compile *c, const struct eff_node *map, struct eff_job *job)
     job->first_ms = conf.first_ms;
     job->most_ms = conf.most_ms;
     job->give_up_ms = conf.give_up_ms;
-    return eff_compile_pointer(c, map, conf.at) & eff_compile_error_at(c, conf.error, &job->error) &
-           eff_compile_call(c, map, &conf.call, EFF_SCOPE_JOB | EFF_SCOPE_OBJECT, &job->poll);
+    good = eff_compile_pointer(c, map, conf.at);
+    good &= eff_compile_error_at(c, conf.error, &job->error);
+    good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_JOB | EFF_SCOPE_OBJECT, &job->poll);
+    return good;
 }
 
 static bool
@@ -488,7 +491,8 @@ op_find_whole(struct eff_compile *c, const struct eff_node *map, struct eff_find
     good &= !conf.row.ptr || eff_compile_pointer(c, map, conf.row);
     good &= eff_compile_pointer(c, map, conf.remote_id);
     good &= eff_compile_ints(c, conf.missing_status, &find->missing_status);
-    return good & eff_compile_paging(c, conf.next, &find->next);
+    good &= eff_compile_paging(c, conf.next, &find->next);
+    return good;
 }
 
 struct find_ref_conf {
@@ -640,5 +644,6 @@ eff_compile_operations(struct eff_compile *c, const struct eff_node *map)
         }
         good &= op_one(c, &map->values[i], &c->connector->ops[op], &like[i]);
     }
-    return good & op_likes(c, map, like);
+    good &= op_likes(c, map, like);
+    return good;
 }

@@ -68,6 +68,7 @@ static bool
 objects_list(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
 {
     struct fields_conf conf = {0};
+    bool good;
 
     if (!map)
         return true;
@@ -75,9 +76,11 @@ objects_list(struct eff_compile *c, const struct eff_node *map, struct eff_objec
         return false;
     objects->list_each = conf.each;
     objects->list_name = conf.name;
-    return objects_pointer(c, map, conf.each) & objects_pointer(c, map, conf.name) &
-           eff_compile_paging(c, conf.next, &objects->list_next) &
-           eff_compile_call(c, map, &conf.call, 0, &objects->list);
+    good = objects_pointer(c, map, conf.each);
+    good &= objects_pointer(c, map, conf.name);
+    good &= eff_compile_paging(c, conf.next, &objects->list_next);
+    good &= eff_compile_call(c, map, &conf.call, 0, &objects->list);
+    return good;
 }
 
 static bool
@@ -96,15 +99,19 @@ objects_fields(struct eff_compile *c, const struct eff_node *map, struct eff_obj
     objects->type = conf.type;
     objects->choices_each = conf.choices_each;
     objects->choices_value = conf.choices_value;
-    good = objects_pointer(c, map, conf.each) & objects_pointer(c, map, conf.name) &
-           objects_pointer(c, map, conf.label) & objects_pointer(c, map, conf.type) &
-           objects_pointer(c, map, conf.choices_each) & objects_pointer(c, map, conf.choices_value);
+    good = objects_pointer(c, map, conf.each);
+    good &= objects_pointer(c, map, conf.name);
+    good &= objects_pointer(c, map, conf.label);
+    good &= objects_pointer(c, map, conf.type);
+    good &= objects_pointer(c, map, conf.choices_each);
+    good &= objects_pointer(c, map, conf.choices_value);
     good &= eff_compile_test(c, conf.choices_when, &objects->choices_when);
     good &= objects_tests(c, conf.readonly, &objects->readonly);
     good &= objects_tests(c, conf.unique, &objects->unique);
     good &= objects_tests(c, conf.required, &objects->required);
     good &= eff_compile_paging(c, conf.next, &objects->fields_next);
-    return good & eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &objects->fields);
+    good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &objects->fields);
+    return good;
 }
 
 /* types: {text: [string, phone], number: double} */
@@ -150,6 +157,7 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
 {
     struct eff_objects *objects = &c->connector->objects;
     struct objects_conf conf = {0};
+    bool good;
 
     if (!map)
         return true;
@@ -157,9 +165,11 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
         return false;
     objects->known = conf.known;
     objects->only = conf.only;
-    return objects_list(c, conf.list, objects) & objects_fields(c, conf.fields, objects) &
-           objects_types(c, conf.types, objects) &
-           eff_compile_ints(c, conf.missing_status, &objects->missing_status);
+    good = objects_list(c, conf.list, objects);
+    good &= objects_fields(c, conf.fields, objects);
+    good &= objects_types(c, conf.types, objects);
+    good &= eff_compile_ints(c, conf.missing_status, &objects->missing_status);
+    return good;
 }
 
 struct reading_conf {
@@ -186,6 +196,7 @@ eff_compile_reading(struct eff_compile *c, const struct eff_node *map)
     struct eff_reading *reading = &c->connector->reading;
     struct reading_conf conf = {0};
     unsigned scope = EFF_SCOPE_BATCH;
+    bool good;
 
     if (!map)
         return true;
@@ -201,11 +212,14 @@ eff_compile_reading(struct eff_compile *c, const struct eff_node *map)
     reading->remote_id = conf.remote_id;
     reading->fields = conf.fields;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
-    return objects_pointer(c, map, conf.each) & objects_pointer(c, map, conf.row) &
-           objects_pointer(c, map, conf.remote_id) & objects_pointer(c, map, conf.fields) &
-           eff_compile_paging(c, conf.next, &reading->next) &
-           eff_compile_ints(c, conf.missing_status, &reading->missing_status) &
-           eff_compile_call(c, map, &conf.call, scope, &reading->call);
+    good = objects_pointer(c, map, conf.each);
+    good &= objects_pointer(c, map, conf.row);
+    good &= objects_pointer(c, map, conf.remote_id);
+    good &= objects_pointer(c, map, conf.fields);
+    good &= eff_compile_paging(c, conf.next, &reading->next);
+    good &= eff_compile_ints(c, conf.missing_status, &reading->missing_status);
+    good &= eff_compile_call(c, map, &conf.call, scope, &reading->call);
+    return good;
 }
 
 /* ---- errors ---- */
@@ -254,6 +268,7 @@ rule_one(struct eff_compile *c, const struct eff_node *map, struct eff_error_rul
     static const enum eff_outcome outcomes[] = {EFF_PENDING, EFF_APPLIED, EFF_NOT_APPLIED,
                                                 EFF_MAYBE_APPLIED, EFF_REFUSED, EFF_PENDING};
     struct rule_conf conf = {0};
+    bool good;
 
     if (!eff_compile_fill(c, map, rule_options, COUNT(rule_options), &conf))
         return false;
@@ -269,9 +284,10 @@ rule_one(struct eff_compile *c, const struct eff_node *map, struct eff_error_rul
         eff_compile_fail(c, map, "a rule without a verdict: give fault or then");
         return false;
     }
-    return eff_compile_ints(c, conf.status, &rule->status) &
-           rule_ops(c, map, &conf.only, &rule->ops) &
-           (!conf.at.ptr || eff_compile_pointer(c, map, conf.at));
+    good = eff_compile_ints(c, conf.status, &rule->status);
+    good &= rule_ops(c, map, &conf.only, &rule->ops);
+    good &= !conf.at.ptr || eff_compile_pointer(c, map, conf.at);
+    return good;
 }
 
 bool

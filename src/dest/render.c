@@ -18,6 +18,7 @@ shape_child(struct eff_arena *arena, struct eff_shape **first, eff_str key)
     }
     *at = eff_new(arena, struct eff_shape, 1);
     (*at)->key = key;
+    (*at)->key_json = eff_json_key_text(arena, key);
     return *at;
 }
 
@@ -41,6 +42,7 @@ shape_add(struct eff_arena *arena, struct eff_shape **first, eff_str name, struc
     made = eff_new(arena, struct eff_shape, 1);
     *made = leaf;
     made->key = tail;
+    made->key_json = eff_json_key_text(arena, tail);
     *at = made;
 }
 
@@ -466,6 +468,23 @@ struct render_json {
 
 static enum eff_rendered json_tree(struct render_json *j, const struct eff_tree *tree);
 
+/* What eff_json_key does, with a key that was escaped once for all rows. */
+static void
+json_key(struct eff_json_writer *w, eff_str key_json)
+{
+    uint64_t bit = (uint64_t)1 << (w->depth - 1);
+    char *to = eff_buf_reserve(w->buf, key_json.len + 1);
+    size_t comma = w->has_members & bit ? 1 : 0;
+
+    if (to) {
+        to[0] = ',';
+        memcpy(to + comma, key_json.ptr, key_json.len);
+        eff_buf_grow(w->buf, key_json.len + comma);
+    }
+    w->has_members |= bit;
+    w->after_key = true;
+}
+
 static enum eff_rendered
 json_value(struct render_json *j, const struct eff_value *value)
 {
@@ -489,7 +508,7 @@ json_members(struct render_json *j, const struct eff_shape *first)
     for (const struct eff_shape *at = first; at && worst == EFF_RENDERED; at = at->next) {
         if (!eff_shape_present(at, item))
             continue;
-        eff_json_key(&j->w, at->key);
+        json_key(&j->w, at->key_json);
         if (at->from != EFF_SHAPE_GROUP) {
             worst = json_value(j, eff_shape_value(at, item));
             continue;
@@ -618,7 +637,10 @@ json_map(struct render_json *j, const struct eff_tree *tree)
             else
                 worst = eff_render_bad(r, EFF_STR("the template spreads a row where there is none"));
         } else if (!eff_render_left_out(r, item)) {
-            worst = json_text(j, &tree->keys[i], true);
+            if (tree->keys_json[i].ptr)
+                json_key(&j->w, tree->keys_json[i]);
+            else
+                worst = json_text(j, &tree->keys[i], true);
             if (worst == EFF_RENDERED)
                 worst = json_tree(j, item);
             if (j->w.after_key)

@@ -40,6 +40,7 @@ enum eff_shape_from { EFF_SHAPE_GROUP = 0, EFF_SHAPE_FIELD, EFF_SHAPE_MATCH };
 /* Field names as a tree: "address.city" nests. */
 struct eff_shape {
     eff_str key;
+    eff_str key_json; /* the same as JSON writes it, with its colon */
     enum eff_shape_from from;
     bool rematch_only; /* a match field among {fields}: only when its value changed */
     size_t index;

@@ -284,14 +284,30 @@ template_each(const struct eff_scope *scope, const struct eff_node *node, struct
     return eff_tree_compile(&inner, item, child);
 }
 
+eff_str
+eff_json_key_text(struct eff_arena *arena, eff_str key)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+    eff_str json;
+
+    eff_json_write_str(&w, key);
+    eff_buf_add_char(&buf, ':');
+    json = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return json;
+}
+
 static bool
 template_map(const struct eff_scope *scope, const struct eff_node *node, struct eff_tree *tree)
 {
     struct eff_text *keys = eff_new(scope->arena, struct eff_text, node->count);
     struct eff_tree *items = eff_new(scope->arena, struct eff_tree, node->count);
+    eff_str *keys_json = eff_new(scope->arena, eff_str, node->count), literal;
     bool good = true;
 
-    *tree = (struct eff_tree){.kind = EFF_TREE_MAP, .count = node->count, .keys = keys, .items = items};
+    *tree = (struct eff_tree){.kind = EFF_TREE_MAP, .count = node->count, .keys = keys,
+                              .keys_json = keys_json, .items = items};
     for (size_t i = 0; i < node->count; i++) {
         bool spread = eff_node_is(&node->keys[i], "...");
 
@@ -304,6 +320,8 @@ template_map(const struct eff_scope *scope, const struct eff_node *node, struct 
         }
         if (!spread)
             good &= eff_text_compile(scope, &node->keys[i], &keys[i]);
+        if (!spread && good && eff_text_literal(&keys[i], &literal))
+            keys_json[i] = eff_json_key_text(scope->arena, literal);
     }
     return good;
 }

@@ -85,6 +85,7 @@ struct eff_tree {
     struct eff_text text; /* TEXT, VALUE */
     size_t count;         /* MAP, LIST; EACH: 1 */
     const struct eff_text *keys; /* MAP: count == 0 in a key means: spread the value here */
+    const eff_str *keys_json;    /* MAP: literal keys as JSON writes them, with their colon */
     const struct eff_tree *items;
     enum eff_each each;
 };
@@ -113,6 +114,9 @@ bool eff_text_compile(const struct eff_scope *scope, const struct eff_node *node
                       struct eff_text *ret_text);
 bool eff_tree_compile(const struct eff_scope *scope, const struct eff_node *node,
                       struct eff_tree *ret_tree);
+
+/* "key": with its quotes and the colon. */
+eff_str eff_json_key_text(struct eff_arena *arena, eff_str key);
 
 /* Whether any reference of that kind stands in it. */
 bool eff_text_has(const struct eff_text *text, enum eff_ref_kind kind);
