@@ -1,0 +1,120 @@
+#!/bin/sh
+# timeout: 120
+#
+# Goal: the command line says what it takes, refuses the rest by name, and keeps its promises about
+# streams: one document on standard output, everything else on standard error.
+# Method: good and bad command lines in and out of a project; every document is parsed.
+. "$EFF_SRC/test/lib/scenario.sh"
+
+refused() { # TEXT ARGS...: exit code 2, said on standard error, and as a document
+    about "efferent $*"
+    refused_text=$1
+    shift
+    run_eff "$@"
+    same "exit code" 2 "$CODE"
+    [ ! -s out.json ] || fail "something on standard output"
+    grep -Fq -- "$refused_text" err.txt || fail "it does not say: $refused_text"
+    run_eff "$@" --output json
+    same "exit code as json" 2 "$CODE"
+    [ ! -s err.txt ] || fail "something on standard error"
+    same "exit code in the document" 2 "$(j '$.exit_code')"
+    same "status" failed "$(j '$.status')"
+    grep -Fq -- "$(printf %s "$refused_text" | sed 's/"/\\"/g')" out.json || fail "the document does not say: $refused_text"
+}
+
+refused "Did you mean \`efferent run\`?" rnu
+refused "Did you mean --select?" run --selekt x
+refused "not in this version yet" serve --port 3
+refused "not in this version yet" dbt anything goes
+refused "not in this version yet" connector new x
+refused "there is no efferent.yml" run
+refused "there is no efferent.yml in ." plan --project .
+refused "there is no folder nowhere" status --project nowhere
+refused "\`efferent version\` does not take --jobs" version --jobs 2
+refused "Usage: efferent approve SYNC DIGEST" approve
+refused "does not know \`tcsh\`" completion tcsh
+refused "does not know \`novel\`" docs novel
+refused "there is no connector \`hubspt\`" connector show hubspt
+
+about help
+run_eff
+same "exit code" 0 "$CODE"
+says "efferent init"
+for command in $("$EFFERENT" | sed -n '/^Commands/,/^Not/s/^  \([a-z]*\) .*/\1/p'); do
+    run_eff help "$command"
+    cp out.json help.txt
+    says "Examples"
+    run_eff "$command" --help
+    cmp -s help.txt out.json || fail "help $command is not $command --help"
+    says "--output text|json"
+done
+COLUMNS=60 "$EFFERENT" run --help | awk 'length > 100 { print; exit 1 }' || fail "too wide"
+
+about version
+run_eff version
+grep -Eq '^efferent [0-9]+\.[0-9]+\.[0-9]+$' out.json || fail "the version is not plain"
+run_eff version --output json
+same "version" "$("$EFFERENT" version)" "efferent $(j '$.version')"
+
+about "pages"
+run_eff docs schema
+sqlite3 :memory: "select json_valid(cast(readfile('out.json') as text))" | grep -q 1 || fail "no JSON"
+for page in reference cli problems; do
+    run_eff docs $page
+    head -n 1 out.json | grep -q '^# ' || fail "docs $page has no title"
+done
+"$EFFERENT" completion bash > c.bash && bash -n c.bash || fail "completion for bash does not parse"
+bash -c '. ./c.bash; COMP_WORDS=(efferent pl); COMP_CWORD=1; _efferent; echo "${COMPREPLY[*]}"' | grep -qx plan ||
+    fail "bash does not complete pl"
+bash -c '. ./c.bash; COMP_WORDS=(efferent run --sel); COMP_CWORD=2; _efferent; echo "${COMPREPLY[*]}"' |
+    grep -qx -- --select || fail "bash does not complete --sel"
+run_eff completion fish
+says "complete -c efferent"
+
+about "in a project"
+"$EFFERENT" init shop > /dev/null
+P=$EFF_TMP/shop
+PATH=$(dirname "$EFFERENT"):$PATH
+(cd shop && bash -c '. ../c.bash; COMP_WORDS=(efferent run cu); COMP_CWORD=2; _efferent; echo "${COMPREPLY[*]}"') |
+    grep -qx customers || fail "bash does not complete a sync"
+(cd shop/syncs && "$EFFERENT" plan > /dev/null) || fail "the project is not found from a folder below"
+refused "there is no sync \`costumers\`" rows costumers --project shop
+refused "Did you mean \`customers\`?" rows costumers --project shop
+refused "has not run yet" retry customers --project shop
+refused "there is no folder nowhere" plan --state nowhere --project shop
+run_eff run --project shop --select tag:nothing
+same "exit code of an empty selection" 2 "$CODE"
+
+about "logs"
+run_eff run -p shop --log-format json -o json
+document_good run
+[ -s err.txt ] || fail "no events"
+while IFS= read -r line; do
+    printf %s "$line" > line.txt
+    sqlite3 :memory: "select json_extract(cast(readfile('line.txt') as text), '$.time', '$.level', '$.event')" \
+        > /dev/null || fail "no JSON on standard error: $line"
+done < err.txt
+grep -q '"event":"sync","sync":"orders".*"status":"ok"' err.txt || fail "the end of a sync is not logged"
+
+about "no colours, no live lines without a terminal"
+run_eff run -p shop
+if grep -q "$(printf '\033')" out.json err.txt; then fail "escape codes in a file"; fi
+[ ! -s err.txt ] || fail "something on standard error"
+
+about "whoever stops reading"
+"$EFFERENT" plan -p shop 2> err.txt | head -n 1 > /dev/null
+[ ! -s err.txt ] || fail "a closed pipe is complained about"
+if [ -c /dev/full ]; then
+    "$EFFERENT" plan -p shop -o json > /dev/full 2> err.txt
+    same "exit code on a full disk" 1 $?
+    says "cannot write"
+fi
+
+about "all mistakes at once"
+printf 'sync: one\ntable: t\nkey: id\ntoo: a.b\nfields: [x]\n' > shop/syncs/one.yml
+run_eff run -p shop
+same "exit code" 2 "$CODE"
+grep -q '^syncs/one.yml:4:1: unknown key `too`$' err.txt || fail "the place of the mistake"
+grep -q '^  Did you mean `to`?$' err.txt || fail "the hint"
+says "2 mistakes"
+finish
