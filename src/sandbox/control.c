@@ -375,6 +375,7 @@ eff_control_handle(struct eff_call *call)
         control_refuse(call, 400, &err);
         return;
     }
+    eff_world_tick(call);
     eff_records_begin(call->world->records);
     if (route->handle(call, body, &err) == EFF_OK) {
         eff_records_commit(call->world->records);

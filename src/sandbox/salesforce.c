@@ -337,6 +337,7 @@ const struct eff_vendor eff_vendor_salesforce = {
     .admit = salesforce_admit,
     .refuse = salesforce_refuse,
     .finish = salesforce_finish,
+    .tick = eff_sf_tick,
     .id = eff_sf_id,
     .state_size = sizeof(struct eff_sf_state),
     .state_free = salesforce_free_state,

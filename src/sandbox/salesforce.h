@@ -169,5 +169,7 @@ void eff_sf_job_successful(struct eff_call *call);
 void eff_sf_job_failed(struct eff_call *call);
 void eff_sf_job_unprocessed(struct eff_call *call);
 void eff_sf_free_jobs(struct eff_sf_state *state);
+/* salesforce_load.c: some more rows of the newest job that is not done. */
+void eff_sf_tick(struct eff_call *call);
 
 #endif

@@ -160,9 +160,10 @@ bulk_write_counts(struct eff_json_writer *w, const struct eff_sf_job *job)
 {
     bool over = job->state >= EFF_SF_JOB_COMPLETE;
 
-    eff_json_field_int(w, "numberRecordsProcessed", over ? (int64_t)bulk_processed(job) : 0);
+    eff_json_field_int(w, "numberRecordsProcessed",
+                       job->query && !over ? 0 : (int64_t)bulk_processed(job));
     if (!job->query)
-        eff_json_field_int(w, "numberRecordsFailed", over ? (int64_t)job->failed : 0);
+        eff_json_field_int(w, "numberRecordsFailed", (int64_t)job->failed);
     eff_json_field_int(w, "retries", 0);
     eff_json_field_int(w, "totalProcessingTime", over ? 100 : 0);
     eff_json_field_int(w, "apiActiveProcessingTime", over ? 50 : 0);
@@ -409,8 +410,8 @@ bulk_move_on(struct eff_sf_job *job)
 {
     if (job->state != EFF_SF_JOB_UPLOADED && job->state != EFF_SF_JOB_RUNNING)
         return;
-    if (job->polls_left > 0) {
-        job->polls_left--;
+    if (job->polls_left > 0 || job->loading) {
+        job->polls_left -= job->polls_left > 0;
         job->state = EFF_SF_JOB_RUNNING;
         return;
     }

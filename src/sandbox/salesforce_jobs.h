@@ -46,6 +46,8 @@ struct eff_sf_job {
     char *code, *message;                /* malloc'd copies of the effect's */
     struct eff_buf upload;               /* CSV; or the text of a query */
     size_t header_len;                   /* of its first line */
+    bool loading;                        /* rows are still to be applied: */
+    size_t at, done;                     /* from this place of the upload, that many are done */
     size_t rows_count, rows_cap, failed; /* failed: refused ones */
     struct eff_sf_job_row *rows;
     char error[256];

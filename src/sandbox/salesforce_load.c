@@ -1,7 +1,8 @@
 /*
  * sandbox/salesforce_load: the rows of a bulk job into the store.
  *
- * In chunks of 200, as the vendor does. A header that names an unknown field,
+ * In chunks of 200, as the vendor does. Rows beyond the first 20,000 follow with
+ * the next requests, whatever those are. A header that names an unknown field,
  * or text that is no CSV, fails the job with all rows unprocessed; else each row
  * stands for itself.
  */
@@ -14,6 +15,7 @@
 
 #define LOAD_COLUMNS_MAX 1000
 #define LOAD_CHUNK       200
+#define LOAD_SLICE       20000 /* rows of one request, so that none waits long */
 
 /* A column of the upload: a field, a parent's external id, or the id of the record. */
 struct load_column {
@@ -214,41 +216,53 @@ load_find_rows(struct load *load)
         load_fail(load->job, "InvalidBatch : Failed to parse CSV", EFF_STR(""));
 }
 
+/* One chunk from job->done on; false when there is no more to be had. */
+static bool
+load_next_chunk(struct load *load)
+{
+    struct eff_sf_job *job = load->job;
+    struct eff_call *call = load->call;
+    size_t first = job->done, used = call->arena->used, count = 0;
+
+    while (job->done < job->rows_count && count < LOAD_CHUNK && !load_stops_here(job, job->done)) {
+        if (!eff_upload_next(&load->csv, call->arena, LOAD_COLUMNS_MAX))
+            break;
+        if (load->csv.row.len == 0)
+            continue; // an empty line is no row
+        load_read_row(load, &load->rows[count]);
+        if (eff_call_row_fails(call, job->done, job->rows_count))
+            eff_sf_fail(call, &load->rows[count].problem, job->code, NULL, "%s", job->message);
+        count++;
+        job->done++;
+    }
+    load_apply_chunk(load, first, count);
+    call->arena->used = used;
+    return count != 0;
+}
+
+/* Goes on where the job stands, for a limited number of rows: nobody waits for all of them. */
 static void
 load_apply(struct load *load)
 {
     struct eff_sf_job *job = load->job;
-    struct eff_call *call = load->call;
-    size_t used = call->arena->used, next = 0;
+    size_t start = job->done;
 
-    while (next < job->rows_count && !load_stops_here(job, next)) {
-        size_t first = next, count = 0;
-
-        while (next < job->rows_count && count < LOAD_CHUNK && !load_stops_here(job, next)) {
-            if (!eff_upload_next(&load->csv, call->arena, LOAD_COLUMNS_MAX))
-                return;
-            if (load->csv.row.len == 0)
-                continue; // an empty line is no row
-            load_read_row(load, &load->rows[count]);
-            call->effect.partial_rows = job->effect.partial_rows;
-            if (eff_call_row_fails(call, next, job->rows_count))
-                eff_sf_fail(call, &load->rows[count].problem, job->code, NULL, "%s", job->message);
-            count++;
-            next++;
-        }
-        load_apply_chunk(load, first, count);
-        call->arena->used = used;
-    }
-    if (next < job->rows_count)
+    load->call->effect.partial_rows = job->effect.partial_rows;
+    load->csv.at = job->at;
+    while (job->loading && job->done - start < LOAD_SLICE)
+        job->loading = load_next_chunk(load);
+    job->at = load->csv.at;
+    if (job->done == job->rows_count)
+        job->loading = false;
+    else if (!job->loading)
         load_fail(job, "InternalServerError : Batch failed too many times", EFF_STR(""));
 }
 
-/* What the job needs to know before its rows can be read; false when it cannot be loaded. */
+/* What is needed to read the job's rows; false when they cannot be read. */
 static bool
 load_begin(struct load *load, struct eff_call *call, struct eff_sf_job *job)
 {
     const struct eff_shapes *shapes = &call->world->shapes;
-    bool fine;
 
     load->call = call;
     load->job = job;
@@ -260,10 +274,16 @@ load_begin(struct load *load, struct eff_call *call, struct eff_sf_job *job)
         load_fail(job, "InvalidBatch : Field name not found : ", eff_str_of(job->key_name));
     if (job->key != NULL && job->key->type == EFF_FIELD_ID)
         job->key = NULL;
-    fine = load_read_header(load);
-    load->csv.at = job->header_len;
+    return load_read_header(load);
+}
+
+/* The first look at the upload. */
+static void
+load_look(struct load *load, struct eff_call *call, struct eff_sf_job *job)
+{
+    load_begin(load, call, job);
+    job->at = load->csv.at = job->header_len;
     load_find_rows(load);
-    return fine && job->error[0] == '\0';
 }
 
 void
@@ -271,8 +291,11 @@ eff_sf_job_load(struct eff_call *call, struct eff_sf_job *job)
 {
     struct load *load = eff_new(call->arena, struct load, 1);
 
-    // Nothing to do is done at once.
-    if (job->upload.len != 0 && load_begin(load, call, job))
+    if (job->upload.len == 0)
+        return; // nothing to do is done at once
+    load_look(load, call, job);
+    job->loading = job->error[0] == '\0' && job->rows_count != 0;
+    if (job->loading)
         load_apply(load);
 }
 
@@ -282,6 +305,29 @@ eff_sf_job_drop(struct eff_call *call, struct eff_sf_job *job)
     struct load *load = eff_new(call->arena, struct load, 1);
 
     if (job->upload.len != 0 && job->rows_count == 0)
-        load_begin(load, call, job);
+        load_look(load, call, job);
+    job->loading = false;
     job->error[0] = '\0';
+}
+
+void
+eff_sf_tick(struct eff_call *call)
+{
+    const struct eff_sf_state *state = call->world->state;
+    struct eff_call part = *call; // what it counts is not this request's
+    size_t used = call->arena->used;
+
+    for (struct eff_sf_job *job = state->jobs; job != NULL; job = job->next) {
+        struct load *load;
+
+        if (!job->loading)
+            continue;
+        load = eff_new(call->arena, struct load, 1);
+        if (load_begin(load, &part, job))
+            load_apply(load);
+        else
+            job->loading = false; // the schema changed meanwhile
+        break;
+    }
+    call->arena->used = used;
 }

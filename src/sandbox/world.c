@@ -434,10 +434,23 @@ world_run(struct eff_call *call)
 }
 
 void
+eff_world_tick(struct eff_call *call)
+{
+    struct eff_world *world = call->world;
+
+    if (world->vendor->tick == NULL)
+        return;
+    eff_records_begin(world->records);
+    world->vendor->tick(call);
+    eff_records_commit(world->records);
+}
+
+void
 eff_world_handle(struct eff_call *call)
 {
     struct eff_world *world = call->world;
 
+    eff_world_tick(call);
     eff_records_begin(world->records);
     world_run(call);
     eff_records_commit(world->records);

@@ -53,6 +53,8 @@ struct eff_vendor {
     void (*refuse)(struct eff_call *call, int status, const char *code, const char *message);
     /* Headers that every answer has; runs last. */
     void (*finish)(struct eff_call *call);
+    /* May be NULL: goes on with what runs by itself over there; before each request. */
+    void (*tick)(struct eff_call *call);
     eff_str (*id)(struct eff_arena *arena, const struct eff_shape *shape, int64_t seq);
     /* The vendor's own state, zeroed, of state_size bytes; state_free before it is zeroed again. */
     size_t state_size;
@@ -151,6 +153,8 @@ void eff_world_revoke(struct eff_world *world, eff_str token);
 bool eff_world_trusts(const struct eff_world *world, eff_str token);
 void eff_world_save_shapes(struct eff_world *world); /* into the store */
 
+/* Lets go on what runs by itself, in a transaction of its own. */
+void eff_world_tick(struct eff_call *call);
 /* Handles the call from authorisation to headers, faults excepted (the server does those). */
 void eff_world_handle(struct eff_call *call);
 /* Only the route and its handler: for requests inside a request. */

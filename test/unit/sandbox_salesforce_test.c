@@ -484,6 +484,37 @@ jobs_meet_faults(void **state)
     assert_int_equal(stand_count(s, "Contact"), 3);
 }
 
+/* More rows than one request applies: the job runs on with other requests, and may be stopped. */
+static void
+large_jobs_take_several_requests(void **state)
+{
+    struct stand *s = *state;
+    struct eff_buf csv = {0};
+    char job[128];
+    int polls = 0;
+
+    eff_buf_add(&csv, EFF_STR("Ext_Id__c,LastName\n"));
+    for (int i = 0; i < 50000; i++)
+        eff_buf_addf(&csv, "k%d,L%d\n", i, i);
+    eff_buf_add_char(&csv, '\0');
+    load(s, upsert_job, csv.ptr, job, sizeof(job));
+    do {
+        stand_send(s, "GET", job, NULL);
+        polls++;
+    } while (strcmp(stand_at(s, "/state"), "InProgress") == 0 && polls < 100);
+    assert_string_equal(stand_at(s, "/state"), "JobComplete");
+    assert_string_equal(stand_at(s, "/numberRecordsProcessed"), "50000");
+    assert_true(polls >= 2);
+    stand_tell(s, "reset", "{}");
+    load(s, upsert_job, csv.ptr, job, sizeof(job));
+    assert_int_equal(stand_send(s, "POST", "/_sandbox/clock", "nonsense"),
+                     400); // goes on all the same
+    assert_int_equal(stand_send(s, "PATCH", job, "{'state': 'Aborted'}"), 200);
+    stand_send(s, "GET", "/_sandbox/records?object=Contact&limit=1", NULL);
+    assert_string_equal(stand_at(s, "/total"), "40000");
+    eff_buf_free(&csv);
+}
+
 static void
 jobs_of_other_kinds(void **state)
 {
@@ -661,6 +692,7 @@ main(void)
         cmocka_unit_test_setup(jobs_run_through_their_states, fresh),
         cmocka_unit_test_setup(jobs_that_fail_as_a_whole, fresh),
         cmocka_unit_test_setup(jobs_meet_faults, fresh),
+        cmocka_unit_test_setup(large_jobs_take_several_requests, fresh),
         cmocka_unit_test_setup(jobs_of_other_kinds, fresh),
         cmocka_unit_test_setup(queries, fresh),
         cmocka_unit_test_setup(composites_do_not_nest_and_batches_go_on, fresh),
