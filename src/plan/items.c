@@ -70,14 +70,14 @@ eff_plan_removal_op(enum eff_mode mode, enum eff_removed on_removed)
     return EFF_OP_NONE;
 }
 
-static enum eff_op
-items_write_op(enum eff_mode mode, enum eff_change_kind kind)
+enum eff_op
+eff_plan_write_op(enum eff_mode mode, bool is_new)
 {
     switch (mode) {
     case EFF_MODE_UPDATE:
         return EFF_OP_UPDATE;
     case EFF_MODE_INSERT: /* what is there already is left alone */
-        return kind == EFF_CHANGE_ADD ? EFF_OP_CREATE : EFF_OP_NONE;
+        return is_new ? EFF_OP_CREATE : EFF_OP_NONE;
     case EFF_MODE_APPEND:
         return EFF_OP_APPEND;
     case EFF_MODE_MEMBERS:
@@ -273,7 +273,7 @@ eff_plan_change(const struct eff_planner *planner, const struct eff_change *chan
         return items_removal(planner, change, arena, p, err);
     if (change->kind == EFF_CHANGE_REBASE)
         return items_follow(planner, NULL, arena, p, err);
-    p->op = items_write_op(planner->mode, change->kind);
+    p->op = eff_plan_write_op(planner->mode, change->kind == EFF_CHANGE_ADD);
     if ((only_added && !planner->any_added) || (only_added && planner->mode == EFF_MODE_APPEND) ||
         (p->op == EFF_OP_NONE && only_added))
         return items_follow(planner, row, arena, p, err);

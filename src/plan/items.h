@@ -48,6 +48,8 @@ enum eff_planned eff_plan_change(const struct eff_planner *planner, const struct
                                  const struct eff_value *row, struct eff_arena *arena,
                                  struct eff_planned_item *ret_planned, struct eff_err *err);
 
+/* The operation for a new row, or for one that changed: EFF_OP_NONE when it is left alone. */
+enum eff_op eff_plan_write_op(enum eff_mode mode, bool is_new);
 /* The operation for a vanished row: EFF_OP_NONE when it is kept. */
 enum eff_op eff_plan_removal_op(enum eff_mode mode, enum eff_removed on_removed);
 

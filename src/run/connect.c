@@ -162,18 +162,18 @@ snapshot_new_columns(struct eff_sync_run *r)
     }
 }
 
-/* Identities are kept where a removal, a changed match value or a remote id needs them. */
+/*
+ * Identities are kept where a removal, a changed match value or a remote id needs
+ * them: by the operations that this sync's mode uses, and no others.
+ */
 static bool
 snapshot_wants_identities(const struct eff_sync_run *r)
 {
-    if (eff_plan_removal_op(r->sync->mode, r->sync->on_removed) != EFF_OP_NONE)
-        return true;
-    if (!r->mapping.match_is_key)
-        return true;
-    for (enum eff_op op = EFF_OP_UPSERT; op < EFF_OPS_COUNT; op++)
-        if (r->limits[op].supported && r->limits[op].by_remote_id)
-            return true;
-    return false;
+    enum eff_op removal = eff_plan_removal_op(r->sync->mode, r->sync->on_removed);
+
+    return removal != EFF_OP_NONE || !r->mapping.match_is_key ||
+           r->limits[eff_plan_write_op(r->sync->mode, true)].by_remote_id ||
+           r->limits[eff_plan_write_op(r->sync->mode, false)].by_remote_id;
 }
 
 enum eff_fault

@@ -149,6 +149,17 @@ control_uri(struct eff_os *os, const char *path, bool read_only, struct eff_aren
     return uri;
 }
 
+/* SQLite would make it readable for others; its log files take the mode over. */
+static enum eff_fault
+control_make_file(struct eff_os *os, const char *path, struct eff_err *err)
+{
+    struct eff_file *file;
+
+    EFF_TRY(os->open(os->self, path, EFF_OPEN_WRITE | EFF_OPEN_CREATE, &file, err));
+    os->close(file);
+    return EFF_OK;
+}
+
 enum eff_fault
 eff_control_open(struct eff_os *os, const char *folder, bool must_exist, bool read_only,
                  struct eff_arena *arena, struct eff_control **ret_control, struct eff_err *err)
@@ -164,6 +175,7 @@ eff_control_open(struct eff_os *os, const char *folder, bool must_exist, bool re
         if (read_only)
             return EFF_OK;
         EFF_TRY(control_make_folder(os, folder, must_exist, *arena, err));
+        EFF_TRY(control_make_file(os, control->path, err));
     }
     if (sqlite3_open_v2(control_uri(os, control->path, read_only, arena), &control->db,
                         flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
