@@ -121,18 +121,25 @@ judge_text(const struct eff_str_list *places, const struct eff_json *json)
     return EFF_STR_NONE;
 }
 
+/* "CODE:text": the code, and what is left of the message. */
+static void
+judge_code_before(struct rest_refusal *refusal, eff_str before)
+{
+    size_t end = before.len && !refusal->code.len ? eff_str_find(refusal->message, before) : SIZE_MAX;
+
+    if (end == SIZE_MAX)
+        return;
+    refusal->code = eff_str_sub(refusal->message, 0, end);
+    refusal->message = eff_str_sub(refusal->message, end + before.len, SIZE_MAX);
+}
+
 static struct rest_refusal
 judge_refusal(const struct eff_error_at *at, const struct eff_json *json)
 {
     struct rest_refusal refusal = {judge_text(&at->code, json), judge_text(&at->message, json),
                                    judge_text(&at->field, json)};
 
-    if (!refusal.code.len && at->code_before.len && refusal.message.len) {
-        size_t end = eff_str_find(refusal.message, at->code_before);
-
-        if (end != SIZE_MAX)
-            refusal.code = eff_str_sub(refusal.message, 0, end);
-    }
+    judge_code_before(&refusal, at->code_before);
     return refusal;
 }
 
@@ -504,11 +511,7 @@ judge_csv_line(struct rest_dest *dest, struct eff_delivery *delivery, const stru
         refusal.message = judge_cell(csv, cells, list->error.message.at[0]);
     if (list->error.code.count)
         refusal.code = judge_cell(csv, cells, list->error.code.at[0]);
-    if (list->error.code_before.len) {
-        size_t end = eff_str_find(refusal.message, list->error.code_before);
-
-        refusal.code = end == SIZE_MAX ? EFF_STR_NONE : eff_str_sub(refusal.message, 0, end);
-    }
+    judge_code_before(&refusal, list->error.code_before);
     return judge_row(dest, delivery, NULL, refusal);
 }
 
