@@ -18,11 +18,14 @@
  * Rows come in the order of their key's hash, so each transaction touches pages all
  * over the table and its indexes: few large ones, sorted by match value, write each
  * page a few times; a thousand small ones write every page a thousand times. Where
- * an answer that was lost must be looked up or held, a batch stays small.
+ * an answer that was lost must be looked up or held, a batch stays small. A disk that
+ * has to seek for every row, or a trigger, gets its time.
  */
-#define SQL_ROWS_MAX      50000
+#define SQL_ROWS_MAX      100000
 #define SQL_BYTES_MAX     ((size_t)64 << 20)
 #define SQL_ROWS_MAX_ONCE 1000
+#define SQL_TIMEOUT_MS    60000
+#define SQL_ROW_MS        5
 
 struct sql_run { /* task->scratch of a delivery */
     struct eff_table_group *groups;
@@ -339,8 +342,11 @@ sql_send(struct eff_table_dest *dest, struct sql_run *run, struct eff_delivery *
     if (run->at == run->count)
         return (struct eff_step){.kind = EFF_STEP_DONE};
     if (eff_table_request(dest, delivery, &run->groups[run->at], delivery->arena, &step.request,
-                          err) == EFF_OK)
+                          err) == EFF_OK) {
+        step.request.timeout_ms =
+            SQL_TIMEOUT_MS + (int64_t)run->groups[run->at].count * SQL_ROW_MS;
         return step;
+    }
     sql_rest(run, delivery,
              sql_failure(delivery, EFF_NOT_APPLIED, &fault, &(struct eff_response){0}));
     return (struct eff_step){.kind = EFF_STEP_STOP};

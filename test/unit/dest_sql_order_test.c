@@ -121,6 +121,7 @@ test_order(void **state)
     assert_int_equal(step.kind, EFF_STEP_SEND);
     assert_int_equal(step.request.sql.rows, ROWS);
     assert_int_equal(step.request.sql.columns, 3);
+    assert_true(step.request.timeout_ms > 60000 + ROWS);
     for (size_t row = 0; row < ROWS; row++) {
         const struct eff_value *at = &step.request.sql.params[row * 3];
         size_t item = (size_t)at[2].i;
