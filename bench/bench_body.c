@@ -45,8 +45,10 @@ open_dest(struct eff_arena *arena, const char *kind, const char *block)
         if (!eff_str_is(kinds[i].kind, kind) ||
             !eff_options_fill(node, kinds[i].options, kinds[i].options_count, config, &problems))
             continue;
-        *conf = (struct eff_dest_conf){.name = EFF_STR("bench"), .kind = &kinds[i], .config = config};
-        if (((const struct eff_dest_kind *)kinds[i].user)->ops->open(conf, arena, &dest, &err) != EFF_OK)
+        *conf =
+            (struct eff_dest_conf){.name = EFF_STR("bench"), .kind = &kinds[i], .config = config};
+        if (((const struct eff_dest_kind *)kinds[i].user)->ops->open(conf, arena, &dest, &err) !=
+            EFF_OK)
             exit(2);
     }
     return dest;
@@ -55,15 +57,19 @@ open_dest(struct eff_arena *arena, const char *kind, const char *block)
 static void
 bench(struct eff_arena *arena, const char *kind, const char *block, size_t rows)
 {
-    static const eff_str names[] = {{"email", 5}, {"first_name", 10}, {"score", 5}, {"revenue", 7},
+    static const eff_str names[] = {{"email", 5}, {"first_name", 10}, {"score", 5},  {"revenue", 7},
                                     {"seats", 5}, {"updated_at", 10}, {"active", 6}, {"segment", 7},
-                                    {"city", 4}, {"note", 4}};
+                                    {"city", 4},  {"note", 4}};
     const struct eff_value fields[] = {
         eff_value_of_str(EFF_TEXT, EFF_STR("somebody@example.org")),
-        eff_value_of_str(EFF_TEXT, EFF_STR("Zoë")), eff_value_of_int(EFF_INT, 71),
-        eff_value_of_str(EFF_DECIMAL, EFF_STR("123456.78")), eff_value_of_int(EFF_INT, 9007199254740993),
-        eff_value_of_int(EFF_INSTANT, 1769862600250000), eff_value_of_int(EFF_BOOL, 1),
-        {.kind = EFF_NULL}, eff_value_of_str(EFF_TEXT, EFF_STR("Oslo")),
+        eff_value_of_str(EFF_TEXT, EFF_STR("Zoë")),
+        eff_value_of_int(EFF_INT, 71),
+        eff_value_of_str(EFF_DECIMAL, EFF_STR("123456.78")),
+        eff_value_of_int(EFF_INT, 9007199254740993),
+        eff_value_of_int(EFF_INSTANT, 1769862600250000),
+        eff_value_of_int(EFF_BOOL, 1),
+        {.kind = EFF_NULL},
+        eff_value_of_str(EFF_TEXT, EFF_STR("Oslo")),
         eff_value_of_str(EFF_TEXT, EFF_STR("called twice, will \"call\" back"))};
     static const eff_str match_name = {"Ext_Id__c", 9};
     struct eff_value match = eff_value_of_str(EFF_TEXT, EFF_STR("u-123456"));
@@ -77,9 +83,14 @@ bench(struct eff_arena *arena, const char *kind, const char *block, size_t rows)
 
         for (size_t done = 0; done < rows; done += BATCH) {
             struct eff_arena scratch = *arena;
-            struct eff_delivery d = {.op = EFF_OP_UPSERT, .object = EFF_STR("Lead"), .match_count = 1,
-                                     .match_names = &match_name, .fields_count = 10,
-                                     .field_names = names, .count = BATCH, .items = items,
+            struct eff_delivery d = {.op = EFF_OP_UPSERT,
+                                     .object = EFF_STR("Lead"),
+                                     .match_count = 1,
+                                     .match_names = &match_name,
+                                     .fields_count = 10,
+                                     .field_names = names,
+                                     .count = BATCH,
+                                     .items = items,
                                      .arena = &scratch};
             struct eff_task task = {.kind = EFF_TASK_DELIVER, .delivery = &d, .arena = &scratch};
             struct eff_err err = {0};
@@ -95,7 +106,8 @@ bench(struct eff_arena *arena, const char *kind, const char *block, size_t rows)
         if (now_ns() - from < best)
             best = now_ns() - from;
     }
-    printf("%s: %.0f ns a row of 10 fields, %zu bytes a row\n", kind, best / (double)rows, bytes / BATCH);
+    printf("%s: %.0f ns a row of 10 fields, %zu bytes a row\n", kind, best / (double)rows,
+           bytes / BATCH);
     dest->ops->close(dest);
 }
 

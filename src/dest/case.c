@@ -5,15 +5,16 @@
 #include <stdio.h>
 
 #define CASE_STEPS_MAX 500
-#define CASE_CUTS 12
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define CASE_CUTS      12
+#define COUNT(rows)    (sizeof(rows) / sizeof((rows)[0]))
 
 static void
 case_report(struct case_run *run, const char *when)
 {
     run->report->failures++;
-    eff_buf_addf(run->report->text, EFF_STR_FMT ": " EFF_STR_FMT "%s%s: %s\n", EFF_STR_ARG(run->path),
-                 EFF_STR_ARG(run->conf.name), when[0] ? ", " : "", when, run->problem);
+    eff_buf_addf(run->report->text, EFF_STR_FMT ": " EFF_STR_FMT "%s%s: %s\n",
+                 EFF_STR_ARG(run->path), EFF_STR_ARG(run->conf.name), when[0] ? ", " : "", when,
+                 run->problem);
 }
 
 /* The same JSON has the same text: sorted, compact. EFF_STR_NONE when it is none. */
@@ -52,10 +53,10 @@ case_request_line(struct case_run *run, const struct eff_node *expect,
             continue;
         if (!eff_str_eq_nocase(request->method, eff_str_of(methods[i])))
             return eff_case_fail(run, "expected %s, got " EFF_STR_FMT " " EFF_STR_FMT, methods[i],
-                             EFF_STR_ARG(request->method), EFF_STR_ARG(path));
+                                 EFF_STR_ARG(request->method), EFF_STR_ARG(path));
         if (!eff_str_eq(want->text, path))
             return eff_case_fail(run, "expected address " EFF_STR_FMT ", got " EFF_STR_FMT,
-                             EFF_STR_ARG(want->text), EFF_STR_ARG(path));
+                                 EFF_STR_ARG(want->text), EFF_STR_ARG(path));
         return true;
     }
     return eff_case_fail(run, "`expect` has no method");
@@ -73,7 +74,7 @@ case_request_headers(struct case_run *run, const struct eff_node *headers,
                      eff_str_eq(request->headers[k].value, headers->values[i].text);
         if (!found)
             return eff_case_fail(run, "the header " EFF_STR_FMT " is missing or has another value",
-                             EFF_STR_ARG(headers->keys[i].text));
+                                 EFF_STR_ARG(headers->keys[i].text));
     }
     return true;
 }
@@ -82,7 +83,8 @@ static bool
 case_request_body(struct case_run *run, const struct eff_node *expect,
                   const struct eff_request *request)
 {
-    const struct eff_node *json = eff_node_get(expect, "json"), *text = eff_node_get(expect, "body");
+    const struct eff_node *json = eff_node_get(expect, "json"),
+                          *text = eff_node_get(expect, "body");
     eff_str want = text ? text->text : EFF_STR(""), got = request->body;
 
     if (json) {
@@ -90,16 +92,18 @@ case_request_body(struct case_run *run, const struct eff_node *expect,
         got = case_canonical(run->arena, got);
         if (!got.ptr)
             return eff_case_fail(run, "the body is not JSON: " EFF_STR_FMT,
-                             EFF_STR_ARG(eff_str_sub(request->body, 0, 200)));
+                                 EFF_STR_ARG(eff_str_sub(request->body, 0, 200)));
     }
     if (!eff_str_eq(want, got))
         return eff_case_fail(run, "expected body " EFF_STR_FMT "\n      got " EFF_STR_FMT,
-                         EFF_STR_ARG(eff_str_sub(want, 0, 250)), EFF_STR_ARG(eff_str_sub(got, 0, 250)));
+                             EFF_STR_ARG(eff_str_sub(want, 0, 250)),
+                             EFF_STR_ARG(eff_str_sub(got, 0, 250)));
     return true;
 }
 
 static bool
-case_request(struct case_run *run, const struct eff_node *exchange, const struct eff_request *request)
+case_request(struct case_run *run, const struct eff_node *exchange,
+             const struct eff_request *request)
 {
     const struct eff_node *expect = eff_node_get(exchange, "expect");
 
@@ -131,8 +135,8 @@ case_answer(struct case_run *run, const struct eff_node *exchange)
     const struct eff_node *json = answer ? eff_node_get(answer, "json") : NULL;
     const struct eff_node *text = answer ? eff_node_get(answer, "body") : NULL;
     const struct eff_node *wire = answer ? eff_node_get(answer, "wire") : NULL;
-    struct eff_response response = {.wire = EFF_WIRE_ANSWERED, .status = 200,
-                                    .now_wall_ms = 1767225600000};
+    struct eff_response response = {
+        .wire = EFF_WIRE_ANSWERED, .status = 200, .now_wall_ms = 1767225600000};
     int64_t number;
 
     if (status && eff_str_int(status->text, &number))
@@ -193,7 +197,8 @@ case_find(struct case_run *run, const struct eff_request *request)
  * what comes later in the exchange (a job's poll tells whether it was closed).
  */
 static bool
-case_exchange(struct case_run *run, const struct eff_request *request, struct eff_response *ret_response)
+case_exchange(struct case_run *run, const struct eff_request *request,
+              struct eff_response *ret_response)
 {
     const struct eff_node *list = run->conf.exchange;
     size_t count = list && list->kind == EFF_NODE_LIST ? list->count : 0;
@@ -204,7 +209,7 @@ case_exchange(struct case_run *run, const struct eff_request *request, struct ef
         at = case_find(run, request);
     if (at >= count)
         return eff_case_fail(run, "a request too many: " EFF_STR_FMT " " EFF_STR_FMT,
-                         EFF_STR_ARG(request->method), EFF_STR_ARG(request->url));
+                             EFF_STR_ARG(request->method), EFF_STR_ARG(request->url));
     if (!retried && !case_request(run, &list->values[at], request))
         return false;
     *ret_response = case_answer(run, &list->values[at]);
@@ -256,8 +261,10 @@ case_open(struct case_run *run)
     char *config = eff_arena_alloc(run->arena, run->kind->config_size + 1, 16, 1);
     const struct eff_node empty = {.kind = EFF_NODE_MAP};
     struct eff_fill fill = {0};
-    struct eff_dest_sync sync = {.name = EFF_STR("case"), .run = EFF_STR("run"),
-                                 .object = run->rows.object, .mode = (enum eff_mode)run->sync.mode,
+    struct eff_dest_sync sync = {.name = EFF_STR("case"),
+                                 .run = EFF_STR("run"),
+                                 .object = run->rows.object,
+                                 .mode = (enum eff_mode)run->sync.mode,
                                  .on_removed = (enum eff_removed)run->sync.removed,
                                  .match_count = run->rows.match_count,
                                  .match_names = run->rows.match_names,
@@ -271,10 +278,13 @@ case_open(struct case_run *run)
                           run->kind->options_count, config, &run->problems))
         return false;
     run->problems.fill = NULL;
-    *conf = (struct eff_dest_conf){.name = EFF_STR("case"), .kind = run->kind, .config = config,
-                                   .hosts_count = fill.hosts_count, .hosts = fill.hosts};
-    if (((const struct eff_dest_kind *)run->kind->user)->ops->open(conf, run->arena, &run->dest,
-                                                                   &run->err) != EFF_OK ||
+    *conf = (struct eff_dest_conf){.name = EFF_STR("case"),
+                                   .kind = run->kind,
+                                   .config = config,
+                                   .hosts_count = fill.hosts_count,
+                                   .hosts = fill.hosts};
+    if (((const struct eff_dest_kind *)run->kind->user)
+                ->ops->open(conf, run->arena, &run->dest, &run->err) != EFF_OK ||
         run->dest->ops->bind(run->dest, &sync, limits, &run->err) != EFF_OK)
         return eff_case_fail(run, "%s: %s", run->err.where, run->err.msg);
     if (!run->conf.describe.ptr && !run->conf.read.ptr && !limits[run->rows.op].supported)
@@ -308,7 +318,7 @@ case_verdict_field(struct case_run *run, size_t index, const struct eff_node *wa
     if (!node || eff_str_eq(node->text, got))
         return true;
     return eff_case_fail(run, "row %zu: expected %s " EFF_STR_FMT ", got " EFF_STR_FMT, index, key,
-                     EFF_STR_ARG(node->text), EFF_STR_ARG(got));
+                         EFF_STR_ARG(node->text), EFF_STR_ARG(got));
 }
 
 /* applied, or {refused: CODE, fault: row, field: x, message: text, remote_id: 1, created: true} */
@@ -336,19 +346,21 @@ case_verdict(struct case_run *run, size_t index, const struct eff_node *want,
     eff_str outcome = case_want_outcome(want);
 
     if (!case_outcome_is(outcome, got->outcome))
-        return eff_case_fail(run, "row %zu: expected " EFF_STR_FMT ", got %s " EFF_STR_FMT " " EFF_STR_FMT,
-                         index, EFF_STR_ARG(outcome), eff_outcome_name(got->outcome),
-                         EFF_STR_ARG(got->code), EFF_STR_ARG(got->message));
+        return eff_case_fail(
+            run, "row %zu: expected " EFF_STR_FMT ", got %s " EFF_STR_FMT " " EFF_STR_FMT, index,
+            EFF_STR_ARG(outcome), eff_outcome_name(got->outcome), EFF_STR_ARG(got->code),
+            EFF_STR_ARG(got->message));
     if (want->kind != EFF_NODE_MAP)
         return true;
     if (want->values[0].kind == EFF_NODE_SCALAR && !eff_str_eq(want->values[0].text, got->code))
         return eff_case_fail(run, "row %zu: expected code " EFF_STR_FMT ", got " EFF_STR_FMT, index,
-                         EFF_STR_ARG(want->values[0].text), EFF_STR_ARG(got->code));
+                             EFF_STR_ARG(want->values[0].text), EFF_STR_ARG(got->code));
     return case_verdict_field(run, index, want, "field", got->field) &&
            case_verdict_field(run, index, want, "message", got->message) &&
            case_verdict_field(run, index, want, "remote_id", got->remote_id) &&
            case_verdict_field(run, index, want, "fault", eff_str_of(eff_fault_name(got->fault))) &&
-           case_verdict_field(run, index, want, "created", got->created ? EFF_STR("true") : EFF_STR("false"));
+           case_verdict_field(run, index, want, "created",
+                              got->created ? EFF_STR("true") : EFF_STR("false"));
 }
 
 static bool
@@ -358,11 +370,11 @@ case_compare(struct case_run *run, const struct eff_delivery *delivery)
     size_t count = want && want->kind == EFF_NODE_LIST ? want->count : 0;
 
     if (!eff_str_is(run->conf.end, case_steps[run->end]))
-        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s %s", EFF_STR_ARG(run->conf.end),
-                         case_steps[run->end], run->err.msg);
+        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s %s",
+                             EFF_STR_ARG(run->conf.end), case_steps[run->end], run->err.msg);
     if (run->conf.stops.ptr && !eff_str_is(run->conf.stops, eff_fault_name(run->err.fault)))
-        return eff_case_fail(run, "expected to stop with " EFF_STR_FMT ", got %s", EFF_STR_ARG(run->conf.stops),
-                         eff_fault_name(run->err.fault));
+        return eff_case_fail(run, "expected to stop with " EFF_STR_FMT ", got %s",
+                             EFF_STR_ARG(run->conf.stops), eff_fault_name(run->err.fault));
     if (run->end == EFF_STEP_DONE && count != delivery->count)
         return eff_case_fail(run, "%zu verdicts for %zu rows", count, delivery->count);
     for (size_t i = 0; i < count && i < delivery->count; i++) {
@@ -370,7 +382,8 @@ case_compare(struct case_run *run, const struct eff_delivery *delivery)
             return false;
     }
     if (run->conf.exchange && run->next != run->conf.exchange->count)
-        return eff_case_fail(run, "only %zu of %zu requests were made", run->next, run->conf.exchange->count);
+        return eff_case_fail(run, "only %zu of %zu requests were made", run->next,
+                             run->conf.exchange->count);
     return true;
 }
 
@@ -382,7 +395,8 @@ case_compare_faulty(struct case_run *run, const struct eff_delivery *delivery)
 
     for (size_t i = 0; i < delivery->count; i++) {
         const struct eff_verdict *got = &delivery->items[i].verdict;
-        eff_str outcome = want && i < want->count ? case_want_outcome(&want->values[i]) : EFF_STR("");
+        eff_str outcome =
+            want && i < want->count ? case_want_outcome(&want->values[i]) : EFF_STR("");
 
         if (got->outcome == EFF_MAYBE_APPLIED || case_outcome_is(outcome, got->outcome))
             continue;
@@ -390,7 +404,7 @@ case_compare_faulty(struct case_run *run, const struct eff_delivery *delivery)
             continue;
         if (got->outcome != EFF_NOT_APPLIED)
             return eff_case_fail(run, "row %zu: %s is not what the destination said", i,
-                             eff_outcome_name(got->outcome));
+                                 eff_outcome_name(got->outcome));
         // With the rows on their way and no answer, nobody can say that they were not applied.
         if (run->injected_write && !delivery->memo.ptr && eff_str_is(outcome, "applied") &&
             (run->fault == CASE_LOST || run->fault == CASE_500 || run->fault == CASE_CUT) &&
@@ -405,8 +419,8 @@ case_compare_faulty(struct case_run *run, const struct eff_delivery *delivery)
 static void
 case_schema_json(struct eff_json_writer *w, const struct eff_schema *schema)
 {
-    static const char *const types[] = {"any", "text", "number", "boolean", "date", "timestamp",
-                                        "choice", "json"};
+    static const char *const types[] = {"any",  "text",      "number", "boolean",
+                                        "date", "timestamp", "choice", "json"};
 
     eff_json_begin_object(w);
     eff_json_key(w, EFF_STR("exists"));
@@ -469,20 +483,24 @@ case_compare_json(struct case_run *run, const struct eff_node *want, struct eff_
     eff_str b = case_canonical(run->arena, eff_buf_str(got));
 
     eff_buf_free(got);
-    return eff_str_eq(a, b) || eff_case_fail(run, "expected " EFF_STR_FMT "\n  got " EFF_STR_FMT,
-                                         EFF_STR_ARG(eff_str_sub(a, 0, 280)),
-                                         EFF_STR_ARG(eff_str_sub(b, 0, 280)));
+    return eff_str_eq(a, b) ||
+           eff_case_fail(run, "expected " EFF_STR_FMT "\n  got " EFF_STR_FMT,
+                         EFF_STR_ARG(eff_str_sub(a, 0, 280)), EFF_STR_ARG(eff_str_sub(b, 0, 280)));
 }
 
 static bool
 case_look(struct case_run *run)
 {
     struct eff_schema schema = {0};
-    struct eff_read read = {.match_count = run->rows.match_count, .match_names = run->rows.match_names,
+    struct eff_read read = {.match_count = run->rows.match_count,
+                            .match_names = run->rows.match_names,
                             .fields_count = run->rows.fields_count,
-                            .field_names = run->rows.field_names, .count = run->rows.count};
+                            .field_names = run->rows.field_names,
+                            .count = run->rows.count};
     struct eff_task task = {.kind = run->conf.describe.ptr ? EFF_TASK_DESCRIBE : EFF_TASK_READ,
-                            .schema = &schema, .read = &read, .arena = run->arena,
+                            .schema = &schema,
+                            .read = &read,
+                            .arena = run->arena,
                             .object = run->conf.describe.ptr ? run->conf.describe : run->conf.read};
     struct eff_value *match = eff_new(run->arena, struct eff_value, read.count * read.match_count);
     struct eff_buf buf = {0};
@@ -498,14 +516,15 @@ case_look(struct case_run *run)
     if (run->injected && run->end == EFF_STEP_STOP)
         return true; /* it said so */
     if (!eff_str_is(run->conf.end, case_steps[run->end]))
-        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s: %s", EFF_STR_ARG(run->conf.end),
-                         case_steps[run->end], run->err.msg);
+        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s: %s",
+                             EFF_STR_ARG(run->conf.end), case_steps[run->end], run->err.msg);
     if (run->conf.describe.ptr)
         case_schema_json(&w, &schema);
     else
         case_records_json(&w, &read);
     if (run->conf.schema || run->conf.records)
-        return case_compare_json(run, run->conf.describe.ptr ? run->conf.schema : run->conf.records, &buf);
+        return case_compare_json(run, run->conf.describe.ptr ? run->conf.schema : run->conf.records,
+                                 &buf);
     eff_buf_free(&buf);
     return true;
 }
@@ -515,7 +534,8 @@ case_look(struct case_run *run)
 static bool
 case_once(struct case_run *run)
 {
-    struct eff_task task = {.kind = EFF_TASK_DELIVER, .arena = run->arena, .object = run->rows.object};
+    struct eff_task task = {
+        .kind = EFF_TASK_DELIVER, .arena = run->arena, .object = run->rows.object};
     bool good = case_open(run);
 
     if (good && (run->conf.describe.ptr || run->conf.read.ptr)) {
@@ -523,21 +543,23 @@ case_once(struct case_run *run)
     } else if (good) {
         task.delivery = case_delivery(run);
         run->end = case_task(run, &task, 0);
-        good = run->end != 0 &&
-               (run->fault ? case_compare_faulty(run, task.delivery) : case_compare(run, task.delivery));
+        good = run->end != 0 && (run->fault ? case_compare_faulty(run, task.delivery)
+                                            : case_compare(run, task.delivery));
     }
     if (run->dest)
         run->dest->ops->close(run->dest);
     if (!good && !run->problem[0])
-        eff_case_fail(run, EFF_STR_FMT, EFF_STR_ARG(run->problems.count ? run->problems.at[0].message
-                                                                    : EFF_STR("it failed")));
+        eff_case_fail(
+            run, EFF_STR_FMT,
+            EFF_STR_ARG(run->problems.count ? run->problems.at[0].message : EFF_STR("it failed")));
     return good;
 }
 
 static void
 case_try(const struct case_run *prepared, enum case_fault fault, size_t at, size_t cut)
 {
-    static const char *const names[] = {"", "answer lost", "not sent", "429 before", "500 before", "cut"};
+    static const char *const names[] = {"",           "answer lost", "not sent",
+                                        "429 before", "500 before",  "cut"};
     struct eff_arena scratch = *prepared->arena;
     struct case_run run = *prepared;
     char when[80];
@@ -563,7 +585,8 @@ static void
 case_replays(struct case_run *run)
 {
     size_t count = run->conf.exchange && run->conf.exchange->kind == EFF_NODE_LIST
-                       ? run->conf.exchange->count : 0;
+                       ? run->conf.exchange->count
+                       : 0;
 
     for (size_t at = 0; at < count; at++) {
         struct eff_response answer = case_answer(run, &run->conf.exchange->values[at]);
@@ -583,8 +606,9 @@ case_document(const struct case_run *common, const struct eff_node *document)
 
     run.report->cases++;
     if (!eff_case_read(&run, document)) {
-        eff_case_fail(&run, EFF_STR_FMT, EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
-                                                                    : EFF_STR("it cannot be read")));
+        eff_case_fail(&run, EFF_STR_FMT,
+                      EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
+                                                     : EFF_STR("it cannot be read")));
         case_report(&run, "");
         return;
     }
@@ -594,12 +618,13 @@ case_document(const struct case_run *common, const struct eff_node *document)
 }
 
 void
-eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str connector, eff_str path,
-              eff_str bytes, struct eff_arena *scratch, struct eff_case_report *report)
+eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str connector,
+              eff_str path, eff_str bytes, struct eff_arena *scratch,
+              struct eff_case_report *report)
 {
     struct eff_arena arena = *scratch;
-    struct case_run run = {.arena = &arena, .report = report, .path = path,
-                           .problems = {.arena = &arena}};
+    struct case_run run = {
+        .arena = &arena, .report = report, .path = path, .problems = {.arena = &arena}};
     const struct eff_node *documents;
     size_t count;
 
@@ -609,8 +634,9 @@ eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str con
     }
     run.conf.name = EFF_STR("file");
     if (!run.kind || !eff_yaml_parse(bytes, path, &arena, &count, &documents, &run.problems)) {
-        eff_case_fail(&run, EFF_STR_FMT, EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
-                                                                    : EFF_STR("no such connector")));
+        eff_case_fail(&run, EFF_STR_FMT,
+                      EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
+                                                     : EFF_STR("no such connector")));
         case_report(&run, "");
         return;
     }

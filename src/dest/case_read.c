@@ -65,7 +65,8 @@ case_bare(const struct eff_node *node)
     if (eff_str_is(s, "true") || eff_str_is(s, "false") || eff_str_is(s, "null"))
         return true;
     if (digit >= s.len || s.ptr[digit] < '0' || s.ptr[digit] > '9' || s.ptr[s.len - 1] == '.' ||
-        (s.ptr[digit] == '0' && digit + 1 < s.len && s.ptr[digit + 1] >= '0' && s.ptr[digit + 1] <= '9'))
+        (s.ptr[digit] == '0' && digit + 1 < s.len && s.ptr[digit + 1] >= '0' &&
+         s.ptr[digit + 1] <= '9'))
         return false;
     return eff_number_valid(s);
 }
@@ -137,7 +138,8 @@ case_typed(const struct eff_node *node, struct eff_value *ret_value)
     else if (!eff_time_parse(text, &civil))
         return false;
     else if (eff_str_is(kind, "$date"))
-        *ret_value = eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month, civil.day));
+        *ret_value =
+            eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month, civil.day));
     else
         *ret_value = eff_value_of_int(eff_str_is(kind, "$instant") ? EFF_INSTANT : EFF_DATETIME,
                                       eff_micros_from_civil(&civil));
@@ -224,7 +226,8 @@ static void
 case_row(struct case_run *run, const struct eff_node *row, size_t index)
 {
     struct eff_item *item = &run->rows.items[index];
-    const struct eff_node *id = case_cell(row, EFF_STR("$id")), *old = case_cell(row, EFF_STR("$old"));
+    const struct eff_node *id = case_cell(row, EFF_STR("$id")),
+                          *old = case_cell(row, EFF_STR("$old"));
     struct eff_value *match = eff_new(run->arena, struct eff_value, run->rows.match_count);
     struct eff_value *fields = eff_new(run->arena, struct eff_value, run->rows.fields_count);
     struct eff_value *before = eff_new(run->arena, struct eff_value, run->rows.match_count);
@@ -254,7 +257,8 @@ eff_case_read(struct case_run *run, const struct eff_node *document)
     enum eff_op op;
 
     run->conf.name = EFF_STR("(without a name)");
-    if (!eff_options_fill(document, case_options, COUNT(case_options), &run->conf, &run->problems) ||
+    if (!eff_options_fill(document, case_options, COUNT(case_options), &run->conf,
+                          &run->problems) ||
         (run->conf.sync && !eff_options_fill(run->conf.sync, sync_options, COUNT(sync_options),
                                              &run->sync, &run->problems)))
         return false;
@@ -275,4 +279,3 @@ eff_case_read(struct case_run *run, const struct eff_node *document)
         case_row(run, &run->conf.rows->values[i], i);
     return true;
 }
-

@@ -1,16 +1,16 @@
 /* connector: a connector file as a whole: options, login, limits, values, then the larger sections. */
 #include "dest/connector_internal.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-#define CONNECTOR_SLOT 16 /* bytes that any kind of option's value takes */
+#define COUNT(rows)           (sizeof(rows) / sizeof((rows)[0]))
+#define CONNECTOR_SLOT        16 /* bytes that any kind of option's value takes */
 #define CONNECTOR_OPTIONS_MAX 64
 
 struct top_conf {
     eff_str kind, title;
     int protocol;
     struct eff_str_list sections, hosts;
-    const struct eff_node *options, *base, *account, *auth, *headers, *limits, *values, *error, *errors,
-        *objects, *read, *operations, *answers, *find;
+    const struct eff_node *options, *base, *account, *auth, *headers, *limits, *values, *error,
+        *errors, *objects, *read, *operations, *answers, *find;
 };
 
 static const struct eff_option top_options[] = {
@@ -40,11 +40,16 @@ static const struct {
     const char *name;
     size_t offset;
 } connector_sections[] = {
-    {"auth", offsetof(struct top_conf, auth)},     {"headers", offsetof(struct top_conf, headers)},
-    {"limits", offsetof(struct top_conf, limits)}, {"values", offsetof(struct top_conf, values)},
-    {"error", offsetof(struct top_conf, error)},   {"errors", offsetof(struct top_conf, errors)},
-    {"objects", offsetof(struct top_conf, objects)}, {"read", offsetof(struct top_conf, read)},
-    {"answers", offsetof(struct top_conf, answers)}, {"find", offsetof(struct top_conf, find)},
+    {"auth", offsetof(struct top_conf, auth)},
+    {"headers", offsetof(struct top_conf, headers)},
+    {"limits", offsetof(struct top_conf, limits)},
+    {"values", offsetof(struct top_conf, values)},
+    {"error", offsetof(struct top_conf, error)},
+    {"errors", offsetof(struct top_conf, errors)},
+    {"objects", offsetof(struct top_conf, objects)},
+    {"read", offsetof(struct top_conf, read)},
+    {"answers", offsetof(struct top_conf, answers)},
+    {"find", offsetof(struct top_conf, find)},
     {"operations", offsetof(struct top_conf, operations)},
 };
 
@@ -104,7 +109,8 @@ option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_n
     char slot[CONNECTOR_SLOT] __attribute__((aligned(16))) = {0};
 
     if (!option_name_valid(key->text) || eff_str_is(key->text, "type")) {
-        eff_compile_fail(c, key, "an option's name has small letters, digits and _, and is not `type`");
+        eff_compile_fail(c, key,
+                         "an option's name has small letters, digits and _, and is not `type`");
         return false;
     }
     if (!eff_compile_fill(c, map, option_options, COUNT(option_options), &conf))
@@ -116,18 +122,23 @@ option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_n
     if (!option_bound(c, conf.min, &option->min) || !option_bound(c, conf.max, &option->max))
         return false;
     if (conf.fallback.ptr) {
-        struct eff_node node = {.kind = EFF_NODE_SCALAR, .text = conf.fallback, .place = map->place};
+        struct eff_node node = {
+            .kind = EFF_NODE_SCALAR, .text = conf.fallback, .place = map->place};
 
         option->fallback = eff_str_c(c->arena, conf.fallback);
         if (option->kind == EFF_OPT_SECRET) {
             eff_compile_fail(c, map, "a secret has no default");
             return false;
         }
-        eff_options_fill(&(struct eff_node){.kind = EFF_NODE_MAP, .place = map->place, .count = 1,
-                                            .keys = key, .values = &node},
-                         &(struct eff_option){.name = option->name, .kind = option->kind,
-                                              .min = option->min, .max = option->max}, 1,
-                         slot, c->problems);
+        eff_options_fill(
+            &(struct eff_node){.kind = EFF_NODE_MAP,
+                               .place = map->place,
+                               .count = 1,
+                               .keys = key,
+                               .values = &node},
+            &(struct eff_option){
+                .name = option->name, .kind = option->kind, .min = option->min, .max = option->max},
+            1, slot, c->problems);
     }
     return before == eff_problems_total(c->problems);
 }
@@ -137,7 +148,8 @@ connector_option_taken(const struct eff_connector *connector, size_t count, eff_
 {
     for (size_t i = 0; i < count; i++) {
         eff_str other = connector->option_names[i];
-        eff_str longer = other.len > name.len ? other : name, shorter = other.len > name.len ? name : other;
+        eff_str longer = other.len > name.len ? other : name,
+                shorter = other.len > name.len ? name : other;
 
         if (eff_str_starts(longer, shorter) &&
             (longer.len == shorter.len || longer.ptr[shorter.len] == '.'))
@@ -170,7 +182,8 @@ connector_options(struct eff_compile *c, const struct top_conf *conf)
     for (size_t i = 0; good && i < conf->sections.count; i++) {
         names[count + i] = conf->sections.at[i];
         rows[count + i] = (struct eff_option){
-            .name = eff_str_c(c->arena, names[count + i]), .kind = EFF_OPT_NODE,
+            .name = eff_str_c(c->arena, names[count + i]),
+            .kind = EFF_OPT_NODE,
             .flags = eff_str_is(names[count + i], "operations") ? EFF_OPT_REQUIRED : 0,
             .help = "A section of the connector's language."};
     }
@@ -189,7 +202,8 @@ connector_sections_known(struct eff_compile *c, const struct eff_node *root,
     for (size_t i = 0; i < sections->count; i++) {
         size_t k = 0;
 
-        while (k < COUNT(connector_sections) && !eff_str_is(sections->at[i], connector_sections[k].name))
+        while (k < COUNT(connector_sections) &&
+               !eff_str_is(sections->at[i], connector_sections[k].name))
             k++;
         if (k == COUNT(connector_sections)) {
             eff_compile_fail(c, root, "`sections` names a section that a project cannot bring");
@@ -237,8 +251,8 @@ connector_login(struct eff_compile *c, const struct eff_node *map, struct eff_lo
         return true;
     if (!eff_compile_fill(c, map, login_options, COUNT(login_options), &conf))
         return false;
-    *login = (struct eff_login){.given = true, .token = conf.token, .base = conf.url,
-                                .expires_in = conf.expires_in};
+    *login = (struct eff_login){
+        .given = true, .token = conf.token, .base = conf.url, .expires_in = conf.expires_in};
     good = eff_compile_call(c, map, &conf.call, 0, &login->call);
     if (!login->call.base.parts) {
         eff_compile_fail(c, map, "`base` is missing: where the login is sent");
@@ -359,7 +373,8 @@ static const struct eff_option values_options[] = {
     {"number", EFF_OPT_ENUM, offsetof(struct values_conf, number), .choices = "json|text"},
     {"timestamp", EFF_OPT_ENUM, offsetof(struct values_conf, timestamp),
      .choices = "iso|iso_ms|epoch_s|epoch_ms"},
-    {"date", EFF_OPT_ENUM, offsetof(struct values_conf, date), .choices = "iso|iso_ms|epoch_s|epoch_ms"},
+    {"date", EFF_OPT_ENUM, offsetof(struct values_conf, date),
+     .choices = "iso|iso_ms|epoch_s|epoch_ms"},
     {"list", EFF_OPT_ENUM, offsetof(struct values_conf, list), .choices = "nested|join|text"},
     {"join", EFF_OPT_STR, offsetof(struct values_conf, join), ";"},
     {"names", EFF_OPT_ENUM, offsetof(struct values_conf, names), .choices = "nested|flat"},
@@ -415,7 +430,8 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
 }
 
 static bool
-connector_hosts(struct eff_compile *c, const struct eff_node *root, const struct eff_str_list *hosts)
+connector_hosts(struct eff_compile *c, const struct eff_node *root,
+                const struct eff_str_list *hosts)
 {
     for (size_t i = 0; i < hosts->count; i++) {
         eff_str host = hosts->at[i], tail;
@@ -497,8 +513,9 @@ eff_connector_complete(const struct eff_connector *connector, const void *config
 
     *whole = *connector;
     for (size_t i = 0; i < connector->sections.count; i++) {
-        const struct eff_node *node = *(const struct eff_node *const *)(
-            (const char *)config + connector->options[from + i].offset);
+        const struct eff_node *node =
+            *(const struct eff_node *const *)((const char *)config +
+                                              connector->options[from + i].offset);
 
         for (size_t k = 0; k < COUNT(connector_sections); k++) {
             if (eff_str_is(connector->sections.at[i], connector_sections[k].name))

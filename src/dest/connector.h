@@ -66,9 +66,9 @@ enum eff_row_by { EFF_BY_INDEX = 0, EFF_BY_POSITION, EFF_BY_MATCH, EFF_BY_REMOTE
 /* A list of rows' results in an answer. */
 struct eff_results {
     enum eff_row_by by;
-    eff_str each;      /* pointer to the list; a single value counts as a list of one */
-    eff_str row;       /* within an element; CSV: a column */
-    eff_str row_after; /* the index stands in that text after this */
+    eff_str each;             /* pointer to the list; a single value counts as a list of one */
+    eff_str row;              /* within an element; CSV: a column */
+    eff_str row_after;        /* the index stands in that text after this */
     enum eff_outcome outcome; /* of an element that passes `success` */
     struct eff_test success;
     eff_str remote_id;
@@ -77,10 +77,10 @@ struct eff_results {
 };
 
 struct eff_answer {
-    struct eff_ints status;   /* none: any 2xx */
-    struct eff_test success;  /* of the whole request */
+    struct eff_ints status;    /* none: any 2xx */
+    struct eff_test success;   /* of the whole request */
     enum eff_outcome unlisted; /* rows that no list names: APPLIED, TAKEN or MAYBE_APPLIED */
-    eff_str remote_id;        /* of the one row */
+    eff_str remote_id;         /* of the one row */
     struct eff_test created;
     struct eff_ints created_status;
     size_t lists_count;
@@ -96,8 +96,8 @@ struct eff_job_file {
 struct eff_job {
     bool given;
     struct eff_call create, upload, close, poll;
-    eff_str id;    /* pointer in create's answer */
-    eff_str state; /* pointer in poll's answer */
+    eff_str id;                             /* pointer in create's answer */
+    eff_str state;                          /* pointer in poll's answer */
     struct eff_str_list done, failed, open; /* states; failed: none of it was applied */
     int64_t first_ms, most_ms, give_up_ms;
     enum eff_outcome unlisted;
@@ -130,7 +130,7 @@ struct eff_find {
     struct eff_paging next;
     size_t rows_max;
     eff_str each, row, remote_id;
-    enum eff_outcome missing; /* of rows without a record: PENDING lets the variants decide */
+    enum eff_outcome missing;       /* of rows without a record: PENDING lets the variants decide */
     struct eff_ints missing_status; /* statuses that mean that there is none */
 };
 
@@ -174,7 +174,7 @@ struct eff_objects {
     eff_str each, name, label, type;
     struct eff_tests readonly, unique, required;
     eff_str choices_each, choices_value;
-    struct eff_test choices_when; /* only then is the list closed */
+    struct eff_test choices_when;   /* only then is the list closed */
     struct eff_ints missing_status; /* that say that there is no such object */
     size_t types_count;
     const struct eff_type_name *types;
@@ -194,9 +194,9 @@ struct eff_limit {
     int64_t per_ms, requests;
     size_t requests_option; /* SIZE_MAX: requests is the number */
     bool hard;
-    unsigned bucket; /* 0: every request draws on it */
+    unsigned bucket;                                /* 0: every request draws on it */
     eff_str remaining, allowed, reset_s, window_ms; /* headers, lower case */
-    eff_str used_of, used_after; /* header that says "<used_after>18/5000" */
+    eff_str used_of, used_after;                    /* header that says "<used_after>18/5000" */
 };
 
 struct eff_login {
@@ -210,7 +210,7 @@ struct eff_connector {
     size_t options_count, config_size;
     const struct eff_option *options;
     const eff_str *option_names;
-    struct eff_str_list sections; /* that stand in the project's own block (http) */
+    struct eff_str_list sections;  /* that stand in the project's own block (http) */
     const size_t *sections_option; /* their options */
 
     struct eff_text base;
@@ -221,7 +221,7 @@ struct eff_connector {
     struct eff_text basic_user, basic_password; /* parts == NULL: no basic authentication */
     struct eff_login login;
     struct eff_ints expired; /* statuses; none: 401 */
-    size_t headers_count; /* of auth and headers: on every request but the login */
+    size_t headers_count;    /* of auth and headers: on every request but the login */
     const struct eff_pair *headers;
     size_t plain_headers_count; /* of `headers` alone: also on the login */
     const struct eff_pair *plain_headers;

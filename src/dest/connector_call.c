@@ -69,10 +69,10 @@ eff_compile_pointer(struct eff_compile *c, const struct eff_node *at, eff_str po
             good = i + 1 < pointer.len && (pointer.ptr[i + 1] == '0' || pointer.ptr[i + 1] == '1');
     }
     if (!good)
-        eff_problem_add(c->problems, at->place, EFF_CONNECTOR_CODE,
-                        EFF_STR("A JSON Pointer looks like /errors/0/code; ~1 stands for / and ~0 for ~."),
-                        "\"" EFF_STR_FMT "\" is no JSON Pointer",
-                        EFF_STR_ARG(eff_str_sub(pointer, 0, 80)));
+        eff_problem_add(
+            c->problems, at->place, EFF_CONNECTOR_CODE,
+            EFF_STR("A JSON Pointer looks like /errors/0/code; ~1 stands for / and ~0 for ~."),
+            "\"" EFF_STR_FMT "\" is no JSON Pointer", EFF_STR_ARG(eff_str_sub(pointer, 0, 80)));
     return good;
 }
 
@@ -156,8 +156,9 @@ eff_compile_pairs(struct eff_compile *c, const struct eff_node *map, unsigned al
         }
         good &= eff_compile_text(c, &map->values[i], allows, &pairs[i].value);
         if (query && call_unquoted(&pairs[i].value)) {
-            eff_compile_fail(c, &map->values[i], "a row's value inside a query must be quoted: "
-                                                 "write {...|soql} or {...|quoted}");
+            eff_compile_fail(c, &map->values[i],
+                             "a row's value inside a query must be quoted: "
+                             "write {...|soql} or {...|quoted}");
             good = false;
         }
     }
@@ -192,7 +193,8 @@ eff_compile_number(struct eff_compile *c, const struct eff_node *node, int64_t *
 }
 
 static bool
-call_path(struct eff_compile *c, const struct eff_node *node, unsigned allows, struct eff_text *path)
+call_path(struct eff_compile *c, const struct eff_node *node, unsigned allows,
+          struct eff_text *path)
 {
     static const char forbidden[] = "?#\\ ";
 
@@ -209,8 +211,9 @@ call_path(struct eff_compile *c, const struct eff_node *node, unsigned allows, s
             if (strchr(forbidden, text.ptr[at]) || (unsigned char)text.ptr[at] < 0x20 ||
                 (text.ptr[at] == '/' && at + 1 < text.len && text.ptr[at + 1] == '/') ||
                 (text.ptr[at] == '.' && at + 1 < text.len && text.ptr[at + 1] == '.')) {
-                eff_compile_fail(c, node, "a path has no \"//\", \"..\", blanks, \"#\" or \"?\"; "
-                                          "parameters stand under `query`");
+                eff_compile_fail(c, node,
+                                 "a path has no \"//\", \"..\", blanks, \"#\" or \"?\"; "
+                                 "parameters stand under `query`");
                 return false;
             }
         }
@@ -228,7 +231,8 @@ struct csv_conf {
 };
 
 static const struct eff_option csv_options[] = {
-    {"columns", EFF_OPT_ENUM, offsetof(struct csv_conf, columns), "record", .choices = "|record|match|remote_id"},
+    {"columns", EFF_OPT_ENUM, offsetof(struct csv_conf, columns), "record",
+     .choices = "|record|match|remote_id"},
     {"null", EFF_OPT_STR, offsetof(struct csv_conf, null), ""},
     {"empty", EFF_OPT_STR, offsetof(struct csv_conf, empty), ""},
     {"id", EFF_OPT_STR, offsetof(struct csv_conf, id)},
@@ -262,8 +266,8 @@ call_body(struct eff_compile *c, const struct eff_node *map, const struct eff_ca
     }
     if (conf->json || conf->form) {
         call->body = conf->json ? EFF_BODY_JSON : EFF_BODY_FORM;
-        call->content_type = conf->json ? EFF_STR("application/json")
-                                        : EFF_STR("application/x-www-form-urlencoded");
+        call->content_type =
+            conf->json ? EFF_STR("application/json") : EFF_STR("application/x-www-form-urlencoded");
         if (conf->form && conf->form->kind != EFF_NODE_MAP) {
             eff_compile_fail(c, conf->form, "a form is a mapping");
             return false;
@@ -326,7 +330,8 @@ eff_compile_call(struct eff_compile *c, const struct eff_node *map,
     ret_call->timeout_ms = conf->timeout_ms;
     good &= call_path(c, path, allows, &ret_call->path);
     good &= eff_compile_text(c, conf->base, EFF_SCOPE_SESSION, &ret_call->base);
-    good &= eff_compile_pairs(c, conf->query, allows, true, &ret_call->query_count, &ret_call->query);
+    good &=
+        eff_compile_pairs(c, conf->query, allows, true, &ret_call->query_count, &ret_call->query);
     good &= eff_compile_pairs(c, conf->headers, allows, false, &ret_call->headers_count,
                               &ret_call->headers);
     good &= call_body(c, map, conf, allows, ret_call);

@@ -22,9 +22,11 @@ void eff_compile_fail(struct eff_compile *c, const struct eff_node *node, const 
 struct eff_scope eff_compile_scope(struct eff_compile *c, unsigned allows);
 bool eff_compile_text(struct eff_compile *c, const struct eff_node *node, unsigned allows,
                       struct eff_text *ret_text); /* NULL node: nothing is written */
-bool eff_compile_ints(struct eff_compile *c, const struct eff_node *node, struct eff_ints *ret_ints);
+bool eff_compile_ints(struct eff_compile *c, const struct eff_node *node,
+                      struct eff_ints *ret_ints);
 bool eff_compile_pointer(struct eff_compile *c, const struct eff_node *at, eff_str pointer);
-bool eff_compile_test(struct eff_compile *c, const struct eff_node *node, struct eff_test *ret_test);
+bool eff_compile_test(struct eff_compile *c, const struct eff_node *node,
+                      struct eff_test *ret_test);
 bool eff_compile_pairs(struct eff_compile *c, const struct eff_node *map, unsigned allows,
                        bool query, size_t *ret_count, const struct eff_pair **ret_pairs);
 /* A pointer to its own number, or to an option: 100 or "{option}". */
@@ -71,7 +73,7 @@ bool eff_compile_errors(struct eff_compile *c, const struct eff_node *list);
 bool eff_compile_answer(struct eff_compile *c, const struct eff_node *map, bool one_row,
                         struct eff_answer *ret_answer);
 bool eff_compile_job(struct eff_compile *c, const struct eff_node *map, struct eff_job *ret_job);
-bool eff_compile_results(struct eff_compile *c, const struct eff_node *map, enum eff_outcome outcome,
-                         bool csv, struct eff_results *ret_results);
+bool eff_compile_results(struct eff_compile *c, const struct eff_node *map,
+                         enum eff_outcome outcome, bool csv, struct eff_results *ret_results);
 
 #endif

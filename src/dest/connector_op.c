@@ -2,7 +2,7 @@
 #include "dest/connector_internal.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-#define OP_SCOPE (EFF_SCOPE_SESSION | EFF_SCOPE_BATCH)
+#define OP_SCOPE    (EFF_SCOPE_SESSION | EFF_SCOPE_BATCH)
 
 /* ---- answers ---- */
 
@@ -84,7 +84,8 @@ static const struct eff_option answer_options[] = {
     {"status", EFF_OPT_NODE, offsetof(struct answer_conf, status)},
     {"success", EFF_OPT_NODE, offsetof(struct answer_conf, success)},
     {"all", EFF_OPT_ENUM, offsetof(struct answer_conf, all), .choices = "maybe|applied|taken"},
-    {"others", EFF_OPT_ENUM, offsetof(struct answer_conf, others), .choices = "maybe|applied|taken"},
+    {"others", EFF_OPT_ENUM, offsetof(struct answer_conf, others),
+     .choices = "maybe|applied|taken"},
     {"remote_id", EFF_OPT_STR, offsetof(struct answer_conf, answer.remote_id)},
     {"created", EFF_OPT_NODE, offsetof(struct answer_conf, created)},
     {"created_status", EFF_OPT_NODE, offsetof(struct answer_conf, created_status)},
@@ -133,8 +134,9 @@ answer_complete(struct eff_compile *c, const struct eff_node *map, struct answer
         return false;
     }
     if (answer->lists_count == 0 && answer->unlisted == EFF_MAYBE_APPLIED) {
-        eff_compile_fail(c, map, "the answer must say what success is: `rows`, `applied`, or "
-                                 "`all: applied` (all: taken) when the status says it");
+        eff_compile_fail(c, map,
+                         "the answer must say what success is: `rows`, `applied`, or "
+                         "`all: applied` (all: taken) when the status says it");
         return false;
     }
     if (!one_row && (answer->remote_id.ptr || answer->created.at.ptr)) {
@@ -294,8 +296,8 @@ eff_compile_job(struct eff_compile *c, const struct eff_node *map, struct eff_jo
     if (!eff_compile_fill(c, map, job_options, COUNT(job_options), &conf) ||
         !eff_compile_fill(c, conf.create, job_create_options, COUNT(job_create_options), &create))
         return false;
-    *ret_job = (struct eff_job){.given = true, .id = create.id,
-                                .unlisted = answer_outcomes[conf.others]};
+    *ret_job =
+        (struct eff_job){.given = true, .id = create.id, .unlisted = answer_outcomes[conf.others]};
     good = eff_compile_pointer(c, conf.create, create.id);
     good &= eff_compile_call(c, conf.create, &create.call, OP_SCOPE, &ret_job->create);
     good &= job_step(c, conf.upload, OP_SCOPE | EFF_SCOPE_JOB, &ret_job->upload);
@@ -369,7 +371,8 @@ struct when_conf {
 static const struct eff_option when_options[] = {
     {"rows_above", EFF_OPT_NODE, offsetof(struct when_conf, above)},
     {"rows_at_most", EFF_OPT_NODE, offsetof(struct when_conf, at_most)},
-    {"remote_id", EFF_OPT_ENUM, offsetof(struct when_conf, remote_id), .choices = "any|known|unknown|moved"},
+    {"remote_id", EFF_OPT_ENUM, offsetof(struct when_conf, remote_id),
+     .choices = "any|known|unknown|moved"},
 };
 
 static bool
@@ -403,7 +406,8 @@ op_answer(struct eff_compile *c, const struct eff_node *node)
     if (node->kind != EFF_NODE_SCALAR)
         return node;
     named = c->answers && c->answers->kind == EFF_NODE_MAP
-                ? eff_node_get(c->answers, eff_str_c(c->arena, node->text)) : NULL;
+                ? eff_node_get(c->answers, eff_str_c(c->arena, node->text))
+                : NULL;
     if (!named)
         eff_compile_fail(c, node, "no such name under `answers`");
     return named;
@@ -463,7 +467,8 @@ static const struct eff_option find_options[] = {
     {"each", EFF_OPT_STR, offsetof(struct find_conf, each), ""},
     {"row", EFF_OPT_STR, offsetof(struct find_conf, row)},
     {"remote_id", EFF_OPT_STR, offsetof(struct find_conf, remote_id), .flags = EFF_OPT_REQUIRED},
-    {"missing", EFF_OPT_ENUM, offsetof(struct find_conf, missing), .choices = "choose|refused|applied"},
+    {"missing", EFF_OPT_ENUM, offsetof(struct find_conf, missing),
+     .choices = "choose|refused|applied"},
     {"missing_status", EFF_OPT_NODE, offsetof(struct find_conf, missing_status)},
     {"next", EFF_OPT_NODE, offsetof(struct find_conf, next)},
 };
@@ -478,8 +483,11 @@ op_find_whole(struct eff_compile *c, const struct eff_node *map, struct eff_find
 
     if (!eff_compile_fill(c, map, find_options, COUNT(find_options), &conf))
         return false;
-    *find = (struct eff_find){.given = true, .rows_max = (size_t)conf.rows, .each = conf.each,
-                              .row = conf.row, .remote_id = conf.remote_id,
+    *find = (struct eff_find){.given = true,
+                              .rows_max = (size_t)conf.rows,
+                              .each = conf.each,
+                              .row = conf.row,
+                              .remote_id = conf.remote_id,
                               .missing = find_missing[conf.missing]};
     if (conf.rows > 1 && !conf.row.ptr) {
         eff_compile_fail(c, map, "`row` is missing: the pointer to the match value in a record");
@@ -533,8 +541,9 @@ op_choose(struct eff_compile *c, const struct eff_node *list, struct eff_operati
     for (size_t i = 0; i < count; i++) {
         struct variant_conf conf = {0};
 
-        good &= eff_compile_fill(c, &list->values[i], variant_options, COUNT(variant_options), &conf) &&
-                op_variant(c, &list->values[i], &conf, &variants[i]);
+        good &=
+            eff_compile_fill(c, &list->values[i], variant_options, COUNT(variant_options), &conf) &&
+            op_variant(c, &list->values[i], &conf, &variants[i]);
     }
     op->variants = variants;
     op->variants_count = count;
@@ -566,7 +575,8 @@ op_needs(struct eff_operation *op)
 }
 
 static bool
-op_one(struct eff_compile *c, const struct eff_node *map, struct eff_operation *op, eff_str *ret_like)
+op_one(struct eff_compile *c, const struct eff_node *map, struct eff_operation *op,
+       eff_str *ret_like)
 {
     struct op_conf conf = {0};
 
@@ -637,8 +647,9 @@ eff_compile_operations(struct eff_compile *c, const struct eff_node *map)
     like = eff_new(c->arena, eff_str, map->count);
     for (size_t i = 0; i < map->count; i++) {
         if (!eff_op_from_name(map->keys[i].text, &op) || op == EFF_OP_NONE) {
-            eff_compile_fail(c, &map->keys[i], "no such operation; there are upsert, create, update, "
-                                               "clear, archive, delete, append, add and remove");
+            eff_compile_fail(c, &map->keys[i],
+                             "no such operation; there are upsert, create, update, "
+                             "clear, archive, delete, append, add and remove");
             good = false;
             continue;
         }

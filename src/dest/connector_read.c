@@ -59,7 +59,8 @@ objects_tests(struct eff_compile *c, const struct eff_node *node, struct eff_tes
     bool good = true;
 
     for (size_t i = 0; i < count; i++)
-        good &= eff_compile_test(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node, &tests[i]);
+        good &=
+            eff_compile_test(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node, &tests[i]);
     *ret_tests = (struct eff_tests){count, tests};
     return good;
 }
@@ -118,8 +119,8 @@ objects_fields(struct eff_compile *c, const struct eff_node *map, struct eff_obj
 static bool
 objects_types(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
 {
-    static const char *const names[] = {"any", "text", "number", "boolean", "date", "timestamp",
-                                        "choice", "json"};
+    static const char *const names[] = {"any",  "text",      "number", "boolean",
+                                        "date", "timestamp", "choice", "json"};
     struct eff_type_name *types;
     size_t count = 0;
 
@@ -140,8 +141,9 @@ objects_types(struct eff_compile *c, const struct eff_node *map, struct eff_obje
         while (type < COUNT(names) && !eff_node_is(&map->keys[i], names[type]))
             type++;
         if (type == COUNT(names)) {
-            eff_compile_fail(c, &map->keys[i], "types are any, text, number, boolean, date, "
-                                               "timestamp, choice and json");
+            eff_compile_fail(c, &map->keys[i],
+                             "types are any, text, number, boolean, date, "
+                             "timestamp, choice and json");
             return false;
         }
         for (size_t k = 0; k < many; k++)
@@ -265,17 +267,21 @@ rule_ops(struct eff_compile *c, const struct eff_node *map, const struct eff_str
 static bool
 rule_one(struct eff_compile *c, const struct eff_node *map, struct eff_error_rule *rule)
 {
-    static const enum eff_outcome outcomes[] = {EFF_PENDING, EFF_APPLIED, EFF_NOT_APPLIED,
+    static const enum eff_outcome outcomes[] = {EFF_PENDING,       EFF_APPLIED, EFF_NOT_APPLIED,
                                                 EFF_MAYBE_APPLIED, EFF_REFUSED, EFF_PENDING};
     struct rule_conf conf = {0};
     bool good;
 
     if (!eff_compile_fill(c, map, rule_options, COUNT(rule_options), &conf))
         return false;
-    *rule = (struct eff_error_rule){.codes = conf.codes, .test = {conf.at, conf.is},
-                                    .text = conf.text, .fault = (enum eff_fault)conf.fault,
-                                    .outcome = outcomes[conf.then], .split = conf.then == 5,
-                                    .field = conf.field, .remedy = conf.remedy};
+    *rule = (struct eff_error_rule){.codes = conf.codes,
+                                    .test = {conf.at, conf.is},
+                                    .text = conf.text,
+                                    .fault = (enum eff_fault)conf.fault,
+                                    .outcome = outcomes[conf.then],
+                                    .split = conf.then == 5,
+                                    .field = conf.field,
+                                    .remedy = conf.remedy};
     if (!conf.status && !conf.codes.count && !conf.at.ptr && !conf.text.len) {
         eff_compile_fail(c, map, "a rule without a condition: give status, code, at or text");
         return false;

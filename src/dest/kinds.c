@@ -45,8 +45,9 @@ kinds_connector(struct kinds *kinds, eff_str path, eff_str bytes)
         return false;
     kind->ops = &eff_dest_rest;
     kind->connector = connector;
-    kinds_set(kinds, (struct eff_kind_desc){connector->kind, connector->options,
-                                            connector->options_count, connector->config_size, kind});
+    kinds_set(kinds,
+              (struct eff_kind_desc){connector->kind, connector->options, connector->options_count,
+                                     connector->config_size, kind});
     return true;
 }
 
@@ -77,7 +78,8 @@ eff_dest_kinds(size_t files_count, const struct eff_connector_file *files, struc
     for (size_t i = 0; i < eff_assets_count; i++) {
         eff_str path = eff_str_of(eff_assets[i].path);
 
-        if (eff_str_starts(path, EFF_STR(KINDS_PREFIX)) && eff_str_ends(path, EFF_STR(KINDS_SUFFIX)) &&
+        if (eff_str_starts(path, EFF_STR(KINDS_PREFIX)) &&
+            eff_str_ends(path, EFF_STR(KINDS_SUFFIX)) &&
             !kinds_overridden(files_count, files, path))
             good &= kinds_connector(&kinds, path,
                                     (eff_str){(const char *)eff_assets[i].ptr, eff_assets[i].len});

@@ -161,7 +161,8 @@ render_named(struct eff_render *r, const struct eff_ref *ref, struct eff_value *
     const struct eff_delivery *d = r->delivery;
     size_t i;
 
-    if (ref->kind == EFF_REF_FIELD_NAMED && render_find(d->fields_count, d->field_names, ref->name, &i))
+    if (ref->kind == EFF_REF_FIELD_NAMED &&
+        render_find(d->fields_count, d->field_names, ref->name, &i))
         *ret_value = r->item->fields[i];
     else if (render_find(d->match_count, d->match_names, ref->name, &i))
         *ret_value = r->item->match[i];
@@ -210,7 +211,8 @@ render_row_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
     case EFF_REF_ROW_KEY:
         return render_str(r, ref, item->key_json, "the row has no key", ret_value);
     case EFF_REF_IDEMPOTENCY:
-        return render_str(r, ref, item->idempotency_key, "the row has no idempotency key", ret_value);
+        return render_str(r, ref, item->idempotency_key, "the row has no idempotency key",
+                          ret_value);
     case EFF_REF_REMOTE_ID:
         return render_str(r, ref, r->ids ? r->ids[item->index] : item->remote_id,
                           "the record's id is not known", ret_value);
@@ -307,7 +309,8 @@ render_encode(struct eff_render *r, enum eff_slot slot, eff_str text, struct eff
         return EFF_RENDERED;
     case EFF_SLOT_HEADER:
         if (render_has_control(text))
-            return eff_render_bad(r, EFF_STR("a line break or control character cannot stand in a header"));
+            return eff_render_bad(
+                r, EFF_STR("a line break or control character cannot stand in a header"));
         break;
     case EFF_SLOT_PLAIN:
     case EFF_SLOT_BODY:
@@ -323,8 +326,12 @@ render_soql(struct eff_buf *buf, eff_str text)
     eff_buf_add_char(buf, '\'');
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        const char *escape = c == '\\' ? "\\\\" : c == '\'' ? "\\'" : c == '\n' ? "\\n"
-                             : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
+        const char *escape = c == '\\'   ? "\\\\"
+                             : c == '\'' ? "\\'"
+                             : c == '\n' ? "\\n"
+                             : c == '\r' ? "\\r"
+                             : c == '\t' ? "\\t"
+                                         : NULL;
 
         if (escape)
             eff_buf_add(buf, eff_str_of(escape));
@@ -337,7 +344,7 @@ render_soql(struct eff_buf *buf, eff_str text)
 /* A value as plain text, through the reference's filter. */
 enum eff_rendered
 eff_render_plain(struct eff_render *r, const struct eff_ref *ref, const struct eff_value *value,
-             struct eff_buf *buf)
+                 struct eff_buf *buf)
 {
     struct eff_buf text = {0};
     bool bare = value->kind == EFF_INT || value->kind == EFF_DECIMAL || value->kind == EFF_BOOL;
@@ -408,7 +415,8 @@ eff_render_names(struct eff_render *r, enum eff_ref_kind kind)
 
 /* {rows.x} and {fields.names} in text: one after the other, with commas. */
 static enum eff_rendered
-render_list(struct eff_render *r, const struct eff_ref *ref, enum eff_slot slot, struct eff_buf *buf)
+render_list(struct eff_render *r, const struct eff_ref *ref, enum eff_slot slot,
+            struct eff_buf *buf)
 {
     const struct eff_item *saved = r->item;
     enum eff_rendered rendered = EFF_RENDERED;
@@ -495,8 +503,9 @@ json_value(struct render_json *j, const struct eff_value *value)
     if (j->w.after_key)
         eff_json_write_null(&j->w); /* the row is taken out; keeps the writer in order */
     return eff_render_bad(r, value->kind == EFF_BAD ? eff_str_copy(r->arena, eff_value_str(value))
-                         : value->kind == EFF_JSON ? EFF_STR("the value is not valid JSON")
-                                                   : EFF_STR("the value is no number that JSON knows"));
+                             : value->kind == EFF_JSON
+                                 ? EFF_STR("the value is not valid JSON")
+                                 : EFF_STR("the value is no number that JSON knows"));
 }
 
 static enum eff_rendered
@@ -523,8 +532,9 @@ json_members(struct render_json *j, const struct eff_shape *first)
 const struct eff_shape *
 eff_render_shape(const struct eff_render *r, enum eff_ref_kind kind)
 {
-    return kind == EFF_REF_MATCH ? r->shapes->match
-           : kind == EFF_REF_FIELDS ? r->shapes->fields : r->shapes->record;
+    return kind == EFF_REF_MATCH    ? r->shapes->match
+           : kind == EFF_REF_FIELDS ? r->shapes->fields
+                                    : r->shapes->record;
 }
 
 bool
@@ -635,7 +645,8 @@ json_map(struct render_json *j, const struct eff_tree *tree)
             if (r->item)
                 worst = json_members(j, eff_render_shape(r, item->text.parts[0].ref.kind));
             else
-                worst = eff_render_bad(r, EFF_STR("the template spreads a row where there is none"));
+                worst =
+                    eff_render_bad(r, EFF_STR("the template spreads a row where there is none"));
         } else if (!eff_render_left_out(r, item)) {
             if (tree->keys_json[i].ptr)
                 json_key(&j->w, tree->keys_json[i]);

@@ -139,7 +139,8 @@ form_map(struct form *f, const struct eff_tree *tree, const struct form_name *na
 }
 
 static enum eff_rendered
-form_indexed(struct form *f, const struct eff_tree *item, const struct form_name *name, size_t index)
+form_indexed(struct form *f, const struct eff_tree *item, const struct form_name *name,
+             size_t index)
 {
     char digits[24];
     size_t len = 0;
@@ -230,7 +231,8 @@ csv_cell(struct eff_buf *buf, eff_str text)
     bool plain = text.len == 0 || (text.ptr[0] != ' ' && text.ptr[text.len - 1] != ' ');
 
     for (size_t i = 0; plain && i < text.len; i++)
-        plain = text.ptr[i] != '"' && text.ptr[i] != ',' && text.ptr[i] != '\n' && text.ptr[i] != '\r';
+        plain =
+            text.ptr[i] != '"' && text.ptr[i] != ',' && text.ptr[i] != '\n' && text.ptr[i] != '\r';
     if (plain) {
         eff_buf_add(buf, text);
         return;
@@ -398,7 +400,8 @@ estimate_object(const struct eff_render *r, enum eff_ref_kind kind, bool form)
 
     for (size_t i = 0; i < d->match_count; i++) {
         if (kind != EFF_REF_FIELDS || r->item->old_match)
-            sum += 2 * estimate_text(d->match_names[i], form) + estimate_value(&r->item->match[i], form);
+            sum += 2 * estimate_text(d->match_names[i], form) +
+                   estimate_value(&r->item->match[i], form);
     }
     for (size_t i = 0; i < d->fields_count && kind != EFF_REF_MATCH; i++) {
         if (r->item->fields[i].kind != EFF_ABSENT)
@@ -420,7 +423,9 @@ estimate_ref(const struct eff_render *r, const struct eff_ref *ref, bool form)
     case EFF_REF_RECORD:
         return estimate_object(r, ref->kind, form);
     case EFF_REF_MATCH_VALUE:
-        return d->match_count ? estimate_value(item->old_match ? item->old_match : item->match, form) : 0;
+        return d->match_count
+                   ? estimate_value(item->old_match ? item->old_match : item->match, form)
+                   : 0;
     case EFF_REF_MATCH_FIELD:
         return d->match_count ? ESTIMATE_OF_VALUE + estimate_text(d->match_names[0], form) : 0;
     case EFF_REF_REMOTE_ID:

@@ -1,7 +1,7 @@
 /* render_value: one canonical value in the vendor's text and JSON. */
+#include "dest/render_value.h"
 #include "base/clock.h"
 #include "base/number.h"
-#include "dest/render_value.h"
 
 #include <math.h>
 

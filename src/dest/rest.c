@@ -23,7 +23,8 @@ rest_option_text(const struct eff_option *option, const void *config, struct eff
     case EFF_OPT_INT:
     case EFF_OPT_SIZE:
     case EFF_OPT_TIME:
-        return eff_str_copy(arena, (eff_str){digits, eff_int_text(*(const int64_t *)(const void *)at, digits)});
+        return eff_str_copy(
+            arena, (eff_str){digits, eff_int_text(*(const int64_t *)(const void *)at, digits)});
     case EFF_OPT_BOOL:
         return *(const bool *)(const void *)at ? EFF_STR("true") : EFF_STR("false");
     default:
@@ -53,7 +54,8 @@ rest_hosts(struct rest_dest *dest, const struct eff_connector *connector)
 }
 
 static enum eff_fault
-rest_text(struct rest_dest *dest, const struct eff_text *text, eff_str *ret_text, struct eff_err *err)
+rest_text(struct rest_dest *dest, const struct eff_text *text, eff_str *ret_text,
+          struct eff_err *err)
 {
     struct eff_render r = rest_render(dest, dest->run);
     struct eff_buf buf = {0};
@@ -93,9 +95,11 @@ rest_limits(struct rest_dest *dest)
     for (size_t i = 0; i < c->limits_count; i++) {
         const struct eff_limit *limit = &c->limits[i];
 
-        dest->limits[i] = (struct eff_rate_limit){.name = limit->name, .per_ms = limit->per_ms,
+        dest->limits[i] = (struct eff_rate_limit){.name = limit->name,
+                                                  .per_ms = limit->per_ms,
                                                   .requests = limit->requests,
-                                                  .bucket = limit->bucket, .hard = limit->hard};
+                                                  .bucket = limit->bucket,
+                                                  .hard = limit->hard};
         if (limit->requests_option != SIZE_MAX)
             eff_str_int(dest->options[limit->requests_option], &dest->limits[i].requests);
     }
@@ -110,7 +114,8 @@ rest_complete(struct rest_dest *dest, const struct eff_connector *connector, str
     dest->connector = connector;
     if (connector->sections.count == 0)
         return EFF_OK;
-    dest->connector = eff_connector_complete(connector, dest->base.conf->config, dest->run, &problems);
+    dest->connector =
+        eff_connector_complete(connector, dest->base.conf->config, dest->run, &problems);
     if (dest->connector)
         return EFF_OK;
     EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT, EFF_STR_ARG(problems.at[0].message));
@@ -192,7 +197,8 @@ rest_removed(const struct eff_connector *c, enum eff_removed removed)
 }
 
 static enum eff_fault
-rest_refuse_mode(const struct rest_dest *dest, const struct eff_dest_sync *sync, struct eff_err *err)
+rest_refuse_mode(const struct rest_dest *dest, const struct eff_dest_sync *sync,
+                 struct eff_err *err)
 {
     struct eff_buf list = {0};
 
@@ -228,8 +234,10 @@ rest_refuse_removed(const struct rest_dest *dest, const struct eff_dest_sync *sy
 static enum eff_class
 rest_worse(enum eff_class a, enum eff_class b)
 {
-    static const int safety[] = {[EFF_CLASS_BLIND] = 0, [EFF_CLASS_LOOKUP] = 1,
-                                 [EFF_CLASS_KEYED] = 2, [EFF_CLASS_CONVERGE] = 3};
+    static const int safety[] = {[EFF_CLASS_BLIND] = 0,
+                                 [EFF_CLASS_LOOKUP] = 1,
+                                 [EFF_CLASS_KEYED] = 2,
+                                 [EFF_CLASS_CONVERGE] = 3};
 
     return safety[a] < safety[b] ? a : b;
 }
@@ -251,8 +259,10 @@ rest_variant_applies(const struct rest_dest *dest, const struct eff_variant *var
 static struct eff_op_limits
 rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
 {
-    struct eff_op_limits limits = {.supported = op->given, .whole_rows = op->whole_rows,
-                                   .by_remote_id = op->by_remote_id, .rematch = op->rematch};
+    struct eff_op_limits limits = {.supported = op->given,
+                                   .whole_rows = op->whole_rows,
+                                   .by_remote_id = op->by_remote_id,
+                                   .rematch = op->rematch};
     bool first = true;
 
     for (size_t i = 0; i < op->variants_count; i++) {
@@ -264,9 +274,10 @@ rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
         // The largest: a delivery's rows are cut to each variant's own size.
         if (v->rows_max > limits.rows_max)
             limits.rows_max = v->rows_max;
-        if (v->bytes_max && (!limits.bytes_max || v->bytes_max - REST_ENVELOPE / 2 < limits.bytes_max))
-            limits.bytes_max = v->bytes_max > 2 * REST_ENVELOPE ? v->bytes_max - REST_ENVELOPE
-                                                                : v->bytes_max / 2;
+        if (v->bytes_max &&
+            (!limits.bytes_max || v->bytes_max - REST_ENVELOPE / 2 < limits.bytes_max))
+            limits.bytes_max =
+                v->bytes_max > 2 * REST_ENVELOPE ? v->bytes_max - REST_ENVELOPE : v->bytes_max / 2;
         if (first || v->concurrency < limits.concurrency)
             limits.concurrency = v->concurrency;
         if (v->key_window_ms && (!limits.key_window_ms || v->key_window_ms < limits.key_window_ms))
@@ -279,7 +290,8 @@ rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
 }
 
 static enum eff_fault
-rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync, struct eff_err *err)
+rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
+                 struct eff_err *err)
 {
     const struct eff_str_list *only = &dest->connector->objects.only;
     struct eff_buf list = {0};
@@ -333,7 +345,8 @@ rest_row_tree(const struct eff_tree *tree)
 }
 
 static size_t
-rest_item_bytes(struct eff_dest *base, const struct eff_delivery *delivery, const struct eff_item *item)
+rest_item_bytes(struct eff_dest *base, const struct eff_delivery *delivery,
+                const struct eff_item *item)
 {
     struct rest_dest *dest = (struct rest_dest *)base;
     const struct eff_operation *op = &dest->connector->ops[delivery->op];
@@ -348,8 +361,9 @@ rest_item_bytes(struct eff_dest *base, const struct eff_delivery *delivery, cons
     r.item = item;
     for (size_t i = 0; i < op->variants_count; i++) {
         const struct eff_variant *v = &op->variants[i];
-        const struct eff_call *call = !v->job.given ? &v->call
-                                      : v->job.upload.given ? &v->job.upload : &v->job.create;
+        const struct eff_call *call = !v->job.given         ? &v->call
+                                      : v->job.upload.given ? &v->job.upload
+                                                            : &v->job.create;
         const struct eff_tree *tree = &record;
         size_t bytes;
 
@@ -414,7 +428,8 @@ observe_used(const struct eff_limit *limit, const struct eff_response *response,
     if (!text.len || from == SIZE_MAX)
         return;
     text = eff_str_sub(text, from + limit->used_after.len, SIZE_MAX);
-    while (end < text.len && ((text.ptr[end] >= '0' && text.ptr[end] <= '9') || text.ptr[end] == '/'))
+    while (end < text.len &&
+           ((text.ptr[end] >= '0' && text.ptr[end] <= '9') || text.ptr[end] == '/'))
         end++;
     if (!eff_str_cut(eff_str_sub(text, 0, end), '/', &used, &most) || !eff_str_int(used, &a) ||
         !eff_str_int(most, &b) || a < 0 || b < 0)
@@ -438,7 +453,8 @@ rest_observe(struct eff_dest *base, const struct eff_response *response,
 
         if (seconds > 1000000000) /* a moment since 1970, not a number of seconds */
             report.reset_ms = response->now_wall_ms > 0 && seconds * 1000 > response->now_wall_ms
-                                  ? seconds * 1000 - response->now_wall_ms : 0;
+                                  ? seconds * 1000 - response->now_wall_ms
+                                  : 0;
         else if (seconds >= 0)
             report.reset_ms = seconds * 1000;
         if (limit->window_ms.ptr)

@@ -29,22 +29,31 @@ struct rest_dest {
     struct eff_buf body; /* scratch */
 };
 
-enum rest_phase { REST_START = 0, REST_FIND, REST_SEND, REST_JOB_CREATE, REST_JOB_UPLOAD,
-                  REST_JOB_CLOSE, REST_JOB_POLL, REST_JOB_RESULT, REST_FINISHED };
+enum rest_phase {
+    REST_START = 0,
+    REST_FIND,
+    REST_SEND,
+    REST_JOB_CREATE,
+    REST_JOB_UPLOAD,
+    REST_JOB_CLOSE,
+    REST_JOB_POLL,
+    REST_JOB_RESULT,
+    REST_FINISHED
+};
 
 /* Of a delivery, in its scratch. */
 struct rest_work {
     enum rest_phase phase;
     const struct eff_operation *op;
-    size_t variant;       /* index; when SEND or later */
-    size_t rows_count;    /* this request is about these items */
+    size_t variant;    /* index; when SEND or later */
+    size_t rows_count; /* this request is about these items */
     size_t *rows;
-    size_t *table;        /* of the rows at hand by name, item index + 1; NULL: to be built */
+    size_t *table; /* of the rows at hand by name, item index + 1; NULL: to be built */
     size_t table_mask;
     enum eff_row_by table_by;
-    eff_str *ids;         /* by item */
-    bool *asked;          /* by item: find has looked */
-    unsigned *hits;       /* by item: results in this answer */
+    eff_str *ids;   /* by item */
+    bool *asked;    /* by item: find has looked */
+    unsigned *hits; /* by item: results in this answer */
     bool *bad;
     eff_str *bad_why;
     struct eff_shapes shapes;
@@ -95,7 +104,8 @@ struct eff_verdict rest_verdict(enum eff_outcome outcome, enum eff_fault fault, 
                                 eff_str message);
 /* The rows of a list in the answer, merged into their items' verdicts; false: cannot be told apart. */
 bool rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
-                     const struct eff_results *list, const struct eff_json *root, bool *ret_strangers);
+                     const struct eff_results *list, const struct eff_json *root,
+                     bool *ret_strangers);
 bool rest_judge_csv(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
                     const struct eff_results *list, eff_str csv, struct eff_arena *arena);
 /* Everything that an answer to the SEND phase can be. The step is 0 when the next part may follow. */
@@ -126,8 +136,9 @@ const struct eff_variant *rest_variant(const struct rest_work *work);
 bool rest_job_resume(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work);
 struct eff_step rest_job_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                               struct eff_err *err);
-struct eff_step rest_job_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
-                               const struct eff_response *response, struct eff_err *err);
+struct eff_step rest_job_judge(struct rest_dest *dest, struct eff_task *task,
+                               struct rest_work *work, const struct eff_response *response,
+                               struct eff_err *err);
 
 /* ---- rest_task.c ---- */
 

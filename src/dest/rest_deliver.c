@@ -44,7 +44,8 @@ deliver_take_find(struct rest_work *work, const struct eff_delivery *delivery)
     if (!work->op->find.given)
         return false;
     for (size_t i = 0; i < delivery->count && work->rows_count < work->op->find.rows_max; i++) {
-        if (delivery->items[i].verdict.outcome == EFF_PENDING && !work->ids[i].ptr && !work->asked[i])
+        if (delivery->items[i].verdict.outcome == EFF_PENDING && !work->ids[i].ptr &&
+            !work->asked[i])
             work->rows[work->rows_count++] = i;
     }
     return work->rows_count > 0;
@@ -125,8 +126,8 @@ deliver_drop_bad(struct eff_delivery *delivery, struct rest_work *work)
         size_t row = work->rows[i];
 
         if (work->bad[row])
-            delivery->items[row].verdict = rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("INVALID_VALUE"),
-                                                        work->bad_why[row]);
+            delivery->items[row].verdict =
+                rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("INVALID_VALUE"), work->bad_why[row]);
         else
             work->rows[kept++] = row;
     }
@@ -203,10 +204,9 @@ rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
         if (built == REST_NOT_BUILT) {
             if (err->fault == EFF_OK)
                 EFF_FAIL(err, EFF_CONFIG, "the request cannot be made");
-            rest_pending_verdict(delivery, rest_verdict(EFF_NOT_APPLIED, EFF_CONFIG,
-                                                        EFF_STR("NOT_BUILT"),
-                                                        eff_str_copy(delivery->arena,
-                                                                     eff_str_of(err->msg))));
+            rest_pending_verdict(delivery,
+                                 rest_verdict(EFF_NOT_APPLIED, EFF_CONFIG, EFF_STR("NOT_BUILT"),
+                                              eff_str_copy(delivery->arena, eff_str_of(err->msg))));
             return (struct eff_step){.kind = EFF_STEP_STOP};
         }
         deliver_drop_bad(delivery, work);
@@ -222,7 +222,8 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
 {
     const struct eff_find *find = &work->op->find;
     eff_str id = eff_json_str(eff_json_pointer(record, find->remote_id));
-    eff_str row_at = rest_pointer(delivery->arena, find->row, delivery->match_count, delivery->match_names);
+    eff_str row_at =
+        rest_pointer(delivery->arena, find->row, delivery->match_count, delivery->match_names);
     eff_str told = find->row.ptr ? eff_json_str(eff_json_pointer(record, row_at)) : EFF_STR_NONE;
 
     if (!id.len)
@@ -306,16 +307,17 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
 
     if (response->wire == EFF_WIRE_ANSWERED)
         json = rest_json(response, delivery->arena);
-    if (response->wire == EFF_WIRE_ANSWERED && deliver_missing_status(&find->missing_status, response->status)) {
+    if (response->wire == EFF_WIRE_ANSWERED &&
+        deliver_missing_status(&find->missing_status, response->status)) {
         deliver_find_done(delivery, work);
         return (struct eff_step){0};
     }
     if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299))
         return rest_judge_failure(dest, task, work, response, json, false, err);
     if (!json || !eff_json_pointer(json, find->each)) {
-        rest_pending_verdict(delivery,
-                             rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),
-                                          EFF_STR("the search for the records had no readable answer")));
+        rest_pending_verdict(
+            delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),
+                                   EFF_STR("the search for the records had no readable answer")));
         return (struct eff_step){.kind = EFF_STEP_DONE};
     }
     deliver_find_records(dest, delivery, work, json);

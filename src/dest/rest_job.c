@@ -51,8 +51,7 @@ rest_job_resume(struct rest_dest *dest, struct eff_delivery *delivery, struct re
     eff_json_int(eff_json_get(memo, EFF_STR("started")), &work->job_started_ms);
     work->job = eff_json_str(eff_json_get(memo, EFF_STR("job")));
     if (!work->job.len || !eff_json_bool(eff_json_get(memo, EFF_STR("closing"))) || variant < 0 ||
-        (size_t)variant >= work->op->variants_count ||
-        !work->op->variants[variant].job.given) {
+        (size_t)variant >= work->op->variants_count || !work->op->variants[variant].job.given) {
         work->job = EFF_STR_NONE;
         return false;
     }
@@ -89,7 +88,8 @@ rest_job_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *w
     const struct eff_job *job = &rest_variant(work)->job;
     const struct eff_call *call = job_call(work);
     bool writes = work->phase <= REST_JOB_CLOSE;
-    bool rows = work->phase == REST_JOB_UPLOAD || (work->phase == REST_JOB_CREATE && !job->upload.given);
+    bool rows =
+        work->phase == REST_JOB_UPLOAD || (work->phase == REST_JOB_CREATE && !job->upload.given);
     size_t before = work->rows_count;
     struct eff_step step = rest_send(dest, task, work, call, writes, rows, err);
 
@@ -113,10 +113,13 @@ job_pause(const struct eff_job *job, unsigned times)
 
 /* Nobody knows, and the job is kept in the memo: the next try asks it again. */
 static struct eff_step
-job_unknown(struct eff_delivery *delivery, const struct rest_work *work, const char *code, eff_str why)
+job_unknown(struct eff_delivery *delivery, const struct rest_work *work, const char *code,
+            eff_str why)
 {
-    rest_rows_verdict(delivery, work, rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, eff_str_of(code), why));
-    rest_pending_verdict(delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, eff_str_of(code), why));
+    rest_rows_verdict(delivery, work,
+                      rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, eff_str_of(code), why));
+    rest_pending_verdict(delivery,
+                         rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, eff_str_of(code), why));
     return (struct eff_step){.kind = EFF_STEP_DONE};
 }
 
@@ -124,8 +127,8 @@ static struct eff_step
 job_not_started(struct eff_delivery *delivery, struct rest_work *work, eff_str why)
 {
     job_forget(delivery, work);
-    rest_pending_verdict(delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT,
-                                                EFF_STR("JOB_NOT_STARTED"), why));
+    rest_pending_verdict(
+        delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("JOB_NOT_STARTED"), why));
     return (struct eff_step){.kind = EFF_STEP_DONE};
 }
 
@@ -149,7 +152,9 @@ job_created(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
         return job_unknown(delivery, work, "JOB_LOST", EFF_STR("the answer has no job id"));
     work->job = eff_str_copy(delivery->arena, id);
     work->job_started_ms = dest->now_ms;
-    work->phase = job->upload.given ? REST_JOB_UPLOAD : job->close.given ? REST_JOB_CLOSE : REST_JOB_POLL;
+    work->phase = job->upload.given  ? REST_JOB_UPLOAD
+                  : job->close.given ? REST_JOB_CLOSE
+                                     : REST_JOB_POLL;
     job_memo(delivery, work, work->phase != REST_JOB_UPLOAD);
     return (struct eff_step){0};
 }
@@ -173,7 +178,8 @@ job_ask_again(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
     if (++work->failures > JOB_FAILURES_MAX)
         return job_unknown(delivery, work, "JOB_UNREACHABLE", EFF_STR("the job cannot be asked"));
     if (work->job_started_ms > 0 && dest->now_ms - work->job_started_ms > job->give_up_ms)
-        return job_unknown(delivery, work, "JOB_UNFINISHED", EFF_STR("the job did not end in time"));
+        return job_unknown(delivery, work, "JOB_UNFINISHED",
+                           EFF_STR("the job did not end in time"));
     return (struct eff_step){.kind = EFF_STEP_WAIT,
                              .wait_ms = wait >= 0 ? wait : job_pause(job, work->failures)};
 }
@@ -242,8 +248,9 @@ job_done(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work
         struct eff_connector errors = {.error = job->error};
         struct rest_refusal refusal = rest_refusal_of(&errors, &none, json, delivery->arena);
 
-        rest_rows_verdict(delivery, work,
-                          rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("JOB_FAILED"), refusal.message));
+        rest_rows_verdict(
+            delivery, work,
+            rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("JOB_FAILED"), refusal.message));
         return job_end(delivery, work);
     }
     return job_next_file(dest, delivery, work, json);
@@ -267,7 +274,8 @@ job_polled(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_wo
         return (struct eff_step){0};
     }
     if (work->job_started_ms > 0 && dest->now_ms - work->job_started_ms > job->give_up_ms)
-        return job_unknown(delivery, work, "JOB_UNFINISHED", EFF_STR("the job did not end in time"));
+        return job_unknown(delivery, work, "JOB_UNFINISHED",
+                           EFF_STR("the job did not end in time"));
     return (struct eff_step){.kind = EFF_STEP_WAIT, .wait_ms = job_pause(job, work->polls++)};
 }
 
@@ -304,7 +312,8 @@ job_good_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct re
         return job_uploaded(delivery, work);
     case REST_JOB_CLOSE:
         work->phase = REST_JOB_POLL;
-        return (struct eff_step){.kind = EFF_STEP_WAIT, .wait_ms = rest_variant(work)->job.first_ms};
+        return (struct eff_step){.kind = EFF_STEP_WAIT,
+                                 .wait_ms = rest_variant(work)->job.first_ms};
     case REST_JOB_POLL:
         return job_polled(dest, delivery, work, response);
     default:

@@ -16,8 +16,8 @@ judge_cut(eff_str text)
 struct eff_verdict
 rest_verdict(enum eff_outcome outcome, enum eff_fault fault, eff_str code, eff_str message)
 {
-    return (struct eff_verdict){.outcome = outcome, .fault = fault, .code = code,
-                                .message = judge_cut(message)};
+    return (struct eff_verdict){
+        .outcome = outcome, .fault = fault, .code = code, .message = judge_cut(message)};
 }
 
 void
@@ -58,7 +58,8 @@ rest_json(const struct eff_response *response, struct eff_arena *arena)
 }
 
 eff_str
-rest_pointer(struct eff_arena *arena, eff_str pointer, size_t match_count, const eff_str *match_names)
+rest_pointer(struct eff_arena *arena, eff_str pointer, size_t match_count,
+             const eff_str *match_names)
 {
     eff_str mark = EFF_STR("{match.field}"), name;
     size_t at = eff_str_find(pointer, mark);
@@ -100,7 +101,8 @@ rest_test(const struct eff_test *test, const struct eff_json *json)
 
     if (test->values.count > 0)
         return judge_listed(&test->values, text.ptr || eff_json_type(value) != EFF_JSON_NULL
-                                               ? text : EFF_STR("null"));
+                                               ? text
+                                               : EFF_STR("null"));
     if (eff_json_type(value) == EFF_JSON_STRING || eff_json_type(value) == EFF_JSON_NUMBER)
         return text.len > 0 && !eff_str_is(text, "0");
     return eff_json_bool(value);
@@ -125,7 +127,8 @@ judge_text(const struct eff_str_list *places, const struct eff_json *json)
 static void
 judge_code_before(struct rest_refusal *refusal, eff_str before)
 {
-    size_t end = before.len && !refusal->code.len ? eff_str_find(refusal->message, before) : SIZE_MAX;
+    size_t end =
+        before.len && !refusal->code.len ? eff_str_find(refusal->message, before) : SIZE_MAX;
 
     if (end == SIZE_MAX)
         return;
@@ -158,7 +161,8 @@ rest_refusal_of(const struct eff_connector *connector, const struct eff_response
     if (!refusal.code.len)
         refusal.code = eff_str_printf(arena, "HTTP %d", response->status);
     if (!refusal.message.len)
-        refusal.message = response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);
+        refusal.message =
+            response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);
     refusal.code = judge_copy(arena, refusal.code);
     refusal.message = judge_copy(arena, refusal.message);
     refusal.field = judge_copy(arena, refusal.field);
@@ -261,7 +265,8 @@ static struct eff_verdict
 judge_row(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_json *element,
           struct rest_refusal refusal)
 {
-    const struct eff_error_rule *rule = rest_rule(dest->connector, 0, &refusal, element, delivery->op);
+    const struct eff_error_rule *rule =
+        rest_rule(dest->connector, 0, &refusal, element, delivery->op);
     struct eff_verdict verdict = {.outcome = EFF_REFUSED, .fault = EFF_ROW};
 
     rest_refusal_field(dest->connector, rule, element, delivery, &refusal);
@@ -274,7 +279,8 @@ judge_row(struct rest_dest *dest, struct eff_delivery *delivery, const struct ef
     if (verdict.outcome == EFF_APPLIED)
         verdict.fault = EFF_OK;
     verdict.code = judge_copy(delivery->arena, refusal.code);
-    verdict.message = judge_with_remedy(delivery->arena, judge_copy(delivery->arena, refusal.message), rule);
+    verdict.message =
+        judge_with_remedy(delivery->arena, judge_copy(delivery->arena, refusal.message), rule);
     verdict.field = judge_copy(delivery->arena, refusal.field);
     return verdict;
 }
@@ -406,8 +412,9 @@ judge_merge(struct eff_item *item, unsigned *hits, struct eff_verdict verdict)
     if (item->verdict.outcome == verdict.outcome &&
         eff_str_eq(item->verdict.remote_id, verdict.remote_id))
         return;
-    item->verdict = rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("CONTRADICTION"),
-                                 EFF_STR("the answer names this row twice, with different results"));
+    item->verdict =
+        rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("CONTRADICTION"),
+                     EFF_STR("the answer names this row twice, with different results"));
 }
 
 static struct eff_verdict
@@ -417,10 +424,11 @@ judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struc
     struct eff_verdict verdict = {.outcome = list->outcome};
     struct rest_refusal refusal;
 
-    if (list->outcome != EFF_REFUSED && (!list->success.at.ptr || rest_test(&list->success, element))) {
+    if (list->outcome != EFF_REFUSED &&
+        (!list->success.at.ptr || rest_test(&list->success, element))) {
         if (list->remote_id.ptr)
-            verdict.remote_id = judge_copy(delivery->arena,
-                                           eff_json_str(eff_json_pointer(element, list->remote_id)));
+            verdict.remote_id = judge_copy(
+                delivery->arena, eff_json_str(eff_json_pointer(element, list->remote_id)));
         verdict.created = list->created.at.ptr && rest_test(&list->created, element);
         if (list->outcome == EFF_NOT_APPLIED)
             verdict.fault = EFF_TRANSIENT;
@@ -492,8 +500,8 @@ judge_cell(const struct eff_csv *csv, eff_str *cells, eff_str column)
 }
 
 static struct eff_verdict
-judge_csv_line(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_results *list,
-               const struct eff_csv *csv, eff_str *cells)
+judge_csv_line(struct rest_dest *dest, struct eff_delivery *delivery,
+               const struct eff_results *list, const struct eff_csv *csv, eff_str *cells)
 {
     struct eff_verdict verdict = {.outcome = list->outcome};
     struct rest_refusal refusal = {0};
@@ -521,7 +529,8 @@ rest_judge_csv(struct rest_dest *dest, struct eff_delivery *delivery, struct res
                const struct eff_results *list, eff_str text, struct eff_arena *arena)
 {
     eff_str column = eff_str_is(list->row, "{match.field}") && delivery->match_count
-                         ? delivery->match_names[0] : list->row;
+                         ? delivery->match_names[0]
+                         : list->row;
     struct eff_csv csv;
     eff_str *cells;
     size_t at;
@@ -546,9 +555,10 @@ rest_judge_csv(struct rest_dest *dest, struct eff_delivery *delivery, struct res
 /* ---- a whole request ---- */
 
 static struct eff_step
-judge_stop(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_response *response,
-           enum eff_fault fault, const struct rest_refusal *refusal,
-           const struct eff_error_rule *rule, struct eff_err *err)
+judge_stop(struct rest_dest *dest, struct eff_delivery *delivery,
+           const struct eff_response *response, enum eff_fault fault,
+           const struct rest_refusal *refusal, const struct eff_error_rule *rule,
+           struct eff_err *err)
 {
     rest_pending_verdict(delivery,
                          rest_verdict(EFF_NOT_APPLIED, fault, refusal->code, refusal->message));
@@ -565,7 +575,8 @@ judge_stop(struct rest_dest *dest, struct eff_delivery *delivery, const struct e
 
 /* The whole was refused for what some row holds. */
 static struct eff_step
-judge_refused(struct eff_delivery *delivery, const struct rest_work *work, struct eff_verdict verdict)
+judge_refused(struct eff_delivery *delivery, const struct rest_work *work,
+              struct eff_verdict verdict)
 {
     bool fresh = work->rows_count == delivery->count;
 
@@ -621,7 +632,8 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
         rest_rule(dest->connector, response->status, &refusal, json, delivery->op);
     bool in_success = response->status >= 200 && response->status < 300;
     enum eff_fault fault = rule && rule->fault ? rule->fault
-                           : in_success ? EFF_ROW : judge_fault_of(response->status);
+                           : in_success        ? EFF_ROW
+                                               : judge_fault_of(response->status);
     struct eff_verdict verdict;
 
     rest_refusal_field(dest->connector, rule, json, delivery, &refusal);
@@ -633,9 +645,10 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
         dest->refused = true;
         return (struct eff_step){.kind = EFF_STEP_AUTH};
     }
-    verdict = rest_verdict(rule && rule->outcome ? rule->outcome
-                                                 : judge_outcome_of(fault, response->status, may_be_applied),
-                           fault, refusal.code, judge_with_remedy(delivery->arena, refusal.message, rule));
+    verdict = rest_verdict(
+        rule && rule->outcome ? rule->outcome
+                              : judge_outcome_of(fault, response->status, may_be_applied),
+        fault, refusal.code, judge_with_remedy(delivery->arena, refusal.message, rule));
     verdict.field = refusal.field;
     if (verdict.outcome == EFF_APPLIED) {
         verdict = rest_verdict(EFF_APPLIED, EFF_OK, refusal.code, EFF_STR_NONE);
@@ -649,7 +662,8 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     rest_rows_verdict(delivery, work, verdict);
     if (verdict.outcome == EFF_REFUSED)
         return (struct eff_step){0};
-    rest_pending_verdict(delivery, rest_verdict(EFF_NOT_APPLIED, fault, refusal.code, verdict.message));
+    rest_pending_verdict(delivery,
+                         rest_verdict(EFF_NOT_APPLIED, fault, refusal.code, verdict.message));
     return (struct eff_step){.kind = EFF_STEP_DONE};
 }
 
@@ -658,7 +672,8 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
 static bool
 judge_success_status(const struct eff_answer *answer, int status)
 {
-    return answer->status.count ? judge_status(&answer->status, status) : status >= 200 && status < 300;
+    return answer->status.count ? judge_status(&answer->status, status)
+                                : status >= 200 && status < 300;
 }
 
 static void
@@ -701,8 +716,8 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
                               EFF_STR("the answer has not one result for each row"));
     }
     if (answer->remote_id.ptr)
-        all.remote_id = judge_copy(delivery->arena,
-                                   eff_json_str(eff_json_pointer(json, answer->remote_id)));
+        all.remote_id =
+            judge_copy(delivery->arena, eff_json_str(eff_json_pointer(json, answer->remote_id)));
     all.created = judge_status(&answer->created_status, response->status) ||
                   (answer->created.at.ptr && rest_test(&answer->created, json));
     judge_unlisted(delivery, work, answer, strangers, all);

@@ -2,7 +2,7 @@
 #include "dest/rest.h"
 
 #define REQUEST_HEADERS_MAX 64
-#define REQUEST_URL_MAX 65536
+#define REQUEST_URL_MAX     65536
 
 struct eff_render
 rest_render(struct rest_dest *dest, struct eff_arena *arena)
@@ -175,7 +175,8 @@ request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_rend
 /* ---- headers and body ---- */
 
 bool
-rest_request_header(struct eff_arena *arena, struct eff_request *request, eff_str name, eff_str value)
+rest_request_header(struct eff_arena *arena, struct eff_request *request, eff_str name,
+                    eff_str value)
 {
     struct eff_header *headers = (struct eff_header *)(void *)request->headers;
 
@@ -208,8 +209,9 @@ request_pairs(struct eff_render *r, size_t count, const struct eff_pair *pairs,
         buf.len = 0;
         rendered = eff_render_text(r, &pairs[i].value, EFF_SLOT_HEADER, &buf);
         if (rendered == EFF_RENDERED)
-            good = rest_request_header(r->arena, request, pairs[i].name,
-                                       eff_str_copy(r->arena, buf.len ? eff_buf_str(&buf) : EFF_STR("")));
+            good = rest_request_header(
+                r->arena, request, pairs[i].name,
+                eff_str_copy(r->arena, buf.len ? eff_buf_str(&buf) : EFF_STR("")));
         else
             good = rendered == EFF_RENDER_LEFT_OUT;
     }
@@ -239,18 +241,20 @@ request_basic(struct rest_dest *dest, struct eff_render *r, struct eff_request *
 }
 
 static bool
-request_headers(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r, bool login,
-                struct eff_request *request)
+request_headers(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
+                bool login, struct eff_request *request)
 {
     const struct eff_connector *c = dest->connector;
 
-    rest_request_header(r->arena, request, EFF_STR("Accept"), EFF_STR("application/json, */*;q=0.1"));
+    rest_request_header(r->arena, request, EFF_STR("Accept"),
+                        EFF_STR("application/json, */*;q=0.1"));
     if (call->body != EFF_BODY_NONE)
         rest_request_header(r->arena, request, EFF_STR("Content-Type"), call->content_type);
     if (login)
         return request_pairs(r, c->plain_headers_count, c->plain_headers, request) &&
                request_pairs(r, call->headers_count, call->headers, request);
-    return request_basic(dest, r, request) && request_pairs(r, c->headers_count, c->headers, request) &&
+    return request_basic(dest, r, request) &&
+           request_pairs(r, c->headers_count, c->headers, request) &&
            request_pairs(r, call->headers_count, call->headers, request);
 }
 
@@ -283,7 +287,8 @@ request_body(struct rest_dest *dest, const struct eff_call *call, struct eff_ren
         good = false;
     }
     if (good && r->bad_count == 0)
-        request->body = eff_str_copy(r->arena, dest->body.len ? eff_buf_str(&dest->body) : EFF_STR(""));
+        request->body =
+            eff_str_copy(r->arena, dest->body.len ? eff_buf_str(&dest->body) : EFF_STR(""));
     return good;
 }
 

@@ -3,7 +3,7 @@
 
 #define TASK_TRIES_MAX 5
 #define TASK_PAGES_MAX 1000
-#define TASK_PAUSE_MS 500
+#define TASK_PAUSE_MS  500
 
 struct task_work {
     int phase;
@@ -78,9 +78,11 @@ task_failure(struct rest_dest *dest, struct eff_task *task, struct task_work *wo
     const struct eff_error_rule *rule =
         status ? rest_rule(dest->connector, status, &refusal, json, EFF_OP_NONE) : NULL;
     enum eff_fault fault = rule && rule->fault ? rule->fault
-                           : status == 403 ? EFF_AUTH : status == 429 ? EFF_RATE
+                           : status == 403     ? EFF_AUTH
+                           : status == 429     ? EFF_RATE
                            : status == 0 || status == 408 || status >= 500 || status < 300
-                               ? EFF_TRANSIENT : EFF_CONFIG;
+                               ? EFF_TRANSIENT
+                               : EFF_CONFIG;
 
     if (status == 401) {
         dest->refused = true;
@@ -109,7 +111,8 @@ task_send(struct rest_dest *dest, const struct eff_call *call, struct eff_render
     if (rest_needs_login(dest))
         return (struct eff_step){.kind = EFF_STEP_AUTH};
     r->cursor = cursor;
-    switch (rest_request(dest, call, r, address ? cursor : EFF_STR_NONE, false, &step.request, err)) {
+    switch (
+        rest_request(dest, call, r, address ? cursor : EFF_STR_NONE, false, &step.request, err)) {
     case REST_BUILT:
         break;
     case REST_ROWS_BAD:
@@ -153,14 +156,18 @@ authorize_answer(struct rest_dest *dest, struct eff_task *task, const struct eff
     const struct eff_login *login = &dest->connector->login;
     const struct eff_json *json = rest_json(last, task->arena);
     eff_str token = eff_json_str(eff_json_pointer(json, login->token));
-    eff_str url = login->base.ptr ? eff_json_str(eff_json_pointer(json, login->base)) : EFF_STR_NONE;
+    eff_str url =
+        login->base.ptr ? eff_json_str(eff_json_pointer(json, login->base)) : EFF_STR_NONE;
     int64_t seconds;
 
     if (!task_good(last)) {
-        bool later = last->wire != EFF_WIRE_ANSWERED || last->status == 429 || last->status == 408 ||
-                     last->status >= 500;
+        bool later = last->wire != EFF_WIRE_ANSWERED || last->status == 429 ||
+                     last->status == 408 || last->status >= 500;
 
-        return task_stop(dest, task, last, last->status == 429 ? EFF_RATE : later ? EFF_TRANSIENT : EFF_AUTH,
+        return task_stop(dest, task, last,
+                         last->status == 429 ? EFF_RATE
+                         : later             ? EFF_TRANSIENT
+                                             : EFF_AUTH,
                          "login", err);
     }
     if (!token.len) {
@@ -169,8 +176,9 @@ authorize_answer(struct rest_dest *dest, struct eff_task *task, const struct eff
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
     if (url.len && !rest_host_allowed(dest, url)) {
-        EFF_FAIL(err, EFF_CONFIG, "login: the answer leads to " EFF_STR_FMT
-                 ", where the connector may not go", EFF_STR_ARG(eff_str_sub(url, 0, 200)));
+        EFF_FAIL(err, EFF_CONFIG,
+                 "login: the answer leads to " EFF_STR_FMT ", where the connector may not go",
+                 EFF_STR_ARG(eff_str_sub(url, 0, 200)));
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
     dest->token = eff_str_copy(dest->run, token);
@@ -204,8 +212,8 @@ rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_r
     }
     if (dest->token.ptr && !dest->refused && !rest_needs_login(dest))
         return (struct eff_step){.kind = EFF_STEP_DONE};
-    if (rest_request(dest, &dest->connector->login.call, &r, EFF_STR_NONE, true, &step.request, err) !=
-        REST_BUILT) {
+    if (rest_request(dest, &dest->connector->login.call, &r, EFF_STR_NONE, true, &step.request,
+                     err) != REST_BUILT) {
         eff_err_hint(err, "Give what the login needs in the destination's block.");
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
@@ -331,7 +339,8 @@ describe_page(struct rest_dest *dest, struct eff_task *task, struct task_work *w
     const struct eff_objects *objects = &dest->connector->objects;
     const struct eff_json *json = rest_json(last, task->arena), *element;
     bool fields = work->phase == DESCRIBE_FIELDS;
-    const struct eff_json *list = eff_json_pointer(json, fields ? objects->each : objects->list_each);
+    const struct eff_json *list =
+        eff_json_pointer(json, fields ? objects->each : objects->list_each);
     struct eff_json_iter iter = eff_json_iterate(list);
 
     if (eff_json_type(list) != EFF_JSON_ARRAY && eff_json_type(list) != EFF_JSON_OBJECT)
@@ -340,9 +349,11 @@ describe_page(struct rest_dest *dest, struct eff_task *task, struct task_work *w
         if (fields)
             describe_field(objects, task->arena, element, work);
         else
-            describe_object(task->arena, describe_text(task->arena, element, objects->list_name), work);
+            describe_object(task->arena, describe_text(task->arena, element, objects->list_name),
+                            work);
     }
-    if (task_next_page(work, fields ? &objects->fields_next : &objects->list_next, json, task->arena))
+    if (task_next_page(work, fields ? &objects->fields_next : &objects->list_next, json,
+                       task->arena))
         return (struct eff_step){0};
     return describe_end(task, work, fields);
 }
@@ -403,8 +414,8 @@ read_start(struct rest_dest *dest, struct eff_task *task)
     for (size_t i = 0; i < read->fields_count; i++)
         absent[i].kind = EFF_ABSENT;
     for (size_t i = 0; i < read->count; i++) {
-        items[i] = (struct eff_item){.index = i, .fields = absent,
-                                     .match = read->match + i * read->match_count};
+        items[i] = (struct eff_item){
+            .index = i, .fields = absent, .match = read->match + i * read->match_count};
         read->records[i] = (struct eff_record){0};
     }
     work->delivery = (struct eff_delivery){.object = task->object,
@@ -416,7 +427,8 @@ read_start(struct rest_dest *dest, struct eff_task *task)
                                            .items = items,
                                            .arena = task->arena};
     work->rows = eff_new(task->arena, size_t, read->count);
-    eff_shapes_build(task->arena, &work->delivery, dest->connector->values.flat_names, &work->shapes);
+    eff_shapes_build(task->arena, &work->delivery, dest->connector->values.flat_names,
+                     &work->shapes);
     return work;
 }
 
@@ -479,7 +491,8 @@ read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *wor
             const struct eff_json *json)
 {
     const struct eff_reading *reading = &dest->connector->reading;
-    eff_str row_at = rest_pointer(task->arena, reading->row, task->read->match_count, task->read->match_names);
+    eff_str row_at =
+        rest_pointer(task->arena, reading->row, task->read->match_count, task->read->match_names);
     eff_str told = reading->row.ptr ? eff_json_str(eff_json_pointer(json, row_at)) : EFF_STR_NONE;
 
     for (size_t i = work->at; i < work->at + work->many; i++) {
@@ -523,7 +536,8 @@ read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
 
 /* Rows whose match value cannot stand in a request are not found; the others are asked for. */
 static struct eff_step
-read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work, struct eff_err *err)
+read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
+          struct eff_err *err)
 {
     const struct eff_reading *reading = &dest->connector->reading;
     struct eff_step step = {0};
@@ -568,7 +582,8 @@ rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
     struct eff_step step = {0};
 
     if (!reading->call.given || task->read->match_count == 0) {
-        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot be read back", EFF_STR_ARG(dest->connector->title));
+        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot be read back",
+                 EFF_STR_ARG(dest->connector->title));
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
     if (last && task_good(last)) {

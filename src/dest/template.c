@@ -4,7 +4,7 @@
 #include "base/number.h"
 
 #define TEMPLATE_PARTS_MAX 64
-#define TEMPLATE_CODE "EFF1207"
+#define TEMPLATE_CODE      "EFF1207"
 
 struct template_name {
     const char *name;
@@ -125,7 +125,8 @@ template_ref(const struct eff_scope *scope, const struct eff_node *node, size_t 
     const char *misplaced;
 
     if (eff_str_cut(inner, '|', &name, &filter) && !template_filter(filter, &ref->filter))
-        return template_fail(scope, node, at, inner, "unknown filter: soql, quoted and lower are known");
+        return template_fail(scope, node, at, inner,
+                             "unknown filter: soql, quoted and lower are known");
     if (eff_str_ends(name, EFF_STR("?"))) {
         ref->optional = true;
         name.len--;
@@ -182,8 +183,8 @@ template_step(const struct eff_scope *scope, const struct eff_node *node, size_t
         return template_fail(scope, node, *at + open, EFF_STR("..."),
                              "a brace is not closed; double it to mean itself");
     parts[*count].is_ref = true;
-    if (!template_ref(scope, node, *at + open,
-                      eff_str_sub(rest, open + 1, close - 1), &parts[*count].ref))
+    if (!template_ref(scope, node, *at + open, eff_str_sub(rest, open + 1, close - 1),
+                      &parts[*count].ref))
         return false;
     (*count)++;
     *at += open + close + 1;
@@ -233,7 +234,8 @@ template_number(eff_str s)
 static bool
 template_scalar(const struct eff_scope *scope, const struct eff_node *node, struct eff_tree *tree)
 {
-    bool word = eff_node_is(node, "true") || eff_node_is(node, "false") || eff_node_is(node, "null");
+    bool word =
+        eff_node_is(node, "true") || eff_node_is(node, "false") || eff_node_is(node, "null");
 
     if (!node->quoted && (word || template_number(node->text))) {
         *tree = (struct eff_tree){.kind = EFF_TREE_LITERAL, .literal = node->text};
@@ -258,7 +260,8 @@ template_object_ref(const struct eff_tree *tree)
 static bool
 template_each(const struct eff_scope *scope, const struct eff_node *node, struct eff_tree *tree)
 {
-    const struct eff_node *over = eff_node_get(node, "for_each"), *item = eff_node_get(node, "item");
+    const struct eff_node *over = eff_node_get(node, "for_each"),
+                          *item = eff_node_get(node, "item");
     struct eff_scope inner = *scope;
     struct eff_tree *child = eff_new(scope->arena, struct eff_tree, 1);
     const char *wrong = NULL;
@@ -267,7 +270,8 @@ template_each(const struct eff_scope *scope, const struct eff_node *node, struct
         wrong = "`for_each` stands with `item`, and with nothing else";
     else if (eff_node_is(over, "row"))
         wrong = !(scope->allows & EFF_SCOPE_BATCH) ? "no rows are known here"
-                : scope->allows & EFF_SCOPE_ROW    ? "`for_each: row` inside a row" : NULL;
+                : scope->allows & EFF_SCOPE_ROW    ? "`for_each: row` inside a row"
+                                                   : NULL;
     else if (!eff_node_is(over, "field"))
         wrong = "`for_each` knows row and field";
     if (wrong) {
@@ -306,8 +310,11 @@ template_map(const struct eff_scope *scope, const struct eff_node *node, struct 
     eff_str *keys_json = eff_new(scope->arena, eff_str, node->count), literal;
     bool good = true;
 
-    *tree = (struct eff_tree){.kind = EFF_TREE_MAP, .count = node->count, .keys = keys,
-                              .keys_json = keys_json, .items = items};
+    *tree = (struct eff_tree){.kind = EFF_TREE_MAP,
+                              .count = node->count,
+                              .keys = keys,
+                              .keys_json = keys_json,
+                              .items = items};
     for (size_t i = 0; i < node->count; i++) {
         bool spread = eff_node_is(&node->keys[i], "...");
 

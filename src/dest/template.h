@@ -32,12 +32,12 @@ enum eff_ref_kind {
     EFF_REF_IDEMPOTENCY, /* {row.idempotency_key} */
     EFF_REF_EACH_NAME,   /* {field.name}, {field.value}: inside `for_each: field` */
     EFF_REF_EACH_VALUE,
-    EFF_REF_FIELD_NAMES, /* {fields.names}: a list */
+    EFF_REF_FIELD_NAMES,  /* {fields.names}: a list */
     EFF_REF_RECORD_NAMES, /* {record.names}: match and fields, each once */
-    EFF_REF_BATCH_KEY,   /* {batch.idempotency_key} */
-    EFF_REF_BATCH_ROWS,  /* {batch.rows}: how many */
-    EFF_REF_JOB_ID,      /* {job.id} */
-    EFF_REF_CURSOR,      /* {cursor}: of the next page */
+    EFF_REF_BATCH_KEY,    /* {batch.idempotency_key} */
+    EFF_REF_BATCH_ROWS,   /* {batch.rows}: how many */
+    EFF_REF_JOB_ID,       /* {job.id} */
+    EFF_REF_CURSOR,       /* {cursor}: of the next page */
 };
 
 enum eff_filter {
@@ -81,9 +81,9 @@ enum eff_each { EFF_EACH_ROW = 1, EFF_EACH_FIELD };
 
 struct eff_tree {
     enum eff_tree_kind kind;
-    eff_str literal;      /* LITERAL: JSON text */
-    struct eff_text text; /* TEXT, VALUE */
-    size_t count;         /* MAP, LIST; EACH: 1 */
+    eff_str literal;             /* LITERAL: JSON text */
+    struct eff_text text;        /* TEXT, VALUE */
+    size_t count;                /* MAP, LIST; EACH: 1 */
     const struct eff_text *keys; /* MAP: count == 0 in a key means: spread the value here */
     const eff_str *keys_json;    /* MAP: literal keys as JSON writes them, with their colon */
     const struct eff_tree *items;

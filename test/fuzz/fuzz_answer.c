@@ -19,9 +19,12 @@ static const struct {
     {"hubspot", "{token: t}", "contacts", EFF_OP_UPSERT, 1},
     {"hubspot", "{token: t}", "contacts", EFF_OP_UPDATE, 1},
     {"hubspot", "{token: t}", "contacts", EFF_OP_ARCHIVE, 1},
-    {"salesforce", "{instance_url: 'https://a.my.salesforce.com', token: t}", "Lead", EFF_OP_UPSERT, 1},
-    {"salesforce", "{instance_url: 'https://a.my.salesforce.com', token: t}", "Lead", EFF_OP_UPSERT, 9999},
-    {"salesforce", "{instance_url: 'https://a.my.salesforce.com', token: t}", "Lead", EFF_OP_DELETE, 1},
+    {"salesforce", "{instance_url: 'https://a.my.salesforce.com', token: t}", "Lead", EFF_OP_UPSERT,
+     1},
+    {"salesforce", "{instance_url: 'https://a.my.salesforce.com', token: t}", "Lead", EFF_OP_UPSERT,
+     9999},
+    {"salesforce", "{instance_url: 'https://a.my.salesforce.com', token: t}", "Lead", EFF_OP_DELETE,
+     1},
     {"http",
      "{url: 'https://a.example', operations: {upsert: {batch: {rows: 9}, post: /x, answer: "
      "{success: /ok, applied: {each: /a, by: match, row: /id, remote_id: /r}, refused: {each: /b, row: /i, "
@@ -43,8 +46,11 @@ fuzz_look(struct restdest *world, const struct eff_response *response, unsigned 
                                 eff_value_of_str(EFF_TEXT, EFF_STR("k1"))};
     struct eff_record records[2];
     struct eff_read read = {1, names, 2, fields, 2, match, records};
-    struct eff_task task = {.kind = choice ? EFF_TASK_DESCRIBE : EFF_TASK_READ, .schema = &schema,
-                            .read = &read, .object = EFF_STR("x"), .arena = world->arena};
+    struct eff_task task = {.kind = choice ? EFF_TASK_DESCRIBE : EFF_TASK_READ,
+                            .schema = &schema,
+                            .read = &read,
+                            .object = EFF_STR("x"),
+                            .arena = world->arena};
     struct eff_rate_report reports[8];
     struct eff_step step = world->dest->ops->step(world->dest, &task, NULL, &world->err);
 
@@ -65,8 +71,12 @@ fuzz_deliver(struct restdest *world, struct eff_delivery *d, eff_str input)
             size_t end = eff_str_find(input, EFF_STR("\n===\n"));
 
             response.status = input.len ? statuses[(unsigned char)input.ptr[0] % 13] : 200;
-            response.wire = input.len && (unsigned char)input.ptr[0] > 250 ? EFF_WIRE_LOST : EFF_WIRE_ANSWERED;
-            response.body = eff_str_sub(input, 1, end == SIZE_MAX ? SIZE_MAX : end > 0 ? end - 1 : 0);
+            response.wire =
+                input.len && (unsigned char)input.ptr[0] > 250 ? EFF_WIRE_LOST : EFF_WIRE_ANSWERED;
+            response.body = eff_str_sub(input, 1,
+                                        end == SIZE_MAX ? SIZE_MAX
+                                        : end > 0       ? end - 1
+                                                        : 0);
             input = end == SIZE_MAX ? EFF_STR("") : eff_str_sub(input, end + 5, SIZE_MAX);
             step = restdest_step(world, d, &response);
         } else if (step.kind == EFF_STEP_WAIT) {

@@ -18,7 +18,8 @@ fuzz_use(struct restdest *world, eff_str kind)
     struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1), {.kind = EFF_NULL}};
     const struct eff_rate_limit *limits;
 
-    if (!restdest_open(world, eff_str_c(world->arena, kind), "{token: t, url: 'https://api.example.com'}"))
+    if (!restdest_open(world, eff_str_c(world->arena, kind),
+                       "{token: t, url: 'https://api.example.com'}"))
         return;
     restdest_bind(world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "thing", 100);
     world->dest->ops->rates(world->dest, &limits);
@@ -39,7 +40,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct eff_arena arena;
-    struct eff_connector_file file = {EFF_STR("connectors/x/connector.yaml"), {(const char *)data, size}};
+    struct eff_connector_file file = {EFF_STR("connectors/x/connector.yaml"),
+                                      {(const char *)data, size}};
     struct restdest world;
 
     if (size > 65536)

@@ -38,29 +38,29 @@ teardown(void **state)
 }
 
 static const char good[] =
-    "connector: demo\n"                                                            /* 1 */
-    "title: Demo\n"                                                                /* 2 */
-    "options:\n"                                                                   /* 3 */
-    "  token: {type: secret, required: true, help: A token.}\n"                    /* 4 */
-    "  url: {type: url, default: \"https://api.example.com\", help: Where.}\n"     /* 5 */
-    "  most: {type: int, default: 5, min: 1, max: 10, help: How many.}\n"          /* 6 */
-    "hosts: [\"*.example.com\"]\n"                                                 /* 7 */
-    "base: \"{url}\"\n"                                                            /* 8 */
-    "auth: {header: {Authorization: \"Bearer {token}\"}}\n"                        /* 9 */
-    "limits: [{name: burst, per: 10s, requests: 100}]\n"                           /* 10 */
-    "values: {null: \"\", number: text}\n"                                         /* 11 */
-    "objects: {known: [a], fields: {get: \"/f/{object}\", each: /r, name: /n}}\n"  /* 12 */
-    "read: {get: \"/r/{match.value}\", each: \"\", fields: \"\"}\n"                /* 13 */
-    "error: {code: [/c], message: [/m]}\n"                                         /* 14 */
-    "errors: [{status: 429, fault: rate}]\n"                                       /* 15 */
-    "operations:\n"                                                                /* 16 */
-    "  upsert:\n"                                                                  /* 17 */
-    "    class: converge\n"                                                        /* 18 */
-    "    batch: {rows: 10}\n"                                                      /* 19 */
-    "    post: \"/x/{object}\"\n"                                                  /* 20 */
-    "    json: {rows: {for_each: row, item: \"{fields}\"}}\n"                      /* 21 */
-    "    answer: {all: applied}\n"                                                 /* 22 */
-    "  delete: {delete: \"/x/{match.value}\", answer: {all: applied}}\n";          /* 23 */
+    "connector: demo\n"                                                           /* 1 */
+    "title: Demo\n"                                                               /* 2 */
+    "options:\n"                                                                  /* 3 */
+    "  token: {type: secret, required: true, help: A token.}\n"                   /* 4 */
+    "  url: {type: url, default: \"https://api.example.com\", help: Where.}\n"    /* 5 */
+    "  most: {type: int, default: 5, min: 1, max: 10, help: How many.}\n"         /* 6 */
+    "hosts: [\"*.example.com\"]\n"                                                /* 7 */
+    "base: \"{url}\"\n"                                                           /* 8 */
+    "auth: {header: {Authorization: \"Bearer {token}\"}}\n"                       /* 9 */
+    "limits: [{name: burst, per: 10s, requests: 100}]\n"                          /* 10 */
+    "values: {null: \"\", number: text}\n"                                        /* 11 */
+    "objects: {known: [a], fields: {get: \"/f/{object}\", each: /r, name: /n}}\n" /* 12 */
+    "read: {get: \"/r/{match.value}\", each: \"\", fields: \"\"}\n"               /* 13 */
+    "error: {code: [/c], message: [/m]}\n"                                        /* 14 */
+    "errors: [{status: 429, fault: rate}]\n"                                      /* 15 */
+    "operations:\n"                                                               /* 16 */
+    "  upsert:\n"                                                                 /* 17 */
+    "    class: converge\n"                                                       /* 18 */
+    "    batch: {rows: 10}\n"                                                     /* 19 */
+    "    post: \"/x/{object}\"\n"                                                 /* 20 */
+    "    json: {rows: {for_each: row, item: \"{fields}\"}}\n"                     /* 21 */
+    "    answer: {all: applied}\n"                                                /* 22 */
+    "  delete: {delete: \"/x/{match.value}\", answer: {all: applied}}\n";         /* 23 */
 
 static size_t
 load(eff_str text, struct eff_problems *problems, const struct eff_connector **ret_connector)
@@ -170,7 +170,8 @@ static const struct {
     {"{status: 429, fault: rate}", "{status: 429}", 15, "without a verdict"},
     {"{status: 429, fault: rate}", "{status: 42, fault: rate}", 15, "HTTP status"},
     {"{status: 429, fault: rate}", "{status: 429, fault: panic}", 15, "fault"},
-    {"{status: 429, fault: rate}", "{status: 429, fault: rate, only: [explode]}", 15, "does not exist"},
+    {"{status: 429, fault: rate}", "{status: 429, fault: rate, only: [explode]}", 15,
+     "does not exist"},
     {"errors: [{status: 429, fault: rate}]", "errors: {status: 429}", 15, "list"},
     {"  upsert:", "  upsrt:", 17, "no such operation"},
     {"class: converge", "class: safe", 18, "class"},
@@ -201,12 +202,16 @@ static const struct {
     {"answer: {all: applied}\n", "answer: named\n", 22, "`answers`"},
     {"    answer: {all: applied}\n", "", 18, "`answer` is missing"},
     {"delete: {delete", "delete: {like: upsert, delete", 23, "alone"},
-    {"delete: {delete: \"/x/{match.value}\", answer: {all: applied}}", "delete: {like: archive}", 23, "not there"},
-    {"delete: {delete: \"/x/{match.value}\", answer: {all: applied}}", "delete: {like: delete}", 23, "not there"},
+    {"delete: {delete: \"/x/{match.value}\", answer: {all: applied}}", "delete: {like: archive}",
+     23, "not there"},
+    {"delete: {delete: \"/x/{match.value}\", answer: {all: applied}}", "delete: {like: delete}", 23,
+     "not there"},
     {"delete: {delete", "delete: {choose: [], delete", 23, ""},
     {"delete: {delete", "delete: {find: {get: /x}, delete", 23, "`remote_id` is missing"},
     {"answer: {all: applied}}\n", "answer: {all: applied}, job: {}}\n", 23, ""},
-    {"answer: {all: applied}}\n", "answer: {all: applied}}\n  add: {job: {create: {post: /j, id: /id}, poll: {get: /j, at: /s, done: d}}}\n", 24, "`results`"},
+    {"answer: {all: applied}}\n",
+     "answer: {all: applied}}\n  add: {job: {create: {post: /j, id: /id}, poll: {get: /j, at: /s, done: d}}}\n",
+     24, "`results`"},
 };
 
 static void
@@ -233,7 +238,8 @@ hostile_files_are_refused(void **state)
             eff_str_find(problems.at[0].message, eff_str_of(hostile[i].message)) == SIZE_MAX)
             print_error("%s: " EFF_STR_FMT ":%d:%d: " EFF_STR_FMT "%zu\n", hostile[i].to,
                         EFF_STR_ARG(problems.at[0].place.file), problems.at[0].place.line,
-                        problems.at[0].place.column, EFF_STR_ARG(problems.at[0].message), ++failures);
+                        problems.at[0].place.column, EFF_STR_ARG(problems.at[0].message),
+                        ++failures);
         arena = before;
     }
     assert_int_equal(failures, 0);
@@ -245,9 +251,11 @@ all_at_once(void **state)
     const struct eff_connector *connector;
     struct eff_problems problems;
     struct eff_arena before = arena;
-    eff_str text = eff_str_printf(
-        &arena, "%s  create: {post: \"/{nothing}\", answer: {all: applied}}\n"
-                "  update: {post: /x, json: \"{fields.a\", answer: {all: never}}\n", good);
+    eff_str text =
+        eff_str_printf(&arena,
+                       "%s  create: {post: \"/{nothing}\", answer: {all: applied}}\n"
+                       "  update: {post: /x, json: \"{fields.a\", answer: {all: never}}\n",
+                       good);
 
     (void)state;
     assert_true(load(text, &problems, &connector) >= 2);
@@ -289,7 +297,8 @@ every_prefix_and_damage(void **state)
             size_t len = round < 60 ? random_below(&random, (unsigned)bytes.len) : bytes.len;
 
             for (int hits = 0; round >= 60 && hits < 3; hits++)
-                copy[random_below(&random, (unsigned)bytes.len)] = "{}[]:,\"'|?./ \n0a"[random_below(&random, 16)];
+                copy[random_below(&random, (unsigned)bytes.len)] =
+                    "{}[]:,\"'|?./ \n0a"[random_below(&random, 16)];
             if (load((eff_str){copy, len}, &problems, &connector) > 0)
                 assert_null(connector);
             else

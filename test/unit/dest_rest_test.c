@@ -105,9 +105,10 @@ mistakes_in_the_project(void **state)
     if (world.dest)
         world.dest->ops->close(world.dest);
     world.dest = NULL;
-    assert_false(restdest_open(&world, "http",
-                               "url: https://a.example\noperations:\n  append:\n    post: /x\n"
-                               "    json: {a: '{fields.a}', b: '{filds.b}'}\n    answer: {all: taken}\n"));
+    assert_false(
+        restdest_open(&world, "http",
+                      "url: https://a.example\noperations:\n  append:\n    post: /x\n"
+                      "    json: {a: '{fields.a}', b: '{filds.b}'}\n    answer: {all: taken}\n"));
     assert_true(said("unknown name"));
     assert_string_equal(world.err.where, "efferent.yml:5:33");
 }
@@ -119,17 +120,21 @@ largest_batches(void **state)
     static const struct {
         const char *kind, *block, *object;
         size_t rows;
-    } all[] = {{"hubspot", "{token: t}", "contacts", 100},
-               {"salesforce", SALESFORCE, "Lead", 200},
-               {"http", "{url: 'https://a.example', operations: {upsert: {class: converge, batch: {rows: 500}, "
-                        "post: /x, form: {r: {for_each: row, item: {k: '{match.value}', v: '{fields}'}}}, "
-                        "answer: {all: applied}}}}", "x", 500}};
+    } all[] = {
+        {"hubspot", "{token: t}", "contacts", 100},
+        {"salesforce", SALESFORCE, "Lead", 200},
+        {"http",
+         "{url: 'https://a.example', operations: {upsert: {class: converge, batch: {rows: 500}, "
+         "post: /x, form: {r: {for_each: row, item: {k: '{match.value}', v: '{fields}'}}}, "
+         "answer: {all: applied}}}}",
+         "x", 500}};
     eff_str names[] = {EFF_STR("a"), EFF_STR("b.c"), EFF_STR("d"), EFF_STR("e"), EFF_STR("Ext")};
-    struct eff_value fields[] = {eff_value_of_str(EFF_TEXT, EFF_STR("\x01\"\\ é 世界\n")),
-                                 eff_value_of_int(EFF_INT, INT64_MIN),
-                                 eff_value_of_str(EFF_DECIMAL, EFF_STR("-12345678901234567890.123456789")),
-                                 eff_value_of_int(EFF_INSTANT, 253402300799999999),
-                                 eff_value_of_str(EFF_JSON, EFF_STR("{\"x\":[1,2,{\"y\":\"z\"}]}"))};
+    struct eff_value fields[] = {
+        eff_value_of_str(EFF_TEXT, EFF_STR("\x01\"\\ é 世界\n")),
+        eff_value_of_int(EFF_INT, INT64_MIN),
+        eff_value_of_str(EFF_DECIMAL, EFF_STR("-12345678901234567890.123456789")),
+        eff_value_of_int(EFF_INSTANT, 253402300799999999),
+        eff_value_of_str(EFF_JSON, EFF_STR("{\"x\":[1,2,{\"y\":\"z\"}]}"))};
 
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -140,7 +145,8 @@ largest_batches(void **state)
 
         opened(all[i].kind, all[i].block);
         assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, all[i].object, 1));
-        d = restdest_rows(&world, EFF_OP_UPSERT, all[i].object, "Ext_Id__c", all[i].rows, 5, names, fields);
+        d = restdest_rows(&world, EFF_OP_UPSERT, all[i].object, "Ext_Id__c", all[i].rows, 5, names,
+                          fields);
         for (size_t k = 0; k < d->count; k++)
             estimate += world.dest->ops->item_bytes(world.dest, d, &d->items[k]);
         step = restdest_step(&world, d, NULL);
@@ -148,7 +154,8 @@ largest_batches(void **state)
         if (step.request.body.len > estimate + 1024 || estimate > 6 * step.request.body.len)
             fail_msg("%s: estimated %zu, took %zu", all[i].kind, estimate, step.request.body.len);
         assert_true(step.request.writes && step.request.carries_rows);
-        assert_true(eff_str_find(step.request.body, eff_str_printf(&arena, "k%zu", all[i].rows - 1)) != SIZE_MAX);
+        assert_true(eff_str_find(step.request.body,
+                                 eff_str_printf(&arena, "k%zu", all[i].rows - 1)) != SIZE_MAX);
         world.dest->ops->close(world.dest);
         world.dest = NULL;
         arena = before;
@@ -187,7 +194,8 @@ a_job_outlives_the_process(void **state)
     again = restdest_rows(&world, EFF_OP_UPSERT, "Lead", "Ext", 2, 1, names, fields);
     again->memo = d->memo; /* died before the upload was closed: nothing was processed */
     step = restdest_step(&world, again, NULL);
-    assert_true(step.kind == EFF_STEP_SEND && eff_str_ends(step.request.url, EFF_STR("/jobs/ingest")));
+    assert_true(step.kind == EFF_STEP_SEND &&
+                eff_str_ends(step.request.url, EFF_STR("/jobs/ingest")));
     d->memo_changed = false;
     step = restdest_step(&world, d, &ok); /* durable before the closing request leaves */
     assert_true(d->memo_changed && eff_str_is(step.request.method, "PATCH"));
@@ -195,7 +203,8 @@ a_job_outlives_the_process(void **state)
     again->memo = d->memo;
     step = restdest_step(&world, again, NULL);
     assert_true(step.kind == EFF_STEP_SEND && eff_str_is(step.request.method, "GET") &&
-                eff_str_ends(step.request.url, EFF_STR("/jobs/ingest/750")) && !step.request.writes);
+                eff_str_ends(step.request.url, EFF_STR("/jobs/ingest/750")) &&
+                !step.request.writes);
     step = restdest_step(&world, again, &done);
     assert_true(eff_str_ends(step.request.url, EFF_STR("/successfulResults")));
     ok = restdest_answer(200, "sf__Id,sf__Created,Ext,a\n003,true,k1,1\n003a,false,k0,1\n");
@@ -206,7 +215,8 @@ a_job_outlives_the_process(void **state)
     step = restdest_step(&world, again, &ok);
     assert_int_equal(step.kind, EFF_STEP_DONE);
     assert_true(eff_str_is(again->items[0].verdict.remote_id, "003a"));
-    assert_true(eff_str_is(again->items[1].verdict.remote_id, "003") && again->items[1].verdict.created);
+    assert_true(eff_str_is(again->items[1].verdict.remote_id, "003") &&
+                again->items[1].verdict.created);
     assert_int_equal(again->memo.len, 0); /* a resend would make a new job */
 }
 
@@ -261,8 +271,10 @@ credentials(void **state)
     assert_int_equal(authorize(NULL).kind, EFF_STEP_STOP);
     assert_int_equal(world.err.fault, EFF_AUTH);
 
-    opened("http", "{url: 'https://a.example', auth: {login: {base: '{url}', post: /t, token: /t, expires_in: /e}, "
-                   "header: {Authorization: '{session.token}'}}, operations: {append: {post: /x, answer: {all: taken}}}}");
+    opened(
+        "http",
+        "{url: 'https://a.example', auth: {login: {base: '{url}', post: /t, token: /t, expires_in: /e}, "
+        "header: {Authorization: '{session.token}'}}, operations: {append: {post: /x, answer: {all: taken}}}}");
     assert_true(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "a", 1));
     d = restdest_rows(&world, EFF_OP_APPEND, "a", "id", 1, 1, names, fields);
     assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_AUTH);
@@ -280,10 +292,11 @@ credentials(void **state)
 static void
 rate_headers(void **state)
 {
-    struct eff_header headers[] = {{EFF_STR("sforce-limit-info"), EFF_STR("api-usage=18/5000; per-app-api-usage=1/2(x)")}};
+    struct eff_header headers[] = {
+        {EFF_STR("sforce-limit-info"), EFF_STR("api-usage=18/5000; per-app-api-usage=1/2(x)")}};
     struct eff_header broken[] = {{EFF_STR("sforce-limit-info"), EFF_STR("api-usage=a/b")}};
-    struct eff_response response = {.wire = EFF_WIRE_ANSWERED, .status = 200, .headers_count = 1,
-                                    .headers = headers};
+    struct eff_response response = {
+        .wire = EFF_WIRE_ANSWERED, .status = 200, .headers_count = 1, .headers = headers};
     const struct eff_rate_limit *limits;
     struct eff_rate_report reports[4];
 
@@ -305,8 +318,9 @@ rate_headers(void **state)
 static void
 the_projects_file_wins(void **state)
 {
-    static const char mine[] = "connector: hubspot\ntitle: Mine\noptions: {url: {type: url, help: x.}}\n"
-                               "base: \"{url}\"\noperations: {append: {post: /x, answer: {all: taken}}}\n";
+    static const char mine[] =
+        "connector: hubspot\ntitle: Mine\noptions: {url: {type: url, help: x.}}\n"
+        "base: \"{url}\"\noperations: {append: {post: /x, answer: {all: taken}}}\n";
     struct eff_connector_file files[] = {
         {EFF_STR("connectors/hubspot/connector.yaml"), {mine, sizeof mine - 1}},
         {EFF_STR("connectors/hubspot/README.md"), EFF_STR("# not a connector")}};
@@ -363,7 +377,8 @@ soql_reads(eff_str literal, eff_str want)
 static void
 soql_is_quoted(void **state)
 {
-    struct eff_text_part part = {.is_ref = true, .ref = {.kind = EFF_REF_OPTION, .filter = EFF_FILTER_SOQL}};
+    struct eff_text_part part = {.is_ref = true,
+                                 .ref = {.kind = EFF_REF_OPTION, .filter = EFF_FILTER_SOQL}};
     struct eff_text text = {.count = 1, .parts = &part};
     struct eff_values values = {0};
     struct eff_buf buf = {0};
@@ -401,7 +416,8 @@ components_stay_components(void **state)
         struct eff_arena before = arena;
 
         buf.len = 0;
-        if (eff_render_text(&r, &text, i % 2 ? EFF_SLOT_PATH : EFF_SLOT_QUERY, &buf) == EFF_RENDERED) {
+        if (eff_render_text(&r, &text, i % 2 ? EFF_SLOT_PATH : EFF_SLOT_QUERY, &buf) ==
+            EFF_RENDERED) {
             for (size_t k = 0; k < buf.len; k++)
                 assert_null(memchr("/?#&=+ \"'<>\\\r\n{};:@,", buf.ptr[k], 21));
             assert_false(eff_str_is(eff_buf_str(&buf), "..") && i % 2);
