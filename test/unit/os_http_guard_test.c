@@ -8,6 +8,7 @@
 // links: testlib os flow base
 // timeout: 240
 #include <openssl/ssl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/certs.h"
@@ -697,20 +698,63 @@ ask_server(enum bad bad, const struct eff_response **ret_response, unsigned *ret
 }
 
 static void
-test_tls(void **state)
+check_tls(enum bad from, enum bad till)
 {
     const struct eff_response *response;
     unsigned requests;
 
-    (void)state;
-    for (int bad = 0; bad < BAD_COUNT; bad++) {
-        enum eff_wire wire = ask_server((enum bad)bad, &response, &requests);
+    for (enum bad bad = from; bad <= till; bad++) {
+        enum eff_wire wire = ask_server(bad, &response, &requests);
 
         if (wire != (bad == GOOD ? EFF_WIRE_ANSWERED : EFF_WIRE_NOT_SENT))
             fail_msg("%s: wire %d " EFF_STR_FMT, bad_names[bad], wire,
                      EFF_STR_ARG(response->problem));
         assert_int_equal(requests, bad == GOOD);
     }
+}
+
+static void
+test_tls(void **state)
+{
+    (void)state;
+    check_tls(GOOD, BAD_COUNT - 1);
+}
+
+static void
+test_tls_versions(void **state)
+{
+    (void)state;
+    check_tls(TLS_1_0, TLS_1_1);
+}
+
+/*
+ * Debian's OpenSSL refuses old versions by its own configuration. That it is our
+ * doing shows only in a process whose OpenSSL would take them.
+ */
+static void
+test_tls_versions_by_ourselves(void **state)
+{
+    FILE *file = fopen("openssl.cnf", "w");
+    int status;
+    pid_t child;
+
+    (void)state;
+    fputs("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
+          "MinProtocol = TLSv1\nCipherString = DEFAULT@SECLEVEL=0\n",
+          file);
+    fclose(file);
+    child = fork();
+    if (child == 0) {
+        char path[4096];
+
+        setenv("OPENSSL_CONF", realpath("openssl.cnf", path), 1);
+        execl("/proc/self/exe", "versions", "versions", (char *)NULL);
+        _exit(127);
+    }
+    waitpid(child, &status, 0);
+    unlink("openssl.cnf");
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* S3: a kept connection is judged again for each request that would use it. */
@@ -766,7 +810,7 @@ tls_teardown(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, exchange_setup, exchange_teardown)
     const struct CMUnitTest tests[] = {
@@ -779,8 +823,15 @@ main(void)
         EACH(test_proxy_variables),
         EACH(test_bad_headers),
         cmocka_unit_test_setup_teardown(test_tls, tls_setup, tls_teardown),
+        cmocka_unit_test_setup_teardown(test_tls_versions_by_ourselves, tls_setup, tls_teardown),
         cmocka_unit_test_setup_teardown(test_kept_connection_is_judged, tls_setup, tls_teardown),
     };
 
+    const struct CMUnitTest versions[] = {
+        cmocka_unit_test_setup_teardown(test_tls_versions, tls_setup, tls_teardown),
+    };
+
+    if (argc > 1 && strcmp(argv[1], "versions") == 0)
+        return cmocka_run_group_tests(versions, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
