@@ -26,7 +26,7 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent check\teverything\n"
      "efferent check --offline\tthe files only\n"
      "efferent check -s destination:crm\tthe syncs of one destination\n",
-     SYNCS | EFF_CLI_JOBS | EFF_CLI_CHECK, 0, ANY, NULL, eff_cli_cmd_check},
+     SYNCS | EFF_CLI_CHECK, 0, ANY, NULL, eff_cli_cmd_check},
     {"plan", "[SYNC...]", "what a run would change: counts, rows before and after, requests",
      "Reads the model, compares it with what the destination holds, and shows what `efferent run`\n"
      "would do. Changes nothing, here or there. Exit code 0, or 3 when a contract is broken.",

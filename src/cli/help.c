@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 
+#define HELP_WIDTH  100
 #define HELP_COLUMN 12 /* of the summaries of commands */
 
 static const char help_intro[] =
@@ -26,6 +27,25 @@ help_heading(struct eff_term *term, const char *text)
     eff_term_line(term);
     eff_term_add(term, EFF_BOLD, eff_str_of(text));
     eff_term_line(term);
+}
+
+/* A paragraph, as wide as the terminal is and no wider than is pleasant to read. */
+static void
+help_paragraph(struct eff_term *term, enum eff_style style, const char *text)
+{
+    unsigned width = term->width;
+    char line[1000];
+    size_t len = strlen(text);
+
+    if (len >= sizeof line)
+        len = sizeof line - 1;
+    for (size_t i = 0; i < len; i++)
+        line[i] = text[i] == '\n' ? ' ' : text[i];
+    if (term->width > HELP_WIDTH)
+        term->width = HELP_WIDTH;
+    eff_term_wrap(term, style, eff_str_trim((eff_str){line, len}), 0, 0);
+    eff_term_line(term);
+    term->width = width;
 }
 
 /* Lines of "command TAB what it does", the second part in a column where there is room. */
@@ -74,7 +94,7 @@ help_commands(struct eff_term *term, bool later)
 static void
 help_program(struct eff_term *term)
 {
-    eff_term_add(term, EFF_PLAIN, eff_str_of(help_intro));
+    help_paragraph(term, EFF_PLAIN, help_intro);
     help_heading(term, "To begin");
     help_examples(term, help_begin);
     help_heading(term, "Commands");
@@ -83,7 +103,7 @@ help_program(struct eff_term *term)
     help_commands(term, true);
     eff_term_line(term);
     eff_term_add(term, EFF_PLAIN, EFF_STR("`efferent help COMMAND` explains one of them.\n"));
-    eff_term_add(term, EFF_DIM, eff_str_of(help_codes));
+    help_paragraph(term, EFF_DIM, help_codes);
 }
 
 static int
@@ -130,7 +150,7 @@ eff_cli_help(struct eff_term *term, const struct eff_cli_command *command)
         eff_term_add(term, EFF_PLAIN, EFF_STR("Not in this version yet.\n"));
         return;
     }
-    eff_term_addf(term, EFF_PLAIN, "%s\n", command->about);
+    help_paragraph(term, EFF_PLAIN, command->about);
     help_heading(term, "Examples");
     help_examples(term, command->examples);
     help_heading(term, "Options");

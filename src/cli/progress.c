@@ -223,8 +223,9 @@ live_draw(struct eff_live *live)
         live->lines++;
     }
     if (!live->cli->os->go_on(live->cli->os->self)) {
-        eff_term_add(term, EFF_DIM, EFF_STR("stopping when what is under way has its answers; "
-                                            "Ctrl-C ends at once\n"));
+        eff_term_add(term, EFF_DIM,
+                     EFF_STR("stopping when what is under way has its answers; "
+                             "Ctrl-C ends at once\n"));
         live->lines++;
     }
     eff_term_flush(term);

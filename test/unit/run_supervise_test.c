@@ -210,7 +210,7 @@ bounds_are_kept(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 6; i++)
-        add("abcdef" + i, i % 2, NULL);
+        add(&"abcdef"[i], i % 2, NULL);
     go(4);
     assert_int_equal(world.count, 6);
     assert_int_equal(atomic_load(&world.shared->most), 2); // Two destinations, one at a time each.
