@@ -109,14 +109,13 @@ eff_table_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     EFF_TRY(sql_check_names(dest, sync->fields_count, sync->field_names, err));
     memset(limits, 0, sizeof(*limits) * EFF_OPS_COUNT);
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-        limits[ops[i].op] = (struct eff_op_limits){.supported = true,
-                                                   .class = ops[i].class,
-                                                   .rows_max = ops[i].class == EFF_CLASS_CONVERGE
-                                                                   ? SQL_ROWS_MAX
-                                                                   : SQL_ROWS_MAX_ONCE,
-                                                   .bytes_max = SQL_BYTES_MAX,
-                                                   .concurrency = 1,
-                                                   .rematch = ops[i].rematch};
+        limits[ops[i].op] = (struct eff_op_limits){
+            .supported = true,
+            .class = ops[i].class,
+            .rows_max = ops[i].class == EFF_CLASS_CONVERGE ? SQL_ROWS_MAX : SQL_ROWS_MAX_ONCE,
+            .bytes_max = SQL_BYTES_MAX,
+            .concurrency = 1,
+            .rematch = ops[i].rematch};
     return EFF_OK;
 }
 
@@ -343,8 +342,7 @@ sql_send(struct eff_table_dest *dest, struct sql_run *run, struct eff_delivery *
         return (struct eff_step){.kind = EFF_STEP_DONE};
     if (eff_table_request(dest, delivery, &run->groups[run->at], delivery->arena, &step.request,
                           err) == EFF_OK) {
-        step.request.timeout_ms =
-            SQL_TIMEOUT_MS + (int64_t)run->groups[run->at].count * SQL_ROW_MS;
+        step.request.timeout_ms = SQL_TIMEOUT_MS + (int64_t)run->groups[run->at].count * SQL_ROW_MS;
         return step;
     }
     sql_rest(run, delivery,
@@ -419,6 +417,32 @@ sql_stopped(struct eff_table_dest *dest, struct sql_run *run, struct eff_deliver
     return (struct eff_step){.kind = EFF_STEP_STOP};
 }
 
+/* A committed request: a verdict for each row, also for those that were refused alone. */
+static void
+sql_take(struct eff_table_dest *dest, struct sql_run *run, struct eff_delivery *delivery,
+         const struct eff_table_group *group, const struct eff_response *last)
+{
+    const struct eff_refused_row *refused = last->refused;
+
+    for (size_t i = 0; i < group->count; i++) {
+        struct eff_response alone = *last;
+        struct eff_table_fault fault;
+
+        if (last->changed[i] >= 0 || refused == last->refused + last->refused_count) {
+            sql_verdict(run, delivery, group->items[i],
+                        sql_success(delivery->op, last->changed[i]));
+            continue;
+        }
+        alone.status = 400;
+        alone.sqlstate = refused->sqlstate;
+        alone.problem = refused->problem;
+        refused++;
+        fault = dest->dialect->judge(&alone);
+        sql_verdict(run, delivery, group->items[i],
+                    sql_failure(delivery, EFF_REFUSED, &fault, &alone));
+    }
+}
+
 static struct eff_step
 sql_judge(struct eff_table_dest *dest, struct sql_run *run, struct eff_delivery *delivery,
           const struct eff_response *last, struct eff_err *err)
@@ -435,9 +459,7 @@ sql_judge(struct eff_table_dest *dest, struct sql_run *run, struct eff_delivery 
             sql_rest(run, delivery, sql_failure(delivery, EFF_MAYBE_APPLIED, &fault, last));
             return (struct eff_step){.kind = EFF_STEP_DONE};
         }
-        for (size_t i = 0; i < group->count; i++)
-            sql_verdict(run, delivery, group->items[i],
-                        sql_success(delivery->op, last->changed[i]));
+        sql_take(dest, run, delivery, group, last);
         run->any_in = true;
         run->at++;
         return sql_send(dest, run, delivery, err);

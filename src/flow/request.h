@@ -78,6 +78,12 @@ enum eff_wire {
     EFF_WIRE_LOST,         /* anything else: may have been applied */
 };
 
+/* A row that the database refused on its own, while the rest of its request was committed. */
+struct eff_refused_row {
+    size_t row;
+    eff_str sqlstate, problem;
+};
+
 struct eff_response {
     enum eff_wire wire;
     /*
@@ -97,7 +103,9 @@ struct eff_response {
 
     /* SQL: rows changed by each row of parameters, or the result of a query. */
     size_t rows;
-    const int64_t *changed;
+    const int64_t *changed; /* -1: refused, and listed in order below */
+    size_t refused_count;
+    const struct eff_refused_row *refused;
     size_t columns;
     const eff_str *names;
     const struct eff_value *cells;

@@ -271,6 +271,31 @@ sqlite_bind_row(struct eff_sql *sql, struct sqlite3_link *link, sqlite3_stmt *st
 
 /* ---- writing ---- */
 
+/*
+ * A constraint takes back its own statement only: the other rows of the transaction
+ * stay, and need not be sent again in halves until the one to blame stands alone.
+ */
+static bool
+sqlite_refuse_row(struct eff_sql *sql, struct sqlite3_link *link,
+                  const struct eff_sql_request *request, size_t row)
+{
+    struct eff_refused_row *refused = (struct eff_refused_row *)(uintptr_t)sql->response.refused;
+    const char *problem = sqlite3_errmsg(link->db);
+    char *text = eff_sql_alloc(sql, 1, strlen(problem) + 17);
+    int len;
+
+    if (refused == NULL)
+        refused = eff_sql_alloc(sql, sizeof(*refused), request->rows);
+    if (refused == NULL || text == NULL)
+        return false;
+    len = snprintf(text, 16, "%d", sqlite3_extended_errcode(link->db));
+    memcpy(text + 16, problem, strlen(problem) + 1);
+    refused[sql->response.refused_count++] =
+        (struct eff_refused_row){row, {text, (size_t)len}, eff_str_of(text + 16)};
+    sql->response.refused = refused;
+    return true;
+}
+
 static bool
 sqlite_row(struct eff_sql *sql, struct sqlite3_link *link, sqlite3_stmt *stmt,
            const struct eff_sql_request *request, size_t row, int64_t *ret_changed)
@@ -283,6 +308,13 @@ sqlite_row(struct eff_sql *sql, struct sqlite3_link *link, sqlite3_stmt *stmt,
     do
         code = sqlite3_step(stmt);
     while (code == SQLITE_ROW); // RETURNING, or a function's value: not wanted
+    if (code == SQLITE_CONSTRAINT && !sqlite3_get_autocommit(link->db)) {
+        bool kept = sqlite_refuse_row(sql, link, request, row);
+
+        *ret_changed = -1;
+        sqlite3_reset(stmt);
+        return kept;
+    }
     if (code != SQLITE_DONE)
         sqlite_refuse(sql, link->db, EFF_WIRE_ANSWERED);
     else

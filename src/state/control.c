@@ -9,6 +9,7 @@
 #define CONTROL_APPLICATION_ID 0x45464631 /* "EFF1": the folder's identity mark */
 #define CONTROL_FORMAT         1
 #define CONTROL_BUSY_MS        5000
+#define CONTROL_RUNS_KEPT      "200" /* closed runs of a sync, for status */
 
 static const char control_schema[] =
     "CREATE TABLE sync (name TEXT PRIMARY KEY, secret BLOB NOT NULL, identity TEXT,"
@@ -367,6 +368,11 @@ control_close_run(struct eff_control *control, const struct eff_run_row *run, bo
 {
     EFF_TRY(control_put_run(control, run, err));
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM batch WHERE run = ?1", "s", run->id));
+    EFF_TRY(eff_control_exec(control, err,
+                             "DELETE FROM run WHERE sync = ?1 AND state = ?2 AND id <= (SELECT id"
+                             " FROM run WHERE sync = ?1 AND state = ?2 ORDER BY id DESC"
+                             " LIMIT 1 OFFSET " CONTROL_RUNS_KEPT ")",
+                             "si", run->sync, (int64_t)EFF_RUN_CLOSED));
     if (!complete_read)
         return EFF_OK;
     return eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND run <> ?2", "ss",
