@@ -18,6 +18,7 @@
 #include "os/sql.h"
 
 #define POSTGRES_CONNECT_MS 10000
+#define POSTGRES_WINDOW     500   /* rows under way */
 #define POSTGRES_PARAMS_MAX 65535 /* a 16-bit count in the protocol */
 
 struct postgres_link {
@@ -425,38 +426,45 @@ postgres_wanted(const struct postgres_rows *rows, size_t row)
 }
 
 static bool
-postgres_send_rows(struct eff_sql *sql, struct postgres_link *link,
-                   const struct postgres_rows *rows, eff_str statement)
+postgres_send_statement(struct eff_sql *sql, struct postgres_link *link, eff_str statement)
 {
-    const struct eff_sql_request *request = rows->request;
-    size_t columns =
-        rows->second && request->otherwise_columns ? request->otherwise_columns : request->columns;
     char *text = eff_sql_alloc(sql, 1, statement.len + 1);
 
     if (text == NULL)
         return false;
     memcpy(text, statement.ptr, statement.len);
-    if (PQsendPrepare(link->conn, "", text, 0, NULL) != 1)
-        return postgres_lost(sql, link, NULL);
-    for (size_t row = 0; row < request->rows; row++) {
-        if (!postgres_wanted(rows, row))
+    return PQsendPrepare(link->conn, "", text, 0, NULL) == 1 || postgres_lost(sql, link, NULL);
+}
+
+/* Sends rows from `at` on, a window of them; returns the row after them, SIZE_MAX when it failed. */
+static size_t
+postgres_send_rows(struct eff_sql *sql, struct postgres_link *link,
+                   const struct postgres_rows *rows, size_t at)
+{
+    const struct eff_sql_request *request = rows->request;
+    size_t columns =
+        rows->second && request->otherwise_columns ? request->otherwise_columns : request->columns;
+    size_t sent = 0;
+
+    for (; at < request->rows && sent < POSTGRES_WINDOW; at++) {
+        if (!postgres_wanted(rows, at))
             continue;
-        if (!postgres_values(sql, rows, &request->params[row * request->columns], columns))
-            return false;
-        if (PQsendQueryPrepared(link->conn, "", (int)columns, rows->values, NULL, NULL, 0) != 1)
-            return postgres_lost(sql, link, NULL);
+        if (!postgres_values(sql, rows, &request->params[at * request->columns], columns))
+            return SIZE_MAX;
+        if (PQsendQueryPrepared(link->conn, "", (int)columns, rows->values, NULL, NULL, 0) != 1) {
+            postgres_lost(sql, link, NULL);
+            return SIZE_MAX;
+        }
+        sent++;
     }
-    return postgres_sync(sql, link);
+    return at;
 }
 
 static bool
 postgres_take_rows(struct eff_sql *sql, struct postgres_link *link,
-                   const struct postgres_rows *rows, int64_t *ret_most)
+                   const struct postgres_rows *rows, size_t from, size_t to, int64_t *most)
 {
-    const struct eff_sql_request *request = rows->request;
-    int64_t most = 0;
-
-    for (size_t row = 0; row < request->rows; row++) {
+    for (size_t row = from; row < to; row++) {
         PGresult *result;
 
         if (!postgres_wanted(rows, row))
@@ -466,11 +474,10 @@ postgres_take_rows(struct eff_sql *sql, struct postgres_link *link,
             return false;
         rows->changed[row] = 0;
         eff_str_int(eff_str_of(PQcmdTuples(result)), &rows->changed[row]);
-        most = rows->changed[row] > most ? rows->changed[row] : most;
+        *most = rows->changed[row] > *most ? rows->changed[row] : *most;
         PQclear(result);
     }
-    *ret_most = most;
-    return postgres_take_sync(sql, link);
+    return true;
 }
 
 /* ---- transactions ---- */
@@ -507,22 +514,55 @@ postgres_refused(struct eff_sql *sql, struct postgres_link *link)
     return false;
 }
 
+/* The pipeline has no end yet: nothing else can be said on it. */
+static bool
+postgres_broken(struct postgres_link *link)
+{
+    link->lost = true;
+    return false;
+}
+
+/* A refusal in the middle: with its Sync sent, the rest answers "aborted" up to there. */
+static bool
+postgres_refused_early(struct eff_sql *sql, struct postgres_link *link)
+{
+    struct eff_response response = sql->response;
+
+    if (link->lost || PQpipelineSync(link->conn) != 1)
+        return postgres_broken(link);
+    postgres_drain(sql, link);
+    sql->response = response;
+    return false;
+}
+
+/*
+ * Rows go in windows, and a window's answers are taken before the next one goes: what
+ * libpq holds of a request of any size stays small.
+ */
 static bool
 postgres_phase(struct eff_sql *sql, struct postgres_link *link, const struct postgres_rows *rows,
                eff_str statement, const char *begin)
 {
-    int64_t most;
+    size_t commands = begin != NULL ? 3 : 1; // BEGIN and the settings, then the statement itself
+    int64_t most = 0;
+    size_t to;
 
     if (begin != NULL && !postgres_send_begin(sql, link, begin))
         return false;
-    if (!postgres_send_rows(sql, link, rows, statement)) {
-        link->lost = true; // The pipeline has no end yet: nothing else can be said on it.
-        return false;
+    if (!postgres_send_statement(sql, link, statement))
+        return postgres_broken(link);
+    for (size_t from = 0; from < rows->request->rows || commands > 0; from = to) {
+        to = postgres_send_rows(sql, link, rows, from);
+        if (to == SIZE_MAX || PQsendFlushRequest(link->conn) != 1)
+            return postgres_broken(link);
+        if (!postgres_expect(sql, link, commands) ||
+            !postgres_take_rows(sql, link, rows, from, to, &most))
+            return postgres_refused_early(sql, link);
+        commands = 0;
     }
-    // BEGIN and the settings, then the statement itself
-    if (!postgres_expect(sql, link, begin != NULL ? 3 : 1))
-        return postgres_refused(sql, link);
-    if (!postgres_take_rows(sql, link, rows, &most))
+    if (!postgres_sync(sql, link))
+        return postgres_broken(link);
+    if (!postgres_take_sync(sql, link))
         return postgres_refused(sql, link);
     if (rows->request->changed_max > 0 && most > rows->request->changed_max)
         return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "21000",
