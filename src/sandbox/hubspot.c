@@ -416,6 +416,7 @@ const struct eff_vendor eff_vendor_hubspot = {
     .routes = hubspot_routes,
     .routes_count = sizeof(hubspot_routes) / sizeof(hubspot_routes[0]),
     .all_text = true,
+    .quotas = {[EFF_QUOTA_SEARCH] = {.requests = 5}},
     .shapes = eff_hs_shapes,
     .new_shape = eff_hs_new_shape,
     .authorize = hubspot_authorize,

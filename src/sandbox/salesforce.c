@@ -331,6 +331,7 @@ const struct eff_vendor eff_vendor_salesforce = {
     .routes = salesforce_routes,
     .routes_count = sizeof(salesforce_routes) / sizeof(salesforce_routes[0]),
     .nocase = true,
+    .quotas = {[EFF_QUOTA_DAILY] = {.requests = 100000}},
     .shapes = eff_sf_shapes,
     .new_shape = eff_sf_new_shape,
     .authorize = eff_sf_authorize,

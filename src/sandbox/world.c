@@ -29,21 +29,16 @@ eff_world_random(struct eff_world *world) /* splitmix64, public domain algorithm
 
 static const char *const world_quota_names[EFF_QUOTAS] = {"burst", "daily", "search"};
 
-/* Figures: destinations.md. Only Salesforce's day and HubSpot's search are enforced unasked. */
 static void
 world_default_quotas(struct eff_world *world)
 {
-    bool hubspot = eff_str_is(eff_str_of(world->vendor->name), "hubspot");
+    static const int64_t usual_ms[EFF_QUOTAS] = {10000, 86400000, 1000};
 
-    for (int i = 0; i < EFF_QUOTAS; i++)
-        world->quotas[i] = (struct eff_quota){0};
-    world->quotas[EFF_QUOTA_BURST].per_ms = 10000;
-    world->quotas[EFF_QUOTA_DAILY].per_ms = 86400000;
-    world->quotas[EFF_QUOTA_SEARCH].per_ms = 1000;
-    if (hubspot)
-        world->quotas[EFF_QUOTA_SEARCH].requests = 5;
-    else
-        world->quotas[EFF_QUOTA_DAILY].requests = 100000;
+    for (int i = 0; i < EFF_QUOTAS; i++) {
+        world->quotas[i] = world->vendor->quotas[i];
+        if (world->quotas[i].per_ms == 0)
+            world->quotas[i].per_ms = usual_ms[i];
+    }
 }
 
 static void

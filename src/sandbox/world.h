@@ -34,12 +34,22 @@ struct eff_route {
     unsigned flags;
 };
 
+/* So many requests in so much time; requests 0: not limited, only counted. */
+struct eff_quota {
+    int64_t requests, per_ms;
+    int64_t used, since_ms;
+};
+
+enum eff_quota_name { EFF_QUOTA_BURST, EFF_QUOTA_DAILY, EFF_QUOTA_SEARCH, EFF_QUOTAS };
+
 struct eff_vendor {
     const char *name;
     const struct eff_route *routes;
     size_t routes_count;
     bool nocase;   /* names of objects and fields */
     bool all_text; /* every value is kept as text */
+
+    struct eff_quota quotas[EFF_QUOTAS]; /* what is enforced unasked; per_ms 0: the usual time */
 
     /* Adds the standard objects. */
     void (*shapes)(struct eff_shapes *shapes);
@@ -63,14 +73,6 @@ struct eff_vendor {
 
 extern const struct eff_vendor eff_vendor_salesforce;
 extern const struct eff_vendor eff_vendor_hubspot;
-
-/* So many requests in so much time; requests 0: not limited, only counted. */
-struct eff_quota {
-    int64_t requests, per_ms;
-    int64_t used, since_ms;
-};
-
-enum eff_quota_name { EFF_QUOTA_BURST, EFF_QUOTA_DAILY, EFF_QUOTA_SEARCH, EFF_QUOTAS };
 
 /* What tests may set: {"settings": {...}} in a faults document. */
 struct eff_settings {
