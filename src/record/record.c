@@ -72,9 +72,9 @@ struct record_walk {
 };
 
 static bool
-record_removes(enum eff_op op)
+record_removes(enum eff_op op, enum eff_group group)
 {
-    return op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
+    return group == EFF_GROUP_RELEASED || op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
 }
 
 /* The identity was frozen before the destination told its id: put the id in. */
@@ -100,7 +100,7 @@ record_identity(const struct eff_recording *record, eff_str identity, eff_str re
 }
 
 static enum eff_fault
-record_item(struct record_walk *walk, enum eff_op op, const struct eff_item *item,
+record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const struct eff_item *item,
             const struct eff_acknowledged *ack, enum eff_outcome outcome, eff_str remote_id,
             struct eff_err *err)
 {
@@ -108,9 +108,9 @@ record_item(struct record_walk *walk, enum eff_op op, const struct eff_item *ite
 
     if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
         return EFF_OK;
-    if (op != EFF_OP_NONE)
-        EFF_TRY(eff_history_add(walk->history, op, item, outcome, remote_id, err));
-    if (record_removes(op))
+    if (ref->op != EFF_OP_NONE)
+        EFF_TRY(eff_history_add(walk->history, ref->op, item, outcome, remote_id, err));
+    if (record_removes(ref->op, ref->group))
         return eff_snapshot_remove(walk->writer, ack->key, err);
     return eff_snapshot_set(walk->writer, &entry,
                             record_identity(walk->record, ack->identity, remote_id), err);
@@ -152,7 +152,7 @@ record_batch(struct record_walk *walk, size_t batch, const struct eff_batch_ref 
                            ids))
         return EFF_FAIL(err, EFF_BROKEN, "the verdicts of batch %zu do not add up", batch);
     for (size_t i = 0; i < delivery.count; i++)
-        EFF_TRY(record_item(walk, ref->op, &delivery.items[i], &acks[i], outcomes[i], ids[i], err));
+        EFF_TRY(record_item(walk, ref, &delivery.items[i], &acks[i], outcomes[i], ids[i], err));
     return EFF_OK;
 }
 

@@ -151,11 +151,15 @@ snapshot_old_mapping(struct eff_sync_run *r, const struct eff_snapshot_head *hea
 static void
 snapshot_new_columns(struct eff_sync_run *r)
 {
-    r->columns_kept = eff_new(&r->run, struct eff_snapshot_column, r->mapping.fields_count);
+    struct eff_snapshot_column *columns =
+        eff_new(&r->run, struct eff_snapshot_column, r->mapping.fields_count);
+
+    r->columns_kept = columns;
+    r->columns_kept_count = r->mapping.fields_count;
     for (size_t i = 0; i < r->mapping.fields_count; i++) {
         const struct eff_field *field = &r->mapping.fields[i];
 
-        r->columns_kept[i] = (struct eff_snapshot_column){.id = field->id,
+        columns[i] = (struct eff_snapshot_column){.id = field->id,
                                                           .field = field->name,
                                                           .inputs_count = field->inputs_count,
                                                           .inputs = field->input_names};
@@ -176,6 +180,16 @@ snapshot_wants_identities(const struct eff_sync_run *r)
            r->limits[eff_plan_write_op(r->sync->mode, false)].by_remote_id;
 }
 
+/* A partial run reads too little to bring all rows to a new mapping: the next complete one does. */
+static void
+snapshot_stays(struct eff_sync_run *r, const struct eff_snapshot_head *head)
+{
+    r->columns_kept = head->columns;
+    r->columns_kept_count = head->columns_count;
+    r->with_identities = head->identities;
+    r->fill_identities = false;
+}
+
 enum eff_fault
 eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -189,15 +203,17 @@ eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_snapshot_open(r->os, r->folder, &r->run, &r->snapshot, err));
     head = eff_snapshot_head(r->snapshot);
     r->snapshot_rows = head->entries.count;
-    if (head->generation == 0)
+    if (head->generation == 0 || head->entries.count == 0)
         return EFF_OK;
     for (size_t i = 0; i < r->mapping.fields_count; i++) {
         r->field_added[i] = !snapshot_has_column(head, r->mapping.fields[i].id);
         r->any_added = r->any_added || r->field_added[i];
     }
-    r->fill_identities = r->with_identities && !head->identities && head->entries.count > 0;
+    r->fill_identities = r->with_identities && !head->identities;
     r->rebase =
         r->any_added || r->fill_identities || head->columns_count != r->mapping.fields_count;
     r->old_mapping = r->mapping;
+    if (r->rebase && r->partial)
+        snapshot_stays(r, head);
     return r->rebase ? snapshot_old_mapping(r, head, err) : EFF_OK;
 }

@@ -139,6 +139,8 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change,
 
     planning_count(r, change->kind);
     eff_run_sample(r, change, p);
+    if (p->item.old_match)
+        eff_run_claims_moved(r, p->ack.key);
     EFF_TRY(planning_not_due(r, p, &not_due, err));
     if (not_due)
         return EFF_OK;
@@ -244,6 +246,31 @@ planning_row(struct eff_sync_run *r, const struct eff_change *change, const stru
     return planning_change(r, change, row, err);
 }
 
+/* The record stays, because another row stands for it now; only this key is forgotten. */
+static enum eff_fault
+planning_release(struct eff_sync_run *r, const struct eff_change *removal, struct eff_err *err)
+{
+    struct eff_value *fields = eff_new(&r->batch, struct eff_value, r->mapping.fields_count);
+    struct eff_planned_item p;
+    struct eff_err ignored = {0};
+
+    if (eff_plan_change(&r->planner, removal, NULL, &r->batch, &p, &ignored) != EFF_PLANNED_SEND)
+        return EFF_OK;
+    for (size_t i = 0; i < r->mapping.fields_count; i++)
+        fields[i].kind = EFF_ABSENT;
+    p.item.fields = fields;
+    p.op = EFF_OP_NONE;
+    r->report->gone++;
+    r->followed++;
+    return planning_add(r, &p, EFF_GROUP_RELEASED, err);
+}
+
+static enum eff_fault
+planning_remove(struct eff_sync_run *r, const struct eff_change *removal, struct eff_err *err)
+{
+    return planning_row(r, removal, NULL, err);
+}
+
 /* ---- all changes ---- */
 
 static bool
@@ -327,7 +354,7 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
             break;
         if (planning_needs_row(r, &change) && !change.content.ptr)
             planning_remember(r, &wanted, &change);
-        else
+        else if (change.kind != EFF_CHANGE_REMOVE || !eff_run_claims_doubt(r, &change))
             fault = planning_decode(r, &change, err);
         if (fault != EFF_OK)
             break;
@@ -335,6 +362,8 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
     }
     if (fault == EFF_OK)
         fault = planning_again(r, &wanted, err);
+    if (fault == EFF_OK)
+        fault = eff_run_claims_settle(r, planning_remove, planning_release, err);
     eff_buf_free(&wanted);
     return fault;
 }

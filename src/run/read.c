@@ -111,7 +111,7 @@ struct read_hashed {
     const struct eff_value *row;
     enum eff_row_state state;
     struct eff_hash128 key;
-    uint64_t hash, old; /* by today's mapping, and by the snapshot's */
+    uint64_t hash, old; /* by the mapping that the snapshot will have, and has */
     size_t column;      /* to blame when the state is not good */
 };
 
@@ -126,6 +126,8 @@ read_hash(struct eff_sync_run *r, struct read_hashed *h, struct eff_buf *buf)
         return;
     if (r->rebase)
         eff_row_hash(&r->old_mapping, h->row, &r->secret, r->batch, &h->old, &h->column);
+    if (r->partial) // The rows that are not read now keep their sums: so the mapping stays theirs.
+        h->hash = h->old;
     eff_diff_prefetch(r->diff, h->key);
 }
 
@@ -134,10 +136,15 @@ read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *bu
          struct eff_err *err)
 {
     eff_str content = EFF_STR_NONE;
+    bool wanted;
 
-    if (h->state != EFF_ROW_GOOD)
+    if (h->state != EFF_ROW_GOOD) {
+        eff_run_claim(r, h->row, false);
         return read_invalid(r, h->state, h->key, h->row, h->column, err);
-    if (eff_diff_wants_content(r->diff, h->key, h->old)) {
+    }
+    wanted = eff_diff_wants_content(r->diff, h->key, h->old);
+    eff_run_claim(r, h->row, !wanted);
+    if (wanted) {
         eff_buf_reset(buf);
         eff_content_write(buf, r->needed, r->columns.count, h->row);
         if (buf->full)
@@ -226,6 +233,7 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
 
     EFF_TRY(
         eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff, err));
+    eff_run_claims_open(r);
     fault = read_all(r, &buf, err);
     eff_buf_free(&buf);
     r->report->read = r->rows_read;
@@ -260,18 +268,14 @@ read_again_row(struct eff_sync_run *r, const struct eff_change *wanted, size_t c
                                       const struct eff_value *row, struct eff_err *err),
                struct eff_err *err)
 {
+    struct read_hashed h = {.row = row};
     const struct eff_change *change;
-    struct eff_hash128 key;
-    uint64_t hash;
-    size_t column;
 
-    if (eff_row_key(&r->mapping, row, &r->secret, buf, &key, &column) != EFF_ROW_GOOD)
+    read_hash(r, &h, buf);
+    if (h.state != EFF_ROW_GOOD)
         return EFF_OK;
-    change = read_wanted(wanted, count, key);
-    if (!change)
-        return EFF_OK;
-    if (eff_row_hash(&r->mapping, row, &r->secret, r->batch, &hash, &column) != EFF_ROW_GOOD ||
-        (change->kind != EFF_CHANGE_DUPLICATE && hash != change->row_hash))
+    change = read_wanted(wanted, count, h.key);
+    if (!change || (change->kind != EFF_CHANGE_DUPLICATE && h.hash != change->row_hash))
         return EFF_OK;
     return take(r, change, row, err);
 }

@@ -49,7 +49,7 @@ run_row(struct eff_sync_run *r)
         .generation = r->snapshot ? eff_snapshot_head(r->snapshot)->generation : 0,
     };
 
-    eff_record_columns_write(&buf, r->columns_kept, r->mapping.fields_count, r->with_identities);
+    eff_record_columns_write(&buf, r->columns_kept, r->columns_kept_count, r->with_identities);
     row.columns = eff_str_copy(&r->run, eff_buf_str(&buf));
     eff_buf_free(&buf);
     return row;
@@ -59,7 +59,7 @@ static enum eff_fault
 run_save_identity(struct eff_sync_run *r, struct eff_err *err)
 {
     r->state.identity = r->identity;
-    if (!r->partial)
+    if (!r->partial && !r->hold_removals) // Held by their number, they stay held until it is mended.
         r->state.null_keys = r->null_keys;
     return eff_control_sync_save(r->control, r->sync->name, &r->state, err);
 }
@@ -92,7 +92,7 @@ run_carry_out(struct eff_sync_run *r, struct eff_err *err)
     run_add_counts(r->report, &counts);
     if (fault == EFF_BROKEN)
         return fault;
-    if (eff_run_record(r, &row, r->columns_kept, r->mapping.fields_count, r->with_identities,
+    if (eff_run_record(r, &row, r->columns_kept, r->columns_kept_count, r->with_identities,
                        !r->partial, &later) != EFF_OK &&
         fault == EFF_OK) {
         *err = later;

@@ -146,6 +146,7 @@ eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err)
 void
 eff_run_close(struct eff_sync_run *r)
 {
+    eff_run_claims_close(r);
     if (r->diff)
         eff_diff_close(r->diff);
     eff_changes_writer_close(r->writer);

@@ -10,6 +10,7 @@
 #include "batch/row.h"
 #include "deliver/deliver.h"
 #include "diff/diff.h"
+#include "diff/filter.h"
 #include "plan/items.h"
 #include "plan/pack.h"
 #include "run/run.h"
@@ -63,10 +64,14 @@ struct eff_sync_run {
     bool any_added;
     bool *field_added;
     struct eff_mapping old_mapping; /* for the snapshot's row hashes; when rebase */
-    struct eff_snapshot_column *columns_kept;
+    size_t columns_kept_count; /* of the snapshot after this run */
+    const struct eff_snapshot_column *columns_kept;
     struct eff_diff *diff;
     uint64_t null_keys;
     uint64_t rows_read, rows_invalid; /* those that never came to the diff */
+    bool watch_claims;                /* claims.c */
+    struct diff_filter claims;
+    struct eff_buf doubts, moved;
 
     /* plan */
     struct eff_planner planner;
@@ -111,6 +116,21 @@ enum eff_fault eff_run_read_again(
     enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
                            const struct eff_value *row, struct eff_err *err),
     struct eff_err *err);
+
+/* claims.c: removals of records that other rows stand for. */
+void eff_run_claims_open(struct eff_sync_run *r);
+void eff_run_claims_close(struct eff_sync_run *r);
+/* This row is in the model; `known`: and the snapshot has it as it is. */
+void eff_run_claim(struct eff_sync_run *r, const struct eff_value *row, bool known);
+/* The row of this key takes its own record along to a new match value: it claims no other. */
+void eff_run_claims_moved(struct eff_sync_run *r, struct eff_hash128 key);
+/* Whether another row may stand for the record of this removal, which is put off then. */
+bool eff_run_claims_doubt(struct eff_sync_run *r, const struct eff_change *removal);
+/* Reads the model again, and gives each removal that was put off to one of the two. */
+typedef enum eff_fault (*eff_run_removal)(struct eff_sync_run *r, const struct eff_change *removal,
+                                          struct eff_err *err);
+enum eff_fault eff_run_claims_settle(struct eff_sync_run *r, eff_run_removal remove,
+                                     eff_run_removal release, struct eff_err *err);
 
 /* planning.c: changes to the change file; guards.c: what may not be sent now. */
 enum eff_fault eff_run_plan(struct eff_sync_run *r, struct eff_err *err);

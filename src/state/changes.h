@@ -28,8 +28,12 @@ struct eff_changes_names {
     const eff_str *field_names;
 };
 
-/* What a guard may hold as a whole is kept in chunks of its own. */
-enum eff_group { EFF_GROUP_FREE = 0, EFF_GROUP_GUARDED, EFF_GROUPS_COUNT };
+/*
+ * What a guard may hold as a whole is kept in chunks of its own, and so are rows that
+ * leave the snapshot without anything being sent (op NONE): another row stands for
+ * their record now.
+ */
+enum eff_group { EFF_GROUP_FREE = 0, EFF_GROUP_GUARDED, EFF_GROUP_RELEASED, EFF_GROUPS_COUNT };
 
 struct eff_chunk {
     uint64_t offset;

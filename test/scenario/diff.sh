@@ -1,0 +1,484 @@
+#!/bin/sh
+# timeout: 240
+#
+# Goal: exactly what changed is sent, and what cannot be told apart or would do harm is not.
+# Method: keys of each kind, duplicates, guards, changes of the mapping and of match values, partial
+# runs and plans; the target, the requests that the stand-in saw, and fields that were edited over
+# there by somebody else show what was sent.
+. "$EFF_SRC/test/lib/scenario.sh"
+
+start() { # NAME ROWS
+    about "$1"
+    project "$1" << 'END'
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {crm: {type: sqlite, path: crm.db}}
+END
+    db "$P/shop.db" "create table customer (id integer primary key, email text, score int, segment text);
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < $2)
+        insert into customer select i, 'c' || i || '@example.com', i * 10,
+        case i % 2 when 0 then 'hv' else 'lv' end from n"
+    db "$P/crm.db" "create table contact (id integer primary key, email text, score int, segment text)"
+}
+mapping() { # MODE, more lines from standard input
+    { printf 'sync: contacts\ntable: customer\nto: crm.contact\nmode: %s\n' "$1"; cat; } | sync contacts
+}
+mirrors() { tables_equal "$1" "$P/shop.db" 'select * from customer' "$P/crm.db" 'select * from contact'; }
+KEY_AND_FIELDS='key: id
+fields: [email, score, segment]'
+
+# ---- keys ----
+
+about "composite key"
+project composite << 'END'
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {crm: {type: sqlite, path: crm.db}}
+END
+sync seats << 'END'
+sync: seats
+table: seat
+key: [account, seat]
+to: crm.seat
+mode: mirror
+fields: [who]
+guard: {max_removed: 100%}
+END
+# Pairs whose parts, put together, are the same text; numbers and texts that look alike.
+for side in shop crm; do
+    db "$P/$side.db" "create table seat (account, seat, who, primary key (account, seat))"
+done
+db "$P/shop.db" "insert into seat values ('a', 'bc', 1), ('ab', 'c', 2), ('abc', '', 3), ('', 'abc', 4),
+    ('1', 1, 5), ('1', 2, 7), ('a,b', 'c', 8), ('a', 'b,c', 9), ('A', 'bc', 10), ('é', 'x', 11)"
+eff 3 run # an empty text cannot say which record it is
+counts seats read=10 added=8 planned=8 delivered=8 invalid=2
+db "$P/shop.db" "delete from seat where account = '' or seat = ''"
+eff 0 run
+tables_equal "pairs" "$P/shop.db" 'select * from seat' "$P/crm.db" 'select * from seat'
+db "$P/shop.db" "update seat set who = 0 where account = 'a' and seat = 'bc'; delete from seat where account = 'ab'"
+eff 0 run
+counts seats read=7 unchanged=6 changed=1 removed=1 planned=2 delivered=2
+tables_equal "pairs" "$P/shop.db" 'select * from seat' "$P/crm.db" 'select * from seat'
+db "$P/shop.db" "update seat set who = 99"
+eff 0 run --key a,bc
+counts seats read=1 changed=1 planned=1 delivered=1
+eff 0 run --key 'a,b,c' # which of the two is meant cannot be told: both
+[ "$(j '$.syncs[0].planned')" = 2 ] || fail "a,b,c stands for two rows"
+
+start text_and_number_keys 0
+mapping mirror << 'END'
+key: id
+fields: [email]
+guard: {max_removed: 100%}
+END
+db "$P/shop.db" 'drop table customer; create table customer (id, email)'
+db "$P/crm.db" 'drop table contact; create table contact (id unique, email)'
+db "$P/shop.db" "insert into customer values (1, 'int'), ('x1', 'text'), ('007', 'padded'), ('7', 'seven'),
+    (9007199254740993, 'big'), (9007199254740992, 'big too'), (-5, 'negative'), (9223372036854775807, 'max'),
+    (-9223372036854775808, 'min'), ('ünï', 'unicode'), ('a b', 'blank')"
+eff 0 run
+tables_equal "keys" "$P/shop.db" 'select * from customer' "$P/crm.db" 'select * from contact'
+eff 0 run
+counts contacts read=11 unchanged=11 planned=0
+
+# Another key, the same record: what the new key stands for is not removed with the old one.
+start number_that_becomes_text 3
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+eff 0 run
+db "$P/shop.db" "create table c2 as select cast(id as text) id, email, score, segment from customer;
+    drop table customer; alter table c2 rename to customer; delete from customer where id = '3'"
+eff 0 run
+rows_are "$P/crm.db" 'select id from contact' '1
+2'
+eff 0 run
+counts contacts read=2 unchanged=2 planned=0
+
+start keys_drawn_anew 40
+db "$P/crm.db" 'drop table contact; create table contact (email text unique, score int)'
+mapping mirror << 'END'
+key: id
+match: {email: email}
+fields: {score: score}
+END
+eff 0 run
+db "$P/shop.db" "update customer set id = 1000 where id = 1; delete from customer where id = 2;
+    update customer set email = 'C3@example.com', id = 1003 where id = 3"
+eff 0 run
+counts contacts read=39 unchanged=37 added=2 removed=2 gone=1 planned=4 delivered=4
+tables_equal "merged accounts" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'
+about "two rows that share one record"
+db "$P/shop.db" "insert into customer values (2000, 'c9@example.com', 90, 'lv')"
+eff 0 run
+db "$P/shop.db" "delete from customer where id = 9"
+eff 0 run
+counts contacts read=39 unchanged=39 gone=1
+eff 0 run
+counts contacts read=39 unchanged=39
+tables_equal "shared record" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'
+db "$P/shop.db" "delete from customer where id = 2000"
+eff 0 run
+tables_equal "nobody stands for it" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'
+
+# ---- duplicates and empty keys are put aside, with examples ----
+
+start duplicates 20
+db "$P/shop.db" "create view v as select * from customer union all select 3, 'twin', 1, 'lv' union all
+    select 3, 'twin', 1, 'lv' union all select 7, email, score, segment from customer where id = 7 union all
+    select null, 'nobody', 1, 'lv' union all select null, 'nobody else', 2, 'lv'"
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+sed -i 's/table: customer/table: v/' "$P/syncs/contacts.yml"
+eff 3 run
+counts contacts read=25 added=18 planned=18 delivered=18 invalid=7
+same "causes" 'EFF2108|5
+EFF2109|2' "$(problems "(p ->> '$.code') || '|' || (p ->> '$.rows')" | sort)"
+says '{\"id\":3}'
+run_eff rows -p "$P" --output json contacts
+document_good rows
+grep -q 'EFF2108' out.json || fail "the ledger does not have the duplicates"
+# What was delivered stays as it is while its row is one of a pair, and is not removed.
+db "$P/shop.db" 'drop view v; create view v as select * from customer'
+eff 0 run
+mirrors "mended"
+db "$P/shop.db" "drop view v; create view v as select * from customer union all select 5, 'twin', 1, 'lv'"
+eff 3 run
+counts contacts read=21 unchanged=19 invalid=2
+mirrors "quarantined"
+run_eff rows -p "$P" --output json contacts
+grep -q 'EFF2108' out.json || fail "the ledger does not have the duplicates"
+db "$P/shop.db" 'drop view v; create view v as select * from customer'
+eff 0 run
+counts contacts read=20 unchanged=20 planned=0
+run_eff rows -p "$P" --output json contacts
+if grep -q 'EFF2108' out.json; then fail "the ledger still has the duplicates"; fi
+
+# ---- guards ----
+
+held() { # SYNC counts...: the plan is named; PLAN is the digest
+    eff 3 run
+    counts "$@"
+    PLAN=$(j '$.syncs[0].plan')
+    case $PLAN in ????????) ;; *) fail "the plan is called \"$PLAN\"" ;; esac
+    same "status" held "$(j '$.syncs[0].status')"
+    says "efferent approve contacts $PLAN"
+}
+start guard_share 100
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+eff 0 run
+db "$P/shop.db" 'delete from customer where id <= 10' # 10 % of 100: not more than allowed
+eff 0 run
+mirrors "10 %"
+db "$P/shop.db" "delete from customer where id <= 20; update customer set score = -1 where id = 50"
+held contacts read=80 unchanged=79 changed=1 removed=10 planned=11 delivered=1 held=10
+rows_are "$P/crm.db" 'select count(*), min(score) from contact' '90|-1' # what is not held goes on
+FIRST=$PLAN
+eff 0 plan
+same "the plan's digest" "$FIRST" "$(j '$.syncs[0].plan')"
+held contacts read=80 unchanged=80 removed=10 planned=10 held=10
+same "the same plan" "$FIRST" "$PLAN"
+run_eff approve -p "$P" contacts 00000000 --output json
+[ "$CODE" -le 2 ] || fail "exit code $CODE"
+held contacts read=80 unchanged=80 removed=10 planned=10 held=10
+run_eff approve -p "$P" contacts "$FIRST"
+same "approve" 0 "$CODE"
+db "$P/shop.db" 'delete from customer where id = 21' # not the plan that was approved
+held contacts read=79 unchanged=79 removed=11 planned=11 held=11
+[ "$PLAN" != "$FIRST" ] || fail "another plan has the same digest"
+db "$P/shop.db" "insert into customer values (21, 'c21@example.com', 210, 'lv')"
+eff 0 run # now it is that one again
+counts contacts read=80 unchanged=80 removed=10 planned=10 delivered=10
+mirrors "approved"
+db "$P/shop.db" "delete from customer where id <= 40"
+held contacts read=60 unchanged=60 removed=20 planned=20 held=20
+run_eff approve -p "$P" contacts "$PLAN"
+CONTROL=$(find "$P/.efferent" -maxdepth 1 -name '*.db')
+db "$CONTROL" "update approval set until = 1" # a week later
+held contacts read=60 unchanged=60 removed=20 planned=20 held=20
+run_eff approve -p "$P" contacts "$PLAN"
+eff 0 run
+mirrors "approved"
+db "$P/shop.db" "delete from customer where id <= 60"
+held contacts read=40 unchanged=40 removed=20 planned=20 held=20 # an approval is used up
+
+start guard_few_rows 20
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+eff 0 run
+db "$P/shop.db" 'delete from customer where id <= 5' # so few are never held
+eff 0 run
+mirrors "five rows"
+db "$P/shop.db" 'delete from customer where id <= 11'
+held contacts read=9 unchanged=9 removed=6 planned=6 held=6
+db "$P/shop.db" 'delete from customer'
+held contacts read=0 removed=15 planned=15 held=15
+rows_are "$P/crm.db" 'select count(*) from contact' 15
+
+start guard_absolute 100
+mapping mirror << END
+$KEY_AND_FIELDS
+guard: {max_removed: 3}
+END
+eff 0 run
+db "$P/shop.db" 'delete from customer where id <= 3'
+eff 0 run
+db "$P/shop.db" 'delete from customer where id <= 7'
+held contacts read=93 unchanged=93 removed=4 planned=4 held=4
+sed -i 's/max_removed: 3/max_removed: {percent: 50%, rows: 60}/' "$P/syncs/contacts.yml"
+eff 0 run
+mirrors "both bounds"
+
+start guard_changed 100
+mapping mirror << END
+$KEY_AND_FIELDS
+guard: {max_changed: 20%}
+END
+eff 0 run
+db "$P/shop.db" 'update customer set score = 0 where id <= 20'
+eff 0 run
+db "$P/shop.db" "update customer set score = 1 where id <= 21; insert into customer values (101, 'n', 1, 'lv')"
+held contacts read=101 unchanged=79 added=1 changed=21 planned=22 delivered=1 held=21
+rows_are "$P/crm.db" 'select sum(score = 1), count(*) from contact' '1|101'
+run_eff approve -p "$P" contacts "$PLAN"
+eff 0 run
+mirrors "approved"
+
+start guard_keys_that_went_missing 100 # a row without its key may be one that seems to be gone
+db "$P/shop.db" 'create view v as select case when id <= (select n from bad) then null else id end id, email, score, segment from customer'
+db "$P/shop.db" 'create table bad (n int); insert into bad values (0)'
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+sed -i 's/table: customer/table: v/' "$P/syncs/contacts.yml"
+eff 0 run
+db "$P/shop.db" 'update bad set n = 3'
+held contacts read=100 unchanged=97 invalid=3 removed=3 planned=3 held=3
+held contacts read=100 unchanged=97 invalid=3 removed=3 planned=3 held=3 # and no run makes it right
+rows_are "$P/crm.db" 'select count(*) from contact' 100
+db "$P/shop.db" 'update bad set n = 0'
+eff 0 run
+counts contacts read=100 unchanged=100 planned=0
+
+# ---- the mapping changes ----
+
+start mapping_changes 50
+mapping mirror << 'END'
+key: id
+fields: {email: email}
+END
+eff 0 run
+db "$P/crm.db" "update contact set email = 'edited over there', segment = 'theirs'"
+mapping mirror << 'END'
+key: id
+fields: {email: email, score: score}
+END
+eff 0 plan
+counts contacts read=50 changed=50 planned=50
+eff 0 run
+counts contacts read=50 changed=50 planned=50 delivered=50
+rows_are "$P/crm.db" "select count(*), sum(score) from contact where email = 'edited over there' and segment = 'theirs'" '50|12750'
+eff 0 run
+counts contacts read=50 unchanged=50 planned=0
+
+about "adding a field while rows change"
+db "$P/shop.db" "update customer set email = 'new' where id <= 5"
+mapping mirror << 'END'
+key: id
+fields: {email: email, score: score, segment: {from: segment, map: {hv: High, lv: Low}}}
+END
+eff 0 run
+counts contacts read=50 changed=50 planned=50 delivered=50
+rows_are "$P/crm.db" "select email, count(*), group_concat(distinct segment) from contact group by email order by email" \
+    "edited over there|45|High,Low
+new|5|Low,High"
+about "editing a value map"
+db "$P/crm.db" "update contact set score = -7 where id > 10"
+sed -i 's/lv: Low/lv: Small/' "$P/syncs/contacts.yml"
+eff 0 run
+rows_are "$P/crm.db" "select segment, count(*) from contact group by 1 order by 1" "High|25
+Small|25"
+rows_are "$P/crm.db" "select count(*) from contact where score = -7" 40
+about "removing a field"
+mapping mirror << 'END'
+key: id
+fields: {email: email, segment: {from: segment, map: {hv: High, lv: Small}}}
+END
+eff 0 run
+counts contacts read=50 unchanged=50 planned=0 requests=0
+about "renaming a field: over there and here"
+db "$P/crm.db" "alter table contact rename column segment to tier"
+sed -i 's/segment: {from/tier: {from/' "$P/syncs/contacts.yml"
+eff 0 run
+rows_are "$P/crm.db" "select count(*), count(tier) from contact where email = 'edited over there'" '45|45'
+eff 0 run
+counts contacts read=50 unchanged=50 planned=0
+about "another order and another spelling is no change"
+mapping mirror << 'END'
+key: id
+fields:
+  tier:
+    from: segment
+    map:
+      lv: "Small"
+      hv: 'High'
+  email: {from: email}
+END
+eff 0 run
+counts contacts read=50 unchanged=50 planned=0
+about "a column leaves mapping and model at once"
+sync contacts << 'END'
+sync: contacts
+sql: SELECT id, segment FROM customer
+key: id
+to: crm.contact
+mode: mirror
+fields: {tier: {from: segment, map: {hv: High, lv: Small}}}
+END
+eff 1 run
+one_problem '*email*left*'
+about "key, object and destination do not change behind the state's back"
+mapping mirror << 'END'
+key: email
+fields: {tier: segment}
+END
+eff 1 run
+says 'efferent reset contacts'
+rows_are "$P/crm.db" 'select count(*) from contact' 50
+
+start mapping_and_partial_run 30
+mapping mirror << 'END'
+key: id
+fields: {email: email}
+END
+eff 0 run
+db "$P/crm.db" "update contact set email = 'edited'"
+mapping mirror << 'END'
+key: id
+fields: {email: email, score: score}
+END
+eff 0 run --limit 10
+[ "$(j '$.syncs[0].removed')" = 0 ] || fail "a partial run removes"
+eff 0 run
+rows_are "$P/crm.db" "select count(*), sum(score) from contact" '30|4650'
+rows_are "$P/crm.db" "select count(*) from contact where email = 'edited'" 30
+mapping mirror << 'END'
+key: id
+fields: {email: email}
+END
+eff 0 run --key 3
+eff 0 run
+counts contacts read=30 unchanged=30 planned=0
+
+# ---- match values that change ----
+
+start match_value_changes 20
+db "$P/crm.db" 'drop table contact; create table contact (row integer primary key, email text unique, score int, note text)'
+mapping upsert << 'END'
+key: id
+match: {email: email}
+fields: {score: score}
+on_removed: delete
+END
+eff 0 run
+db "$P/crm.db" "update contact set note = 'n' || row; create table before as select * from contact"
+db "$P/shop.db" "update customer set email = 'moved@example.com', score = 1 where id = 4;
+    update customer set email = 'moved5@example.com' where id = 5"
+eff 0 run
+rows_are "$P/crm.db" "select c.email, c.score, c.note = b.note, c.row = b.row from contact c join before b using (row)
+    where c.email like 'moved%' order by 1" 'moved5@example.com|50|1|1
+moved@example.com|1|1|1'
+rows_are "$P/crm.db" 'select count(*) from contact' 20
+about "match values that change places are refused by the target, and told"
+db "$P/shop.db" "update customer set email = case id when 1 then 'c2@example.com' else 'c1@example.com' end where id in (1, 2)"
+eff 3 run
+counts contacts read=20 unchanged=18 changed=2 planned=2 rejected=2
+db "$P/shop.db" "update customer set email = case id when 1 then 'c1@example.com' else 'c2@example.com' end where id in (1, 2)"
+eff 0 run
+about "a match value that goes to another key"
+db "$P/shop.db" "delete from customer where id = 6; update customer set email = 'c6@example.com' where id = 7"
+run_eff run -p "$P" --output json
+document_good run
+run_eff run -p "$P" --output json
+tables_equal "no twin, none lost" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'
+about "an empty match value"
+db "$P/shop.db" "update customer set email = null where id = 8; update customer set email = '' where id = 9"
+eff 3 run
+counts contacts read=19 unchanged=17 invalid=2
+rows_are "$P/crm.db" "select count(*) from contact where email in ('c8@example.com', 'c9@example.com')" 2
+
+# ---- partial runs ----
+
+start partial_runs 50
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+eff 0 run --limit 10
+counts contacts read=10 added=10 planned=10 delivered=10
+eff 0 run --key 20 --key 21 --key 9999
+counts contacts read=2 added=2 planned=2 delivered=2
+eff 0 run
+counts contacts read=50 unchanged=12 added=38 planned=38 delivered=38
+db "$P/shop.db" 'delete from customer where id in (1, 2); update customer set score = 0 where id in (3, 4)'
+eff 0 run --key 3 --key 1
+counts contacts read=1 changed=1 planned=1 delivered=1
+rows_are "$P/crm.db" 'select count(*) from contact where id <= 4' 4
+eff 0 run
+counts contacts read=48 unchanged=47 changed=1 removed=2 planned=3 delivered=3
+mirrors "after partial runs"
+
+# ---- a plan touches nothing ----
+
+sum_all() { (cd "$P" && find . -type f -exec cksum {} + | sort -k 3 && find . -type d | sort); }
+start plan_touches_nothing 30
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+BEFORE=$(sum_all)
+eff 0 plan
+counts contacts read=30 added=30 planned=30 requests=1
+same "the project before any run" "$BEFORE" "$(sum_all)"
+eff 0 run
+db "$P/shop.db" "update customer set score = 7, email = null where id = 3; delete from customer where id = 4;
+    insert into customer values (31, 'new', 1, 'lv')"
+BEFORE=$(sum_all)
+eff 0 plan
+counts contacts read=30 unchanged=28 added=1 changed=1 removed=1 planned=3 requests=2
+same "the project" "$BEFORE" "$(sum_all)"
+same "samples" 'add|{"id":31}||1
+change|{"id":3}|30|7
+remove|{"id":4}||' "$(sqlite3 :memory: "select s.value ->> '$.change', s.value -> '$.key', s.value -> '$.fields.score.before',
+    s.value -> '$.fields.score.after' from json_each(cast(readfile('out.json') as text), '$.syncs[0].samples') s order by 1")"
+same "before and after of a text" '"c3@example.com"|null' "$(sqlite3 :memory: "select s.value -> '$.fields.email.before',
+    s.value -> '$.fields.email.after' from json_each(cast(readfile('out.json') as text), '$.syncs[0].samples') s
+    where s.value ->> '$.change' = 'change'")"
+chmod -R a-w "$P" # not even if it could
+run_eff plan -p "$P" --output json
+same "plan of what cannot be written" 0 "$CODE"
+chmod -R u+w "$P"
+eff 0 run
+mirrors "run after plan"
+
+about "plan with another state"
+cp -r "$P/.efferent" "$EFF_TMP/exported"
+db "$P/shop.db" "update customer set score = 8 where id = 5"
+eff 0 run
+eff 0 plan --state "$EFF_TMP/exported"
+counts contacts read=30 unchanged=29 changed=1 planned=1
+mv "$P/.efferent" "$P/elsewhere"
+sed -i '1i state: elsewhere' "$P/efferent.yml"
+about "a state that moved"
+eff 0 run
+counts contacts read=30 unchanged=30 planned=0
+about "reset"
+run_eff reset -p "$P" contacts
+[ "$CODE" != 0 ] || fail "reset without --yes"
+run_eff reset -p "$P" contacts --yes
+same "reset" 0 "$CODE"
+eff 0 run
+counts contacts read=30 added=30 planned=30 delivered=30
+mirrors "after reset"
+
+finish
