@@ -162,6 +162,9 @@ void eff_cli_log_begin(struct eff_cli *cli, struct eff_json_writer *w, struct ef
                        const char *level, const char *event);
 void eff_cli_log_end(struct eff_cli *cli, struct eff_json_writer *w);
 
+/* cmd_state.c: one line above a plan that compares with an export. */
+void eff_cli_state_of_plan(struct eff_cli *cli, eff_str folder);
+
 /* ---- the commands ---- */
 
 int eff_cli_cmd_init(struct eff_cli *cli);
@@ -173,6 +176,7 @@ int eff_cli_cmd_rows(struct eff_cli *cli);
 int eff_cli_cmd_retry(struct eff_cli *cli);
 int eff_cli_cmd_approve(struct eff_cli *cli);
 int eff_cli_cmd_reset(struct eff_cli *cli);
+int eff_cli_cmd_state(struct eff_cli *cli);
 int eff_cli_cmd_sandbox(struct eff_cli *cli);
 int eff_cli_cmd_connector(struct eff_cli *cli);
 int eff_cli_cmd_docs(struct eff_cli *cli);

@@ -186,8 +186,11 @@ runner_options(struct eff_cli *cli, bool plan, struct eff_run_options *ret_optio
 static void
 runner_no_state(struct eff_cli *cli, const struct eff_run_options *options)
 {
-    if (options->state.ptr ||
-        cli->os->exists(cli->os->self, eff_str_c(&cli->arena, cli->project->state)))
+    if (options->state.ptr) {
+        eff_cli_state_of_plan(cli, options->state);
+        return;
+    }
+    if (cli->os->exists(cli->os->self, eff_str_c(&cli->arena, cli->project->state)))
         return;
     eff_term_wrap(&cli->out, EFF_DIM,
                   EFF_STR("There is no state yet, so every row counts as added."), 0, 0);

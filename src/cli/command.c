@@ -73,6 +73,20 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent reset contacts\ttells what would be forgotten\n"
      "efferent reset contacts --yes\n",
      EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_RESET, 1, 1, NULL, eff_cli_cmd_reset},
+    {"state", "export FOLDER | import FOLDER | check [FOLDER] | purge SYNC",
+     "copy the state out or in, check it, forget a sync that is gone",
+     "`export` writes a copy of what is known between runs, as of one moment, into a new folder;\n"
+     "runs go on meanwhile. `import` makes it the state where there is none. `check` reads all of it\n"
+     "and says what is damaged: exit code 0 or 1. `purge` removes what is known of a sync that the\n"
+     "project does not have any more, or that is switched off; it asks for --yes.",
+     "efferent state export /backup/efferent-monday\n"
+     "efferent plan --state /backup/efferent-monday\tcompares with it\n"
+     "efferent state import /backup/efferent-monday\n"
+     "efferent state check --output json\tfor a monitor\n"
+     "efferent state check /backup/efferent-monday\tan export\n"
+     "efferent state purge old_contacts --yes\n",
+     EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_RESET, 1, 2, "export|import|check|purge",
+     eff_cli_cmd_state},
     {"sandbox", "VENDOR...", "local stand-ins of destination APIs, with faults on demand",
      "Serves a faithful stand-in of each vendor's API on a loopback port of its own and prints the\n"
      "addresses. They accept `test-token`, or the client `test-user` with `test-secret`. Stop it\n"
@@ -107,7 +121,6 @@ const struct eff_cli_command eff_cli_commands[] = {
     {.name = "drift", .summary = "compare with what is really there", .args_max = ANY},
     {.name = "forget", .summary = "remove a person everywhere", .args_max = ANY},
     {.name = "serve", .summary = "scheduler, REST API, web UI, metrics", .args_max = ANY},
-    {.name = "state", .summary = "export, import, check and purge the state", .args_max = ANY},
     {.name = "verify", .summary = "read back what was delivered", .args_max = ANY},
 };
 const size_t eff_cli_commands_count = sizeof eff_cli_commands / sizeof *eff_cli_commands;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "state/control_db.h"
+#include "state/export.h"
 
 #define CONTROL_FILE           "control.db"
 #define CONTROL_APPLICATION_ID 0x45464631 /* "EFF1": the folder's identity mark */
@@ -85,11 +86,11 @@ control_check(struct eff_control *control, struct eff_err *err)
     EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
     if (mark == 0) {
         EFF_TRY(control_number(control, "SELECT count(*) FROM sqlite_schema", &tables, err));
-        if (tables == 0 && !control->read_only) {
+        if (tables == 0 && !control->read_only)
             EFF_TRY(control_create(control, err));
-            EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
-            EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
-        }
+        // Made here, or by another process between the two looks.
+        EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
+        EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
     }
     if (mark != CONTROL_APPLICATION_ID) {
         EFF_FAIL(err, EFF_CONFIG, "%s is not a state of efferent", control->path);
@@ -101,6 +102,22 @@ control_check(struct eff_control *control, struct eff_err *err)
         return eff_err_hint(err, "Use the version of efferent that wrote it, or a newer one.");
     }
     return control_script(control, "PRAGMA secure_delete = ON;", err);
+}
+
+/* Half of a copy must not be taken for a state, nor for a place where there is none yet. */
+static enum eff_fault
+control_unfinished(struct eff_os *os, const char *folder, struct eff_arena scratch,
+                   struct eff_err *err)
+{
+    if (os->exists(os->self, eff_str_printf(&scratch, "%s/" EFF_IMPORT_STAGE, folder).ptr)) {
+        EFF_FAIL(err, EFF_CONFIG, "an import into the state folder %s was not finished", folder);
+        return eff_err_hint(err, "Repeat `efferent state import`; it begins anew by itself.");
+    }
+    if (os->exists(os->self, eff_str_printf(&scratch, "%s/" EFF_EXPORT_UNFINISHED, folder).ptr)) {
+        EFF_FAIL(err, EFF_CONFIG, "%s is an export that was not finished", folder);
+        return eff_err_hint(err, "Export again, into another folder.");
+    }
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -173,6 +190,7 @@ eff_control_open(struct eff_os *os, const char *folder, bool must_exist, bool re
     control->read_only = read_only;
     control->path = eff_str_printf(arena, "%s/" CONTROL_FILE, folder).ptr;
     if (!os->exists(os->self, control->path)) {
+        EFF_TRY(control_unfinished(os, folder, *arena, err));
         if (read_only)
             return EFF_OK;
         EFF_TRY(control_make_folder(os, folder, must_exist, *arena, err));

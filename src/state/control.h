@@ -162,4 +162,24 @@ enum eff_fault eff_control_approved(struct eff_control *control, eff_str sync, e
                                     int64_t now_ms, bool use_up, bool *ret_approved,
                                     struct eff_err *err);
 
+/* ---- care: a copy, a look, a sync that goes ---- */
+
+/* A copy as of one moment into a new file of mode 0600, fsynced; others may write meanwhile. */
+enum eff_fault eff_control_copy(struct eff_control *control, struct eff_os *os, const char *path,
+                                struct eff_err *err);
+/* What SQLite finds wrong with the file: at most `most` lines, which ret_lines has room for. */
+enum eff_fault eff_control_integrity(struct eff_control *control, struct eff_arena *arena,
+                                     size_t most, size_t *ret_count, eff_str *ret_lines,
+                                     struct eff_err *err);
+/* Names of the syncs that have run, sorted. */
+enum eff_fault eff_control_syncs(struct eff_control *control, struct eff_arena *arena,
+                                 size_t *ret_count, eff_str **ret_names, struct eff_err *err);
+/* The newest run that had a plan: id, state, generation and report only. */
+enum eff_fault eff_control_newest_plan(struct eff_control *control, eff_str sync,
+                                       struct eff_arena *arena, bool *ret_found,
+                                       struct eff_run_row *ret_run, struct eff_err *err);
+/* Forgets the sync altogether, its secret and its runs too. Durable. */
+enum eff_fault eff_control_sync_purge(struct eff_control *control, eff_str sync,
+                                      struct eff_err *err);
+
 #endif

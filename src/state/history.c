@@ -229,6 +229,40 @@ eff_history_find(struct eff_os *os, const char *folder, struct eff_hash128 key, 
     return EFF_OK;
 }
 
+static enum eff_fault
+history_check_records(struct history_scan *scan, char *block, bool *ret_whole, struct eff_err *err)
+{
+    struct eff_hash128 none = {0};
+    uint64_t size;
+    size_t len = 0, count = 0;
+
+    *ret_whole = false;
+    EFF_TRY(scan->os->read(scan->file, 0, block, HISTORY_BLOCK, &len, err));
+    EFF_TRY(scan->os->size(scan->file, &size, err));
+    if (!history_read_head(scan, (eff_str){block, len}))
+        return EFF_OK;
+    for (size_t used = 1; used > 0; scan->offset += used) {
+        EFF_TRY(scan->os->read(scan->file, scan->offset, block, HISTORY_BLOCK, &len, err));
+        used = history_scan_block(scan, (eff_str){block, len}, none, 0, &count, NULL);
+    }
+    *ret_whole = scan->offset == size;
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_history_check(struct eff_os *os, const char *path, struct eff_arena scratch, bool *ret_whole,
+                  struct eff_err *err)
+{
+    struct history_scan scan = {.os = os, .arena = &scratch};
+    char *block = eff_new(&scratch, char, HISTORY_BLOCK);
+    enum eff_fault fault;
+
+    EFF_TRY(os->open(os->self, path, EFF_OPEN_READ, &scan.file, err));
+    fault = history_check_records(&scan, block, ret_whole, err);
+    os->close(scan.file);
+    return fault;
+}
+
 /* A run's id tells its time: nothing needs to be opened. */
 enum eff_fault
 eff_history_sweep(struct eff_os *os, const char *folder, int64_t now_ms, struct eff_arena scratch,

@@ -41,6 +41,9 @@ struct eff_history_row {
 enum eff_fault eff_history_find(struct eff_os *os, const char *folder, struct eff_hash128 key,
                                 size_t most, struct eff_arena *arena, size_t *ret_count,
                                 struct eff_history_row **ret_rows, struct eff_err *err);
+/* Whether the file is whole records from its first byte to its last; there is no checksum in it. */
+enum eff_fault eff_history_check(struct eff_os *os, const char *path, struct eff_arena scratch,
+                                 bool *ret_whole, struct eff_err *err);
 /* Removes files older than EFF_HISTORY_DAYS. */
 enum eff_fault eff_history_sweep(struct eff_os *os, const char *folder, int64_t now_ms,
                                  struct eff_arena scratch, struct eff_err *err);
