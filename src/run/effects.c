@@ -136,6 +136,15 @@ effects_holds_ambiguous(const struct effects *e, enum eff_op op)
     return class == EFF_CLASS_LOOKUP;
 }
 
+/* What ends the whole sync is told as its own problem, once. */
+static bool
+effects_stopped_by(const struct effects *e, const struct eff_verdict *verdict)
+{
+    const struct eff_err *stopped = eff_deliver_stopped(e->r->deliver);
+
+    return stopped && stopped->fault == verdict->fault;
+}
+
 static void
 effects_count(struct effects *e, enum eff_op op, const struct eff_verdict *verdict)
 {
@@ -154,7 +163,7 @@ effects_count(struct effects *e, enum eff_op op, const struct eff_verdict *verdi
         effects_problem(e, verdict, "EFF2118");
     } else {
         e->counts->pending++;
-        if (verdict->fault != EFF_OK)
+        if (verdict->fault != EFF_OK && !effects_stopped_by(e, verdict))
             effects_problem(e, verdict, "EFF2114");
     }
 }

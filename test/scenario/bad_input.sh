@@ -364,7 +364,7 @@ start no_unique_index
 db "$P/crm.db" 'drop table contact; create table contact (id int, email text, score int)'
 run_eff run -p "$P" --output json
 same "exit code" 1 "$CODE"
-says 'has no unique index'
+one_problem '*has no unique index*'
 says 'CREATE UNIQUE INDEX'
 db "$P/crm.db" 'create unique index u on contact (id)'
 arrives
