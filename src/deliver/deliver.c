@@ -8,6 +8,8 @@
  */
 #include "deliver/deliver.h"
 
+#include "deliver/look.h"
+
 #define DELIVER_LANES_MAX         16
 #define DELIVER_PARTS_MAX         72 /* halving 2^32 rows, and a rest of each */
 #define DELIVER_TRIES_MAX         6  /* of one part, for transient trouble */
@@ -53,7 +55,12 @@ struct deliver_lane {
     struct eff_delivery part;
     struct eff_task task;
     struct eff_request request;
+    size_t
+        look_count; /* creates whose answer was lost: looked for, twice before they are repeated */
+    size_t *look;   /* indexes into the whole batch */
+    unsigned looks; /* 0: not looking */
     unsigned tries, throttles; /* of this part */
+    unsigned rounds;           /* creates repeated after two looks found nothing */
     unsigned logins;           /* 401 in a row */
     uint64_t login_seen;
     int64_t retry_after_ms;
@@ -251,6 +258,8 @@ lane_split(struct deliver_lane *lane)
 struct lane_rest {
     size_t count;
     size_t *origin;
+    size_t look_count;
+    size_t *look;
     const struct eff_verdict *throttled, *transient, *fatal;
 };
 
@@ -284,10 +293,17 @@ deliver_look_for_hope(struct eff_deliver *d, const struct eff_verdict *verdict)
     eff_deliver_stop(d, &err);
 }
 
+static bool
+deliver_can_look(const struct eff_deliver *d, enum eff_op op)
+{
+    return d->config.limits[op].class == EFF_CLASS_LOOKUP && d->config.dest->can_read;
+}
+
 static void
 lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest *rest)
 {
     rest->origin = eff_new(&lane->arena, size_t, lane->part.count);
+    rest->look = eff_new(&lane->arena, size_t, lane->part.count);
     for (size_t i = 0; i < lane->part.count; i++) {
         struct eff_verdict *verdict = &lane->part.items[i].verdict;
 
@@ -298,6 +314,8 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
         }
         lane->whole.items[lane->now.origin[i]].verdict = *verdict;
         deliver_look_for_hope(d, verdict);
+        if (verdict->outcome == EFF_MAYBE_APPLIED && deliver_can_look(d, lane->op))
+            rest->look[rest->look_count++] = lane->now.origin[i];
         if (!verdict_resend(d, lane->op, verdict))
             continue;
         rest->origin[rest->count++] = lane->now.origin[i];
@@ -342,13 +360,70 @@ lane_may_try_again(struct eff_deliver *d, struct deliver_lane *lane, const struc
     return true;
 }
 
+/* ---- looking for what may have been created ---- */
+
+static void
+lane_look(struct eff_deliver *d, struct deliver_lane *lane, const size_t *items, size_t count,
+          int64_t now)
+{
+    int64_t lag_ms = d->config.limits[lane->op].lag_ms;
+
+    lane->looks++;
+    lane->look_count = count;
+    lane->look = eff_new(&lane->arena, size_t, count);
+    memcpy(lane->look, items, count * sizeof *items);
+    lane->task = eff_look_task(&lane->whole, lane->look, count, &lane->arena);
+    lane->wake = now + (lag_ms > 0 ? lag_ms : EFF_LOOK_LAG_MS);
+    lane->state = LANE_SLEEP;
+}
+
+/* Absent twice, a lag apart, is absent: create again. Until then every row keeps "perhaps". */
+static void
+lane_looked(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
+{
+    size_t *absent = eff_new(&lane->arena, size_t, lane->look_count);
+    size_t count = 0;
+
+    for (size_t i = 0; i < lane->look_count; i++) {
+        struct eff_item *item = &lane->whole.items[lane->look[i]];
+        struct eff_verdict verdict =
+            eff_look_judge(&lane->whole, item, &lane->task.read->records[i]);
+
+        if (verdict.outcome == EFF_NOT_APPLIED)
+            absent[count++] = lane->look[i];
+        else
+            item->verdict = verdict;
+    }
+    if (count > 0 && lane->looks == 1) {
+        lane_look(d, lane, absent, count, now);
+        return;
+    }
+    lane->looks = 0;
+    for (size_t i = 0; i < count; i++)
+        lane->whole.items[absent[i]].verdict = (struct eff_verdict){
+            .outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT, .code = EFF_STR("not created")};
+    if (count > 0 && ++lane->rounds < DELIVER_TRIES_MAX)
+        lane->parts[lane->parts_count++] = lane_part_of(lane, absent, count);
+    lane_next_part(lane);
+}
+
 static void
 lane_judge(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
 {
     struct lane_rest rest = {0};
     unsigned tries, throttles;
 
+    if (lane->looks > 0) {
+        lane_looked(d, lane, now);
+        return;
+    }
     lane_collect(d, lane, &rest);
+    if (rest.look_count > 0 && !d->stopping && lane->parts_count + 1 < DELIVER_PARTS_MAX) {
+        if (rest.count > 0)
+            lane->parts[lane->parts_count++] = lane_part_of(lane, rest.origin, rest.count);
+        lane_look(d, lane, rest.look, rest.look_count, now);
+        return;
+    }
     if (rest.fatal)
         deliver_stop_because(d, rest.fatal->fault, rest.fatal);
     if (rest.count == 0 || !lane_may_try_again(d, lane, &rest, now)) {
@@ -414,7 +489,7 @@ lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_res
         lane_wants_login(d, lane);
         break;
     case EFF_STEP_STOP:
-        for (size_t i = 0; i < lane->part.count; i++)
+        for (size_t i = 0; lane->looks == 0 && i < lane->part.count; i++)
             lane->whole.items[lane->now.origin[i]].verdict = lane->part.items[i].verdict;
         eff_deliver_stop(d, &err);
         lane->state = LANE_SETTLE;
@@ -480,20 +555,30 @@ lane_is_ambiguous(const struct eff_deliver *d, const struct deliver_lane *lane)
 }
 
 static void
-lane_settle_ambiguous(struct deliver_lane *lane)
+lane_resolve_ambiguous(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
 {
-    for (size_t i = 0; i < lane->whole.count; i++)
+    size_t *items = eff_new(&lane->arena, size_t, lane->whole.count);
+
+    lane->part = lane->whole;
+    lane->part.memo_changed = false;
+    lane->now = (struct deliver_part){0};
+    for (size_t i = 0; i < lane->whole.count; i++) {
+        items[i] = i;
         lane->whole.items[i].verdict =
             (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED,
                                  .fault = EFF_TRANSIENT,
                                  .code = EFF_STR("ambiguous"),
                                  .message = EFF_STR("the process died while it was being sent")};
-    lane->state = LANE_SETTLE;
+    }
+    if (deliver_can_look(d, lane->op))
+        lane_look(d, lane, items, lane->whole.count, now);
+    else
+        lane->state = LANE_SETTLE;
 }
 
 /* Loads the next batch into an idle lane; false when there is none to start now. */
 static bool
-lane_load(struct eff_deliver *d, struct deliver_lane *lane)
+lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
 {
     const struct eff_deliver_config *c = &d->config;
     struct eff_err err = {0};
@@ -512,6 +597,7 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane)
     lane->logins = 0;
     lane->login_seen = d->logins;
     lane->tries = lane->throttles = 0;
+    lane->looks = lane->rounds = 0;
     lane->marked = false;
     if (c->load(c->self, lane->batch, &lane->arena, &lane->whole, &lane->acks, &lane->attempts,
                 &lane->first_attempt_ms, &err) != EFF_OK) {
@@ -520,7 +606,7 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane)
         return false;
     }
     if (lane_is_ambiguous(d, lane)) {
-        lane_settle_ambiguous(lane);
+        lane_resolve_ambiguous(d, lane, now);
         return true;
     }
     origin = eff_new(&lane->arena, size_t, lane->whole.count);
@@ -632,7 +718,7 @@ lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, i
             lane->state = LANE_IDLE;
             break;
         case LANE_IDLE:
-            if (!lane_load(d, lane))
+            if (!lane_load(d, lane, now))
                 return false;
             break;
         case LANE_SLEEP:

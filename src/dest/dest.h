@@ -19,10 +19,10 @@ struct eff_dest; /* first member of a driver's struct: struct eff_dest base */
 enum eff_step_kind {
     EFF_STEP_SEND = 1, /* step.request */
     EFF_STEP_WAIT,     /* an asynchronous job is still running: come back after step.wait_ms */
-    EFF_STEP_SPLIT,    /* refused as a whole, certainly not applied: deliver the halves separately */
-    EFF_STEP_DONE,     /* every item has a verdict */
-    EFF_STEP_STOP,     /* err says why; nothing more can be delivered in this run */
-    EFF_STEP_AUTH,     /* 401: authorize once, then the same step again with last = NULL */
+    EFF_STEP_SPLIT, /* refused as a whole, certainly not applied: deliver the halves separately */
+    EFF_STEP_DONE,  /* every item has a verdict */
+    EFF_STEP_STOP,  /* err says why; nothing more can be delivered in this run */
+    EFF_STEP_AUTH,  /* 401: authorize once, then the same step again with last = NULL */
 };
 
 struct eff_step {
@@ -31,8 +31,16 @@ struct eff_step {
     int64_t wait_ms;
 };
 
-enum eff_field_type { EFF_FIELD_ANY = 0, EFF_FIELD_TEXT, EFF_FIELD_NUMBER, EFF_FIELD_BOOL,
-                      EFF_FIELD_DATE, EFF_FIELD_TIMESTAMP, EFF_FIELD_CHOICE, EFF_FIELD_JSON };
+enum eff_field_type {
+    EFF_FIELD_ANY = 0,
+    EFF_FIELD_TEXT,
+    EFF_FIELD_NUMBER,
+    EFF_FIELD_BOOL,
+    EFF_FIELD_DATE,
+    EFF_FIELD_TIMESTAMP,
+    EFF_FIELD_CHOICE,
+    EFF_FIELD_JSON
+};
 
 struct eff_dest_field {
     eff_str name, label, type_name; /* in the vendor's own words */
@@ -69,8 +77,13 @@ struct eff_read {
     struct eff_record *records;    /* count; filled by the steps */
 };
 
-enum eff_task_kind { EFF_TASK_DELIVER = 1, EFF_TASK_AUTHORIZE, EFF_TASK_DESCRIBE, EFF_TASK_READ,
-                     EFF_TASK_FINISH /* end of a run: the file destination renames its file */ };
+enum eff_task_kind {
+    EFF_TASK_DELIVER = 1,
+    EFF_TASK_AUTHORIZE,
+    EFF_TASK_DESCRIBE,
+    EFF_TASK_READ,
+    EFF_TASK_FINISH /* end of a run: the file destination renames its file */
+};
 
 struct eff_task {
     enum eff_task_kind kind;
@@ -86,9 +99,9 @@ struct eff_task {
 struct eff_rate_limit {
     eff_str name;
     int64_t per_ms;
-    int64_t requests;  /* allowed per per_ms */
-    unsigned bucket;   /* 0: draws on every request; else only on requests of that bucket */
-    bool hard;         /* a daily quota: exhausted means EFF_LIMIT, not a pause */
+    int64_t requests; /* allowed per per_ms */
+    unsigned bucket;  /* 0: draws on every request; else only on requests of that bucket */
+    bool hard;        /* a daily quota: exhausted means EFF_LIMIT, not a pause */
 };
 
 /* What an answer's headers said about one limit. */
@@ -102,12 +115,13 @@ struct eff_rate_report {
 struct eff_op_limits {
     bool supported;
     enum eff_class class;
-    size_t rows_max;   /* per batch */
-    size_t bytes_max;  /* of the request body as estimated by item_bytes; 0: none */
-    size_t concurrency; /* requests under way at a time */
-    bool whole_rows;   /* changed rows are sent with all mapped fields, not a subset */
-    bool by_remote_id; /* needs item->remote_id (or finds it) */
-    bool rematch;      /* can change the match value of a record, by old_match or remote id */
+    size_t rows_max;       /* per batch */
+    size_t bytes_max;      /* of the request body as estimated by item_bytes; 0: none */
+    size_t concurrency;    /* requests under way at a time */
+    bool whole_rows;       /* changed rows are sent with all mapped fields, not a subset */
+    bool by_remote_id;     /* needs item->remote_id (or finds it) */
+    bool rematch;          /* can change the match value of a record, by old_match or remote id */
+    int64_t lag_ms;        /* lookup: how late a record may show up when it is read; 0: a second */
     int64_t key_window_ms; /* keyed: how long the destination honours an idempotency key */
 };
 

@@ -29,6 +29,8 @@ struct world {
     int64_t now;
     size_t batches, rows;
     bool blind_twice;
+    size_t reads, there_until, other; /* what a look finds */
+    struct eff_value found[ROWS_MAX], match[ROWS_MAX], field;
     uint32_t attempts_before; /* an earlier process marked each batch */
     /* what was seen */
     size_t sends, marks, settles, logins, waits;
@@ -63,6 +65,24 @@ judge_all(struct eff_delivery *delivery, enum eff_outcome outcome, enum eff_faul
         delivery->items[i].verdict = (struct eff_verdict){.outcome = outcome, .fault = fault};
 }
 
+/* What is over there: rows with a key below `there_until`, those of `other` with other values. */
+static struct eff_step
+fake_read(struct world *w, struct eff_read *read, const struct eff_response *last)
+{
+    if (!last)
+        return (struct eff_step){.kind = EFF_STEP_SEND, .request = {.kind = EFF_REQUEST_HTTP}};
+    w->reads++;
+    for (size_t i = 0; i < read->count; i++) {
+        struct eff_value *fields = &w->found[read->match[i].i];
+
+        *fields = eff_value_of_str(
+            EFF_TEXT, read->match[i].i == (int64_t)w->other ? EFF_STR("theirs") : EFF_STR("1.50"));
+        read->records[i] = (struct eff_record){.found = read->match[i].i < (int64_t)w->there_until,
+                                               .fields = fields};
+    }
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
 static struct eff_step
 fake_step(struct eff_dest *dest, struct eff_task *task, const struct eff_response *last,
           struct eff_err *err)
@@ -75,6 +95,8 @@ fake_step(struct eff_dest *dest, struct eff_task *task, const struct eff_respons
         w->logins++;
         return (struct eff_step){.kind = EFF_STEP_DONE};
     }
+    if (task->kind == EFF_TASK_READ)
+        return fake_read(w, task->read, last);
     if (!last)
         return send_step();
     return w->judge(w, task, last, err);
@@ -100,6 +122,8 @@ world_op(void *self, size_t batch)
     return EFF_OP_UPSERT;
 }
 
+static const eff_str world_name = EFF_STR("score");
+
 static enum eff_fault
 world_load(void *self, size_t batch, struct eff_arena *arena, struct eff_delivery *ret_delivery,
            const void **ret_acks, uint32_t *ret_attempts, int64_t *ret_first, struct eff_err *err)
@@ -107,10 +131,19 @@ world_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliver
     struct world *w = self;
 
     (void)err;
-    *ret_delivery = (struct eff_delivery){
-        .op = EFF_OP_UPSERT, .count = w->rows, .items = eff_new(arena, struct eff_item, w->rows)};
-    for (size_t i = 0; i < w->rows; i++)
-        ret_delivery->items[i] = (struct eff_item){.index = i, .key = {batch, i}};
+    w->field = eff_value_of_str(EFF_DECIMAL, EFF_STR("1.5"));
+    *ret_delivery = (struct eff_delivery){.op = EFF_OP_UPSERT,
+                                          .match_count = 1,
+                                          .match_names = &world_name,
+                                          .fields_count = 1,
+                                          .field_names = &world_name,
+                                          .count = w->rows,
+                                          .items = eff_new(arena, struct eff_item, w->rows)};
+    for (size_t i = 0; i < w->rows; i++) {
+        w->match[i] = eff_value_of_int(EFF_INT, (int64_t)i);
+        ret_delivery->items[i] = (struct eff_item){
+            .index = i, .key = {batch, i}, .match = &w->match[i], .fields = &w->field};
+    }
     *ret_acks = NULL;
     *ret_attempts = w->attempts_before;
     *ret_first = 0;
@@ -401,6 +434,80 @@ test_a_marked_blind_batch_of_a_dead_process_is_held(void **state)
 }
 
 static void
+world_open_lookup(struct world *w, size_t there_until)
+{
+    world_open(w, EFF_CLASS_LOOKUP, 1, 4, judge_late);
+    w->dest.can_read = true;
+    w->there_until = there_until;
+    w->other = SIZE_MAX;
+    w->status = 504;
+    w->fails_left = 1;
+}
+
+static void
+test_a_lost_create_that_is_there_is_not_repeated(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_lookup(&w, 4);
+    world_run(&w);
+    assert_int_equal(w.sends, 1);
+    assert_int_equal(w.reads, 1);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+static void
+test_a_lost_create_is_repeated_after_two_looks(void **state)
+{
+    struct world w;
+    int64_t start;
+
+    (void)state;
+    world_open_lookup(&w, 2);
+    w.limits[EFF_OP_UPSERT].lag_ms = 5000;
+    start = w.now;
+    world_run(&w);
+    assert_int_equal(w.reads, 2);
+    assert_int_equal(w.sends, 2);
+    assert_true(w.sent_at[1] >= start + 10000);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+static void
+test_a_record_of_somebody_else_is_left_alone(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_lookup(&w, 4);
+    w.other = 1;
+    world_run(&w);
+    assert_int_equal(w.sends, 1);
+    assert_int_equal(w.outcome[0][1], EFF_REFUSED);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 3);
+    world_close(&w);
+}
+
+static void
+test_a_marked_create_of_a_dead_process_is_looked_for(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_lookup(&w, 3);
+    w.attempts_before = 1;
+    w.fails_left = 0;
+    world_run(&w);
+    assert_int_equal(w.reads, 2);
+    assert_int_equal(w.sends, 1); /* the one that is not there */
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+static void
 test_retry_after_is_obeyed_by_all_lanes(void **state)
 {
     struct world w;
@@ -601,6 +708,10 @@ main(void)
         cmocka_unit_test(test_ambiguous_blind_is_held_not_sent_again),
         cmocka_unit_test(test_blind_at_least_once_is_counted),
         cmocka_unit_test(test_a_marked_blind_batch_of_a_dead_process_is_held),
+        cmocka_unit_test(test_a_lost_create_that_is_there_is_not_repeated),
+        cmocka_unit_test(test_a_lost_create_is_repeated_after_two_looks),
+        cmocka_unit_test(test_a_record_of_somebody_else_is_left_alone),
+        cmocka_unit_test(test_a_marked_create_of_a_dead_process_is_looked_for),
         cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
         cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
         cmocka_unit_test(test_an_absurd_retry_after_ends_the_run),

@@ -1,0 +1,22 @@
+/*
+ * deliver/look: was a create whose answer was lost applied? The record tells.
+ */
+#ifndef EFF_DELIVER_LOOK_H
+#define EFF_DELIVER_LOOK_H
+
+#include "dest/dest.h"
+
+/* How long after the lost answer to look, and between the two looks, unless the operation says. */
+#define EFF_LOOK_LAG_MS 1000
+
+/* The task that reads those items of a delivery back, by their match values. */
+struct eff_task eff_look_task(const struct eff_delivery *delivery, const size_t *items,
+                              size_t count, struct eff_arena *arena);
+/*
+ * There with our values: applied. There with other values: refused, because it is
+ * not ours to change. Not there: not applied.
+ */
+struct eff_verdict eff_look_judge(const struct eff_delivery *delivery, const struct eff_item *item,
+                                  const struct eff_record *record);
+
+#endif
