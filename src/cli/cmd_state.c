@@ -66,7 +66,7 @@ static const char *
 state_folder(struct eff_cli *cli, eff_str name)
 {
     char *given = eff_str_c(&cli->arena, name), *real = realpath(given, NULL), *slash;
-    const char *path = given;
+    const char *path;
     size_t len = strlen(given);
 
     while (!real && len > 1 && given[len - 1] == '/')

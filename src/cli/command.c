@@ -79,8 +79,7 @@ const struct eff_cli_command eff_cli_commands[] = {
      "runs go on meanwhile. `import` makes it the state where there is none. `check` reads all of it\n"
      "and says what is damaged: exit code 0 or 1. `purge` removes what is known of a sync that the\n"
      "project does not have any more, or that is switched off; it asks for --yes.",
-     "efferent state export /backup/efferent-monday\n"
-     "efferent plan --state /backup/efferent-monday\tcompares with it\n"
+     "efferent state export /backup/efferent-monday\tplan --state compares with it\n"
      "efferent state import /backup/efferent-monday\n"
      "efferent state check --output json\tfor a monitor\n"
      "efferent state check /backup/efferent-monday\tan export\n"
