@@ -195,13 +195,23 @@ read_batch(struct eff_sync_run *r, const struct eff_batch *batch, struct eff_buf
 }
 
 static enum eff_fault
+read_stopped(struct eff_err *err)
+{
+    *err = (struct eff_err){0};
+    return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request; nothing was sent");
+}
+
+static enum eff_fault
 read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
 {
+    enum eff_fault fault;
     struct eff_batch batch;
 
     for (;;) {
         eff_arena_reset(&r->batch);
-        EFF_TRY(r->source->ops->next(r->source, &batch, err));
+        fault = r->source->ops->next(r->source, &batch, err);
+        if (fault != EFF_OK)
+            return r->os->go_on(r->os->self) ? fault : read_stopped(err);
         if (batch.rows == 0)
             return EFF_OK;
         EFF_TRY(read_batch(r, &batch, buf, err));
@@ -209,7 +219,7 @@ read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
             return EFF_OK;
         if (!r->os->go_on(r->os->self)) {
             r->source->ops->cancel(r->source);
-            return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request; nothing was sent");
+            return read_stopped(err);
         }
         eff_run_progress(r, false);
     }

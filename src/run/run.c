@@ -26,6 +26,7 @@ run_start(struct eff_sync_run *r)
 {
     eff_arena_init(&r->run, "run", RUN_ARENA_BYTES);
     eff_arena_init(&r->batch, "batch", RUN_BATCH_BYTES);
+    eff_redact_init(&r->redact, &r->run, r->project->secrets_count, r->project->secrets);
     r->started_mono = r->os->mono_ms(r->os->self);
     r->started_wall = r->os->wall_ms(r->os->self);
     r->partial = r->options->limit >= 0 || r->options->keys_count > 0;
@@ -165,6 +166,18 @@ run_balance(struct eff_report *report)
         report->read = report->unchanged + report->added + report->changed + report->invalid;
 }
 
+/* Before the report leaves this process or is kept with the state. */
+static void
+run_redact(struct eff_sync_run *r)
+{
+    for (size_t i = 0; i < r->report->problems_count; i++) {
+        struct eff_run_problem *problem = &r->report->problems[i];
+
+        problem->message = eff_redact(&r->redact, &r->run, problem->message);
+        problem->hint = eff_redact(&r->redact, &r->run, problem->hint);
+    }
+}
+
 static void
 run_with(struct eff_sync_run *r, struct eff_arena *process,
          enum eff_fault (*stages)(struct eff_sync_run *r, struct eff_err *err))
@@ -177,6 +190,7 @@ run_with(struct eff_sync_run *r, struct eff_arena *process,
     if (stages(r, &err) != EFF_OK)
         eff_report_fail(r->report, &err);
     run_balance(r->report);
+    run_redact(r);
     eff_run_stage(r, "done");
     run_keep_report(r, process);
     eff_run_close(r);

@@ -34,6 +34,7 @@
 #include "source/source.h"
 #include "source/sql.h"
 
+#define SQLITE_CHECK_EVERY 100000 /* of its virtual machine's instructions: some milliseconds */
 #define SQLITE_ROWS_MAX    4096
 #define SQLITE_CELLS_MAX   65536
 #define SQLITE_BLOCK_BYTES ((size_t)1 << 20)
@@ -143,6 +144,15 @@ sqlite_cannot_open(const struct sqlite_config *config, struct eff_os *os, const 
                         "the file must be readable, and its folder too where it is in WAL mode");
 }
 
+/* A query may take minutes before its first row: a request to stop is heard meanwhile. */
+static int
+sqlite_on_progress(void *user)
+{
+    const struct eff_os *os = user;
+
+    return !os->go_on(os->self);
+}
+
 static enum eff_fault
 sqlite_connect(struct sqlite_source *s, struct eff_os *os, struct eff_err *err)
 {
@@ -164,6 +174,7 @@ sqlite_connect(struct sqlite_source *s, struct eff_os *os, struct eff_err *err)
     if (rc != SQLITE_OK)
         return sqlite_fault(s, EFF_STR(""), err);
     sqlite3_set_authorizer(s->db, sqlite_authorize, NULL);
+    sqlite3_progress_handler(s->db, SQLITE_CHECK_EVERY, sqlite_on_progress, os);
     return EFF_OK;
 }
 

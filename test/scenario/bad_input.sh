@@ -353,12 +353,12 @@ eff 3 plan
 db "$P/crm.db" 'alter table contact rename column points to score'
 arrives
 start unknown_match_field # nothing can be sent
-db "$P/crm.db" 'alter table contact rename column id to contact_id'
+db "$P/crm.db" 'alter table contact rename column id to id_'
 eff 1 run
 one_problem '*contact.id*'
-says 'Did you mean `contact_id`? Name it in `match:`.'
+says 'Did you mean `id_`? Name it in `match:`.'
 eff 3 plan
-db "$P/crm.db" 'alter table contact rename column contact_id to id'
+db "$P/crm.db" 'alter table contact rename column id_ to id'
 arrives
 start no_unique_index
 db "$P/crm.db" 'drop table contact; create table contact (id int, email text, score int)'
