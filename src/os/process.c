@@ -54,11 +54,15 @@ eff_process_calm(void)
     sigaction(SIGTERM, &calm, NULL);
 }
 
+/*
+ * Who kills the parent means the run, and may start the next one at once: the child
+ * goes with it, as if it had been killed itself, and holds no lock any longer.
+ */
 static void
 process_become_child(pid_t parent)
 {
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGINT);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) // It died before the line above.
         _exit(1);
 }

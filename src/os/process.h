@@ -4,8 +4,7 @@
  * The child is a fork that calls a function; what it writes to its pipe comes
  * back line by line. It stands in a process group of its own, so that Ctrl-C
  * reaches the parent alone, who passes the wish on, once. When the parent dies,
- * the kernel sends the child SIGINT: a child that was not asked to stop yet
- * stops in an orderly way, one that was asked ends at once.
+ * the kernel kills the child.
  */
 #ifndef EFF_OS_PROCESS_H
 #define EFF_OS_PROCESS_H
