@@ -18,6 +18,16 @@ eff_call_header(const struct eff_call *call, const char *name)
     return EFF_STR_NONE;
 }
 
+eff_str
+eff_call_keep(eff_str text)
+{
+    struct eff_buf copy = {0};
+
+    eff_buf_add(&copy, text);
+    eff_buf_add_char(&copy, '\0');
+    return copy.full ? EFF_STR_NONE : (eff_str){copy.ptr, text.len};
+}
+
 static int
 call_hex(char c)
 {

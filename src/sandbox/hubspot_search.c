@@ -280,7 +280,7 @@ search_add(const struct search *search, const struct eff_call *part,
 
         hit.number = eff_field_is_number(search->sort);
         hit.value = hit.number ? search_number(text) : 0;
-        hit.text = (eff_str){strndup(text.ptr == NULL ? "" : text.ptr, text.len), text.len};
+        hit.text = eff_call_keep(text);
     }
     hits->at[hits->count++] = hit;
     return true;

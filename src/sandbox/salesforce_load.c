@@ -163,8 +163,8 @@ load_error(struct eff_call *call, const struct eff_sf_problem *problem)
     for (size_t i = 0; i < problem->fields_count; i++)
         eff_buf_addf(&text, "%s" EFF_STR_FMT, i == 0 ? "" : ",", EFF_STR_ARG(problem->fields[i]));
     eff_buf_add(&text, EFF_STR(" --"));
-    copy = strndup(text.ptr == NULL ? "" : text.ptr, text.len);
-    eff_buf_free(&text);
+    eff_buf_add_char(&text, '\0');
+    copy = text.full ? NULL : text.ptr; /* the caller frees it, as it frees all of a job */
     call->refused++;
     return copy;
 }

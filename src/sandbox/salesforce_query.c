@@ -102,7 +102,7 @@ query_run(struct eff_call *call, bool all)
     }
     query_free_cursor(cursor);
     cursor->number = ++state->cursors_made;
-    cursor->soql = (eff_str){strndup(text.ptr, text.len), text.len};
+    cursor->soql = eff_call_keep(text);
     cursor->count = eff_sf_run(call, query, all, &cursor->seqs);
     if (eff_sf_query_counts(query)) {
         struct eff_json_writer w = eff_call_answer(call, 200);

@@ -180,6 +180,8 @@ const struct eff_json *eff_call_json(const struct eff_call *call, struct eff_err
 
 /* call.c: writing an answer */
 struct eff_json_writer eff_call_answer(struct eff_call *call, int status);
+/* A terminated copy that outlives the call; the ptr is to be freed. */
+eff_str eff_call_keep(eff_str text);
 void eff_call_text(struct eff_call *call, int status, const char *type, eff_str text);
 void eff_call_empty(struct eff_call *call, int status);
 /* name is borrowed, value too: it must live as long as the call. */
