@@ -48,6 +48,7 @@ struct deliver_lane {
     uint32_t attempts;
     int64_t first_attempt_ms;
     bool marked;
+    bool unjudged; /* rows of this part were sent, and nothing is known of them */
 
     struct deliver_part parts[DELIVER_PARTS_MAX];
     size_t parts_count;
@@ -235,6 +236,8 @@ lane_split(struct deliver_lane *lane)
 {
     size_t half = lane->now.count / 2;
 
+    lane->unjudged = false;
+
     if (lane->now.count < 2 || lane->parts_count + 2 > DELIVER_PARTS_MAX) {
         lane->whole.items[lane->now.origin[0]].verdict =
             (struct eff_verdict){EFF_REFUSED,
@@ -299,6 +302,40 @@ deliver_can_look(const struct eff_deliver *d, enum eff_op op)
     return d->config.limits[op].class == EFF_CLASS_LOOKUP && d->config.dest->can_read;
 }
 
+/* Once an attempt may have been applied, only a yes makes it certain again. */
+static void
+lane_take(struct deliver_lane *lane, size_t item, const struct eff_verdict *verdict)
+{
+    struct eff_verdict *known = &lane->whole.items[item].verdict;
+    bool maybe = known->maybe || known->outcome == EFF_MAYBE_APPLIED ||
+                 verdict->outcome == EFF_MAYBE_APPLIED;
+
+    if (known->outcome == EFF_APPLIED)
+        return; /* sent again along with others, for the sake of their key */
+    *known = *verdict;
+    known->maybe = maybe;
+}
+
+/*
+ * The key of a request stands for its rows as a whole: while one of them may have
+ * been applied under it, the same rows go again, not some of them under a new key.
+ */
+static void
+lane_keep_together(const struct eff_deliver *d, const struct deliver_lane *lane,
+                   struct lane_rest *rest)
+{
+    bool maybe = false;
+
+    if (d->config.limits[lane->op].class != EFF_CLASS_KEYED)
+        return;
+    for (size_t i = 0; i < rest->count; i++)
+        maybe = maybe || lane->whole.items[rest->origin[i]].verdict.maybe;
+    if (!maybe)
+        return;
+    memcpy(rest->origin, lane->now.origin, lane->now.count * sizeof *rest->origin);
+    rest->count = lane->now.count;
+}
+
 static void
 lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest *rest)
 {
@@ -312,7 +349,7 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
             verdict->outcome = EFF_NOT_APPLIED; /* the column is to blame, not the row */
             rest->fatal = verdict;
         }
-        lane->whole.items[lane->now.origin[i]].verdict = *verdict;
+        lane_take(lane, lane->now.origin[i], verdict);
         deliver_look_for_hope(d, verdict);
         if (verdict->outcome == EFF_MAYBE_APPLIED && deliver_can_look(d, lane->op))
             rest->look[rest->look_count++] = lane->now.origin[i];
@@ -330,6 +367,8 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
             d->config.limits[lane->op].class == EFF_CLASS_BLIND)
             d->counts.possible_duplicates++;
     }
+    lane_keep_together(d, lane, rest);
+    lane->unjudged = false;
 }
 
 static bool
@@ -490,7 +529,7 @@ lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_res
         break;
     case EFF_STEP_STOP:
         for (size_t i = 0; lane->looks == 0 && i < lane->part.count; i++)
-            lane->whole.items[lane->now.origin[i]].verdict = lane->part.items[i].verdict;
+            lane_take(lane, lane->now.origin[i], &lane->part.items[i].verdict);
         eff_deliver_stop(d, &err);
         lane->state = LANE_SETTLE;
         break;
@@ -541,16 +580,30 @@ deliver_op_free(const struct eff_deliver *d, enum eff_op op)
     return busy < (most ? most : 1);
 }
 
+bool
+eff_deliver_key_expired(const struct eff_op_limits *limits, int64_t first_attempt_ms,
+                        int64_t wall_ms)
+{
+    return limits->class == EFF_CLASS_KEYED && first_attempt_ms > 0 &&
+           wall_ms - first_attempt_ms > limits->key_window_ms / 5 * 4;
+}
+
 /*
  * An earlier process marked this batch and died before it knew the answer. What may
  * not be sent twice is settled as it is: perhaps applied. A job that was under way
- * is asked for its result instead.
+ * is asked for its result instead. A key is good for its window, and only for the
+ * same rows: after a second attempt they may have been parts of the batch.
  */
 static bool
-lane_is_ambiguous(const struct eff_deliver *d, const struct deliver_lane *lane)
+lane_is_ambiguous(const struct eff_deliver *d, const struct deliver_lane *lane, int64_t wall_ms)
 {
+    const struct eff_op_limits *limits = &d->config.limits[lane->op];
     struct eff_verdict maybe = {.outcome = EFF_MAYBE_APPLIED};
 
+    if (limits->class == EFF_CLASS_KEYED && lane->attempts > 0 && lane->whole.memo.len == 0 &&
+        (eff_deliver_key_expired(limits, lane->first_attempt_ms, wall_ms) ||
+         (lane->attempts > 1 && lane->whole.count > 1)))
+        return true;
     return lane->attempts > 0 && lane->whole.memo.len == 0 && !verdict_resend(d, lane->op, &maybe);
 }
 
@@ -578,7 +631,7 @@ lane_resolve_ambiguous(struct eff_deliver *d, struct deliver_lane *lane, int64_t
 
 /* Loads the next batch into an idle lane; false when there is none to start now. */
 static bool
-lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
+lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t wall_ms)
 {
     const struct eff_deliver_config *c = &d->config;
     struct eff_err err = {0};
@@ -598,14 +651,14 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
     lane->login_seen = d->logins;
     lane->tries = lane->throttles = 0;
     lane->looks = lane->rounds = 0;
-    lane->marked = false;
+    lane->marked = lane->unjudged = false;
     if (c->load(c->self, lane->batch, &lane->arena, &lane->whole, &lane->acks, &lane->attempts,
                 &lane->first_attempt_ms, &err) != EFF_OK) {
         eff_deliver_stop(d, &err);
         lane->state = LANE_IDLE;
         return false;
     }
-    if (lane_is_ambiguous(d, lane)) {
+    if (lane_is_ambiguous(d, lane, wall_ms)) {
         lane_resolve_ambiguous(d, lane, now);
         return true;
     }
@@ -668,6 +721,7 @@ lane_send(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, int
     if (lane->request.carries_rows) {
         d->counts.requests++;
         lane->attempts++;
+        lane->unjudged = true;
         if (lane->tries || lane->throttles)
             d->counts.retries++;
         d->counts.bytes_sent += request_bytes(&lane->request);
@@ -685,6 +739,8 @@ lane_settle(struct eff_deliver *d, struct deliver_lane *lane)
 {
     enum eff_class class = d->config.limits[lane->op].class;
 
+    for (size_t i = 0; lane->unjudged && i < lane->now.count; i++)
+        lane->whole.items[lane->now.origin[i]].verdict.maybe = true;
     for (size_t i = 0; i < lane->whole.count; i++) {
         enum eff_outcome outcome = lane->whole.items[i].verdict.outcome;
 
@@ -701,6 +757,7 @@ lane_settle(struct eff_deliver *d, struct deliver_lane *lane)
                                .lazy = class == EFF_CLASS_CONVERGE || class == EFF_CLASS_KEYED,
                                .batch = lane->batch,
                                .attempts = lane->attempts,
+                               .first_attempt_ms = lane->first_attempt_ms,
                                .delivery = &lane->whole,
                                .acks = lane->acks};
 }
@@ -718,7 +775,7 @@ lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, i
             lane->state = LANE_IDLE;
             break;
         case LANE_IDLE:
-            if (!lane_load(d, lane, now))
+            if (!lane_load(d, lane, now, wall_ms))
                 return false;
             break;
         case LANE_SLEEP:
@@ -776,6 +833,7 @@ login_effect(struct eff_deliver *d, int64_t now, struct eff_effect *ret_effect)
         return false;
     if (d->stopping && login->state != LANE_SENT) {
         d->logging_in = false;
+        login->state = LANE_IDLE;
         return false;
     }
     if (login->state == LANE_SLEEP && login->wake <= now)
@@ -783,6 +841,9 @@ login_effect(struct eff_deliver *d, int64_t now, struct eff_effect *ret_effect)
     if (login->state == LANE_STEP)
         login_step(d, NULL, now);
     if (login->state != LANE_READY)
+        return false;
+    login->wake = eff_limiter_ready(&d->limiter, login->request.bucket, now);
+    if (login->wake > now)
         return false;
     *ret_effect = lane_send(d, login, d->lanes_count + 1, now);
     return true;

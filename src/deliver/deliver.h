@@ -32,7 +32,7 @@ struct eff_effect {
     bool lazy;    /* MARK, SETTLE: losing it to a power cut only repeats a harmless send */
     size_t batch; /* MARK, SETTLE */
     uint32_t attempts;
-    int64_t first_attempt_ms; /* wall clock, set by the first MARK */
+    int64_t first_attempt_ms; /* MARK, SETTLE: wall clock of the first MARK, or 0 */
     eff_str memo;             /* MARK: ptr == NULL when it did not change */
     uint64_t ticket;          /* SEND */
     const struct eff_request *request;
@@ -83,6 +83,9 @@ void eff_deliver_stop(struct eff_deliver *deliver, const struct eff_err *err);
 /* Why it ended early, or NULL. */
 const struct eff_err *eff_deliver_stopped(const struct eff_deliver *deliver);
 const struct eff_deliver_counts *eff_deliver_counts(const struct eff_deliver *deliver);
+/* An idempotency key is relied on for four fifths of its window: clocks differ. */
+bool eff_deliver_key_expired(const struct eff_op_limits *limits, int64_t first_attempt_ms,
+                             int64_t wall_ms);
 void eff_deliver_free(struct eff_deliver *deliver);
 
 #endif

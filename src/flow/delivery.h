@@ -14,11 +14,11 @@ enum eff_op {
     EFF_OP_UPSERT,
     EFF_OP_CREATE,
     EFF_OP_UPDATE,
-    EFF_OP_CLEAR,   /* an update that sets every mapped field to null */
+    EFF_OP_CLEAR, /* an update that sets every mapped field to null */
     EFF_OP_ARCHIVE,
     EFF_OP_DELETE,
     EFF_OP_APPEND,
-    EFF_OP_ADD,     /* members of a list or audience */
+    EFF_OP_ADD, /* members of a list or audience */
     EFF_OP_REMOVE,
     EFF_OPS_COUNT
 };
@@ -37,12 +37,13 @@ struct eff_verdict {
     eff_str message;
     eff_str field;     /* the destination field to blame, when it is known */
     eff_str remote_id; /* as the destination told it */
+    bool maybe;        /* deliver's: some attempt may have been applied, whatever came later */
 };
 
 struct eff_item {
-    size_t index;            /* within the delivery: the trace id that comes back with an answer */
-    struct eff_hash128 key;  /* hash of the model's key */
-    eff_str key_json;        /* {"lead_id": 7}: for people and ledgers */
+    size_t index;           /* within the delivery: the trace id that comes back with an answer */
+    struct eff_hash128 key; /* hash of the model's key */
+    eff_str key_json;       /* {"lead_id": 7}: for people and ledgers */
     const struct eff_value *match;     /* delivery->match_count of them */
     const struct eff_value *old_match; /* when the match value changed: the record's present one */
     const struct eff_value *fields;    /* delivery->fields_count; EFF_ABSENT ones are not sent */
@@ -68,7 +69,7 @@ struct eff_delivery {
     eff_str memo;
     bool memo_changed;
 
-    void *scratch;          /* the destination's own, in arena; NULL on the first step */
+    void *scratch;           /* the destination's own, in arena; NULL on the first step */
     struct eff_arena *arena; /* lives as long as the delivery */
 };
 

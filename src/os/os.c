@@ -59,21 +59,29 @@ os_write_new(struct eff_os *os, const char *path, eff_str bytes, struct eff_err 
 }
 
 enum eff_fault
+eff_os_sync_parent(struct eff_os *os, const char *path, struct eff_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[OS_PATH_MAX];
+
+    if (slash == NULL)
+        snprintf(folder, sizeof(folder), ".");
+    else
+        snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    return os->sync_dir(os->self, folder, err);
+}
+
+enum eff_fault
 eff_os_replace_file(struct eff_os *os, const char *path, eff_str bytes, struct eff_err *err)
 {
-    char fresh[OS_PATH_MAX], folder[OS_PATH_MAX];
-    const char *slash = strrchr(path, '/');
+    char fresh[OS_PATH_MAX];
 
     if (snprintf(fresh, sizeof(fresh), "%s.new", path) >= (int)sizeof(fresh)) {
         EFF_FAIL(err, EFF_BROKEN, "the path %s is too long", path);
         err->code = ENAMETOOLONG;
         return EFF_BROKEN;
     }
-    if (slash == NULL)
-        snprintf(folder, sizeof(folder), ".");
-    else
-        snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
     EFF_TRY(os_write_new(os, fresh, bytes, err));
     EFF_TRY(os->rename(os->self, fresh, path, err));
-    return os->sync_dir(os->self, folder, err);
+    return eff_os_sync_parent(os, path, err);
 }

@@ -91,6 +91,8 @@ void eff_os_real_close(struct eff_os *os);
 /* Conveniences on top of the table, the same for every world. */
 enum eff_fault eff_os_read_file(struct eff_os *os, const char *path, size_t bytes_max,
                                 struct eff_arena *arena, eff_str *ret_bytes, struct eff_err *err);
+/* Makes the name itself durable. */
+enum eff_fault eff_os_sync_parent(struct eff_os *os, const char *path, struct eff_err *err);
 /* Through path + ".new": write, fsync, rename, fsync the folder. */
 enum eff_fault eff_os_replace_file(struct eff_os *os, const char *path, eff_str bytes,
                                    struct eff_err *err);

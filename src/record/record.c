@@ -74,7 +74,8 @@ struct record_walk {
 static bool
 record_removes(enum eff_op op, enum eff_group group)
 {
-    return group == EFF_GROUP_RELEASED || op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
+    return group == EFF_GROUP_RELEASED || op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE ||
+           op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
 }
 
 /* The identity was frozen before the destination told its id: put the id in. */
@@ -99,6 +100,35 @@ record_identity(const struct eff_recording *record, eff_str identity, eff_str re
     return known;
 }
 
+/* Operations after which the record over there is one of this sync's. */
+static bool
+record_tracks(enum eff_op op)
+{
+    return op != EFF_OP_NONE && op != EFF_OP_CREATE && op != EFF_OP_APPEND;
+}
+
+/*
+ * What may have been applied: the entry says that the values over there are not
+ * known, so that the next diff sends the row again even if it is back to what was
+ * acknowledged before, and removes it if it is gone. Which match value the record
+ * has is told by the identity from before, if there was one.
+ */
+static enum eff_fault
+record_unknown(struct record_walk *walk, const struct eff_item *item,
+               const struct eff_acknowledged *ack, bool removes, struct eff_err *err)
+{
+    struct eff_entry entry = {.key = ack->key, .row = EFF_ENTRY_UNKNOWN}, known;
+    bool found = true;
+
+    if (removes && walk->record->snapshot) /* it may have been recorded already */
+        EFF_TRY(
+            eff_snapshot_find(walk->record->snapshot, ack->key, &found, &known, NULL, NULL, err));
+    if (!found && removes)
+        return EFF_OK;
+    return eff_snapshot_set(walk->writer, &entry, item->old_match ? EFF_STR_NONE : ack->identity,
+                            err);
+}
+
 static enum eff_fault
 record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const struct eff_item *item,
             const struct eff_acknowledged *ack, enum eff_outcome outcome, eff_str remote_id,
@@ -106,6 +136,8 @@ record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const str
 {
     struct eff_entry entry = {.key = ack->key, .row = ack->row};
 
+    if (outcome == EFF_MAYBE_APPLIED && record_tracks(ref->op))
+        return record_unknown(walk, item, ack, record_removes(ref->op, ref->group), err);
     if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
         return EFF_OK;
     if (ref->op != EFF_OP_NONE)
@@ -142,14 +174,18 @@ record_batch(struct record_walk *walk, size_t batch, const struct eff_batch_ref 
     enum eff_outcome *outcomes;
     eff_str *ids;
 
-    if (ref->held || (!settled && ref->op != EFF_OP_NONE))
+    bool lost = !settled && ref->op != EFF_OP_NONE; /* sent by a process that died, or not sent */
+
+    if (ref->held || (lost && !record->resumed))
         return EFF_OK;
     eff_arena_reset(record->batch);
     EFF_TRY(eff_changes_load(record->changes, batch, record->batch, &delivery, &acks, err));
     outcomes = eff_new(record->batch, enum eff_outcome, delivery.count);
     ids = eff_new(record->batch, eff_str, delivery.count);
-    if (!eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count, outcomes,
-                           ids))
+    for (size_t i = 0; lost && i < delivery.count; i++)
+        outcomes[i] = EFF_MAYBE_APPLIED;
+    if (!lost && !eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count,
+                                    outcomes, ids))
         return EFF_FAIL(err, EFF_BROKEN, "the verdicts of batch %zu do not add up", batch);
     for (size_t i = 0; i < delivery.count; i++)
         EFF_TRY(record_item(walk, ref, &delivery.items[i], &acks[i], outcomes[i], ids[i], err));
@@ -211,6 +247,8 @@ record_anything(const struct eff_recording *record)
     for (size_t i = 0; i < record->settled_count; i++)
         if (record->settled[i].settled)
             return true;
+    if (record->resumed && count > 0)
+        return true;
     return record_columns_changed(record);
 }
 

@@ -29,6 +29,7 @@ struct eff_recording {
     struct eff_changes *changes;
     size_t settled_count;
     const struct eff_settled *settled; /* by batch */
+    bool resumed;                      /* an earlier process may have sent what is not settled */
     int64_t now_ms;
     struct eff_arena *run, *batch;
 };

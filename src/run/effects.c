@@ -16,6 +16,7 @@ struct effects_cause { /* why rows were not delivered, by the destination's own 
 
 struct effects {
     struct eff_sync_run *r;
+    bool again; /* what an earlier process left open */
     eff_str run_id;
     struct eff_counts *counts;
     const struct eff_batch_ref *batches;
@@ -76,6 +77,8 @@ effects_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliv
     *ret_attempts = settled ? settled->attempts : 0;
     *ret_first_attempt_ms = settled ? settled->first_attempt_ms : 0;
     ret_delivery->memo = settled ? settled->memo : EFF_STR_NONE;
+    for (size_t i = 0; e->again && i < ret_delivery->count; i++)
+        ret_delivery->items[i].verdict.maybe = true; /* the process before may have sent it */
     return EFF_OK;
 }
 
@@ -127,10 +130,14 @@ effects_problem(struct effects *e, const struct eff_verdict *verdict, const char
 
 /* What may have been applied and cannot be repeated safely waits for a person. */
 static bool
-effects_holds_ambiguous(const struct effects *e, enum eff_op op)
+effects_holds_ambiguous(const struct effects *e, enum eff_op op, int64_t first_attempt_ms)
 {
-    enum eff_class class = e->r->limits[op].class;
+    const struct eff_op_limits *limits = &e->r->limits[op];
+    enum eff_class class = limits->class;
 
+    if (class == EFF_CLASS_KEYED) /* the key of several rows is good for just those rows */
+        return limits->rows_max > 1 ||
+               eff_deliver_key_expired(limits, first_attempt_ms, e->r->os->wall_ms(e->r->os->self));
     if (class == EFF_CLASS_BLIND)
         return !e->r->sync->blind_twice;
     return class == EFF_CLASS_LOOKUP;
@@ -146,8 +153,10 @@ effects_stopped_by(const struct effects *e, const struct eff_verdict *verdict)
 }
 
 static void
-effects_count(struct effects *e, enum eff_op op, const struct eff_verdict *verdict)
+effects_count(struct effects *e, const struct eff_verdict *verdict, bool hold_ambiguous)
 {
+    bool maybe = verdict->maybe || verdict->outcome == EFF_MAYBE_APPLIED;
+
     e->r->sent_rows++;
     if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN) {
         e->counts->delivered++;
@@ -157,7 +166,7 @@ effects_count(struct effects *e, enum eff_op op, const struct eff_verdict *verdi
         e->counts->rejected++;
         e->r->rejected_rows++;
         effects_problem(e, verdict, "EFF2105");
-    } else if (verdict->outcome == EFF_MAYBE_APPLIED && effects_holds_ambiguous(e, op)) {
+    } else if (maybe && hold_ambiguous) {
         e->counts->held++;
         e->r->report->possible_duplicates++;
         effects_problem(e, verdict, "EFF2118");
@@ -187,14 +196,14 @@ static enum eff_fault
 effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_err *err)
 {
     struct eff_sync_run *r = e->r;
+    bool hold = effects_holds_ambiguous(e, effect->delivery->op, effect->first_attempt_ms);
 
     effects_redact(r, effect->delivery);
-    EFF_TRY(
-        eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch, effect->attempts,
-                           effect->delivery, effect->acks, r->os->wall_ms(r->os->self),
-                           effects_holds_ambiguous(e, effect->delivery->op), effect->lazy, err));
+    EFF_TRY(eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch,
+                               effect->attempts, effect->delivery, effect->acks,
+                               r->os->wall_ms(r->os->self), hold, effect->lazy, err));
     for (size_t i = 0; i < effect->delivery->count; i++)
-        effects_count(e, effect->delivery->op, &effect->delivery->items[i].verdict);
+        effects_count(e, &effect->delivery->items[i].verdict, hold);
     return EFF_OK;
 }
 
@@ -211,6 +220,8 @@ effects_wait(struct effects *e, int64_t until)
     if (until > now + EFFECTS_POLL_MS)
         until = now + EFFECTS_POLL_MS;
     ticket = r->os->next(r->os->self, until, &response);
+    if (ticket)
+        eff_run_hear(r, response);
     if (ticket)
         eff_deliver_answered(r->deliver, ticket, response, r->os->mono_ms(r->os->self));
     if (!r->os->go_on(r->os->self)) {
@@ -272,6 +283,9 @@ static enum eff_fault
 effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
 {
     struct eff_sync_run *r = e->r;
+    const struct eff_settled *mark = effects_settled(e, batch);
+    bool marked =
+        mark && mark->attempts > 0 && r->limits[e->batches[batch].op].class != EFF_CLASS_CONVERGE;
     bool held = e->batches[batch].held;
     struct eff_ledger_row row = {.state = held ? EFF_LEDGER_HELD : EFF_LEDGER_PENDING,
                                  .rows = 1,
@@ -284,6 +298,15 @@ effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
     struct eff_delivery delivery;
     struct eff_acknowledged *acks;
 
+    if (marked) { /* a process died while it was being sent, and nobody has asked since */
+        held = effects_holds_ambiguous(e, e->batches[batch].op, mark->first_attempt_ms);
+        row.state = held ? EFF_LEDGER_HELD : EFF_LEDGER_PENDING;
+        row.code = EFF_STR("ambiguous");
+        row.message = EFF_STR("the process died while it was being sent");
+        row.first_seen_ms = mark->first_attempt_ms;
+        if (held)
+            e->counts->held += e->batches[batch].rows;
+    }
     eff_arena_reset(&r->batch);
     EFF_TRY(eff_changes_load(r->changes, batch, &r->batch, &delivery, &acks, err));
     for (size_t i = 0; i < delivery.count; i++) {
@@ -350,6 +373,7 @@ effects_deliver(struct effects *e, struct eff_err *err)
     };
     enum eff_fault fault;
 
+    EFF_TRY(eff_run_obey(r, err));
     r->os->random(r->os->self, &config.seed, sizeof config.seed);
     r->deliver = eff_deliver_new(&config);
     fault = effects_loop(e, err);
@@ -367,7 +391,8 @@ enum eff_fault
 eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *counts,
                 struct eff_err *err)
 {
-    struct effects e = {.r = r, .run_id = run_id, .counts = counts};
+    struct effects e = {
+        .r = r, .again = !eff_str_eq(run_id, r->run_id), .run_id = run_id, .counts = counts};
     struct eff_err after = {0};
     enum eff_fault fault = EFF_OK;
 

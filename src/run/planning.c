@@ -86,6 +86,8 @@ planning_waits(const struct eff_sync_run *r, const struct eff_planned_item *p,
 
     if (entry->state == EFF_LEDGER_REJECTED)
         return same && entry->next_try_ms > r->started_wall;
+    if (entry->state == EFF_LEDGER_PENDING && eff_str_is(entry->code, "ambiguous"))
+        return eff_deliver_key_expired(&r->limits[p->op], entry->first_seen_ms, r->started_wall);
     return entry->state == EFF_LEDGER_HELD && eff_str_is(entry->code, "ambiguous") &&
            (same || p->op == EFF_OP_CREATE);
 }
@@ -93,7 +95,7 @@ planning_waits(const struct eff_sync_run *r, const struct eff_planned_item *p,
 static void
 planning_count_waiting(struct eff_sync_run *r, enum eff_ledger_state state)
 {
-    if (state == EFF_LEDGER_HELD) {
+    if (state != EFF_LEDGER_REJECTED) {
         r->report->held++;
         eff_report_problem(r->report, "EFF2118", EFF_TRANSIENT, 1,
                            EFF_STR("rows may have been applied already; sending them again could "
@@ -125,6 +127,11 @@ planning_not_due(struct eff_sync_run *r, const struct eff_planned_item *p, bool 
         return EFF_OK;
     *ret_not_due = true;
     planning_count_waiting(r, entry.state);
+    if (entry.state == EFF_LEDGER_PENDING && !r->options->plan) { /* its key has expired */
+        entry.state = EFF_LEDGER_HELD;
+        entry.run = r->run_id;
+        return eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
+    }
     return r->options->plan
                ? EFF_OK
                : eff_control_ledger_keep(r->control, r->sync->name, p->ack.key, r->run_id, err);

@@ -6,11 +6,29 @@
 #include "base/json.h"
 #include "run/sync.h"
 
+#define STATE_LOCK_PATIENCE_MS 1000 /* a killed process, or an export, is about to let go */
+#define STATE_LOCK_EVERY_MS    50
+
+static enum eff_fault
+state_lock_patiently(struct eff_sync_run *r, const char *path, struct eff_err *err)
+{
+    const struct eff_response *ignored;
+    int64_t now = r->os->mono_ms(r->os->self), until = now + STATE_LOCK_PATIENCE_MS;
+    enum eff_fault fault;
+
+    while ((fault = r->os->lock(r->os->self, path, &r->lock, err)) == EFF_CONFIG && now < until &&
+           r->os->go_on(r->os->self)) {
+        r->os->next(r->os->self, now + STATE_LOCK_EVERY_MS, &ignored);
+        now = r->os->mono_ms(r->os->self);
+    }
+    return fault;
+}
+
 static enum eff_fault
 state_lock(struct eff_sync_run *r, struct eff_err *err)
 {
     const char *path = eff_str_printf(&r->run, "%s/lock", r->folder).ptr;
-    enum eff_fault fault = r->os->lock(r->os->self, path, &r->lock, err);
+    enum eff_fault fault = state_lock_patiently(r, path, err);
 
     if (fault != EFF_CONFIG)
         return fault;
@@ -51,7 +69,11 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_control_open(r->os, r->state_folder, r->project->state_must_exist, plan, &r->run,
                              &r->control, err));
     if (!plan) {
+        bool is_new = !r->os->exists(r->os->self, r->folder);
+
         EFF_TRY(r->os->mkdir(r->os->self, r->folder, err));
+        if (is_new)
+            EFF_TRY(eff_os_sync_parent(r->os, r->folder, err));
         EFF_TRY(state_lock(r, err));
     }
     r->has_folder = r->os->exists(r->os->self, r->folder);

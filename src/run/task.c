@@ -4,6 +4,7 @@
 #include "run/sync.h"
 
 #define TASK_TICKET        1
+#define TASK_PAUSE_MOST_MS ((int64_t)15 * 60 * 1000) /* as in deliver */
 #define TASK_TRIES_MAX     5
 #define TASK_WAIT_FIRST_MS 300
 #define TASK_WAIT_MOST_MS  5000
@@ -29,10 +30,36 @@ task_pause(struct eff_sync_run *r, int64_t wait_ms, struct eff_err *err)
     return EFF_OK;
 }
 
+void
+eff_run_hear(struct eff_sync_run *r, const struct eff_response *response)
+{
+    int64_t wait_ms = response->status == 429 || response->status == 503
+                          ? eff_response_retry_after_ms(response)
+                          : -1;
+
+    if (wait_ms > 0)
+        r->not_before = r->os->mono_ms(r->os->self) + wait_ms;
+}
+
+enum eff_fault
+eff_run_obey(struct eff_sync_run *r, struct eff_err *err)
+{
+    int64_t wait_ms = r->not_before - r->os->mono_ms(r->os->self);
+
+    if (wait_ms <= 0)
+        return EFF_OK;
+    if (wait_ms > TASK_PAUSE_MOST_MS) {
+        EFF_FAIL(err, EFF_LIMIT, "the destination asks to wait %lld s", (long long)wait_ms / 1000);
+        return eff_err_hint(err, "Run again after that; what was not sent is pending.");
+    }
+    return task_pause(r, wait_ms, err);
+}
+
 static enum eff_fault
 task_exchange(struct eff_sync_run *r, const struct eff_request *request,
               const struct eff_response **ret_response, struct eff_err *err)
 {
+    EFF_TRY(eff_run_obey(r, err));
     r->report->calls_other++;
     r->os->submit(r->os->self, TASK_TICKET, request);
     while (r->os->next(r->os->self, INT64_MAX, ret_response) != TASK_TICKET)
@@ -40,6 +67,7 @@ task_exchange(struct eff_sync_run *r, const struct eff_request *request,
             r->os->cancel(r->os->self, TASK_TICKET);
             return task_cancelled(err);
         }
+    eff_run_hear(r, *ret_response);
     return EFF_OK;
 }
 

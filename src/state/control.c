@@ -128,8 +128,10 @@ control_make_folder(struct eff_os *os, const char *folder, bool must_exist,
     eff_str *names;
 
     if (!os->exists(os->self, folder)) {
-        if (!must_exist)
-            return os->mkdir(os->self, folder, err);
+        if (!must_exist) {
+            EFF_TRY(os->mkdir(os->self, folder, err));
+            return eff_os_sync_parent(os, folder, err);
+        }
         EFF_FAIL(err, EFF_CONFIG, "the state folder %s does not exist", folder);
         return eff_err_hint(err, "Mount it, or drop `must_exist` for a first run.");
     }
@@ -393,8 +395,11 @@ control_close_run(struct eff_control *control, const struct eff_run_row *run, bo
                              "si", run->sync, (int64_t)EFF_RUN_CLOSED));
     if (!complete_read)
         return EFF_OK;
-    return eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND run <> ?2", "ss",
-                            run->sync, run->id);
+    /* What may have been created is remembered even while its row is gone: it may come back. */
+    return eff_control_exec(control, err,
+                            "DELETE FROM ledger WHERE sync = ?1 AND run <> ?2"
+                            " AND code IS NOT 'ambiguous'",
+                            "ss", run->sync, run->id);
 }
 
 enum eff_fault

@@ -21,6 +21,15 @@ batch_plain(const struct eff_delivery *delivery)
     return true;
 }
 
+/* For the snapshot, what may have been applied once is not certain by a later no. */
+static enum eff_outcome
+batch_outcome(const struct eff_verdict *verdict)
+{
+    bool applied = verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN;
+
+    return verdict->maybe && !applied ? EFF_MAYBE_APPLIED : verdict->outcome;
+}
+
 static void
 batch_verdicts_write(struct eff_buf *buf, const struct eff_delivery *delivery)
 {
@@ -29,7 +38,7 @@ batch_verdicts_write(struct eff_buf *buf, const struct eff_delivery *delivery)
     for (size_t i = 0; i < delivery->count; i++) {
         const struct eff_verdict *verdict = &delivery->items[i].verdict;
 
-        eff_buf_add_char(buf, (char)((unsigned)verdict->outcome |
+        eff_buf_add_char(buf, (char)((unsigned)batch_outcome(verdict) |
                                      (verdict->remote_id.ptr ? VERDICT_HAS_ID : 0)));
         if (verdict->remote_id.ptr)
             eff_buf_add_slice(buf, verdict->remote_id);
@@ -79,7 +88,7 @@ batch_ledger_state(const struct eff_verdict *verdict, bool hold_ambiguous)
 {
     if (verdict->outcome == EFF_REFUSED)
         return EFF_LEDGER_REJECTED;
-    if (verdict->outcome == EFF_MAYBE_APPLIED && hold_ambiguous)
+    if (batch_outcome(verdict) == EFF_MAYBE_APPLIED && hold_ambiguous)
         return EFF_LEDGER_HELD;
     return EFF_LEDGER_PENDING;
 }
@@ -123,7 +132,9 @@ batch_to_ledger(struct eff_control *control, const struct batch_settle *settle,
     };
     enum eff_fault fault;
 
-    if (row.state == EFF_LEDGER_HELD)
+    if (row.state == EFF_LEDGER_HELD ||
+        (row.state == EFF_LEDGER_PENDING && item->idempotency_key.ptr &&
+         batch_outcome(&item->verdict) == EFF_MAYBE_APPLIED))
         row.code = EFF_STR("ambiguous");
     batch_sent_json(&sent, delivery, item);
     row.sent = eff_buf_str(&sent);
@@ -211,11 +222,19 @@ eff_control_settled(struct eff_control *control, eff_str run, struct eff_arena *
     return fault;
 }
 
+/* A commit without a changed page would not sync the log. */
+static enum eff_fault
+batch_touch(struct eff_control *control, struct eff_err *err)
+{
+    EFF_TRY(eff_control_exec(control, err,
+                             "INSERT INTO approval (sync, digest, until) VALUES ('', '', 0)", ""));
+    return eff_control_exec(control, err, "DELETE FROM approval WHERE sync = '' AND digest = ''",
+                            "");
+}
+
 enum eff_fault
 eff_control_flush(struct eff_control *control, struct eff_err *err)
 {
     EFF_TRY(eff_control_begin(control, true, err));
-    return eff_control_end(
-        control,
-        eff_control_exec(control, err, "UPDATE sync SET null_keys = null_keys WHERE 0", ""), err);
+    return eff_control_end(control, batch_touch(control, err), err);
 }

@@ -52,14 +52,16 @@ ledger_put(struct eff_control *control, eff_str sync, const struct eff_ledger_ro
         control, err,
         "INSERT INTO ledger (sync, key, state, key_json, rows, op, code, message, field, fault,"
         " sent, row_hash, first_seen, last, next_try, tries, run)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13, ?14, ?15, ?16)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16)"
         " ON CONFLICT (sync, key) DO UPDATE SET state = ?3, key_json = ?4, rows = ?5, op = ?6,"
         " code = ?7, message = ?8, field = ?9, fault = ?10, sent = ?11, row_hash = ?12,"
-        " last = ?13, next_try = ?14, tries = ?15, run = ?16",
-        "skisiisssisiiiis", sync, row->key, (int64_t)row->state, row->key_json, (int64_t)row->rows,
+        " last = ?13, next_try = ?14, tries = ?15, run = ?16"
+        /* What may have been created stays so, until it was sent and answered. */
+        " WHERE ledger.code IS NOT 'ambiguous' OR ?7 = 'ambiguous' OR ?3 = 1",
+        "skisiisssisiiiisi", sync, row->key, (int64_t)row->state, row->key_json, (int64_t)row->rows,
         (int64_t)row->op, row->code, row->message, row->field, (int64_t)row->fault, row->sent,
         (int64_t)row->row_hash, row->last_ms, row->last_ms + ledger_wait_ms(tries), (int64_t)tries,
-        row->run);
+        row->run, row->first_seen_ms ? row->first_seen_ms : row->last_ms);
 }
 
 enum eff_fault
@@ -181,8 +183,8 @@ eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_
     EFF_TRY(eff_control_begin(control, true, err));
     fault = eff_control_exec(
         control, err,
-        "UPDATE ledger SET next_try = 0, tries = 0, state = CASE state WHEN 2 THEN 4"
-        " ELSE state END WHERE sync = ?1",
+        "UPDATE ledger SET next_try = 0, tries = 0, code = CASE state WHEN 2 THEN 'retry'"
+        " ELSE code END, state = CASE state WHEN 2 THEN 4 ELSE state END WHERE sync = ?1",
         "s", sync);
     *ret_rows = (uint64_t)sqlite3_changes64(control->db);
     return eff_control_end(control, fault, err);

@@ -20,6 +20,9 @@ struct eff_entry {
     uint64_t row;
 };
 
+/* As `row`: the destination may have other values than the ones acknowledged last. */
+#define EFF_ENTRY_UNKNOWN ((uint64_t)0)
+
 /* Order-free digest of a multiset of entries: equal digests and counts = equal sets. */
 struct eff_multiset {
     uint64_t count;
