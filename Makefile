@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo test quick coverage bench lint format fuzz install clean distclean help
+.PHONY: all setup configure demo test quick sim sim-mutants coverage bench lint format fuzz install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -27,6 +27,18 @@ test: ## everything that must hold: tests, sanitizers, lints, a clang build
 quick: all ## unit and scenario tests of build/ only
 	@cmake --build $(BUILD)
 	@ctest --test-dir $(BUILD) --output-on-failure -j $$(nproc)
+
+# Seeds that `make sim` runs, and the first of them; SEED=123 alone replays that one with its trace.
+SEEDS = 20000
+FROM = 1
+
+sim: configure ## the engine in a simulated world: SEEDS=20000, or SEED=123 for one with its trace
+	@cmake --build $(BUILD) --target sim
+	@if [ -n "$(SEED)" ]; then $(BUILD)/test/sim/sim --seed $(SEED); \
+	    else $(BUILD)/test/sim/sim --seed $(FROM) --count $(SEEDS); fi
+
+sim-mutants: configure ## does the simulator find planted bugs, each within 1,000 seeds?
+	@sh test/sim/mutants.sh $(BUILD)
 
 coverage: ## which lines of src/ the tests reach (build/coverage/index.html)
 	@sh tools/setup build test

@@ -82,7 +82,7 @@ if(EFF_TESTS AND NOT cmocka_FOUND)
 endif()
 # With the fuzzers' instrumentation a main() of one's own no longer links.
 if(EFF_TESTS AND cmocka_FOUND AND NOT EFF_FUZZ)
-    file(GLOB testlib CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/lib/*.c" "${PROJECT_SOURCE_DIR}/test/sim/*.c")
+    file(GLOB testlib CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/lib/*.c")
     if(testlib)
         add_library(eff_testlib STATIC ${testlib})
         target_include_directories(eff_testlib PRIVATE src test)
@@ -108,6 +108,22 @@ if(EFF_TESTS AND TARGET efferent AND NOT EFF_FUZZ)
         endif()
         eff_register(${name} scenario ${timeout} ${serial} sh "${file}")
     endforeach()
+endif()
+
+# The simulator: build/test/sim/sim. Our own code gets its memory from a process life's
+# heap there (test/sim/memory.c), which the sanitizers would not understand.
+file(GLOB sim CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/test/sim/*.c")
+if(EFF_TESTS AND sim AND NOT EFF_FUZZ)
+    add_executable(sim ${sim})
+    set_target_properties(sim PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test/sim")
+    eff_link(sim ${eff_room_targets} eff_assets)
+    target_include_directories(sim PRIVATE test)
+    if(NOT EFF_SANITIZE)
+        target_compile_definitions(sim PRIVATE SIM_WRAP)
+        target_link_options(sim PRIVATE
+            -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=mmap,--wrap=munmap)
+        eff_register(sim_smoke sim 120 FALSE $<TARGET_FILE:sim> --seed 1 --count 500)
+    endif()
 endif()
 
 # cmake --build build/fuzz --target fuzzers, then build/fuzz/test/fuzz/<name> CORPUS

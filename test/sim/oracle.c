@@ -1,0 +1,280 @@
+/*
+ * test/sim/oracle: what must hold, told from the truth of both sides.
+ *
+ * O1 no lost row, O2 no twin, O3 no removal of a live key and no touch of records
+ * of others, O4 the newest value at the end, O5 the accounting adds up and the
+ * status is honest, O6 Retry-After, O8 nothing is sent before the plan is durable,
+ * O11 files and memory are given back, O13 it converges, O14 the state opens.
+ */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/sim.h"
+
+void
+sim_oracle_start(void)
+{
+    sim->read_complete = false;
+    sim->truthful = false;
+    sim->rows_given = 0;
+    sim->removed_now = 0;
+    sim->plan_seen = false;
+    sim->present_at_start = 0;
+    sim->not_before = 0;
+    for (size_t i = 0; i < sim->records_count; i++)
+        sim->present_at_start += sim->records[i].used && sim->records[i].ours;
+}
+
+/* ---- O8: the plan as it would be found if the power went now ---- */
+
+static int64_t
+oracle_number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    int64_t value = -1;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+        value = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return value;
+}
+
+static bool
+oracle_change_file(const struct sim_disk *disk)
+{
+    for (size_t i = 0; i < disk->names.count; i++)
+        if (strstr(disk->names.at[i].path, "/changes-"))
+            return true;
+    return false;
+}
+
+bool
+sim_oracle_plan_durable(bool marked)
+{
+    struct sim kept = *sim; /* the look must leave no trace */
+    struct sim_disk now = sim->disk, look;
+    sqlite3 *db = NULL;
+    bool good = false;
+
+    sim_disk_platter(&now, &look);
+    sim->disk = look;
+    sim->alive = false;
+    sim_vfs_aside(true);
+    if (oracle_change_file(&sim->disk) &&
+        sqlite3_open_v2("/p/state/control.db", &db, SQLITE_OPEN_READWRITE, "sim") == SQLITE_OK)
+        good = oracle_number(db, "SELECT count(*) FROM run WHERE state = 1") == 1 &&
+               (!marked || oracle_number(db, "SELECT count(*) FROM batch WHERE settled = 0") > 0);
+    sqlite3_close(db);
+    sim_vfs_aside(false);
+    sim_disk_free(&sim->disk);
+    *sim = kept;
+    sim->disk = now;
+    return good;
+}
+
+/* ---- while it runs ---- */
+
+static void
+oracle_rows_in_flight(const struct sim_flight *flight)
+{
+    for (size_t i = 0; i < SIM_FLIGHTS_MAX; i++) {
+        const struct sim_flight *other = &sim->flights[i];
+
+        if (other == flight || !other->used || other == sim->handed || !other->rows ||
+            other->ticket == 0)
+            continue;
+        if (other->body.len == flight->body.len &&
+            memcmp(other->body.ptr, flight->body.ptr, flight->body.len) == 0)
+            sim_break("O7", "the same rows are under way twice");
+    }
+}
+
+void
+sim_oracle_submit(const struct sim_flight *flight, const struct eff_request *request)
+{
+    if (sim->mono < sim->not_before)
+        sim_break("O6", "a request came %lld ms before Retry-After allows it",
+                  (long long)(sim->not_before - sim->mono));
+    if (!request->carries_rows)
+        return;
+    oracle_rows_in_flight(flight);
+    if (!sim->plan_seen || sim->options.class != SIM_CONVERGE) {
+        bool marked = sim->options.class != SIM_CONVERGE;
+
+        if ((sim->plan_seen ? sim_chance(&sim->world, 10) : sim_chance(&sim->world, 30)) &&
+            !sim_oracle_plan_durable(marked))
+            sim_break("O8", "rows were sent before the plan%s durable",
+                      marked ? " and their mark were" : " was");
+        sim->plan_seen = true;
+    }
+}
+
+void
+sim_oracle_removed(int64_t id, bool was_there)
+{
+    if (id >= SIM_FOREIGN || id >= sim->options.keys) {
+        sim_break("O3", "record %lld is not ours and was removed", (long long)id);
+        return;
+    }
+    if (!sim->keys[id].absent_read)
+        sim_break("O3", "record %lld was removed, and no complete read was without it",
+                  (long long)id);
+    if (!was_there || sim->approved)
+        return;
+    sim->removed_now++;
+    /* 10 % or 5 at least, and the same again of a plan that was resumed; some went by hand. */
+    if (sim->removed_now > 10 && sim->removed_now * 100 > 30 * sim->options.keys)
+        sim_break("O3", "%llu records were removed in one run, of %llu, without an approval",
+                  (unsigned long long)sim->removed_now, (unsigned long long)sim->present_at_start);
+}
+
+void
+sim_oracle_written(int64_t id)
+{
+    if (id < sim->options.keys)
+        sim->keys[id].absent_read = false;
+}
+
+/* ---- after a run ---- */
+
+static void
+oracle_identities(const struct eff_report *r)
+{
+    if (r->read != r->unchanged + r->added + r->changed + r->invalid)
+        sim_break("O5",
+                  "read %llu is not unchanged %llu + added %llu + changed %llu + invalid %llu",
+                  (unsigned long long)r->read, (unsigned long long)r->unchanged,
+                  (unsigned long long)r->added, (unsigned long long)r->changed,
+                  (unsigned long long)r->invalid);
+    if (r->planned != r->added + r->changed + r->removed)
+        sim_break("O5", "planned %llu is not added + changed + removed",
+                  (unsigned long long)r->planned);
+    if (r->planned != r->delivered + r->superseded + r->rejected + r->held + r->pending)
+        sim_break(
+            "O5",
+            "planned %llu is not delivered %llu + superseded %llu + rejected %llu + held %llu "
+            "+ pending %llu",
+            (unsigned long long)r->planned, (unsigned long long)r->delivered,
+            (unsigned long long)r->superseded, (unsigned long long)r->rejected,
+            (unsigned long long)r->held, (unsigned long long)r->pending);
+    if (r->status == EFF_STATUS_OK && r->invalid + r->rejected + r->held + r->pending > 0)
+        sim_break("O5", "a green run that did not deliver all");
+    if (sim->read_complete && !r->failed && r->read != sim->rows_given)
+        sim_break("O5", "read %llu, but the source gave %llu", (unsigned long long)r->read,
+                  (unsigned long long)sim->rows_given);
+}
+
+static bool
+oracle_record_right(int64_t id, int64_t version, char *why, size_t size)
+{
+    const struct sim_record *record = sim_record_find(id);
+    int64_t note = sim_note_of(version);
+
+    if (!record) {
+        snprintf(why, size, "O1: row %lld (version %lld) is not there", (long long)id,
+                 (long long)version);
+        return false;
+    }
+    if (record->human || (sim->options.class != SIM_CONVERGE && sim->options.class != SIM_BLIND))
+        return true;
+    if (record->score == version && (sim->note_gone || record->note == note))
+        return true;
+    snprintf(why, size, "O4: row %lld is %lld/%lld over there and should be %lld/%lld",
+             (long long)id, (long long)record->score, (long long)record->note, (long long)version,
+             (long long)note);
+    return false;
+}
+
+/* A green run: what was read is what is there. */
+static void
+oracle_honest(const struct eff_report *r)
+{
+    char why[200];
+
+    if (r->status != EFF_STATUS_OK || !sim->read_complete)
+        return;
+    for (unsigned i = 0; i < sim->options.keys; i++) {
+        const struct sim_key *key = &sim->keys[i];
+        bool gone_by_hand = false;
+
+        if (!key->read_valid || key->read <= 0)
+            continue;
+        if (sim->options.on[SIM_F_HUMAN] && !sim_record_find(i))
+            gone_by_hand = true; /* the engine cannot know */
+        if (!gone_by_hand && !oracle_record_right(i, key->read, why, sizeof(why)))
+            sim_break("O5", "the run was green, but %s", why);
+    }
+}
+
+static void
+oracle_opens(const struct eff_report *r)
+{
+    if (sim->disk_failed)
+        return;
+    for (size_t i = 0; i < r->problems_count; i++)
+        if (r->problems[i].fault == EFF_BROKEN || r->problems[i].fault == EFF_CONFIG)
+            sim_break("O14", "the engine is broken: %.*s", (int)r->problems[i].message.len,
+                      r->problems[i].message.ptr);
+}
+
+void
+sim_oracle_run(bool died, size_t leaked)
+{
+    if (died)
+        return;
+    if (leaked > 0)
+        sim_break("O11", "%zu blocks of memory were not given back", leaked);
+    if (sim->disk.open_count > 0)
+        sim_break("O11", "%zu files are still open", sim->disk.open_count);
+    oracle_identities(&sim->report);
+    oracle_honest(&sim->report);
+    oracle_opens(&sim->report);
+}
+
+/* ---- at the end ---- */
+
+static bool
+oracle_converged_key(unsigned id, char *why, size_t size)
+{
+    const struct sim_key *key = &sim->keys[id];
+    const struct sim_record *record = sim_record_find(id);
+
+    if (sim_record_count(id) > 1) {
+        snprintf(why, size, "O2: record %u has a twin", id);
+        return false;
+    }
+    if (!key->there) {
+        if (!sim->options.removes || !record || !record->ours || record->human)
+            return true;
+        snprintf(why, size, "O1: record %u is still there and should be gone", id);
+        return false;
+    }
+    if (sim->options.on[SIM_F_HUMAN] && !record)
+        return true;
+    return oracle_record_right(id, key->version, why, size);
+}
+
+bool
+sim_oracle_converged(char *ret_why, size_t size)
+{
+    bool waits = sim->options.class == SIM_LOOKUP || sim->options.class == SIM_KEYED ||
+                 sim->options.class == SIM_KEYED_BATCH ||
+                 (sim->options.class == SIM_BLIND && !sim->options.blind_twice);
+    size_t missing = 0;
+
+    for (unsigned i = 0; i < sim->options.keys; i++) {
+        if (oracle_converged_key(i, ret_why, size))
+            continue;
+        if (!waits || ++missing > sim->report.held)
+            return false;
+    }
+    if (sim->report.status != EFF_STATUS_OK && !(waits && sim->report.status == EFF_STATUS_HELD)) {
+        snprintf(ret_why, size, "O13: the run is not green but %s: %.*s",
+                 eff_status_name(sim->report.status),
+                 sim->report.problems_count ? (int)sim->report.problems[0].message.len : 0,
+                 sim->report.problems_count ? sim->report.problems[0].message.ptr : "");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,540 @@
+/*
+ * test/sim/sim: seeds, options, the storm and the calm; the program `sim`.
+ *
+ *     sim [--seed N] [--count N] [--quiet]
+ *
+ * One seed is one story. It ends well, or prints its options, the trace and the
+ * first oracle that was broken.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim/sim.h"
+
+struct sim *sim;
+
+const char *const sim_fault_names[SIM_FAULTS] = {
+    "kill",  "power", "enospc", "eio",    "stop",   "not-sent", "lost",   "5xx",      "rate",
+    "cut",   "odd",   "token",  "poison", "locked", "whole",    "outage", "cut-read", "shrink",
+    "twice", "null",  "revert", "human",  "drift",  "wall",     "late"};
+const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
+                                                  "blind"};
+
+static struct {
+    uint64_t seed, count;
+    bool quiet, late;
+} args = {.seed = 1, .count = 1};
+
+/* ---- events ---- */
+
+static void
+event_mix(uint64_t value)
+{
+    sim->trace_hash = (sim->trace_hash ^ value) * 0x100000001b3u;
+    sim->trace_hash ^= sim->trace_hash >> 29;
+}
+
+void
+sim_event(const char *what, const char *name, int64_t a, int64_t b)
+{
+    sim->events++;
+    for (const char *c = what; *c; c++)
+        event_mix((unsigned char)*c);
+    event_mix((uint64_t)a);
+    event_mix((uint64_t)b);
+    event_mix((uint64_t)sim->mono);
+    if (sim->verbose)
+        fprintf(stderr, "%8llu %10lld %s %s %lld %lld\n", (unsigned long long)sim->life_effects,
+                (long long)sim->mono, what, name ? name : "", (long long)a, (long long)b);
+}
+
+void
+sim_break(const char *oracle, const char *format, ...)
+{
+    va_list list;
+    int len;
+
+    if (sim->broken)
+        return;
+    sim->broken = true;
+    len = snprintf(sim->broken_what, sizeof(sim->broken_what), "%s in run %u: ", oracle, sim->run);
+    va_start(list, format);
+    vsnprintf(sim->broken_what + len, sizeof(sim->broken_what) - (size_t)len, format, list);
+    va_end(list);
+    if (sim->verbose)
+        fprintf(stderr, "BROKEN %s\n", sim->broken_what);
+}
+
+void
+sim_die(void)
+{
+    longjmp(sim->life, 1);
+}
+
+void
+sim_effect(const char *what, const char *name, int64_t a, int64_t b)
+{
+    if (!sim->alive)
+        return;
+    sim->effects++;
+    sim->life_effects++;
+    sim_event(what, name, a, b);
+    if (sim->death_at && sim->life_effects == sim->death_at) {
+        sim_event("DEATH", sim->death == SIM_DEATH_POWER ? "power" : "kill", 0, 0);
+        sim_die();
+    }
+}
+
+bool
+sim_disk_fails(int *ret_errno)
+{
+    if (!sim->alive || !sim->fail_at || sim->life_effects < sim->fail_at)
+        return false;
+    sim->fail_at = 0;
+    sim->disk_failed = true;
+    *ret_errno = sim->fail_errno;
+    sim_event("disk-fails", strerror(sim->fail_errno), 0, 0);
+    return true;
+}
+
+/* ---- clock and chance for the engine ---- */
+
+static int64_t
+os_mono(void *self)
+{
+    (void)self;
+    return sim->mono;
+}
+
+static int64_t
+os_wall(void *self)
+{
+    (void)self;
+    return sim->mono + sim->wall_offset;
+}
+
+static void
+os_random(void *self, void *ptr, size_t len)
+{
+    (void)self;
+    for (size_t i = 0; i < len; i++)
+        ((unsigned char *)ptr)[i] = (unsigned char)sim_next(&sim->engine);
+}
+
+/* ---- options ---- */
+
+static void
+options_derive(struct sim_options *o, struct sim_rand *rand)
+{
+    static const enum sim_class classes[] = {SIM_CONVERGE, SIM_CONVERGE, SIM_CONVERGE,
+                                             SIM_CONVERGE, SIM_KEYED,    SIM_KEYED_BATCH,
+                                             SIM_LOOKUP,   SIM_BLIND};
+    unsigned calm = (unsigned)sim_between(rand, 20, 80);
+
+    o->keys = (unsigned)sim_between(rand, 20, sim_chance(rand, 15) ? SIM_KEYS_MAX : 90);
+    o->runs = (unsigned)sim_between(rand, 8, 22);
+    o->class = classes[sim_below(rand, 8)];
+    o->removes = o->class == SIM_CONVERGE && sim_chance(rand, 70);
+    o->mode = o->class == SIM_BLIND      ? EFF_MODE_APPEND
+              : o->class != SIM_CONVERGE ? EFF_MODE_INSERT
+              : o->removes               ? EFF_MODE_MIRROR
+                                         : EFF_MODE_UPSERT;
+    o->describes = sim_chance(rand, 40);
+    o->logs_in = sim_chance(rand, 40);
+    o->lanes = (unsigned)sim_below(rand, 2);
+    o->batch = (unsigned)sim_below(rand, 3);
+    o->window_ms = (int64_t)3600 * 1000;
+    o->blind_twice = sim_chance(rand, 40);
+    for (int i = 0; i < SIM_FAULTS; i++)
+        o->on[i] = sim_chance(rand, calm);
+    o->on[SIM_F_LATE] = args.late && o->on[SIM_F_LATE];
+    o->on[SIM_F_DRIFT] = o->on[SIM_F_DRIFT] && o->describes && o->class == SIM_CONVERGE;
+    o->on[SIM_F_WALL] = o->on[SIM_F_WALL] && o->class != SIM_KEYED && o->class != SIM_KEYED_BATCH;
+    o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
+}
+
+static void
+options_print(const struct sim_options *o)
+{
+    fprintf(stderr,
+            "seed %llu: %s, mode %s, %u keys, %u runs, batch %u, lanes %u, removes %d, describes "
+            "%d, logs in %d, twice %d, faults:",
+            (unsigned long long)o->seed, sim_class_names[o->class], eff_mode_names[o->mode],
+            o->keys, o->runs, o->batch, o->lanes, o->removes, o->describes, o->logs_in,
+            o->blind_twice);
+    for (int i = 0; i < SIM_FAULTS; i++)
+        if (o->on[i])
+            fprintf(stderr, " %s", sim_fault_names[i]);
+    fprintf(stderr, "\n");
+}
+
+/* ---- the project ---- */
+
+static void
+project_make(struct sim *s)
+{
+    static const eff_str key[] = {EFF_STR("id")};
+    static const struct eff_field_conf fields[] = {
+        {.name = EFF_STR("score"), .from = EFF_STR("score")},
+        {.name = EFF_STR("note"), .from = EFF_STR("note")}};
+    static struct eff_kind_desc source_kind = {.user = &sim_source_ops};
+
+    s->source_conf = (struct eff_source_conf){.name = EFF_STR("s"), .kind = &source_kind};
+    sim_dest_open(&s->process);
+    s->sync = (struct eff_sync_conf){
+        .name = EFF_STR("rows"),
+        .source = &s->source_conf,
+        .model_kind = EFF_MODEL_SQL,
+        .model = EFF_STR("SELECT 1"),
+        .key_count = 1,
+        .key = key,
+        .dest = &s->dest_conf,
+        .object = EFF_STR("things"),
+        .mode = s->options.mode,
+        .fields_count = 2,
+        .fields = fields,
+        .on_removed = s->options.removes ? EFF_REMOVED_DELETE : EFF_REMOVED_KEEP,
+        .guard_removed_percent = 10,
+        .guard_removed_rows = -1,
+        .guard_changed_percent = -1,
+        .enabled = true,
+        .memory_bytes = 16 << 20,
+        .blind_twice = s->options.blind_twice,
+    };
+    s->project = (struct eff_project){
+        .name = EFF_STR("p"), .root = EFF_STR("/p"), .state = EFF_STR("/p/state")};
+}
+
+/* ---- one life ---- */
+
+static void
+life_run(void)
+{
+    struct eff_run_options options = {.limit = -1};
+
+    eff_run_sync(&sim->project, &sim->sync, &sim->os, &options, &sim->process, &sim->report);
+}
+
+static void
+life_approve(void)
+{
+    struct eff_err err = {0};
+    struct eff_arena arena = {0};
+    eff_str digest = eff_str_copy(&sim->parse, sim->report.plan);
+
+    eff_arena_init(&arena, "approve", (size_t)64 << 20);
+    if (eff_run_approve(&sim->project, &sim->sync, &sim->os, digest, &arena, &err) != EFF_OK)
+        sim_break("O13", "approve: %s", err.msg);
+    eff_arena_deinit(&arena);
+}
+
+/* Runs in a process of its own; false when it died. */
+static bool
+life(void (*body)(void), size_t *ret_leaked)
+{
+    volatile bool died = false;
+
+    sqlite3_randomness(0, NULL); /* seeded by the world anew */
+    sim_memory_begin();
+    sim->alive = true;
+    sim->life_effects = 0;
+    sim->disk_failed = false;
+    if (setjmp(sim->life) == 0)
+        body();
+    else
+        died = true;
+    sim->alive = false;
+    *ret_leaked = sim_memory_end();
+    return !died;
+}
+
+/* What goes wrong in this life: the disk at one call, or all of it. */
+static void
+life_plan(void)
+{
+    const bool *on = sim->options.on;
+    struct sim_rand *rand = &sim->faults;
+
+    sim->death_at = sim->fail_at = sim->stop_at = 0;
+    sim->shrink = 0;
+    sim->cut_at = 0;
+    if (sim->calm)
+        return;
+    if ((on[SIM_F_KILL] || on[SIM_F_POWER]) && sim_chance(rand, 45)) {
+        bool power = on[SIM_F_POWER] && (!on[SIM_F_KILL] || sim_chance(rand, 50));
+
+        sim->death = power ? SIM_DEATH_POWER : SIM_DEATH_KILL;
+        sim->death_at = 1 + sim_below(rand, sim_chance(rand, 30) ? 400 : 130);
+    }
+    if ((on[SIM_F_ENOSPC] || on[SIM_F_EIO]) && sim_chance(rand, 25)) {
+        bool full = on[SIM_F_ENOSPC] && (!on[SIM_F_EIO] || sim_chance(rand, 50));
+
+        sim->fail_errno = full ? ENOSPC : EIO;
+        sim->fail_at = 1 + sim_below(rand, 150);
+    }
+    if (on[SIM_F_STOP] && sim_chance(rand, 12))
+        sim->stop_at = 20 + sim_below(rand, 150);
+    if (on[SIM_F_SHRINK] && sim_chance(rand, 20))
+        sim->shrink = sim_chance(rand, 30) ? 100 : (unsigned)sim_between(rand, 1, 60);
+    if (on[SIM_F_CUT_READ] && sim_chance(rand, 15))
+        sim->cut_at = 1;
+}
+
+static void
+world_gap(void)
+{
+    static const int64_t gaps[] = {1000, 60000, 1800000, 7200000, 86400000};
+    int64_t gap = sim_between(&sim->world, 1, gaps[sim_below(&sim->world, 5)]);
+
+    if (gap < 61000 && !sim->options.on[SIM_F_LATE])
+        gap = 61000; /* what is on the wire has arrived by then */
+    sim_net_settle(sim->mono + gap);
+    if (sim->options.on[SIM_F_WALL] && sim_chance(&sim->world, 30))
+        sim->wall_offset += sim_between(&sim->world, -86400000, 86400000);
+}
+
+static void
+run_once(void)
+{
+    size_t leaked;
+    bool lived;
+
+    sim->run++;
+    sim_event("RUN", NULL, sim->run, 0);
+    life_plan();
+    sim_oracle_start();
+    eff_arena_reset(&sim->process);
+    sim->report = (struct eff_report){0};
+    lived = life(life_run, &leaked);
+    if (!lived)
+        sim_disk_death(&sim->disk, sim->death == SIM_DEATH_POWER, &sim->faults);
+    if (!lived)
+        sim_vfs_death();
+    sim_oracle_run(!lived, leaked);
+    if (lived && !sim->report.failed && sim->report.pending == 0 && sim->removed_now > 0)
+        sim->approved = false; /* what was approved is done */
+    if (sim->read_complete && (!lived || (!sim->report.failed && !sim->report.plan.ptr)) &&
+        (lived || sim->null_keys > sim->null_base))
+        sim->null_base = sim->null_keys;
+    sim_net_death();
+    if (lived)
+        sim_event("report", eff_status_name(sim->report.status), (int64_t)sim->report.planned,
+                  (int64_t)sim->report.delivered);
+    if (lived && sim->verbose)
+        for (size_t i = 0; i < sim->report.problems_count; i++)
+            fprintf(stderr, "      problem: %.*s\n", (int)sim->report.problems[i].message.len,
+                    sim->report.problems[i].message.ptr);
+    if (!lived)
+        sim->report = (struct eff_report){0};
+}
+
+static void
+approve_once(void)
+{
+    size_t leaked;
+
+    sim->death_at = sim->fail_at = sim->stop_at = 0;
+    eff_arena_reset(&sim->parse);
+    life(life_approve, &leaked);
+    sim->approved = true;
+    sim_event("approved", NULL, 0, 0);
+}
+
+/* ---- one seed ---- */
+
+static void
+world_make(void)
+{
+    sim->os.self = sim;
+    sim->os.mono_ms = os_mono;
+    sim->os.wall_ms = os_wall;
+    sim->os.random = os_random;
+    sim_disk_init(&sim->os);
+    sim_net_init(&sim->os);
+    sim->wall_offset = 1767225600000;
+    for (unsigned i = 0; i < sim->options.keys; i++)
+        if (sim_chance(&sim->world, 70)) {
+            sim->keys[i].there = true;
+            sim->keys[i].version = sim->version_last += 2;
+        }
+    for (int64_t i = 0; i < 5; i++) {
+        struct sim_record *record = &sim->records[sim->records_count++];
+
+        *record = (struct sim_record){.id = SIM_FOREIGN + i, .score = i, .used = true};
+    }
+    project_make(sim);
+}
+
+static void
+world_check_foreign(void)
+{
+    for (size_t i = 0; i < 5; i++)
+        if (!sim->records[i].used || sim->records[i].id != SIM_FOREIGN + (int64_t)i ||
+            sim->records[i].score != (int64_t)i)
+            sim_break("O3", "a record of others was touched");
+}
+
+static void
+storm(void)
+{
+    for (unsigned i = 0; i < sim->options.runs && !sim->broken; i++) {
+        if (i > 0)
+            sim_source_live();
+        sim_dest_live();
+        run_once();
+        if (sim->report.plan.ptr && sim->truthful && sim_chance(&sim->world, 50))
+            approve_once();
+        world_gap();
+        world_check_foreign();
+    }
+}
+
+static void
+calm_down(void)
+{
+    sim->calm = true;
+    sim->note_gone = false;
+    sim->outage = false;
+    for (unsigned i = 0; i < sim->options.keys; i++)
+        sim->keys[i].twice = sim->keys[i].null_key = false;
+}
+
+/* A held plan costs one run more: the person has to see it first. */
+static void
+calm(void)
+{
+    char why[512] = "";
+    unsigned most = 3;
+
+    calm_down();
+    for (unsigned i = 0; i < most && !sim->broken; i++) {
+        sim_net_settle(sim->mono + (int64_t)25 * 3600 * 1000);
+        run_once();
+        if (sim->broken || sim_oracle_converged(why, sizeof(why)))
+            return;
+        if (sim->report.plan.ptr) {
+            approve_once();
+            most = 4;
+        }
+    }
+    if (!sim->broken)
+        sim_break("O13", "no convergence: %s", why);
+}
+
+static void
+sim_free(void)
+{
+    sim_disk_free(&sim->disk);
+    for (size_t i = 0; i < SIM_FLIGHTS_MAX; i++) {
+        sim_keep(sim->flights[i].url.ptr, 0);
+        sim_keep(sim->flights[i].body.ptr, 0);
+        sim_keep(sim->flights[i].idem.ptr, 0);
+        sim_keep(sim->flights[i].answer.ptr, 0);
+    }
+    sim_keep(sim->idems, 0);
+}
+
+/* True when it ended well. ret_hash: of the whole trace. */
+static bool
+seed_run(uint64_t seed, bool verbose, uint64_t *ret_hash)
+{
+    struct sim_rand rand = {seed * 0x9e3779b97f4a7c15u + 1};
+    struct eff_arena process = sim->process, parse = sim->parse;
+    bool good;
+
+    memset(sim, 0, sizeof(*sim));
+    sim->process = process;
+    sim->parse = parse;
+    sim->verbose = verbose;
+    sim->trace_hash = 0xcbf29ce484222325u;
+    sim->options.seed = seed;
+    options_derive(&sim->options, &rand);
+    sim->world.state = sim_next(&rand);
+    sim->faults.state = sim_next(&rand);
+    sim->engine.state = sim_next(&rand);
+    if (verbose)
+        options_print(&sim->options);
+    world_make();
+    storm();
+    calm();
+    world_check_foreign();
+    *ret_hash = sim->trace_hash;
+    good = !sim->broken;
+    if (!good && !verbose) {
+        options_print(&sim->options);
+        fprintf(stderr, "seed %llu BROKEN: %s\n", (unsigned long long)seed, sim->broken_what);
+    }
+    sim_free();
+    return good;
+}
+
+static double
+seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void
+args_read(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            args.seed = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc)
+            args.count = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--late") == 0)
+            args.late = true;
+        else if (strcmp(argv[i], "--quiet") == 0)
+            args.quiet = true;
+        else {
+            fprintf(stderr, "usage: sim [--seed N] [--count N] [--late] [--quiet]\n");
+            exit(2);
+        }
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    uint64_t bad = 0, done = 0, hash, again, effects = 0;
+    double start = seconds_now(), took;
+
+    args_read(argc, argv);
+    sim_memory_init();
+    sim_vfs_register();
+    sim_dest_kinds();
+    sim = calloc(1, sizeof(*sim));
+    if (sim == NULL)
+        return 2;
+    eff_arena_init(&sim->process, "process", (size_t)256 << 20);
+    eff_arena_init(&sim->parse, "parse", (size_t)64 << 20);
+    if (args.count == 1)
+        return seed_run(args.seed, !args.quiet, &hash) ? 0 : 1;
+    for (uint64_t i = 0; i < args.count && bad < 20; i++) {
+        bool good = seed_run(args.seed + i, false, &hash);
+
+        bad += !good;
+        done++;
+        effects += sim->effects;
+        if (good && (args.seed + i) % 50 == 0 &&
+            (!seed_run(args.seed + i, false, &again) || again != hash)) {
+            fprintf(stderr, "seed %llu BROKEN: O12: it is another story the second time\n",
+                    (unsigned long long)(args.seed + i));
+            bad++;
+        }
+        if (bad && args.quiet)
+            break;
+    }
+    took = seconds_now() - start;
+    printf("%llu seeds from %llu, %llu broken, %.0f seeds a minute, %llu effects\n",
+           (unsigned long long)done, (unsigned long long)args.seed, (unsigned long long)bad,
+           (double)done / took * 60, (unsigned long long)effects);
+    return bad ? 1 : 0;
+}
