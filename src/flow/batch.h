@@ -13,8 +13,8 @@
 
 struct eff_column {
     eff_str name;
-    enum eff_kind kind; /* declared; EFF_NULL when the source does not declare types */
-    eff_str type_name;  /* in the source's own words, for messages and drift */
+    enum eff_kind kind;   /* declared; EFF_NULL when the source does not declare types */
+    eff_str type_name;    /* in the source's own words, for messages and drift */
     int precision, scale; /* of decimals; 0 when unknown */
     bool nullable;
 };

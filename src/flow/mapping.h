@@ -16,17 +16,23 @@ enum eff_transform_kind {
     EFF_TRANSFORM_TRIM = 1,
     EFF_TRANSFORM_LOWER, /* Unicode simple case folding is not done: ASCII only */
     EFF_TRANSFORM_UPPER,
-    EFF_TRANSFORM_MAP,     /* pairs; without a hit: otherwise if given, else the value is refused */
-    EFF_TRANSFORM_CAST,    /* to `kind`; refuses what does not convert exactly */
-    EFF_TRANSFORM_FIT,     /* to `cast` where that is exact, else left for the destination to judge */
-    EFF_TRANSFORM_FORMAT,  /* a date, time or timestamp by a strftime-like pattern -> text */
-    EFF_TRANSFORM_DEFAULT, /* NULL becomes this constant */
+    EFF_TRANSFORM_MAP,  /* pairs; without a hit: otherwise if given, else the value is refused */
+    EFF_TRANSFORM_CAST, /* to `kind`; refuses what does not convert exactly */
+    EFF_TRANSFORM_FIT,  /* to `cast` where that is exact, else left for the destination to judge */
+    EFF_TRANSFORM_FORMAT,    /* a date, time or timestamp by a strftime-like pattern -> text */
+    EFF_TRANSFORM_DEFAULT,   /* NULL becomes this constant */
     EFF_TRANSFORM_NORMALIZE, /* email, phone, name, ...: the ad platforms' rules */
     EFF_TRANSFORM_HASH,      /* sha256 of the text -> hex text; NULL and "" stay */
 };
 
-enum eff_normalize { EFF_NORMALIZE_EMAIL = 1, EFF_NORMALIZE_GMAIL, EFF_NORMALIZE_PHONE,
-                     EFF_NORMALIZE_NAME, EFF_NORMALIZE_ZIP, EFF_NORMALIZE_COUNTRY };
+enum eff_normalize {
+    EFF_NORMALIZE_EMAIL = 1,
+    EFF_NORMALIZE_GMAIL,
+    EFF_NORMALIZE_PHONE,
+    EFF_NORMALIZE_NAME,
+    EFF_NORMALIZE_ZIP,
+    EFF_NORMALIZE_COUNTRY
+};
 
 struct eff_map_pair {
     eff_str from; /* text form of the source value */

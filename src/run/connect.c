@@ -160,9 +160,9 @@ snapshot_new_columns(struct eff_sync_run *r)
         const struct eff_field *field = &r->mapping.fields[i];
 
         columns[i] = (struct eff_snapshot_column){.id = field->id,
-                                                          .field = field->name,
-                                                          .inputs_count = field->inputs_count,
-                                                          .inputs = field->input_names};
+                                                  .field = field->name,
+                                                  .inputs_count = field->inputs_count,
+                                                  .inputs = field->input_names};
     }
 }
 

@@ -12,8 +12,13 @@
 
 #define EFF_REPORT_SAMPLES_MAX 12
 
-enum eff_status { EFF_STATUS_OK = 0, EFF_STATUS_REJECTED, EFF_STATUS_HELD, EFF_STATUS_FAILED,
-                  EFF_STATUS_SKIPPED };
+enum eff_status {
+    EFF_STATUS_OK = 0,
+    EFF_STATUS_REJECTED,
+    EFF_STATUS_HELD,
+    EFF_STATUS_FAILED,
+    EFF_STATUS_SKIPPED
+};
 
 const char *eff_status_name(enum eff_status status);
 
@@ -32,8 +37,8 @@ struct eff_sample_field {
 };
 
 struct eff_sample {
-    eff_str key;         /* JSON object */
-    const char *change;  /* "add", "change", "remove" */
+    eff_str key;        /* JSON object */
+    const char *change; /* "add", "change", "remove" */
     size_t fields_count;
     struct eff_sample_field *fields;
 };
@@ -60,7 +65,7 @@ struct eff_report {
     size_t fields_held_count;
     const eff_str *fields_held;
     bool contract_broken;
-    bool failed;     /* the sync itself failed: see problems */
+    bool failed; /* the sync itself failed: see problems */
     bool skipped;
     bool skipped_by_failure; /* because a sync it waits for failed */
 

@@ -60,7 +60,8 @@ static enum eff_fault
 run_save_identity(struct eff_sync_run *r, struct eff_err *err)
 {
     r->state.identity = r->identity;
-    if (!r->partial && !r->hold_removals) // Held by their number, they stay held until it is mended.
+    if (!r->partial &&
+        !r->hold_removals) // Held by their number, they stay held until it is mended.
         r->state.null_keys = r->null_keys;
     return eff_control_sync_save(r->control, r->sync->name, &r->state, err);
 }

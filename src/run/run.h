@@ -20,11 +20,11 @@ struct eff_progress {
 };
 
 struct eff_run_options {
-    bool plan;           /* change nothing, here or there */
-    int64_t limit;       /* read at most so many rows; -1: all. A partial read removes nothing */
-    size_t keys_count;   /* only rows with these keys (text form; composite: a,b); removes nothing */
+    bool plan;         /* change nothing, here or there */
+    int64_t limit;     /* read at most so many rows; -1: all. A partial read removes nothing */
+    size_t keys_count; /* only rows with these keys (text form; composite: a,b); removes nothing */
     const eff_str *keys;
-    eff_str state;       /* plan: another state folder (an unpacked export); ptr == NULL: own */
+    eff_str state; /* plan: another state folder (an unpacked export); ptr == NULL: own */
     void (*progress)(void *self, const struct eff_progress *progress);
     /* eff_run_syncs: a sync has its report; may be NULL. */
     void (*finished)(void *self, const struct eff_report *report);
@@ -64,8 +64,8 @@ enum eff_fault eff_run_ledger(const struct eff_project *project, const struct ef
                               struct eff_os *os, uint64_t most, struct eff_arena *arena,
                               struct eff_json_writer *w, struct eff_err *err);
 enum eff_fault eff_run_status(const struct eff_project *project, const struct eff_sync_conf *sync,
-                              struct eff_os *os, struct eff_arena *arena,
-                              struct eff_json_writer *w, struct eff_err *err);
+                              struct eff_os *os, struct eff_arena *arena, struct eff_json_writer *w,
+                              struct eff_err *err);
 enum eff_fault eff_run_retry(const struct eff_project *project, const struct eff_sync_conf *sync,
                              struct eff_os *os, struct eff_arena *arena, uint64_t *ret_rows,
                              struct eff_err *err);

@@ -67,7 +67,7 @@ struct eff_sync_run {
     bool any_added;
     bool *field_added;
     struct eff_mapping old_mapping; /* for the snapshot's row hashes; when rebase */
-    size_t columns_kept_count; /* of the snapshot after this run */
+    size_t columns_kept_count;      /* of the snapshot after this run */
     const struct eff_snapshot_column *columns_kept;
     struct eff_diff *diff;
     uint64_t null_keys;
