@@ -317,8 +317,8 @@ run_once(void)
     sim_oracle_run(!lived, leaked);
     if (lived && !sim->report.failed && sim->report.pending == 0 && sim->removed_now > 0)
         sim->approved = false; /* what was approved is done */
-    if (sim->read_complete && (!lived || (!sim->report.failed && !sim->report.plan.ptr)) &&
-        (lived || sim->null_keys > sim->null_base))
+    if (sim->read_complete && !sim->report.plan.ptr &&
+        (sim->null_keys > sim->null_base || (lived && !sim->report.failed)))
         sim->null_base = sim->null_keys;
     sim_net_death();
     if (lived)
