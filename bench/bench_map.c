@@ -41,8 +41,9 @@ map_fields(struct eff_field fields[WIDTH])
     static struct eff_transform map = {.kind = EFF_TRANSFORM_MAP, .pairs_count = 2, .pairs = pairs};
     static const struct eff_template_part parts[] = {
         {.input = 0}, {.text = {" ", 1}, .input = SIZE_MAX}, {.input = 1}};
-    static const char *const names[WIDTH] = {"id",      "email",  "first_name", "name",    "country",
-                                             "revenue", "orders", "active",     "seen_at", "score"};
+    static const char *const names[WIDTH] = {"id",      "email",   "first_name", "name",
+                                             "country", "revenue", "orders",     "active",
+                                             "seen_at", "score"};
 
     pairs[0] = (struct eff_map_pair){EFF_STR("DE"), eff_value_of_str(EFF_TEXT, EFF_STR("Germany"))};
     pairs[1] = (struct eff_map_pair){EFF_STR("FR"), eff_value_of_str(EFF_TEXT, EFF_STR("France"))};

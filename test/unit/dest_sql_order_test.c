@@ -76,8 +76,8 @@ fill(struct world *w, enum eff_op op)
                                         .count = ROWS,
                                         .items = w->items,
                                         .arena = &w->arena};
-    w->task = (struct eff_task){
-        .kind = EFF_TASK_DELIVER, .delivery = &w->delivery, .arena = &w->arena};
+    w->task =
+        (struct eff_task){.kind = EFF_TASK_DELIVER, .delivery = &w->delivery, .arena = &w->arena};
     for (size_t i = 0; i < ROWS; i++) {
         eff_str account = random_below(&random, 2) ? EFF_STR("a") : EFF_STR("b");
 
