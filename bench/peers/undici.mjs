@@ -1,4 +1,4 @@
-// undici: batches of rows to an HTTP endpoint by Node's quickest client.
+// undici: batches of rows to an HTTP endpoint by the HTTP client that Node itself is built on.
 //
 // usage: node undici.mjs URL ROWS BATCH CONNECTIONS
 //
