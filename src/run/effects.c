@@ -63,6 +63,31 @@ effects_skip(void *self, size_t batch)
            (settled && settled->settled);
 }
 
+/* An earlier run may have used the key of a row: then its window began with that attempt. */
+static enum eff_fault
+effects_first_use(const struct effects *e, const struct eff_delivery *delivery,
+                  struct eff_arena scratch, uint32_t *attempts, int64_t *first_attempt_ms,
+                  struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+    struct eff_ledger_row entry;
+    bool found;
+
+    for (size_t i = 0; i < delivery->count; i++) {
+        struct eff_arena row = scratch;
+
+        EFF_TRY(eff_control_ledger_get(r->control, r->sync->name, delivery->items[i].key, &row,
+                                       &found, &entry, err));
+        if (!found || !eff_str_is(entry.code, "ambiguous"))
+            continue;
+        if (*attempts == 0)
+            *attempts = 1;
+        if (*first_attempt_ms == 0 || entry.first_seen_ms < *first_attempt_ms)
+            *first_attempt_ms = entry.first_seen_ms;
+    }
+    return EFF_OK;
+}
+
 static enum eff_fault
 effects_load(void *self, size_t batch, struct eff_arena *arena, struct eff_delivery *ret_delivery,
              const void **ret_acks, uint32_t *ret_attempts, int64_t *ret_first_attempt_ms,
@@ -79,6 +104,8 @@ effects_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliv
     ret_delivery->memo = settled ? settled->memo : EFF_STR_NONE;
     for (size_t i = 0; e->again && i < ret_delivery->count; i++)
         ret_delivery->items[i].verdict.maybe = true; /* the process before may have sent it */
+    if (e->r->limits[ret_delivery->op].class == EFF_CLASS_KEYED)
+        return effects_first_use(e, ret_delivery, *arena, ret_attempts, ret_first_attempt_ms, err);
     return EFF_OK;
 }
 
@@ -201,7 +228,8 @@ effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_er
     effects_redact(r, effect->delivery);
     EFF_TRY(eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch,
                                effect->attempts, effect->delivery, effect->acks,
-                               r->os->wall_ms(r->os->self), hold, effect->lazy, err));
+                               effect->first_attempt_ms, r->os->wall_ms(r->os->self), hold,
+                               effect->lazy, err));
     for (size_t i = 0; i < effect->delivery->count; i++)
         effects_count(e, &effect->delivery->items[i].verdict, hold);
     return EFF_OK;

@@ -85,7 +85,8 @@ planning_waits(const struct eff_sync_run *r, const struct eff_planned_item *p,
     bool same = entry->row_hash == p->ack.row;
 
     if (entry->state == EFF_LEDGER_REJECTED)
-        return same && entry->next_try_ms > r->started_wall;
+        return same && entry->next_try_ms > r->started_wall &&
+               entry->last_ms <= r->started_wall; /* else the clock was put back */
     if (entry->state == EFF_LEDGER_PENDING && eff_str_is(entry->code, "ambiguous"))
         return eff_deliver_key_expired(&r->limits[p->op], entry->first_seen_ms, r->started_wall);
     return entry->state == EFF_LEDGER_HELD && eff_str_is(entry->code, "ambiguous") &&

@@ -177,7 +177,7 @@ control_make_file(struct eff_os *os, const char *path, struct eff_err *err)
 
     EFF_TRY(os->open(os->self, path, EFF_OPEN_WRITE | EFF_OPEN_CREATE, &file, err));
     os->close(file);
-    return EFF_OK;
+    return eff_os_sync_parent(os, path, err); /* it is what says that the folder is a state */
 }
 
 enum eff_fault

@@ -89,12 +89,14 @@ enum eff_fault eff_control_mark(struct eff_control *control, eff_str run, size_t
  * SETTLE: verdicts and ledger rows in one transaction. lazy: group commit is allowed.
  * hold_ambiguous: rows that may have been applied are held until a person decides,
  * because the operation cannot be repeated safely; else they are pending.
+ * first_attempt_ms: wall clock of the batch's first mark, 0 when it had none.
  */
 enum eff_fault eff_control_settle(struct eff_control *control, eff_str sync, eff_str run,
                                   size_t batch, uint32_t attempts,
                                   const struct eff_delivery *delivery,
-                                  const struct eff_acknowledged *acks, int64_t now_ms,
-                                  bool hold_ambiguous, bool lazy, struct eff_err *err);
+                                  const struct eff_acknowledged *acks, int64_t first_attempt_ms,
+                                  int64_t now_ms, bool hold_ambiguous, bool lazy,
+                                  struct eff_err *err);
 /* All batches of a run that have a mark or verdicts, by batch number. */
 enum eff_fault eff_control_settled(struct eff_control *control, eff_str run,
                                    struct eff_arena *arena, size_t *ret_count,
@@ -130,7 +132,11 @@ struct eff_ledger_row {
     eff_str run;
 };
 
-/* Inserts, or updates an entry of the same key (first_seen stays, tries grow when sent). */
+/*
+ * Inserts, or updates an entry of the same key (first_seen stays, tries grow when sent). What may
+ * have been applied (code "ambiguous") is only replaced by a refusal or by its like. first_seen 0:
+ * last_ms.
+ */
 enum eff_fault eff_control_ledger_put(struct eff_control *control, eff_str sync,
                                       const struct eff_ledger_row *row, bool was_tried,
                                       struct eff_err *err);

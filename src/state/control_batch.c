@@ -79,7 +79,7 @@ eff_control_mark(struct eff_control *control, eff_str run, size_t batch, uint32_
 
 struct batch_settle { /* what goes along to every row */
     eff_str sync, run;
-    int64_t now_ms;
+    int64_t now_ms, first_attempt_ms;
     bool hold_ambiguous;
 };
 
@@ -134,8 +134,10 @@ batch_to_ledger(struct eff_control *control, const struct batch_settle *settle,
 
     if (row.state == EFF_LEDGER_HELD ||
         (row.state == EFF_LEDGER_PENDING && item->idempotency_key.ptr &&
-         batch_outcome(&item->verdict) == EFF_MAYBE_APPLIED))
+         batch_outcome(&item->verdict) == EFF_MAYBE_APPLIED)) {
         row.code = EFF_STR("ambiguous");
+        row.first_seen_ms = settle->first_attempt_ms; /* the key's window began then */
+    }
     batch_sent_json(&sent, delivery, item);
     row.sent = eff_buf_str(&sent);
     fault =
@@ -165,10 +167,10 @@ batch_ledger(struct eff_control *control, const struct batch_settle *settle,
 enum eff_fault
 eff_control_settle(struct eff_control *control, eff_str sync, eff_str run, size_t batch,
                    uint32_t attempts, const struct eff_delivery *delivery,
-                   const struct eff_acknowledged *acks, int64_t now_ms, bool hold_ambiguous,
-                   bool lazy, struct eff_err *err)
+                   const struct eff_acknowledged *acks, int64_t first_attempt_ms, int64_t now_ms,
+                   bool hold_ambiguous, bool lazy, struct eff_err *err)
 {
-    struct batch_settle settle = {sync, run, now_ms, hold_ambiguous};
+    struct batch_settle settle = {sync, run, now_ms, first_attempt_ms, hold_ambiguous};
     struct eff_buf verdicts = {0};
     enum eff_fault fault;
 

@@ -298,6 +298,36 @@ world_gap(void)
 }
 
 static void
+counts_print(const char *name, const struct eff_counts *c)
+{
+    fprintf(stderr,
+            "      %s: planned %llu, delivered %llu, rejected %llu, held %llu, pending %llu\n",
+            name, (unsigned long long)c->planned, (unsigned long long)c->delivered,
+            (unsigned long long)c->rejected, (unsigned long long)c->held,
+            (unsigned long long)c->pending);
+}
+
+static void
+report_print(const struct eff_report *r)
+{
+    struct eff_counts now = {.planned = r->planned,
+                             .delivered = r->delivered,
+                             .rejected = r->rejected,
+                             .held = r->held,
+                             .pending = r->pending};
+
+    fprintf(
+        stderr,
+        "      read %llu: %llu unchanged, %llu added, %llu changed, %llu invalid; %llu removed\n",
+        (unsigned long long)r->read, (unsigned long long)r->unchanged, (unsigned long long)r->added,
+        (unsigned long long)r->changed, (unsigned long long)r->invalid,
+        (unsigned long long)r->removed);
+    counts_print("this run", &now);
+    if (r->has_resumed)
+        counts_print("resumed", &r->resumed);
+}
+
+static void
 run_once(void)
 {
     size_t leaked;
@@ -324,6 +354,8 @@ run_once(void)
     if (lived)
         sim_event("report", eff_status_name(sim->report.status), (int64_t)sim->report.planned,
                   (int64_t)sim->report.delivered);
+    if (lived && sim->verbose)
+        report_print(&sim->report);
     if (lived && sim->verbose)
         for (size_t i = 0; i < sim->report.problems_count; i++)
             fprintf(stderr, "      problem: %.*s\n", (int)sim->report.problems[i].message.len,
