@@ -1,0 +1,254 @@
+#!/bin/sh
+# timeout: 200
+#
+# Goal: PostgreSQL as warehouse and as destination: exact values both ways, the modes, mistakes,
+# a server that goes away, and a role that may only read.
+# Method: a cluster of the test's own; the same stories as with SQLite; values compared by the
+# databases themselves.
+. "$EFF_SRC/test/lib/scenario.sh"
+
+BIN=$(ls -d /usr/lib/postgresql/*/bin 2> /dev/null | sort -V | tail -n 1)
+[ -n "$BIN" ] || BIN=$(dirname "$(command -v initdb || echo /nowhere/initdb)")
+[ -x "$BIN/initdb" ] || skip "PostgreSQL's server is not installed"
+
+CLUSTER=$(mktemp -d /tmp/eff-pg.XXXXXX)
+as_server() { # in a subshell: a server never runs as root
+    if [ "$(id -u)" = 0 ]; then
+        exec setpriv --reuid "$(id -u postgres)" --regid "$(id -g postgres)" --clear-groups "$@"
+    else
+        exec "$@"
+    fi
+}
+if [ "$(id -u)" = 0 ]; then chown postgres "$CLUSTER"; fi
+start_server() {
+    as_server "$BIN/postgres" -D "$CLUSTER/data" -k "$CLUSTER" -c listen_addresses= -c fsync=off \
+        -c shared_buffers=16MB -c autovacuum=off -c max_connections=30 >> "$CLUSTER/log" 2>&1 &
+    SERVER=$!
+    lib_wait=0
+    until "$BIN/pg_isready" -q -h "$CLUSTER"; do
+        lib_wait=$((lib_wait + 1))
+        [ $lib_wait -lt 300 ] || { cat "$CLUSTER/log"; fail "the server does not start"; finish; }
+        sleep 0.05
+    done
+}
+stop_server() { kill -QUIT "$SERVER" 2> /dev/null && wait "$SERVER" 2> /dev/null; }
+trap 'lib_stop; stop_server; rm -rf "$CLUSTER"' EXIT
+if [ "$(id -u)" = 0 ]; then
+    install -o postgres -m 644 /dev/null "$CLUSTER/log"
+else
+    : > "$CLUSTER/log"
+fi
+(as_server "$BIN/initdb" -D "$CLUSTER/data" -U test -N -E UTF8 --locale=C --auth=trust) > "$CLUSTER/initdb.log" 2>&1 ||
+    { cat "$CLUSTER/initdb.log"; fail initdb; finish; }
+start_server
+PG="host=$CLUSTER user=test dbname=postgres"
+pg() { PGOPTIONS='-c client_min_messages=warning' psql -X -q -A -t -v ON_ERROR_STOP=1 "$PG" -c "$1" || fail "psql: $1"; }
+pg_is() { same "rows of $1" "$2" "$(pg "$1")"; }
+VALUES="(1, 9223372036854775807, 12345678901234567890.123456789012345678, 1e308, 'ünï''c 👩‍👧', '2024-02-29', '2024-02-29 12:34:56.789012',
+      '2024-02-29 12:34:56.789012+02', true, '{\"b\": [1, 2.50, null], \"a\": \"é\"}', '\\xdeadbeef', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{1,NULL,3}', '12:34:56.5'),
+   (2, -9223372036854775808, -0.000000000000000001, 5e-324, '', '0001-01-01', '1970-01-01 00:00:00', '1969-12-31 23:59:59.999999+00', false, '[]', '', '00000000-0000-0000-0000-000000000000', '{}', '00:00'),
+   (3, null, null, null, null, null, null, null, null, null, null, null, null, null),
+   (4, 0, 0.10, 0.1, ' a	b ', '9999-12-31', '9999-12-31 23:59:59.999999', '9999-12-31 23:59:59+00', true, 'null', '\\x00', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '{-1}', '23:59:59.999999')"
+TYPES='id int primary key, big bigint, dec numeric(38, 18), dbl double precision, txt text, day date, ts timestamp, tz timestamptz,
+   flag boolean, doc jsonb, bin bytea, uid uuid, arr int[], tod time'
+FIELDS='[big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, arr, tod]'
+
+project pg << END
+sources: {w: {type: postgres, url: "$PG"}, lite: {type: sqlite, path: lite.db}}
+destinations: {p: {type: postgres, url: "$PG"}, l: {type: sqlite, path: lite.db}}
+END
+
+twice() { # SYNC ROWS
+    eff 0 run "$1"
+    counts "$1" "read=$2" "added=$2" "planned=$2" "delivered=$2"
+    eff 0 run "$1"
+    counts "$1" "read=$2" "unchanged=$2" planned=0 requests=0
+}
+
+equal() {
+    pg_is "with s as (select id, big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, to_jsonb(arr), tod from src.t)
+        select count(*) from ((table s except all table dst.t) union all (table dst.t except all table s)) d" 0
+}
+about "postgres to postgres" # arrays travel as JSON
+pg "create schema src; create schema dst; create table src.t ($TYPES); create table dst.t ($TYPES);
+    alter table dst.t alter arr type jsonb using to_jsonb(arr); insert into src.t values $VALUES"
+sync same << END
+sync: same
+source: w
+table: src.t
+key: id
+to: p.dst.t
+mode: mirror
+fields: $FIELDS
+guard: {max_removed: 100%}
+END
+eff 0 check same
+twice same 4
+equal
+pg "update src.t set dec = dec + 0.000000000000000001 where id = 1; delete from src.t where id = 2; insert into src.t (id, txt) values (5, 'new')"
+eff 0 plan same
+same "samples" 'change|1|12345678901234567890.123456789012345678|12345678901234567890.123456789012345679' "$(sqlite3 :memory: "select s.value ->> '$.change',
+    s.value ->> '$.key.id', s.value -> '$.fields.dec.before', s.value -> '$.fields.dec.after' from
+    json_each(cast(readfile('out.json') as text), '$.syncs[0].samples') s where s.value ->> '$.change' = 'change'" | tr -d '"')"
+eff 0 run same
+counts same read=4 unchanged=2 added=1 changed=1 removed=1 planned=3 delivered=3
+equal
+
+about "postgres to sqlite, and back"
+db "$P/lite.db" "create table t (id integer primary key, big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, arr, tod)"
+sync out << END
+sync: out
+source: w
+table: src.t
+key: id
+to: l.t
+mode: mirror
+fields: $FIELDS
+END
+twice out 4
+rows_are "$P/lite.db" "select big, dec, txt, day, ts, tz, flag, hex(bin), uid, tod from t where id = 1" \
+    "9223372036854775807|12345678901234567890.123456789012345679|ünï'c 👩‍👧|2024-02-29|2024-02-29T12:34:56.789012|2024-02-29T10:34:56.789012Z|1|DEADBEEF|a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11|12:34:56.5"
+rows_are "$P/lite.db" "select json_extract(doc, '\$.b[1]'), json(arr) from t where id = 1" '2.5|[1,null,3]'
+pg "create table dst.back (like dst.t including all)"
+sync back << END
+sync: back
+source: lite
+table: t
+key: id
+to: p.dst.back
+mode: mirror
+fields: $FIELDS
+END
+eff 0 run back
+pg_is "select count(*) from ((select id, big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, tod from src.t except all
+    select id, big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, tod from dst.back)) d" 0
+
+about "modes in postgres"
+mode() { # MODE MORE
+    pg "drop table if exists dst.m; create table dst.m (id int primary key, name text, note text); insert into dst.m values (1, 'theirs', 'n1'), (99, 'theirs', 'n99')"
+    pg "drop table if exists src.m; create table src.m (id int, name text); insert into src.m select i, 'n' || i from generate_series(1, 30) i"
+    printf 'sync: m_%s\nsource: w\ntable: src.m\nkey: id\nto: p.dst.m\nmode: %s\nfields: [name]\nguard: {max_removed: 100%%}\n%s\n' "$1$3" "$1" "$2" > "$P/syncs/m.yml"
+    lib_about="postgres, mode $1 $2"
+}
+change() { pg "delete from src.m where id in (5, 6); update src.m set name = name || '!' where id in (1, 2); insert into src.m values (31, 'new')"; }
+mode upsert '' ''
+eff 0 run m_upsert
+change
+eff 0 run m_upsert
+pg_is "select count(*), count(*) filter (where name like '%!'), (select note from dst.m where id = 1), (select name from dst.m where id = 99) from dst.m" '32|2|n1|theirs'
+mode upsert 'on_removed: clear' _clear
+eff 0 run m_upsert_clear
+change
+eff 0 run m_upsert_clear
+pg_is "select count(*), count(name) from dst.m" '32|30'
+mode mirror '' ''
+eff 0 run m_mirror
+change
+eff 0 run m_mirror
+pg_is "select count(*), count(*) filter (where name like '%!') from dst.m" '30|2'
+mode update '' ''
+eff 3 run m_update
+counts m_update read=30 added=30 planned=30 delivered=1 rejected=29
+pg_is "select count(*) from dst.m" 2
+mode insert '' ''
+eff 3 run m_insert
+counts m_insert read=30 added=30 planned=30 delivered=29 rejected=1
+pg_is "select name, note from dst.m where id = 1" 'theirs|n1'
+mode append '' ''
+pg 'alter table dst.m drop constraint m_pkey; truncate dst.m'
+eff 0 run m_append
+change
+eff 0 run m_append
+pg_is "select count(*) from dst.m" 33
+rm "$P/syncs/m.yml"
+
+about "names in postgres"
+pg 'create schema "Odd ""Schema"; create table "Odd ""Schema"."ta.ble" ("Ke""y" int primary key, "sel ect" text, "ünï" text);
+    create table dst."Ta.ble" ("Ke""y" int primary key, "sel ect" text, "ünï" text); insert into "Odd ""Schema"."ta.ble" values (1, $$a$$, $$b$$)'
+sync odd << 'END'
+sync: odd
+source: w
+table: '"Odd ""Schema"."ta.ble"'
+key: ['Ke"y']
+to: {destination: p, object: 'dst."Ta.ble"'}
+mode: mirror
+fields: ['sel ect', 'ünï']
+END
+twice odd 1
+pg_is 'select * from dst."Ta.ble"' '1|a|b'
+
+about "rows that the database refuses"
+pg "create table src.r (id int, v text); insert into src.r select i, i::text from generate_series(1, 200) i; update src.r set v = 'many' where id in (50, 151);
+    create table dst.r (id int primary key, v int check (v <> 77))"
+sync r << 'END'
+sync: r
+source: w
+table: src.r
+key: id
+to: p.dst.r
+fields: [v]
+END
+run_eff run -p "$P" --output json r
+document_good run
+same "delivered" 197 "$(j '$.syncs[0].delivered')"
+pg "update src.r set v = '1' where id in (50, 77, 151)"
+eff 0 run r
+pg_is "select count(*), sum(v) from dst.r" "200|19825"
+
+about "mistakes"
+mistake() { # PATTERN
+    eff 1 run bad
+    one_problem "$1"
+}
+bad() { printf 'sync: bad\nsource: w\nsql: %s\nkey: id\nto: p.dst.r\nfields: [v]\n' "$1" > "$P/syncs/bad.yml"; }
+bad 'SELECT id, v FROM src.nowhere'
+mistake '*relation "src.nowhere" does not exist*'
+bad 'SELECT id, v FORM src.r'
+mistake '*syntax error at or near*'
+bad 'DELETE FROM src.r RETURNING id, v'
+mistake '*'
+bad '"WITH d AS (DELETE FROM src.r RETURNING id, v) SELECT * FROM d"'
+mistake '*'
+bad '"SELECT id, v FROM src.r; DROP TABLE src.r"'
+mistake '*'
+bad '"SELECT id, (100 / (id - 200))::text AS v FROM src.r"'
+mistake '*division by zero*'
+bad "SELECT pg_sleep(0) IS NULL AS v, set_config('x.y', 'z', false) AS id"
+run_eff run -p "$P" --output json bad
+document_good run
+pg_is "select count(*) from src.r" 200
+rm "$P/syncs/bad.yml"
+
+about "a role that may only read"
+pg "create role reader login; grant usage on schema src to reader; grant select on all tables in schema src to reader; revoke create on schema public from public"
+sed -i "s|sources: {w: {type: postgres, url: \"$PG\"}|sources: {w: {type: postgres, url: \"host=$CLUSTER user=reader dbname=postgres\"}|" "$P/efferent.yml"
+pg "update src.t set txt = 'read only' where id = 1"
+eff 0 run same
+pg_is "select txt from dst.t where id = 1" 'read only'
+
+about "the database goes away"
+pg "update src.r set v = '2'"
+"$EFFERENT" run -p "$P" --output json r > out.json 2> err.txt &
+RUN=$!
+sleep 0.03
+kill -QUIT "$SERVER"
+wait "$SERVER" 2> /dev/null
+wait $RUN
+CODE=$?
+document_good run
+eff 1 run same
+one_problem '*'
+start_server
+eff 0 run r
+pg_is "select count(*), sum(v) from dst.r" "200|400"
+
+about "a table that somebody has locked"
+(PGOPTIONS='-c client_min_messages=warning' psql -X -q "$PG" -c "begin; lock table dst.r; select pg_sleep(2)" > /dev/null 2>&1) &
+LOCKER=$!
+sleep 0.5
+pg "update src.r set v = '3'"
+eff 0 run r
+pg_is "select count(*), sum(v) from dst.r" "200|600"
+wait "$LOCKER"
+
+finish
