@@ -49,7 +49,7 @@ buf_enlarge(struct eff_buf *buf, size_t len, size_t max)
 }
 
 char *
-eff_buf_reserve(struct eff_buf *buf, size_t more)
+eff_buf_reserve_more(struct eff_buf *buf, size_t more)
 {
     size_t max = buf->max == 0 ? EFF_BUF_MAX : buf->max;
     size_t len;
@@ -70,34 +70,6 @@ eff_buf_grow(struct eff_buf *buf, size_t written)
 {
     assert(written == 0 || (buf->cap > 0 && written <= buf->cap - 1 - buf->len));
     buf->len += written;
-}
-
-void
-eff_buf_add_bytes(struct eff_buf *buf, const void *ptr, size_t len)
-{
-    char *at = eff_buf_reserve(buf, len);
-
-    if (at == NULL || len == 0)
-        return;
-    memcpy(at, ptr, len);
-    buf->len += len;
-}
-
-void
-eff_buf_add(struct eff_buf *buf, eff_str s)
-{
-    eff_buf_add_bytes(buf, s.ptr, s.len);
-}
-
-void
-eff_buf_add_char(struct eff_buf *buf, char c)
-{
-    char *at = eff_buf_reserve(buf, 1);
-
-    if (at == NULL)
-        return;
-    *at = c;
-    buf->len++;
 }
 
 void

@@ -20,15 +20,47 @@ struct eff_buf {
 
 #define EFF_BUF_MAX ((size_t)1 << 30)
 
-void eff_buf_free(struct eff_buf *buf);  /* and zero, but for max */
-void eff_buf_reset(struct eff_buf *buf); /* keeps the memory */
+void eff_buf_free(struct eff_buf *buf);                       /* and zero, but for max */
+void eff_buf_reset(struct eff_buf *buf);                      /* keeps the memory */
+char *eff_buf_reserve_more(struct eff_buf *buf, size_t more); /* where there is no room yet */
 /* Room for `more` bytes: the place to write them, or NULL when full. Then eff_buf_grow. */
-char *eff_buf_reserve(struct eff_buf *buf, size_t more);
+static inline char *
+eff_buf_reserve(struct eff_buf *buf, size_t more)
+{
+    if (__builtin_expect(buf->full || more >= buf->cap - buf->len, 0)) // cap is at most max + 1
+        return eff_buf_reserve_more(buf, more);
+    return buf->ptr + buf->len;
+}
 void eff_buf_grow(struct eff_buf *buf, size_t written); /* at most what was reserved */
 /* What is added must not lie in the buffer itself. Each add is whole or, when full, nothing. */
-void eff_buf_add(struct eff_buf *buf, eff_str s);
-void eff_buf_add_char(struct eff_buf *buf, char c);
-void eff_buf_add_bytes(struct eff_buf *buf, const void *ptr, size_t len);
+static inline void
+eff_buf_add_bytes(struct eff_buf *buf, const void *ptr, size_t len)
+{
+    char *at = eff_buf_reserve(buf, len);
+
+    if (at == NULL || len == 0)
+        return;
+    memcpy(at, ptr, len);
+    buf->len += len;
+}
+
+static inline void
+eff_buf_add(struct eff_buf *buf, eff_str s)
+{
+    eff_buf_add_bytes(buf, s.ptr, s.len);
+}
+
+static inline void
+eff_buf_add_char(struct eff_buf *buf, char c)
+{
+    char *at = eff_buf_reserve(buf, 1);
+
+    if (at == NULL)
+        return;
+    *at = c;
+    buf->len++;
+}
+
 void eff_buf_addf(struct eff_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void eff_buf_add_int(struct eff_buf *buf, int64_t value);

@@ -291,6 +291,15 @@ eff_http_date_parse(eff_str text, int64_t *ret_seconds)
     return true;
 }
 
+/* Exactly so many digits, without an end; number has no more. printf costs ten times this. */
+static char *
+clock_digits(char *to, int number, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, number /= 10)
+        to[i] = (char)('0' + number % 10);
+    return to + digits;
+}
+
 /* ".123" for the fraction, nothing for none; returns the length. */
 static size_t
 clock_fraction_text(int nanos, char *ret_text)
@@ -303,7 +312,24 @@ clock_fraction_text(int nanos, char *ret_text)
         nanos /= 10;
         digits--;
     }
-    return (size_t)snprintf(ret_text, 11, ".%0*d", digits, nanos);
+    ret_text[0] = '.';
+    *clock_digits(ret_text + 1, nanos, digits) = '\0';
+    return 1 + (size_t)digits;
+}
+
+static size_t
+clock_day_text(int year, int month, int day, char ret_text[EFF_TIME_TEXT_MAX])
+{
+    char *to = ret_text;
+
+    if (year < 0 || year > 9999)
+        return (size_t)snprintf(ret_text, EFF_TIME_TEXT_MAX, "%04d-%02d-%02d", year, month, day);
+    to = clock_digits(to, year, 4);
+    *to++ = '-';
+    to = clock_digits(to, month, 2);
+    *to++ = '-';
+    *clock_digits(to, day, 2) = '\0';
+    return 10;
 }
 
 size_t
@@ -312,17 +338,22 @@ eff_date_text(int64_t days, char ret_text[EFF_TIME_TEXT_MAX])
     int year, month, day;
 
     eff_civil_from_days(days, &year, &month, &day);
-    return (size_t)snprintf(ret_text, EFF_TIME_TEXT_MAX, "%04d-%02d-%02d", year, month, day);
+    return clock_day_text(year, month, day, ret_text);
 }
 
 size_t
 eff_datetime_text(int64_t micros, unsigned sub_nanos, bool zone, char ret_text[EFF_TIME_TEXT_MAX])
 {
     struct eff_civil civil = eff_civil_from_micros(micros, sub_nanos);
-    size_t len = eff_date_text(clock_floor_div(micros, CLOCK_DAY_MICROS), ret_text);
+    size_t len = clock_day_text(civil.year, civil.month, civil.day, ret_text);
 
-    len += (size_t)snprintf(ret_text + len, EFF_TIME_TEXT_MAX - len, "T%02d:%02d:%02d", civil.hour,
-                            civil.minute, civil.second);
+    ret_text[len++] = 'T';
+    clock_digits(ret_text + len, civil.hour, 2);
+    ret_text[len + 2] = ':';
+    clock_digits(ret_text + len + 3, civil.minute, 2);
+    ret_text[len + 5] = ':';
+    clock_digits(ret_text + len + 6, civil.second, 2);
+    len += 8;
     len += clock_fraction_text(civil.nanos, ret_text + len);
     if (zone)
         ret_text[len++] = 'Z';

@@ -4,6 +4,7 @@
  * Every text is formatted aside first, because its arguments may be the fields
  * that it replaces, and then copied with control bytes made visible.
  */
+#define EFF_ERR_ITSELF
 #include "base/err.h"
 
 #include <stdarg.h>

@@ -60,6 +60,24 @@ enum eff_fault eff_err_while(struct eff_err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 enum eff_fault eff_err_where(struct eff_err *err, eff_str file, int line, int column);
 
+/*
+ * The static analyser sees one file at a time: this tells it that none of these
+ * returns EFF_OK, or it would follow each error path as if nothing had happened.
+ */
+#if defined(__clang_analyzer__) && !defined(EFF_ERR_ITSELF)
+static inline enum eff_fault
+eff_err_known(enum eff_fault fault)
+{
+    if (fault == EFF_OK)
+        __builtin_unreachable();
+    return fault;
+}
+#define eff_err_set(...)   eff_err_known(eff_err_set(__VA_ARGS__))
+#define eff_err_hint(...)  eff_err_known(eff_err_hint(__VA_ARGS__))
+#define eff_err_while(...) eff_err_known(eff_err_while(__VA_ARGS__))
+#define eff_err_where(...) eff_err_known(eff_err_where(__VA_ARGS__))
+#endif
+
 const char *eff_fault_name(enum eff_fault fault);       /* "config", "auth", ... */
 const char *eff_outcome_name(enum eff_outcome outcome); /* "applied", ... */
 

@@ -164,13 +164,60 @@ number_trim_exponent(char *text, size_t len)
     return len - zeros;
 }
 
+#define NUMBER_SHORT_PLACES 6
+
+/*
+ * Most doubles that people store are short decimals: 12.5, 3, 0.07. Where n and
+ * 10^k are exact, n / 10^k is rounded once, so it is the double that the text
+ * reads as; no two texts of up to 15 digits read as the same double, so the first
+ * k that comes back gives the shortest one. 0 when it is no such number, or one
+ * that is shown with an exponent.
+ */
+static size_t
+number_short_double(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
+{
+    static const uint64_t powers[NUMBER_SHORT_PLACES + 1] = {1,     10,     100,    1000,
+                                                             10000, 100000, 1000000};
+    double size = fabs(value), scaled;
+    size_t places = 0, len = 0;
+    uint64_t n;
+
+    if (!(size >= 1e-4 && size < 1e15))
+        return 0;
+    for (;; places++) {
+        if (places > NUMBER_SHORT_PLACES)
+            return 0;
+        scaled = size * (double)powers[places];
+        if (scaled >= 1e15)
+            return 0;
+        n = (uint64_t)(scaled + 0.5);
+        if ((double)n / (double)powers[places] == size)
+            break;
+    }
+    if (value < 0)
+        ret_text[len++] = '-';
+    len += eff_int_text((int64_t)(n / powers[places]), ret_text + len);
+    if (places > 0) {
+        n %= powers[places];
+        ret_text[len] = '.';
+        for (size_t i = places; i > 0; i--, n /= 10)
+            ret_text[len + i] = (char)('0' + n % 10);
+        len += 1 + places;
+        ret_text[len] = '\0';
+    }
+    return len;
+}
+
 size_t
 eff_double_text(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
 {
+    size_t brief = number_short_double(value, ret_text);
     // Any double above DBL_MIN keeps 15 digits; smaller ones have fewer, down to one.
     int digits = fabs(value) < DBL_MIN ? 1 : 15;
     int len;
 
+    if (brief > 0)
+        return brief;
     if (isnan(value)) {
         memcpy(ret_text, "NaN", 4);
         return 3;

@@ -32,7 +32,7 @@ struct eff_live;
 struct eff_live *eff_live_new(struct eff_cli *cli);
 void eff_live_progress(struct eff_live *live, const struct eff_progress *progress);
 /* No longer under way. */
-void eff_live_end(struct eff_live *live, eff_str sync);
+void eff_live_end(struct eff_live *live, eff_str name);
 /* Takes the lines away, so that something else can be printed. */
 void eff_live_clear(struct eff_live *live);
 

@@ -376,7 +376,7 @@ eff_render_plain(struct eff_render *r, const struct eff_ref *ref, const struct e
 static enum eff_rendered
 render_one(struct eff_render *r, const struct eff_ref *ref, enum eff_slot slot, struct eff_buf *buf)
 {
-    struct eff_value value;
+    struct eff_value value = {0};
     struct eff_buf text = {0};
     enum eff_rendered rendered = eff_render_value(r, ref, &value);
 
@@ -548,7 +548,7 @@ json_rows_value(struct render_json *j, const struct eff_ref *ref)
 {
     struct eff_render *r = j->r;
     const struct eff_item *saved = r->item;
-    struct eff_value value;
+    struct eff_value value = {0};
 
     eff_json_begin_array(&j->w);
     if (eff_render_is_names(ref->kind)) {
@@ -571,7 +571,7 @@ static enum eff_rendered
 json_ref(struct render_json *j, const struct eff_ref *ref)
 {
     struct eff_render *r = j->r;
-    struct eff_value value;
+    struct eff_value value = {0};
     enum eff_rendered rendered;
 
     if (eff_render_is_object(ref->kind)) {
@@ -599,7 +599,7 @@ json_ref(struct render_json *j, const struct eff_ref *ref)
 bool
 eff_render_left_out(struct eff_render *r, const struct eff_tree *tree)
 {
-    struct eff_value value;
+    struct eff_value value = {0};
 
     if (tree->kind != EFF_TREE_VALUE && tree->kind != EFF_TREE_TEXT)
         return false;

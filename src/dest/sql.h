@@ -63,11 +63,11 @@ struct eff_table_group {
 enum eff_fault eff_table_open(const struct eff_dest_conf *conf,
                               const struct eff_table_dialect *dialect, eff_str connect,
                               eff_str schema, struct eff_arena *run, struct eff_dest **ret_dest);
-enum eff_fault eff_table_bind(struct eff_dest *dest, const struct eff_dest_sync *sync,
+enum eff_fault eff_table_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
                               struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err);
 size_t eff_table_item_bytes(struct eff_dest *dest, const struct eff_delivery *delivery,
                             const struct eff_item *item);
-struct eff_step eff_table_step(struct eff_dest *dest, struct eff_task *task,
+struct eff_step eff_table_step(struct eff_dest *base, struct eff_task *task,
                                const struct eff_response *last, struct eff_err *err);
 /* Sets err from an answer that stops the run, and returns EFF_STEP_STOP. */
 struct eff_step eff_table_stop(const struct eff_table_dest *dest,

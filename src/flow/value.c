@@ -248,6 +248,9 @@ value_get_varint(struct eff_reader *reader)
 {
     uint64_t number = 0;
 
+    if (reader->at < reader->end && *reader->at < 0x80) // lengths and small numbers
+        return *reader->at++;
+
     for (unsigned shift = 0; shift < 64 && reader->at < reader->end; shift += 7) {
         unsigned char byte = *reader->at++;
 
@@ -402,7 +405,12 @@ value_read_payload(struct eff_reader *reader, uint8_t tag)
 struct eff_value
 eff_value_read(struct eff_reader *reader)
 {
-    struct eff_value value = value_read_payload(reader, eff_read_u8(reader));
+    struct eff_value value = {.kind = EFF_NULL};
 
+    if (reader->bad || reader->at == reader->end) {
+        reader->bad = true;
+        return value;
+    }
+    value = value_read_payload(reader, *reader->at++);
     return reader->bad ? (struct eff_value){.kind = EFF_NULL} : value;
 }

@@ -286,7 +286,7 @@ eff_convert_time_fits(const struct eff_value *value)
 bool
 eff_convert_time(eff_str text, struct eff_value *ret_value)
 {
-    struct eff_value value = {0};
+    struct eff_value value;
     struct eff_civil civil;
 
     if (!eff_time_parse(text, &civil))

@@ -168,7 +168,7 @@ compile_input(struct compile *c, const struct eff_field_conf *conf, eff_str name
               struct compile_inputs *inputs, size_t *ret_input)
 {
     eff_str user = eff_str_printf(c->arena, "field `" EFF_STR_FMT "`", EFF_STR_ARG(conf->name));
-    size_t column;
+    size_t column = 0;
 
     EFF_TRY(compile_column(c, name, user, conf->place, &column));
     for (*ret_input = 0; *ret_input < inputs->count; ++*ret_input)

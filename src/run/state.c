@@ -69,10 +69,11 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_control_open(r->os, r->state_folder, r->project->state_must_exist, plan, &r->run,
                              &r->control, err));
     if (!plan) {
-        bool is_new = !r->os->exists(r->os->self, r->folder);
+        const char *lock = eff_str_printf(&r->run, "%s/lock", r->folder).ptr;
+        bool is_new = !r->os->exists(r->os->self, lock);
 
         EFF_TRY(r->os->mkdir(r->os->self, r->folder, err));
-        if (is_new)
+        if (is_new) /* until its first file is there, its name may not be durable */
             EFF_TRY(eff_os_sync_parent(r->os, r->folder, err));
         EFF_TRY(state_lock(r, err));
     }

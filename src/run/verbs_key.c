@@ -163,7 +163,7 @@ eff_verbs_key(struct eff_verbs *v, eff_str text,
     struct eff_mapping mapping = {.key_count = count, .key = index, .key_names = v->sync->key};
     struct key_forms *forms = eff_new(v->arena, struct key_forms, count);
     struct eff_row_secret secret = key_secret(v);
-    eff_str parts[KEY_COLUMNS];
+    eff_str parts[KEY_COLUMNS] = {{NULL, 0}};
     struct eff_buf buf = {0};
     enum eff_fault fault = EFF_OK;
     bool found = false;

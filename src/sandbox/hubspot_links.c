@@ -199,7 +199,7 @@ links_batch(struct eff_call *call, bool defaults)
     struct eff_json_iter iter;
     struct eff_buf errors = {0};
     struct eff_json_writer w, e = {.buf = &errors};
-    int64_t from, to;
+    int64_t from = 0, to = 0;
     size_t refused = 0;
 
     if (!links_ends_of(call, 0, 1, &ends) ||
@@ -326,7 +326,7 @@ eff_hs_link_batch_archive(struct eff_call *call)
     struct links_ends ends;
     const struct eff_json *inputs, *input, *target;
     struct eff_json_iter iter, targets;
-    int64_t from, to;
+    int64_t from = 0, to = 0;
 
     if (!links_ends_of(call, 0, 1, &ends) ||
         (inputs = eff_hs_inputs(call, eff_hs_body(call), LINKS_BATCH_MAX)) == NULL)
@@ -390,7 +390,7 @@ eff_hs_link_put(struct eff_call *call)
     struct eff_err err = {0};
     const struct eff_json *types = eff_call_json(call, &err);
     struct eff_json_writer w;
-    int64_t from, to;
+    int64_t from = 0, to = 0;
 
     if (!links_of_path(call, &ends, &from, &to))
         return;
@@ -410,7 +410,7 @@ eff_hs_link_put_default(struct eff_call *call)
 {
     struct links_ends ends;
     struct eff_json_writer w;
-    int64_t from, to;
+    int64_t from = 0, to = 0;
 
     if (!links_of_path(call, &ends, &from, &to))
         return;
@@ -426,7 +426,7 @@ void
 eff_hs_link_delete(struct eff_call *call)
 {
     struct links_ends ends;
-    int64_t from, to;
+    int64_t from = 0, to = 0;
 
     if (!links_of_path(call, &ends, &from, &to))
         return;

@@ -32,7 +32,7 @@ value_is_email(eff_str text)
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] <= ' ' || memchr("()<>,;:\"", text.ptr[i], 8) != NULL)
             return false;
-    return at != 0 && dot != SIZE_MAX && dot != 0 && domain.ptr[domain.len - 1] != '.' &&
+    return at != 0 && dot != SIZE_MAX && dot != 0 && !eff_str_ends(domain, EFF_STR(".")) &&
            eff_str_find_char(domain, '@') == SIZE_MAX;
 }
 

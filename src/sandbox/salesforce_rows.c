@@ -182,7 +182,7 @@ rows_delete(struct eff_call *call, struct eff_sf_row *row, int64_t seq)
 void
 eff_sf_apply(struct eff_call *call, struct eff_sf_row *row)
 {
-    int64_t seq;
+    int64_t seq = 0;
 
     if (row->problem.code != NULL)
         return;

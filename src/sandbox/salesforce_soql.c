@@ -531,7 +531,7 @@ static bool
 soql_matches(const struct eff_call *call, const struct eff_sf_query *query,
              const struct eff_record *record)
 {
-    bool stack[SOQL_NODES_MAX];
+    bool stack[SOQL_NODES_MAX] = {false};
     size_t depth = 0;
 
     for (size_t i = 0; i < query->nodes_count; i++) {

@@ -27,7 +27,7 @@
 #include "source/source.h"
 #include "source/sql.h"
 
-#define PG_ROWS_MAX    4096
+#define PG_ROWS_MAX    512
 #define PG_CELLS_MAX   65536
 #define PG_BATCH_BYTES ((size_t)1 << 20)   /* of row buffers held at a time */
 #define PG_TEXT_BYTES  ((size_t)512 << 20) /* addresses for texts made here */

@@ -1,6 +1,7 @@
 /*
  * state/control: opening the control database, syncs and runs.
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "state/control_db.h"
@@ -120,6 +121,18 @@ control_unfinished(struct eff_os *os, const char *folder, struct eff_arena scrat
     return EFF_OK;
 }
 
+/* An empty folder may be ours, made by a process that died before its name was durable. */
+static enum eff_fault
+control_own_folder(struct eff_os *os, const char *folder, struct eff_err *err)
+{
+    struct eff_err why = {0};
+
+    if (eff_os_sync_parent(os, folder, &why) == EFF_OK || why.code == EACCES)
+        return EFF_OK; /* in a folder that we may not read we have made nothing */
+    *err = why;
+    return why.fault;
+}
+
 static enum eff_fault
 control_make_folder(struct eff_os *os, const char *folder, bool must_exist,
                     struct eff_arena scratch, struct eff_err *err)
@@ -141,7 +154,7 @@ control_make_folder(struct eff_os *os, const char *folder, bool must_exist,
         return eff_err_hint(err,
                             "Point `state:` to an empty or new folder, or mount the right one.");
     }
-    return EFF_OK;
+    return control_own_folder(os, folder, err);
 }
 
 /*

@@ -29,7 +29,7 @@ static const unsigned dest_lanes[] = {1, 3};
 static const char *const dest_creates[] = {
     "class: keyed\n    batch: {rows: 1}\n    idempotency: {header: Idempotency-Key, window: 1h}",
     "class: keyed\n    batch: {rows: 7}\n    idempotency: {header: Idempotency-Key, window: 1h}",
-    "class: lookup\n    batch: {rows: 7}"};
+    "class: lookup\n    batch: {rows: 7}", "class: lookup\n    batch: {rows: 7}"};
 
 static void
 dest_name(char *name, size_t size, unsigned batch, unsigned lanes, unsigned create, bool login,
@@ -56,7 +56,7 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
         "  url: {type: url, default: \"https://sim.example\", help: Where.}\n"
         "hosts: [sim.example]\n"
         "base: \"{url}\"\n"
-        "%s%s"
+        "%s%s%s"
         "answers:\n"
         "  listed: {rows: {each: /results, by: index, row: /i, success: /ok, remote_id: /rid, "
         "created: /new, code: /error, message: /text, field: /field}}\n"
@@ -100,6 +100,10 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
         describe ? "objects:\n  fields: {get: \"/{object}/fields\", each: /fields, name: /name, "
                    "type: /type}\n"
                  : "",
+        create == 3 ? "read:\n  post: \"/{object}/read\"\n  batch: {rows: 20}\n"
+                      "  json: {ids: \"{rows.match.value}\"}\n  each: /results\n  row: /id\n"
+                      "  remote_id: /rid\n  fields: /f\n"
+                    : "",
         dest_batches[batch], dest_lanes[lanes], rows, dest_batches[batch], dest_lanes[lanes], keys,
         dest_creates[create], dest_lanes[lanes], create == 0 ? one : rows, dest_batches[batch],
         dest_lanes[lanes], rows);
@@ -132,9 +136,9 @@ sim_dest_kinds(void)
 
     eff_arena_init(&dest.arena, "connectors", (size_t)256 << 20);
     problems = (struct eff_problems){.arena = &dest.arena};
-    for (unsigned i = 0; i < 3 * 2 * 3 * 2 * 2; i++) {
-        unsigned batch = i % 3, lanes = i / 3 % 2, create = i / 6 % 3;
-        bool login = i / 18 % 2, describe = i / 36 % 2;
+    for (unsigned i = 0; i < 3 * 2 * 4 * 2 * 2; i++) {
+        unsigned batch = i % 3, lanes = i / 3 % 2, create = i / 6 % 4;
+        bool login = i / 24 % 2, describe = i / 48 % 2;
 
         dest_name(name, sizeof(name), batch, lanes, create, login, describe);
         files[count++] = (struct eff_connector_file){
@@ -154,7 +158,10 @@ void
 sim_dest_open(struct eff_arena *arena)
 {
     const struct sim_options *o = &sim->options;
-    unsigned create = o->class == SIM_KEYED_BATCH ? 1 : o->class == SIM_LOOKUP ? 2 : 0;
+    unsigned create = o->class == SIM_KEYED_BATCH ? 1
+                      : o->class == SIM_LOOKUP    ? 2
+                      : o->class == SIM_LOOK      ? 3
+                                                  : 0;
     char name[64];
 
     (void)arena;
@@ -203,7 +210,8 @@ record_new(int64_t id)
         abort();
     if (at == sim->records_count)
         sim->records_count++;
-    sim->records[at] = (struct sim_record){.id = id, .used = true};
+    sim->records[at] = (struct sim_record){
+        .id = id, .used = true, .found_from = sim->mono + sim_between(&sim->faults, 0, 900)};
     return &sim->records[at];
 }
 
@@ -334,6 +342,39 @@ idem_new(const char *key)
     sim->idems[sim->idems_count] = (struct sim_idem){.at_ms = sim->mono};
     snprintf(sim->idems[sim->idems_count].key, sizeof(sim->idems[0].key), "%s", key);
     return &sim->idems[sim->idems_count++];
+}
+
+/* ---- the search ---- */
+
+static void
+dest_read(struct sim_flight *flight, const struct eff_json *ids)
+{
+    struct eff_json_iter iter = eff_json_iterate(ids);
+    const struct eff_json *json;
+    bool more = false;
+
+    flight->answer.len = 0;
+    flight->answer_status = 200;
+    sim_text_addf(&flight->answer, "{\"results\":[");
+    while (eff_json_next(&iter, NULL, &json)) {
+        const struct sim_record *record;
+        int64_t id = -1;
+
+        eff_str_int(eff_json_str(json), &id);
+        record = sim_record_find(id);
+        sim_event("look", record ? "there" : "absent", id, 0);
+        if (!record || record->found_from > sim->mono)
+            continue;
+        sim_text_addf(&flight->answer,
+                      "%s{\"id\":%lld,\"rid\":\"r%lld\",\"f\":{\"score\":%lld,\"note\":",
+                      more ? "," : "", (long long)id, (long long)id, (long long)record->score);
+        if (record->note)
+            sim_text_addf(&flight->answer, "\"n%lld\"}}", (long long)record->note);
+        else
+            sim_text_addf(&flight->answer, "null}}");
+        more = true;
+    }
+    sim_text_addf(&flight->answer, "]}");
 }
 
 /* ---- a request ---- */
@@ -487,6 +528,10 @@ sim_dest_apply(struct sim_flight *flight)
     eff_arena_reset(&sim->parse);
     if (eff_json_parse(body, &sim->parse, &json, &err) != EFF_OK) {
         sim_break("O8", "a request is no JSON: %s", err.msg);
+        return;
+    }
+    if (eff_str_is(verb, "read")) {
+        dest_read(flight, eff_json_get(json, EFF_STR("ids")));
         return;
     }
     list = eff_json_get(json, EFF_STR("rows"));

@@ -258,8 +258,8 @@ oracle_converged_key(unsigned id, char *why, size_t size)
 bool
 sim_oracle_converged(char *ret_why, size_t size)
 {
-    bool waits = sim->options.class == SIM_LOOKUP || sim->options.class == SIM_KEYED ||
-                 sim->options.class == SIM_KEYED_BATCH ||
+    bool waits = sim->options.class == SIM_LOOKUP || sim->options.class == SIM_LOOK ||
+                 sim->options.class == SIM_KEYED || sim->options.class == SIM_KEYED_BATCH ||
                  (sim->options.class == SIM_BLIND && !sim->options.blind_twice);
     size_t missing = 0;
 

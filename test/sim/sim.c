@@ -21,8 +21,8 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     "kill",  "power", "enospc", "eio",    "stop",   "not-sent", "lost",   "5xx",      "rate",
     "cut",   "odd",   "token",  "poison", "locked", "whole",    "outage", "cut-read", "shrink",
     "twice", "null",  "revert", "human",  "drift",  "wall",     "late"};
-const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
-                                                  "blind"};
+const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch",
+                                                  "lookup",   "look",  "blind"};
 
 static struct {
     uint64_t seed, count;
@@ -137,7 +137,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
 
     o->keys = (unsigned)sim_between(rand, 20, sim_chance(rand, 15) ? SIM_KEYS_MAX : 90);
     o->runs = (unsigned)sim_between(rand, 8, 22);
-    o->class = classes[sim_below(rand, 8)];
+    o->class = classes[sim_below(rand, 9)];
     o->removes = o->class == SIM_CONVERGE && sim_chance(rand, 70);
     o->mode = o->class == SIM_BLIND      ? EFF_MODE_APPEND
               : o->class != SIM_CONVERGE ? EFF_MODE_INSERT
@@ -153,6 +153,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
         o->on[i] = sim_chance(rand, calm);
     o->on[SIM_F_LATE] = args.late && o->on[SIM_F_LATE];
     o->on[SIM_F_DRIFT] = o->on[SIM_F_DRIFT] && o->describes && o->class == SIM_CONVERGE;
+    o->on[SIM_F_HUMAN] = o->on[SIM_F_HUMAN] && o->class != SIM_LOOK;
     o->on[SIM_F_WALL] = o->on[SIM_F_WALL] && o->class != SIM_KEYED && o->class != SIM_KEYED_BATCH;
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
 }

@@ -122,7 +122,15 @@ void sim_vfs_aside(bool aside); /* an oracle opens another disk's database meanw
 #define SIM_RECORDS_MAX 4096
 #define SIM_FLIGHTS_MAX 128
 
-enum sim_class { SIM_CONVERGE, SIM_KEYED, SIM_KEYED_BATCH, SIM_LOOKUP, SIM_BLIND, SIM_CLASSES };
+enum sim_class {
+    SIM_CONVERGE,
+    SIM_KEYED,
+    SIM_KEYED_BATCH,
+    SIM_LOOKUP,
+    SIM_LOOK,
+    SIM_BLIND,
+    SIM_CLASSES
+};
 
 /* Fault classes: on or off per seed. */
 enum sim_fault {
@@ -186,6 +194,7 @@ struct sim_record {
     int64_t id; /* match value */
     int64_t score;
     int64_t note;
+    int64_t found_from; /* mono ms: the search finds it from then on */
     bool used, human;
     bool ours;
 };

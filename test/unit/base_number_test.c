@@ -259,6 +259,47 @@ test_int(void **state)
     }
 }
 
+/* The text by printf alone: the fewest of 15 to 17 digits that read back. */
+static size_t
+by_printf(double value, char text[EFF_DOUBLE_TEXT_MAX])
+{
+    int digits = 15, len;
+
+    do
+        len = snprintf(text, EFF_DOUBLE_TEXT_MAX, "%.*g", digits, value);
+    while (strtod(text, NULL) != value && ++digits <= 17);
+    return (size_t)len;
+}
+
+/* Short decimals of every scale, what is next to them, and the ends of the quick way. */
+static void
+test_double_short(void **state)
+{
+    static const double ends[] = {1e-4,         0.00011,     9.9999e-5,       999999999999999,
+                                  1e15,         999999999.5, 99999999999.995, 4503599627370497.5,
+                                  0.1 + 0.2,    1.0000001,   1.00000001,      0.3333333,
+                                  123456789.01, 5e-324,      DBL_MAX};
+    uint64_t random = 20;
+    char text[EFF_DOUBLE_TEXT_MAX], wanted[EFF_DOUBLE_TEXT_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < 200000 + sizeof(ends) / sizeof(ends[0]); i++) {
+        double value = (double)(int64_t)(random_next(&random) >> random_below(&random, 64)) /
+                       pow(10, random_below(&random, 12));
+
+        if (i >= 200000)
+            value = ends[i - 200000];
+        else if (i % 3 == 0)
+            value = nextafter(value, i % 2 ? 0 : INFINITY);
+        if (!(fabs(value) >= 1e-4 && fabs(value) < 1e15)) // exponents are another test's
+            continue;
+        assert_int_equal(eff_double_text(value, text), by_printf(value, wanted));
+        assert_string_equal(text, wanted);
+        assert_int_equal(eff_double_text(-value, text), by_printf(-value, wanted));
+        assert_string_equal(text, wanted);
+    }
+}
+
 int
 main(void)
 {
@@ -269,6 +310,7 @@ main(void)
         cmocka_unit_test(test_canonical_random),
         cmocka_unit_test(test_double_table),
         cmocka_unit_test(test_double_random),
+        cmocka_unit_test(test_double_short),
         cmocka_unit_test(test_int),
     };
 

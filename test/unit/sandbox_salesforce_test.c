@@ -84,8 +84,8 @@ tokens(void **state)
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=",
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c",
         // iss test-user, exp 1
-        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=e30."
-        "eyJpc3MiOiJ0ZXN0LXVzZXIiLCJleHAiOjF9.c2ln",
+        ("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=e30."
+         "eyJpc3MiOiJ0ZXN0LXVzZXIiLCJleHAiOjF9.c2ln"),
         "grant_type=magic",
         "",
         "%",
@@ -250,8 +250,8 @@ collections_refuse_what_is_malformed(void **state)
         "{'records': [1]}",
         "{'records': [{}]}",
         "{'records': [{'attributes': {'type': 'Nothing'}}]}",
-        "{'records': [{'attributes': {'type': 'Contact'}, 'Ext_Id__c': 'a', 'LastName': 'b'},"
-        " {'attributes': {'type': 'Lead'}, 'Ext_Id__c': 'a'}]}",
+        ("{'records': [{'attributes': {'type': 'Contact'}, 'Ext_Id__c': 'a', 'LastName': 'b'},"
+         " {'attributes': {'type': 'Lead'}, 'Ext_Id__c': 'a'}]}"),
         "{'records': [{'attributes': {'type': 'Contact'}, 'Id': 'x', 'Ext_Id__c': 'a', 'LastName': 'b'}]}",
     };
 
