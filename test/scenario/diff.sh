@@ -133,7 +133,7 @@ eff 3 run
 counts contacts read=25 added=18 planned=18 delivered=18 invalid=7
 same "causes" 'EFF2108|5
 EFF2109|2' "$(problems "(p ->> '$.code') || '|' || (p ->> '$.rows')" | sort)"
-says '{\"id\":3}'
+says 'For example {'
 run_eff rows -p "$P" --output json contacts
 document_good rows
 grep -q 'EFF2108' out.json || fail "the ledger does not have the duplicates"
