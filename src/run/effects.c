@@ -325,6 +325,7 @@ effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
                                  .run = e->run_id};
     struct eff_delivery delivery;
     struct eff_acknowledged *acks;
+    enum eff_fault fault = EFF_OK;
 
     if (marked) { /* a process died while it was being sent, and nobody has asked since */
         held = effects_holds_ambiguous(e, e->batches[batch].op, mark->first_attempt_ms);
@@ -337,12 +338,14 @@ effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
     }
     eff_arena_reset(&r->batch);
     EFF_TRY(eff_changes_load(r->changes, batch, &r->batch, &delivery, &acks, err));
-    for (size_t i = 0; i < delivery.count; i++) {
+    EFF_TRY(eff_control_ledger_begin(r->control, err));
+    for (size_t i = 0; i < delivery.count && fault == EFF_OK; i++) {
         row.key = acks[i].key;
         row.row_hash = acks[i].row;
         row.key_json = delivery.items[i].key_json;
-        EFF_TRY(eff_control_ledger_put(r->control, r->sync->name, &row, false, err));
+        fault = eff_control_ledger_put(r->control, r->sync->name, &row, false, err);
     }
+    EFF_TRY(eff_control_ledger_end(r->control, fault, err));
     if (!held)
         e->counts->pending += delivery.count;
     return EFF_OK;

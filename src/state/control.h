@@ -140,6 +140,10 @@ struct eff_ledger_row {
 enum eff_fault eff_control_ledger_put(struct eff_control *control, eff_str sync,
                                       const struct eff_ledger_row *row, bool was_tried,
                                       struct eff_err *err);
+/* Many of them in one transaction: begin, puts, end (which passes a fault on and rolls back). */
+enum eff_fault eff_control_ledger_begin(struct eff_control *control, struct eff_err *err);
+enum eff_fault eff_control_ledger_end(struct eff_control *control, enum eff_fault fault,
+                                      struct eff_err *err);
 /* The row was met again by this run and is still what it was: not due, or held. */
 enum eff_fault eff_control_ledger_keep(struct eff_control *control, eff_str sync,
                                        struct eff_hash128 key, eff_str run, struct eff_err *err);

@@ -75,6 +75,18 @@ eff_control_ledger_put(struct eff_control *control, eff_str sync, const struct e
 }
 
 enum eff_fault
+eff_control_ledger_begin(struct eff_control *control, struct eff_err *err)
+{
+    return eff_control_begin(control, false, err);
+}
+
+enum eff_fault
+eff_control_ledger_end(struct eff_control *control, enum eff_fault fault, struct eff_err *err)
+{
+    return eff_control_end(control, fault, err);
+}
+
+enum eff_fault
 eff_control_ledger_keep(struct eff_control *control, eff_str sync, struct eff_hash128 key,
                         eff_str run, struct eff_err *err)
 {
