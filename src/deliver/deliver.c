@@ -125,6 +125,7 @@ eff_deliver_new(const struct eff_deliver_config *config)
     size_t count = 0;
 
     d->config = *config;
+    d->hopeful = config->hopeful;
     if (config->dest->ops->rates)
         count = config->dest->ops->rates(config->dest, &limits);
     eff_limiter_init(&d->limiter, limits, count, config->seed, config->run);

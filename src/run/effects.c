@@ -394,6 +394,7 @@ effects_deliver(struct effects *e, struct eff_err *err)
         .limits = r->limits,
         .lanes_max = EFFECTS_LANES_MAX,
         .blind_twice = r->sync->blind_twice,
+        .hopeful = r->snapshot_rows > 0 && r->has_refused && !r->any_added,
         .run = &r->run,
         .batch_memory = EFFECTS_BATCH_MEMORY,
         .batches_count = e->count,

@@ -437,6 +437,7 @@ planning_look_at_ledger(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_control_ledger_count(r->control, r->sync->name, counts, err));
     for (size_t i = 0; i <= EFF_LEDGER_PENDING; i++)
         r->has_ledger = r->has_ledger || counts[i] > 0;
+    r->has_refused = counts[EFF_LEDGER_REJECTED] > 0;
     return EFF_OK;
 }
 

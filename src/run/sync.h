@@ -88,7 +88,7 @@ struct eff_sync_run {
     bool hold_removals, hold_changes;
     struct eff_value *sample_match; /* of the report's samples, for the read-back */
     uint64_t followed;              /* rows that are not sent: EFF_OP_NONE */
-    bool has_ledger;
+    bool has_ledger, has_refused;
 
     /* delivery */
     struct eff_changes *changes;

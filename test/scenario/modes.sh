@@ -150,6 +150,21 @@ updating keep
 updating clear
 updating delete
 
+# ---- many rows that are refused for good do not stop the others ----
+
+start many_refused upsert
+db "$P/crm.db" "delete from contact; create trigger odd before insert on contact when new.score % 10 = 0
+    begin select raise(abort, 'no tens'); end"
+db "$P/shop.db" "update customer set score = 1;
+    with recursive n(i) as (select 1000 union all select i + 1 from n where i < 1400) insert into customer select i, 'bad', 10 from n"
+eff 3 run
+counts contacts read=441 added=441 planned=441 delivered=40 rejected=401
+db "$P/shop.db" "insert into customer values (5000, 'good', 1), (6000, 'good', 2)"
+eff 3 run
+counts contacts read=443 unchanged=40 added=403 planned=403 delivered=2 rejected=401
+eff 3 run
+counts contacts read=443 unchanged=42 added=401 planned=401 rejected=401
+
 # ---- insert ----
 
 start insert insert
