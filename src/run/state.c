@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "run/sync.h"
 
-#define STATE_LOCK_PATIENCE_MS 1000 /* a killed process, or an export, is about to let go */
-#define STATE_LOCK_EVERY_MS    50
+#define STATE_LOCK_PATIENCE_MS 200 /* a killed process is about to let go */
+#define STATE_LOCK_EVERY_MS    20
 
 static enum eff_fault
 state_lock_patiently(struct eff_sync_run *r, const char *path, struct eff_err *err)
@@ -57,17 +57,32 @@ state_secret(struct eff_sync_run *r)
     r->secret = (struct eff_row_secret){.key = {words[0], words[1]}, .seed = words[2]};
 }
 
+/* The log of the control database: others have it open, or somebody died. */
+static bool
+state_log_left(struct eff_sync_run *r)
+{
+    return r->os->exists(r->os->self,
+                         eff_str_printf(&r->run, "%s/control.db-wal", r->state_folder).ptr);
+}
+
 enum eff_fault
 eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
 {
-    bool plan = r->options->plan;
+    bool plan = r->options->plan, log_left;
     eff_str folder = r->options->state.ptr ? r->options->state : r->project->state;
 
     r->state_folder = eff_str_c(&r->run, folder);
     r->folder =
         eff_str_printf(&r->run, "%s/" EFF_STR_FMT, r->state_folder, EFF_STR_ARG(r->sync->name)).ptr;
+    log_left = state_log_left(r);
     EFF_TRY(eff_control_open(r->os, r->state_folder, r->project->state_must_exist, plan, &r->run,
                              &r->control, err));
+    /*
+     * A process may have died within a commit: visible, but not on the disk. Nothing
+     * may be built on it, or removed because of it, before it cannot vanish again.
+     */
+    if (!plan && log_left)
+        EFF_TRY(eff_control_flush(r->control, err));
     if (!plan) {
         const char *lock = eff_str_printf(&r->run, "%s/lock", r->folder).ptr;
         bool is_new = !r->os->exists(r->os->self, lock);

@@ -11,6 +11,7 @@
 #define CONTROL_APPLICATION_ID 0x45464631 /* "EFF1": the folder's identity mark */
 #define CONTROL_FORMAT         1
 #define CONTROL_BUSY_MS        5000
+#define CONTROL_RETRY_MS       20
 #define CONTROL_RUNS_KEPT      "200" /* closed runs of a sync, for status */
 
 static const char control_schema[] =
@@ -105,6 +106,24 @@ control_check(struct eff_control *control, struct eff_err *err)
     return control_script(control, "PRAGMA secure_delete = ON;", err);
 }
 
+/*
+ * SQLite does not wait for who turns a new database to WAL, or makes its tables, at the
+ * same time: it says "locked" at once.
+ */
+static enum eff_fault
+control_check_patiently(struct eff_control *control, struct eff_os *os, struct eff_err *err)
+{
+    int64_t now = os->mono_ms(os->self), until = now + CONTROL_BUSY_MS;
+    const struct eff_response *ignored;
+    enum eff_fault fault;
+
+    while ((fault = control_check(control, err)) == EFF_TRANSIENT && now < until) {
+        os->next(os->self, now + CONTROL_RETRY_MS, &ignored);
+        now = os->mono_ms(os->self);
+    }
+    return fault;
+}
+
 /* Half of a copy must not be taken for a state, nor for a place where there is none yet. */
 static enum eff_fault
 control_unfinished(struct eff_os *os, const char *folder, struct eff_arena scratch,
@@ -149,6 +168,8 @@ control_make_folder(struct eff_os *os, const char *folder, bool must_exist,
         return eff_err_hint(err, "Mount it, or drop `must_exist` for a first run.");
     }
     EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
+    if (os->exists(os->self, eff_str_printf(&scratch, "%s/" CONTROL_FILE, folder).ptr))
+        return EFF_OK; // another process has just made it
     if (count > 0 || must_exist) {
         EFF_FAIL(err, EFF_CONFIG, "%s is not a state folder: it has no " CONTROL_FILE, folder);
         return eff_err_hint(err,
@@ -219,7 +240,7 @@ eff_control_open(struct eff_os *os, const char *folder, bool must_exist, bool re
         return fault;
     }
     sqlite3_busy_timeout(control->db, CONTROL_BUSY_MS);
-    fault = control_check(control, err);
+    fault = control_check_patiently(control, os, err);
     if (fault != EFF_OK) {
         eff_control_close(control);
         return fault;
