@@ -132,12 +132,12 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
 {
     static const enum sim_class classes[] = {SIM_CONVERGE, SIM_CONVERGE, SIM_CONVERGE,
                                              SIM_CONVERGE, SIM_KEYED,    SIM_KEYED_BATCH,
-                                             SIM_LOOKUP,   SIM_BLIND};
+                                             SIM_LOOKUP,   SIM_BLIND,    SIM_LOOK};
     unsigned calm = (unsigned)sim_between(rand, 20, 80);
 
     o->keys = (unsigned)sim_between(rand, 20, sim_chance(rand, 15) ? SIM_KEYS_MAX : 90);
     o->runs = (unsigned)sim_between(rand, 8, 22);
-    o->class = classes[sim_below(rand, 9)];
+    o->class = classes[sim_below(rand, sizeof(classes) / sizeof(classes[0]))];
     o->removes = o->class == SIM_CONVERGE && sim_chance(rand, 70);
     o->mode = o->class == SIM_BLIND      ? EFF_MODE_APPEND
               : o->class != SIM_CONVERGE ? EFF_MODE_INSERT
