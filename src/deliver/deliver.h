@@ -47,7 +47,7 @@ struct eff_deliver_config {
     size_t lanes_max;
     uint64_t seed;
     bool blind_twice;
-    bool hopeful; /* rows were accepted before: many refusals in a row prove nothing */
+    bool hopeful;         /* rows were accepted before: many refusals in a row prove nothing */
     bool authorize_first; /* log in before the first batch (not yet done in this process) */
     struct eff_arena *run;
     size_t batch_memory; /* address space of one lane */
