@@ -439,8 +439,11 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
         if (fault == EFF_OK)
             fault = effects_finish(r, err);
     }
-    /* Even when it ended early, every row is accounted for. */
-    if (effects_unsent(&e, &after) != EFF_OK && fault == EFF_OK) {
+    /*
+     * Even when it ended early, every row is accounted for. When that cannot be
+     * written, the run must stay open, whatever it was that ended it.
+     */
+    if (effects_unsent(&e, &after) != EFF_OK && (fault == EFF_OK || after.fault == EFF_BROKEN)) {
         *err = after;
         fault = after.fault;
     }

@@ -124,8 +124,6 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
     if (r->options->plan)
         return resume_look(r, &row, err);
     eff_run_stage(r, "resume");
-    /* A process may have died within its commit of the plan: visible, but not yet on the disk. */
-    EFF_TRY(eff_control_flush(r->control, err));
     EFF_TRY(resume_open(r, &row, err));
     EFF_TRY(resume_bind(r, &row, err));
     fault = eff_run_deliver(r, row.id, counts, err);

@@ -83,6 +83,8 @@ sim_effect(const char *what, const char *name, int64_t a, int64_t b)
     sim->effects++;
     sim->life_effects++;
     sim_event(what, name, a, b);
+    if (sim->death_sync && strstr(what, "sync") && --sim->death_sync == 0)
+        sim->death_at = sim->life_effects;
     if (sim->death_at && sim->life_effects == sim->death_at) {
         sim_event("DEATH", sim->death == SIM_DEATH_POWER ? "power" : "kill", 0, 0);
         sim_die();
@@ -260,7 +262,7 @@ life_plan(void)
     const bool *on = sim->options.on;
     struct sim_rand *rand = &sim->faults;
 
-    sim->death_at = sim->fail_at = sim->stop_at = 0;
+    sim->death_at = sim->death_sync = sim->fail_at = sim->stop_at = 0;
     sim->shrink = 0;
     sim->cut_at = 0;
     if (sim->calm)
@@ -269,7 +271,10 @@ life_plan(void)
         bool power = on[SIM_F_POWER] && (!on[SIM_F_KILL] || sim_chance(rand, 50));
 
         sim->death = power ? SIM_DEATH_POWER : SIM_DEATH_KILL;
-        sim->death_at = 1 + sim_below(rand, sim_chance(rand, 30) ? 400 : 130);
+        if (sim_chance(rand, 30))
+            sim->death_sync = 1 + sim_below(rand, 14);
+        else
+            sim->death_at = 1 + sim_below(rand, sim_chance(rand, 30) ? 400 : 130);
     }
     if ((on[SIM_F_ENOSPC] || on[SIM_F_EIO]) && sim_chance(rand, 25)) {
         bool full = on[SIM_F_ENOSPC] && (!on[SIM_F_EIO] || sim_chance(rand, 50));
@@ -370,7 +375,7 @@ approve_once(void)
 {
     size_t leaked;
 
-    sim->death_at = sim->fail_at = sim->stop_at = 0;
+    sim->death_at = sim->death_sync = sim->fail_at = sim->stop_at = 0;
     eff_arena_reset(&sim->parse);
     life(life_approve, &leaked);
     sim->approved = true;

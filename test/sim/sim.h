@@ -242,7 +242,8 @@ struct sim {
     bool alive;
     uint64_t effects; /* since the seed began */
     uint64_t life_effects;
-    uint64_t death_at; /* life_effects at which it dies; 0: never */
+    uint64_t death_at;   /* life_effects at which it dies; 0: never */
+    uint64_t death_sync; /* the so manieth fsync is where it dies; 0: death_at says it */
     enum sim_death death;
     uint64_t fail_at; /* file call at which the disk fails */
     int fail_errno;

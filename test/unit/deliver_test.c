@@ -43,7 +43,10 @@ struct world {
     size_t fails_left;
     int status;
     const char *retry_after;
-    size_t poison; /* this row is refused, alone or with its batch */
+    size_t poison;       /* this row is refused, alone or with its batch */
+    size_t logins_fail;  /* so many logins have no good answer */
+    size_t stop_at_wait; /* the user stops it at that pause; 0: never */
+    size_t in_doubt;     /* rows that were settled as perhaps applied by some attempt */
     struct eff_err err;
     bool stopped;
     struct eff_deliver_counts counts;
@@ -92,6 +95,11 @@ fake_step(struct eff_dest *dest, struct eff_task *task, const struct eff_respons
     if (task->kind == EFF_TASK_AUTHORIZE) {
         if (!last)
             return (struct eff_step){.kind = EFF_STEP_SEND, .request = {.kind = EFF_REQUEST_HTTP}};
+        if (w->logins_fail > 0) {
+            w->logins_fail--;
+            EFF_FAIL(err, EFF_TRANSIENT, "no answer");
+            return (struct eff_step){.kind = EFF_STEP_STOP};
+        }
         w->logins++;
         return (struct eff_step){.kind = EFF_STEP_DONE};
     }
@@ -183,6 +191,8 @@ world_settle(struct world *w, const struct eff_effect *effect)
 {
     w->settles++;
     for (size_t i = 0; i < effect->delivery->count; i++)
+        w->in_doubt += effect->delivery->items[i].verdict.maybe;
+    for (size_t i = 0; i < effect->delivery->count; i++)
         w->outcome[effect->batch][i] = effect->delivery->items[i].verdict.outcome;
 }
 
@@ -231,8 +241,10 @@ world_run(struct world *w)
         } else {
             assert_true(effect.until < INT64_MAX);
             assert_true(effect.until > w->now);
-            w->waits++;
-            w->now = effect.until;
+            if (++w->waits == w->stop_at_wait)
+                eff_deliver_stop(d, NULL);
+            else
+                w->now = effect.until;
         }
     }
     w->stopped = eff_deliver_stopped(d) != NULL;
@@ -642,6 +654,98 @@ test_a_refused_credential_stops_with_rows_pending(void **state)
 }
 
 static void
+test_a_stop_while_the_login_waits_is_the_end(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 6, 4, judge_token);
+    w.logins_fail = 3;
+    w.stop_at_wait = 1;
+    world_run(&w);
+    assert_int_equal(w.logins, 0);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 0);
+    world_close(&w);
+}
+
+static struct eff_step
+judge_lost_then_throttled(struct world *w, struct eff_task *task, const struct eff_response *last,
+                          struct eff_err *err)
+{
+    (void)last;
+    (void)err;
+    if (w->sends == 1)
+        judge_all(task->delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT);
+    else if (w->fails_left == 0)
+        judge_all(task->delivery, EFF_APPLIED, EFF_OK);
+    else
+        judge_all(task->delivery, EFF_NOT_APPLIED, EFF_RATE);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static void
+test_a_lost_answer_stays_in_doubt_until_a_yes(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 4, judge_lost_then_throttled);
+    w.fails_left = 1;
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(world_outcomes(&w, EFF_NOT_APPLIED), 4);
+    assert_int_equal(w.in_doubt, 4);
+    world_close(&w);
+
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 4, judge_lost_then_throttled);
+    world_run(&w);
+    assert_false(w.stopped);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+static struct eff_step
+judge_part_lost(struct world *w, struct eff_task *task, const struct eff_response *last,
+                struct eff_err *err)
+{
+    (void)last;
+    (void)err;
+    judge_all(task->delivery, EFF_APPLIED, EFF_OK);
+    w->sent_rows[w->sends] = task->delivery->count;
+    if (w->sends == 1)
+        task->delivery->items[1].verdict =
+            (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED, .fault = EFF_TRANSIENT};
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static void
+test_the_rows_of_a_key_are_sent_again_together(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_KEYED, 1, 4, judge_part_lost);
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(w.sent_rows[2], 4);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+static void
+test_a_key_is_good_for_its_window(void **state)
+{
+    struct eff_op_limits limits = {.class = EFF_CLASS_KEYED, .key_window_ms = 1000};
+
+    (void)state;
+    assert_false(eff_deliver_key_expired(&limits, 0, 5000));
+    assert_false(eff_deliver_key_expired(&limits, 5000, 5800));
+    assert_true(eff_deliver_key_expired(&limits, 5000, 5801));
+    limits.class = EFF_CLASS_CONVERGE;
+    assert_false(eff_deliver_key_expired(&limits, 5000, 9000));
+}
+
+static void
 test_a_broken_column_blames_no_row(void **state)
 {
     struct world w;
@@ -720,6 +824,10 @@ main(void)
         cmocka_unit_test(test_only_rows_without_verdict_are_sent_again),
         cmocka_unit_test(test_an_expired_token_is_renewed_once_for_all),
         cmocka_unit_test(test_a_refused_credential_stops_with_rows_pending),
+        cmocka_unit_test(test_a_stop_while_the_login_waits_is_the_end),
+        cmocka_unit_test(test_a_lost_answer_stays_in_doubt_until_a_yes),
+        cmocka_unit_test(test_the_rows_of_a_key_are_sent_again_together),
+        cmocka_unit_test(test_a_key_is_good_for_its_window),
         cmocka_unit_test(test_a_broken_column_blames_no_row),
         cmocka_unit_test(test_hopeless_refusals_end_the_run),
         cmocka_unit_test(test_a_rolling_window_is_kept_and_used),
