@@ -42,6 +42,8 @@ enum eff_cli_takes {
     EFF_CLI_ALL = 256,
     EFF_CLI_ROWS = 512,
     EFF_CLI_CHECK = 1024,
+    EFF_CLI_VERIFY = 2048,
+    EFF_CLI_ADOPT = 4096,
 };
 
 struct eff_cli_option {
@@ -56,10 +58,10 @@ struct eff_cli_option {
 };
 
 struct eff_cli_options {
-    bool help, no_color, yes, offline;
+    bool help, no_color, yes, offline, all, repair, unseen;
     eff_str project, target, state, template, faults, data;
     int output, log_format; /* index of the word */
-    int64_t jobs, limit, port, seed;
+    int64_t jobs, limit, port, seed, sample;
     struct eff_str_list select, exclude, keys;
     size_t args_count;
     const eff_str *args; /* what is no option, behind the command's name */
@@ -171,6 +173,8 @@ int eff_cli_cmd_init(struct eff_cli *cli);
 int eff_cli_cmd_check(struct eff_cli *cli);
 int eff_cli_cmd_plan(struct eff_cli *cli);
 int eff_cli_cmd_run(struct eff_cli *cli);
+int eff_cli_cmd_verify(struct eff_cli *cli);
+int eff_cli_cmd_adopt(struct eff_cli *cli);
 int eff_cli_cmd_status(struct eff_cli *cli);
 int eff_cli_cmd_rows(struct eff_cli *cli);
 int eff_cli_cmd_retry(struct eff_cli *cli);

@@ -1,5 +1,5 @@
 /*
- * cli/cmd_run: run, plan and check: several syncs, one document or one page of text.
+ * cli/cmd_run: run, plan, check, verify and adopt: several syncs, one document or one page of text.
  */
 #include <stdlib.h>
 
@@ -285,4 +285,54 @@ eff_cli_cmd_check(struct eff_cli *cli)
         count++;
     }
     return runner_end(cli, reports, count);
+}
+
+/* ---- verify and adopt ---- */
+
+static void
+look_one(struct eff_cli *cli, const struct eff_sync_conf *sync, const struct eff_look_options *look,
+         struct eff_report *report)
+{
+    eff_run_look(cli->project, sync, cli->os, look, &cli->arena, report);
+    runner_redact(cli, report);
+    if (!eff_cli_json(cli))
+        eff_print_report(cli, report);
+}
+
+int
+eff_cli_cmd_verify(struct eff_cli *cli)
+{
+    const struct eff_cli_options *o = &cli->options;
+    struct eff_look_options look = {.write = o->repair, .sample = o->all ? -1 : o->sample};
+    struct eff_report *reports;
+    size_t count = 0;
+    int code;
+
+    if (!eff_cli_project(cli, &code) || runner_nothing(cli, &code))
+        return code;
+    reports = eff_new(&cli->arena, struct eff_report, cli->project->syncs_count);
+    for (size_t i = 0; i < cli->project->syncs_count; i++)
+        if (cli->chosen[i] && cli->os->go_on(cli->os->self))
+            look_one(cli, &cli->project->syncs[i], &look, &reports[count++]);
+    return runner_end(cli, reports, count);
+}
+
+int
+eff_cli_cmd_adopt(struct eff_cli *cli)
+{
+    struct eff_look_options look = {
+        .adopt = true, .unseen = cli->options.unseen, .write = cli->options.yes, .sample = -1};
+    const struct eff_sync_conf *sync;
+    struct eff_report report;
+    int code;
+
+    if (!eff_cli_project(cli, &code))
+        return code;
+    sync = eff_cli_sync(cli, cli->options.args[0], &code);
+    if (!sync)
+        return code;
+    look_one(cli, sync, &look, &report);
+    if (!eff_cli_json(cli) && !look.write && report.status != EFF_STATUS_FAILED)
+        eff_term_add(&cli->out, EFF_PLAIN, EFF_STR("Nothing was changed; --yes does it.\n"));
+    return runner_end(cli, &report, 1);
 }

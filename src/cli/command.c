@@ -73,6 +73,22 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent reset contacts\ttells what would be forgotten\n"
      "efferent reset contacts --yes\n",
      EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_RESET, 1, 1, NULL, eff_cli_cmd_reset},
+    {"verify", "[SYNC...]", "read back what was delivered, and compare it with the model",
+     "Reads records back from the destination and compares them with the rows that were delivered:\n"
+     "a thousand of each sync by chance, or all. What is not as it should be is named, field by\n"
+     "field. Sends nothing; with --repair the next run does. Exit code 3 when there are differences.",
+     "efferent verify\ta sample of each sync\n"
+     "efferent verify contacts --all\tall rows of one sync\n"
+     "efferent verify contacts --all --repair\tand let the next run mend them\n",
+     SYNCS | EFF_CLI_VERIFY, 0, ANY, NULL, eff_cli_cmd_verify},
+    {"adopt", "SYNC", "take over records that are there already",
+     "For a destination that was filled by other means, or a state that was lost. Reads the model,\n"
+     "looks each row up over there, and takes what is there as it should be as delivered: the next\n"
+     "run sends only the rest. Sends nothing itself. Asks for --yes.",
+     "efferent adopt contacts\ttells what would be taken over\n"
+     "efferent adopt contacts --yes\n"
+     "efferent adopt hooks --unseen --yes\ta destination that cannot be read\n",
+     EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_RESET | EFF_CLI_ADOPT, 1, 1, NULL, eff_cli_cmd_adopt},
     {"state", "export FOLDER | import FOLDER | check [FOLDER] | purge SYNC",
      "copy the state out or in, check it, forget a sync that is gone",
      "`export` writes a copy of what is known between runs, as of one moment, into a new folder;\n"
@@ -114,13 +130,11 @@ const struct eff_cli_command eff_cli_commands[] = {
      EFF_CLI_ALL, 0, 0, NULL, eff_cli_cmd_version},
     {"help", "[COMMAND]", "explain a command", "Explains a command, or lists them all.",
      "efferent help run\n", EFF_CLI_ALL, 0, 1, NULL, eff_cli_cmd_help},
-    {.name = "adopt", .summary = "take over records that are there already", .args_max = ANY},
     {.name = "contract", .summary = "pin the destination's schema in git", .args_max = ANY},
     {.name = "dbt", .summary = "read a dbt project", .args_max = ANY},
     {.name = "drift", .summary = "compare with what is really there", .args_max = ANY},
     {.name = "forget", .summary = "remove a person everywhere", .args_max = ANY},
     {.name = "serve", .summary = "scheduler, REST API, web UI, metrics", .args_max = ANY},
-    {.name = "verify", .summary = "read back what was delivered", .args_max = ANY},
 };
 const size_t eff_cli_commands_count = sizeof eff_cli_commands / sizeof *eff_cli_commands;
 

@@ -29,6 +29,13 @@ const struct eff_cli_option eff_cli_options[] = {
      "Read the files only; connect to nothing"},
     {"template", 0, EFF_CLI_TEXT, OPTION(template), EFF_CLI_INIT, "NAME", 0, 0,
      "What to begin with: starter (default) or crm"},
+    {"sample", 0, EFF_CLI_INT, OPTION(sample), EFF_CLI_VERIFY, "N", 1, INT64_MAX,
+     "Look at about so many rows of each sync, chosen by chance (default 1000)"},
+    {"all", 0, EFF_CLI_FLAG, OPTION(all), EFF_CLI_VERIFY, NULL, 0, 0, "Look at all rows"},
+    {"repair", 0, EFF_CLI_FLAG, OPTION(repair), EFF_CLI_VERIFY, NULL, 0, 0,
+     "Let the next run send what is not as it was delivered"},
+    {"unseen", 0, EFF_CLI_FLAG, OPTION(unseen), EFF_CLI_ADOPT, NULL, 0, 0,
+     "Take all rows of the model as delivered, without looking"},
     {"yes", 'y', EFF_CLI_FLAG, OPTION(yes), EFF_CLI_RESET, NULL, 0, 0, "Really do it"},
     {"port", 0, EFF_CLI_INT, OPTION(port), EFF_CLI_SANDBOX, "N", 0, 65535,
      "Port of the first, the others count up (default 8100; 0: any free ones)"},
@@ -319,7 +326,7 @@ eff_cli_parse(size_t count, const eff_str *words, struct eff_arena *arena,
     struct eff_err later = {0};
     enum eff_fault fault, judged;
 
-    *ret_options = (struct eff_cli_options){.jobs = 4, .limit = -1, .port = 8100};
+    *ret_options = (struct eff_cli_options){.jobs = 4, .limit = -1, .port = 8100, .sample = 1000};
     r->count = count;
     r->words = words;
     r->arena = arena;

@@ -79,6 +79,20 @@ eff_print_sum(struct eff_cli *cli, const char *label, uint64_t total, size_t cou
     eff_print_sum((cli), (label), (total), sizeof(parts) / sizeof *(parts), (parts))
 
 static void
+print_looked(struct eff_cli *cli, const struct eff_report *r)
+{
+    bool adopt = strcmp(r->verb, "adopt") == 0;
+    const struct eff_print_part parts[] = {
+        {adopt ? "there as they should be" : "as delivered", r->unchanged, EFF_GREEN},
+        {"with other values", r->changed, EFF_YELLOW},
+        {"not there", r->added, EFF_YELLOW},
+        {"invalid", r->invalid, EFF_YELLOW},
+    };
+
+    PRINT_SUM(cli, "looked at", r->read, parts);
+}
+
+static void
 print_read(struct eff_cli *cli, const struct eff_report *r)
 {
     const struct eff_print_part parts[] = {
@@ -308,7 +322,9 @@ print_heading(struct eff_cli *cli, const struct eff_report *r)
     eff_str seconds = eff_term_seconds(&cli->arena, r->seconds);
     size_t column = r->sync.len + 2 + strlen(status) + 2 + seconds.len;
 
-    if (r->is_plan && r->status == EFF_STATUS_OK)
+    if (r->verb && r->status == EFF_STATUS_HELD)
+        status = "differs";
+    else if (r->is_plan && !r->verb && r->status == EFF_STATUS_OK)
         status = r->planned > 0 ? "would change" : "up to date";
     eff_term_add(term, EFF_BOLD, r->sync);
     eff_term_addf(term, eff_print_status_style(r->status), "  %s", status);
@@ -344,9 +360,13 @@ eff_print_report(struct eff_cli *cli, const struct eff_report *r)
     print_heading(cli, r);
     if (r->has_resumed)
         print_settled(cli, "resumed", &r->resumed);
-    if (r->read > 0 || r->status == EFF_STATUS_OK)
-        print_read(cli, r);
-    print_planned(cli, r);
+    if (r->verb) {
+        print_looked(cli, r);
+    } else {
+        if (r->read > 0 || r->status == EFF_STATUS_OK)
+            print_read(cli, r);
+        print_planned(cli, r);
+    }
     if (!r->is_plan)
         print_settled(cli, "settled", &counts);
     print_requests(cli, r);

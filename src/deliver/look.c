@@ -4,7 +4,10 @@
 #include "deliver/look.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/number.h"
+
+#define LOOK_DAY_US ((int64_t)86400 * 1000000)
 
 struct eff_task
 eff_look_task(const struct eff_delivery *delivery, const size_t *items, size_t count,
@@ -27,22 +30,67 @@ eff_look_task(const struct eff_delivery *delivery, const size_t *items, size_t c
         .kind = EFF_TASK_READ, .read = read, .object = delivery->object, .arena = arena};
 }
 
-/* Texts, or numbers however they are written; NULL and "" are one, as vendors have it. */
+/* ---- is it what was sent? ---- */
+
 static bool
-look_equal(const struct eff_value *sent, const struct eff_value *found)
+look_numbers_equal(eff_str a, eff_str b)
+{
+    char left[64], right[64];
+    size_t len = eff_decimal_canonical(a, left, sizeof left);
+
+    return len > 0 && eff_decimal_canonical(b, right, sizeof right) == len &&
+           memcmp(left, right, len) == 0;
+}
+
+/* Microseconds of a time that was sent; false for all other values. */
+static bool
+look_sent_micros(const struct eff_value *sent, int64_t *ret_micros)
+{
+    if (sent->kind == EFF_DATE)
+        *ret_micros = sent->i * LOOK_DAY_US;
+    else if (sent->kind == EFF_DATETIME || sent->kind == EFF_INSTANT)
+        *ret_micros = sent->i;
+    else
+        return false;
+    return true;
+}
+
+/* Vendors keep seconds or milliseconds, and answer with ISO 8601 or with a count of either. */
+static bool
+look_times_equal(int64_t sent, eff_str found)
+{
+    struct eff_civil civil;
+    int64_t count, unit = 1000000;
+
+    if (eff_time_parse(found, &civil)) {
+        unit = civil.nanos == 0 ? 1000000 : civil.nanos % 1000000 == 0 ? 1000 : 1;
+        return eff_micros_from_civil(&civil) / unit == sent / unit;
+    }
+    if (!eff_str_int(found, &count))
+        return false;
+    return count == sent / 1000000 || count == sent / 1000;
+}
+
+static bool
+look_texts_equal(const struct eff_value *sent, eff_str a, eff_str b)
+{
+    int64_t micros;
+
+    a = eff_str_trim(a);
+    b = eff_str_trim(b);
+    return eff_str_eq(a, b) || look_numbers_equal(a, b) ||
+           (look_sent_micros(sent, &micros) && look_times_equal(micros, b));
+}
+
+bool
+eff_look_equal(const struct eff_value *sent, const struct eff_value *found)
 {
     struct eff_buf a = {0}, b = {0};
-    char left[64], right[64];
-    size_t len;
     bool equal;
 
     eff_value_text(&a, sent);
     eff_value_text(&b, found);
-    equal = eff_str_eq(eff_buf_str(&a), eff_buf_str(&b));
-    len = equal ? 0 : eff_decimal_canonical(eff_buf_str(&a), left, sizeof left);
-    if (len > 0)
-        equal = eff_decimal_canonical(eff_buf_str(&b), right, sizeof right) == len &&
-                memcmp(left, right, len) == 0;
+    equal = look_texts_equal(sent, eff_buf_str(&a), eff_buf_str(&b));
     eff_buf_free(&a);
     eff_buf_free(&b);
     return equal;
@@ -55,7 +103,8 @@ eff_look_judge(const struct eff_delivery *delivery, const struct eff_item *item,
     if (!record->found)
         return (struct eff_verdict){.outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT};
     for (size_t i = 0; i < delivery->fields_count; i++) {
-        if (item->fields[i].kind == EFF_ABSENT || look_equal(&item->fields[i], &record->fields[i]))
+        if (item->fields[i].kind == EFF_ABSENT ||
+            eff_look_equal(&item->fields[i], &record->fields[i]))
             continue;
         return (struct eff_verdict){
             .outcome = EFF_REFUSED,

@@ -9,6 +9,12 @@
 /* How long after the lost answer to look, and between the two looks, unless the operation says. */
 #define EFF_LOOK_LAG_MS 1000
 
+/*
+ * Is the value that was read back the one that was sent? Texts without the blanks around
+ * them, numbers however they are written, points in time to the precision that came back;
+ * NULL and "" are one, as vendors have it.
+ */
+bool eff_look_equal(const struct eff_value *sent, const struct eff_value *found);
 /* The task that reads those items of a delivery back, by their match values. */
 struct eff_task eff_look_task(const struct eff_delivery *delivery, const size_t *items,
                               size_t count, struct eff_arena *arena);

@@ -35,5 +35,9 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2117", "A guard holds changes: more than `guard:` allows. `efferent approve` releases "
                 "them."},
     {"EFF2118", "Rows that may have arrived, and that cannot be sent again safely."},
+    {"EFF2119", "`verify` or `adopt` found other values over there than the model has."},
+    {"EFF2120", "`verify` found that records are not there any more."},
+    {"EFF2121", "Rows that `verify` did not look at, because the model has changed since they were "
+                "delivered."},
     {NULL, NULL},
 };

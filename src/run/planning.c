@@ -28,9 +28,9 @@ planning_group(struct eff_sync_run *r, const struct eff_change *change)
                : EFF_GROUP_FREE;
 }
 
-static enum eff_fault
-planning_add(struct eff_sync_run *r, const struct eff_planned_item *p, enum eff_group group,
-             struct eff_err *err)
+enum eff_fault
+eff_run_plan_add(struct eff_sync_run *r, const struct eff_planned_item *p, enum eff_group group,
+                 struct eff_err *err)
 {
     struct eff_delivery shape = {.op = p->op,
                                  .object = r->sync->object,
@@ -69,7 +69,7 @@ planning_ledger(struct eff_sync_run *r, const struct eff_planned_item *p,
         .run = r->run_id,
     };
 
-    if (r->options->plan)
+    if (r->options->plan || r->look)
         return EFF_OK;
     return eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
 }
@@ -156,7 +156,7 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change,
         eff_multiset_add(&r->removals, entry);
     else if (change->kind == EFF_CHANGE_CHANGE)
         eff_multiset_add(&r->changed_rows, entry);
-    return planning_add(r, p, planning_group(r, change), err);
+    return eff_run_plan_add(r, p, planning_group(r, change), err);
 }
 
 /* Invalid as mapped: the record over there is left alone, and so is the snapshot. */
@@ -186,6 +186,21 @@ planning_held(struct eff_sync_run *r, const struct eff_change *change,
     return planning_ledger(r, p, EFF_LEDGER_HELD, 1, p->item.key_json, "EFF2116", message, err);
 }
 
+/* As a new row would be sent: whole. */
+static enum eff_fault
+planning_look(struct eff_sync_run *r, const struct eff_change *change, const struct eff_value *row,
+              struct eff_err *err)
+{
+    struct eff_change whole = *change;
+    struct eff_planned_item p;
+    struct eff_err why = {0};
+
+    whole.kind = EFF_CHANGE_ADD;
+    if (eff_plan_change(&r->planner, &whole, row, &r->batch, &p, &why) == EFF_PLANNED_INVALID)
+        return planning_invalid(r, &p, &why, err);
+    return eff_run_look_row(r, &p, err);
+}
+
 static enum eff_fault
 planning_change(struct eff_sync_run *r, const struct eff_change *change,
                 const struct eff_value *row, struct eff_err *err)
@@ -200,7 +215,7 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
         r->followed++;
         if (change->kind != EFF_CHANGE_REBASE) /* the diff counted those as unchanged itself */
             r->report->unchanged++;
-        return planning_add(r, &p, EFF_GROUP_FREE, err);
+        return eff_run_plan_add(r, &p, EFF_GROUP_FREE, err);
     case EFF_PLANNED_LEAVE:
         r->report->unchanged++;
         return EFF_OK;
@@ -251,7 +266,7 @@ planning_row(struct eff_sync_run *r, const struct eff_change *change, const stru
 {
     if (change->kind == EFF_CHANGE_DUPLICATE)
         return planning_duplicate(r, change, row, err);
-    return planning_change(r, change, row, err);
+    return r->look ? planning_look(r, change, row, err) : planning_change(r, change, row, err);
 }
 
 /* The record stays, because another row stands for it now; only this key is forgotten. */
@@ -270,7 +285,7 @@ planning_release(struct eff_sync_run *r, const struct eff_change *removal, struc
     p.op = EFF_OP_NONE;
     r->report->gone++;
     r->followed++;
-    return planning_add(r, &p, EFF_GROUP_RELEASED, err);
+    return eff_run_plan_add(r, &p, EFF_GROUP_RELEASED, err);
 }
 
 static enum eff_fault
@@ -349,6 +364,18 @@ planning_again(struct eff_sync_run *r, struct eff_buf *wanted, struct eff_err *e
 }
 
 static enum eff_fault
+planning_look_at(struct eff_sync_run *r, const struct eff_change *change, struct eff_err *err)
+{
+    struct eff_change kept = *change;
+
+    if (!eff_run_look_wants(r, change))
+        return EFF_OK;
+    kept.content = eff_str_copy(&r->batch, change->content);
+    kept.identity = change->identity.ptr ? eff_str_copy(&r->batch, change->identity) : EFF_STR_NONE;
+    return planning_decode(r, &kept, err);
+}
+
+static enum eff_fault
 planning_all(struct eff_sync_run *r, struct eff_err *err)
 {
     struct eff_buf wanted = {0};
@@ -356,11 +383,14 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
     enum eff_fault fault;
 
     for (;;) {
-        eff_arena_reset(&r->batch);
+        if (r->look_count == 0) /* else it holds the rows that are about to be looked at */
+            eff_arena_reset(&r->batch);
         fault = eff_diff_next(r->diff, &change, err);
         if (fault != EFF_OK || change.kind == EFF_CHANGE_END)
             break;
-        if (planning_needs_row(r, &change) && !change.content.ptr)
+        if (r->look)
+            fault = planning_look_at(r, &change, err);
+        else if (planning_needs_row(r, &change) && !change.content.ptr)
             planning_remember(r, &wanted, &change);
         else if (change.kind != EFF_CHANGE_REMOVE || !eff_run_claims_doubt(r, &change))
             fault = planning_decode(r, &change, err);
@@ -368,6 +398,8 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
             break;
         eff_run_progress(r, false);
     }
+    if (fault == EFF_OK)
+        fault = eff_run_look_flush(r, err);
     if (fault == EFF_OK)
         fault = planning_again(r, &wanted, err);
     if (fault == EFF_OK)

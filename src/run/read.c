@@ -79,8 +79,9 @@ read_ledger_invalid(struct eff_sync_run *r, struct eff_hash128 key, const struct
     /* Rows without a key cannot be told apart: one entry counts those with the same rest. */
     if (key.hi == 0 && key.lo == 0)
         entry.key = eff_siphash128(r->secret.key, entry.key_json.ptr, entry.key_json.len);
-    return r->options->plan ? EFF_OK
-                            : eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
+    if (r->options->plan || r->look)
+        return EFF_OK;
+    return eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
 }
 
 static enum eff_fault
@@ -142,7 +143,8 @@ read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *bu
         eff_run_claim(r, h->row, false);
         return read_invalid(r, h->state, h->key, h->row, h->column, err);
     }
-    wanted = eff_diff_wants_content(r->diff, h->key, h->old);
+    wanted =
+        r->look ? eff_run_look_samples(r, h->key) : eff_diff_wants_content(r->diff, h->key, h->old);
     eff_run_claim(r, h->row, !wanted);
     if (wanted) {
         eff_buf_reset(buf);
@@ -233,7 +235,7 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
         .scratch_folder = r->scratch,
         .memory_bytes = (size_t)r->sync->memory_bytes,
         .rows_expected = r->rows_expected,
-        .columns_added = r->any_added || r->fill_identities,
+        .columns_added = r->any_added || r->fill_identities || (r->look && !r->look->adopt),
         .rebase = r->rebase,
         .find_removed = !r->partial,
         .with_identities = r->with_identities && !r->fill_identities,

@@ -172,7 +172,7 @@ report_status(const struct eff_report *report)
         return EFF_STATUS_FAILED;
     if (report->skipped || report->skipped_by_failure)
         return EFF_STATUS_SKIPPED;
-    if (report->held > 0 || report->fields_held_count > 0 || report->plan.ptr)
+    if (report->held > 0 || report->fields_held_count > 0 || report->plan.ptr || report->drifted)
         return EFF_STATUS_HELD;
     if (report->rejected > 0 || report->invalid > 0 || report->pending > 0 ||
         report->resumed.pending > 0)
@@ -235,7 +235,7 @@ static bool
 report_is_partial(const struct eff_report *report)
 {
     if (report->is_plan)
-        return report->contract_broken || report->skipped_by_failure;
+        return report->contract_broken || report->skipped_by_failure || report->drifted;
     return report->status == EFF_STATUS_REJECTED || report->status == EFF_STATUS_HELD ||
            report->skipped_by_failure;
 }

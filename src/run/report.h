@@ -53,6 +53,8 @@ struct eff_report {
     enum eff_status status;
     double seconds;
     bool is_plan;
+    bool drifted;     /* verify: records are not as they were delivered */
+    const char *verb; /* "verify", "adopt": what a person reads instead of the plan's words */
 
     uint64_t read, unchanged, added, changed, removed, invalid, gone;
     uint64_t planned, delivered, superseded, rejected, held, pending;

@@ -29,7 +29,8 @@ run_start(struct eff_sync_run *r)
     eff_redact_init(&r->redact, &r->run, r->project->secrets_count, r->project->secrets);
     r->started_mono = r->os->mono_ms(r->os->self);
     r->started_wall = r->os->wall_ms(r->os->self);
-    r->partial = r->options->limit >= 0 || r->options->keys_count > 0;
+    r->look = r->options->look;
+    r->partial = r->options->limit >= 0 || r->options->keys_count > 0 || r->look;
     r->rows_expected = -1;
     r->run_id = run_new_id(r);
     eff_run_stage(r, "connect");
@@ -103,12 +104,10 @@ run_carry_out(struct eff_sync_run *r, struct eff_err *err)
     return fault;
 }
 
+/* Source, mapping, contract and snapshot: all that must be known before the model is read. */
 static enum eff_fault
-run_stages(struct eff_sync_run *r, struct eff_err *err)
+run_prepare(struct eff_sync_run *r, struct eff_err *err)
 {
-    EFF_TRY(eff_run_open_state(r, err));
-    EFF_TRY(eff_run_open_dest(r, err));
-    EFF_TRY(eff_run_resume(r, err));
     r->dest_sync.run = r->run_id;
     r->dest_sync.object = r->sync->object;
     EFF_TRY(eff_run_open_source(r, err));
@@ -116,11 +115,26 @@ run_stages(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_run_contract(r, err));
     EFF_TRY(eff_run_bind(r, 0, err));
     EFF_TRY(eff_run_open_snapshot(r, err));
-    EFF_TRY(eff_run_check_identity(r, err));
+    return eff_run_check_identity(r, err);
+}
+
+static enum eff_fault
+run_compare(struct eff_sync_run *r, struct eff_err *err)
+{
     eff_run_stage(r, "read");
     EFF_TRY(eff_run_read(r, err));
     eff_run_stage(r, "diff");
-    EFF_TRY(eff_run_plan(r, err));
+    return eff_run_plan(r, err);
+}
+
+static enum eff_fault
+run_stages(struct eff_sync_run *r, struct eff_err *err)
+{
+    EFF_TRY(eff_run_open_state(r, err));
+    EFF_TRY(eff_run_open_dest(r, err));
+    EFF_TRY(eff_run_resume(r, err));
+    EFF_TRY(run_prepare(r, err));
+    EFF_TRY(run_compare(r, err));
     if (r->options->plan) {
         eff_run_samples_before(r);
         return EFF_OK;
@@ -185,7 +199,8 @@ run_with(struct eff_sync_run *r, struct eff_arena *process,
 {
     struct eff_err err = {0};
 
-    *r->report = (struct eff_report){.sync = r->sync->name, .is_plan = r->options->plan};
+    *r->report =
+        (struct eff_report){.sync = r->sync->name, .is_plan = r->options->plan || r->options->look};
     run_start(r);
     r->report->arena = &r->run;
     if (stages(r, &err) != EFF_OK)
@@ -206,6 +221,35 @@ eff_run_sync(const struct eff_project *project, const struct eff_sync_conf *sync
         .project = project, .sync = sync, .os = os, .options = options, .report = ret_report};
 
     run_with(&r, process, run_stages);
+}
+
+/* ---- verify and adopt ---- */
+
+static enum eff_fault
+look_stages(struct eff_sync_run *r, struct eff_err *err)
+{
+    EFF_TRY(eff_run_open_state(r, err));
+    EFF_TRY(eff_run_open_dest(r, err));
+    EFF_TRY(eff_run_look_open(r, err));
+    EFF_TRY(run_prepare(r, err));
+    EFF_TRY(eff_run_look_begin(r, err));
+    EFF_TRY(run_compare(r, err));
+    eff_run_look_end(r);
+    return r->look->write ? run_carry_out(r, err) : EFF_OK;
+}
+
+void
+eff_run_look(const struct eff_project *project, const struct eff_sync_conf *sync, struct eff_os *os,
+             const struct eff_look_options *look, struct eff_arena *process,
+             struct eff_report *ret_report)
+{
+    struct eff_run_options options = {.plan = !look->write, .limit = -1, .look = look};
+    struct eff_sync_run r = {
+        .project = project, .sync = sync, .os = os, .options = &options, .report = ret_report};
+
+    run_with(&r, process, look_stages);
+    ret_report->drifted = ret_report->status == EFF_STATUS_HELD;
+    ret_report->verb = look->adopt ? "adopt" : "verify";
 }
 
 /* ---- check ---- */

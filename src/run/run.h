@@ -19,11 +19,20 @@ struct eff_progress {
     double seconds;
 };
 
+/* verify: read back rows that were delivered; adopt: take what is there as delivered. */
+struct eff_look_options {
+    bool adopt;
+    bool unseen;    /* adopt: all rows of the model, without looking */
+    bool write;     /* let the next run know; else only tell */
+    int64_t sample; /* verify: about so many rows, by chance; -1: all */
+};
+
 struct eff_run_options {
     bool plan;         /* change nothing, here or there */
     int64_t limit;     /* read at most so many rows; -1: all. A partial read removes nothing */
     size_t keys_count; /* only rows with these keys (text form; composite: a,b); removes nothing */
     const eff_str *keys;
+    const struct eff_look_options *look; /* eff_run_look's; else NULL */
     eff_str state; /* plan: another state folder (an unpacked export); ptr == NULL: own */
     void (*progress)(void *self, const struct eff_progress *progress);
     /* eff_run_syncs: a sync has its report; may be NULL. */
@@ -52,6 +61,15 @@ size_t eff_run_syncs(const struct eff_project *project, const bool *chosen, size
  */
 void eff_run_check(const struct eff_project *project, const struct eff_sync_conf *sync,
                    struct eff_os *os, struct eff_arena *process, struct eff_report *ret_report);
+
+/*
+ * Reads back what the destination holds and compares it with the model. Sends nothing.
+ * The report is a plan's: unchanged is there as it should be, changed is there with
+ * other values, added is not there. EFF_STATUS_HELD when verify found differences.
+ */
+void eff_run_look(const struct eff_project *project, const struct eff_sync_conf *sync,
+                  struct eff_os *os, const struct eff_look_options *look, struct eff_arena *process,
+                  struct eff_report *ret_report);
 
 /* ---- the operator's verbs ---- */
 

@@ -66,7 +66,7 @@ eff_run_sample(struct eff_sync_run *r, const struct eff_change *change,
     const char *kind = sample_change(change->kind);
     struct eff_sample *sample;
 
-    if (!r->options->plan || !sample_wanted(report, kind))
+    if (!report->is_plan || !sample_wanted(report, kind))
         return;
     if (!report->samples)
         report->samples = eff_new(&r->run, struct eff_sample, EFF_REPORT_SAMPLES_MAX);
@@ -95,6 +95,26 @@ sample_take_record(struct eff_sync_run *r, struct eff_sample *sample,
         for (size_t j = 0; j < r->dest_sync.fields_count; j++)
             if (eff_str_eq(sample->fields[i].name, r->dest_sync.field_names[j]))
                 sample->fields[i].before = sample_json(r, &record->fields[j]);
+}
+
+void
+eff_run_sample_found(struct eff_sync_run *r, const struct eff_planned_item *planned,
+                     const struct eff_record *record, const bool *differs)
+{
+    const struct eff_change change = {.kind = record ? EFF_CHANGE_CHANGE : EFF_CHANGE_ADD};
+    size_t count = r->report->samples_count, kept = 0;
+    struct eff_sample *sample;
+
+    eff_run_sample(r, &change, planned);
+    if (!record || r->report->samples_count == count)
+        return;
+    sample = &r->report->samples[count];
+    sample_take_record(r, sample, record);
+    for (size_t i = 0; i < sample->fields_count; i++)
+        for (size_t j = 0; j < r->dest_sync.fields_count; j++)
+            if (differs[j] && eff_str_eq(sample->fields[i].name, r->dest_sync.field_names[j]))
+                sample->fields[kept++] = sample->fields[i];
+    sample->fields_count = kept;
 }
 
 /* Reading back is a courtesy: when it fails, the plan is as good without it. */

@@ -90,6 +90,13 @@ struct eff_sync_run {
     uint64_t followed;              /* rows that are not sent: EFF_OP_NONE */
     bool has_ledger, has_refused;
 
+    /* look.c: verify and adopt read back instead of sending */
+    const struct eff_look_options *look; /* NULL: a run or a plan */
+    uint64_t look_seed, look_limit;
+    uint64_t look_passed; /* rows that verify cannot judge: the model has changed since */
+    size_t look_count;
+    struct eff_planned_item *look_items; /* with what they point to in `batch` */
+
     /* delivery */
     struct eff_changes *changes;
     struct eff_settled *settled;
@@ -139,10 +146,29 @@ enum eff_fault eff_run_claims_settle(struct eff_sync_run *r, eff_run_removal rem
 enum eff_fault eff_run_plan(struct eff_sync_run *r, struct eff_err *err);
 bool eff_run_chunk_held(void *self, const struct eff_chunk *chunk);
 enum eff_fault eff_run_guard(struct eff_sync_run *r, struct eff_err *err);
+/* One item into the change file, for whichever batch has room. */
+enum eff_fault eff_run_plan_add(struct eff_sync_run *r, const struct eff_planned_item *p,
+                                enum eff_group group, struct eff_err *err);
+
+/* look.c: may it be done at all; then, when the snapshot is open, which rows. */
+enum eff_fault eff_run_look_open(struct eff_sync_run *r, struct eff_err *err);
+enum eff_fault eff_run_look_begin(struct eff_sync_run *r, struct eff_err *err);
+/* Whether this key is one of the sample; whether this change is to be looked at. */
+bool eff_run_look_samples(const struct eff_sync_run *r, struct eff_hash128 key);
+bool eff_run_look_wants(struct eff_sync_run *r, const struct eff_change *change);
+/* Takes an item that lives in the batch arena, which is reset when they are read back together. */
+enum eff_fault eff_run_look_row(struct eff_sync_run *r, const struct eff_planned_item *p,
+                                struct eff_err *err);
+enum eff_fault eff_run_look_flush(struct eff_sync_run *r, struct eff_err *err);
+void eff_run_look_end(struct eff_sync_run *r);
+
 /* samples.c */
 void eff_run_sample(struct eff_sync_run *r, const struct eff_change *change,
                     const struct eff_planned_item *planned);
 void eff_run_samples_before(struct eff_sync_run *r);
+/* A row beside its record; the fields that differ, all of them when there is no record. */
+void eff_run_sample_found(struct eff_sync_run *r, const struct eff_planned_item *planned,
+                          const struct eff_record *record, const bool *differs);
 
 /* finish.c: verdicts into snapshot, history and run row. */
 enum eff_fault eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
