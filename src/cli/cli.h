@@ -179,6 +179,7 @@ int eff_cli_cmd_status(struct eff_cli *cli);
 int eff_cli_cmd_rows(struct eff_cli *cli);
 int eff_cli_cmd_retry(struct eff_cli *cli);
 int eff_cli_cmd_approve(struct eff_cli *cli);
+int eff_cli_cmd_forget(struct eff_cli *cli);
 int eff_cli_cmd_reset(struct eff_cli *cli);
 int eff_cli_cmd_state(struct eff_cli *cli);
 int eff_cli_cmd_sandbox(struct eff_cli *cli);

@@ -1,5 +1,5 @@
 /*
- * cli/cmd_verbs: status, rows, retry, approve, reset.
+ * cli/cmd_verbs: status, rows, retry, approve, reset, forget.
  *
  * What run/ tells comes as JSON: the document as it is, or laid out for a person.
  */
@@ -538,4 +538,54 @@ eff_cli_cmd_reset(struct eff_cli *cli)
         cli, sync->name, "rows", rows,
         eff_str_printf(&cli->arena, EFF_STR_FMT " forgotten; the next run sends all.",
                        EFF_STR_ARG(eff_term_plural(&cli->arena, rows, "row is", "rows are"))));
+}
+
+static int
+verbs_forget_text(struct eff_cli *cli, const struct eff_json *receipt)
+{
+    const struct eff_print_part parts[] = {
+        {"in the snapshot", verbs_int(receipt, "/snapshot"), EFF_PLAIN},
+        {"in the ledger", verbs_int(receipt, "/ledger"), EFF_PLAIN},
+        {"in the history", verbs_int(receipt, "/history"), EFF_PLAIN},
+    };
+    struct eff_buf none = {0};
+    bool erased = eff_json_bool(eff_json_get(receipt, EFF_STR("erased")));
+    uint64_t total = parts[0].count + parts[1].count + parts[2].count;
+
+    eff_print_sum(cli, erased ? "erased" : "kept", total, 3, parts);
+    verbs_pair(cli, "key hash", verbs_str(receipt, "/key_hash"), EFF_DIM);
+    verbs_pair(cli, "signature", verbs_str(receipt, "/signature"), EFF_DIM);
+    eff_term_wrap(&cli->out, EFF_PLAIN,
+                  erased ? EFF_STR("Its row is passed over from now on. The record at the "
+                                   "destination is as it was.")
+                         : EFF_STR("Nothing was changed; --yes does it."),
+                  0, 0);
+    eff_term_line(&cli->out);
+    return eff_cli_print(cli, &none, EFF_EXIT_OK);
+}
+
+int
+eff_cli_cmd_forget(struct eff_cli *cli)
+{
+    const struct eff_cli_options *o = &cli->options;
+    const struct eff_sync_conf *sync;
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+    struct eff_err err = {0};
+    const struct eff_json *json;
+    int code;
+
+    if (!eff_cli_project(cli, &code) || !(sync = eff_cli_sync(cli, o->args[0], &code)))
+        return code;
+    if (eff_run_forget(cli->project, sync, cli->os, o->args[1], o->yes, &cli->arena, &w, &err) !=
+        EFF_OK) {
+        eff_buf_free(&buf);
+        return eff_cli_fail(cli, &err);
+    }
+    if (eff_cli_json(cli)) {
+        code = verbs_document(cli, eff_buf_str(&buf));
+        eff_buf_free(&buf);
+        return code;
+    }
+    return verbs_parse(cli, &buf, &json, &code) ? verbs_forget_text(cli, json) : code;
 }

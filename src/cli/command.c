@@ -89,6 +89,14 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent adopt contacts --yes\n"
      "efferent adopt hooks --unseen --yes\ta destination that cannot be read\n",
      EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_RESET | EFF_CLI_ADOPT, 1, 1, NULL, eff_cli_cmd_adopt},
+    {"forget", "SYNC KEY", "take a person out of all that is kept, and keep them out",
+     "Takes one row out of snapshot, identities, ledger and history of a sync, and notes the key's\n"
+     "hash: from then on the row is passed over wherever it comes from. Prints a receipt, which does\n"
+     "not say whose it is. The record at the destination is not touched: remove that first, by\n"
+     "taking the row out of a model whose sync removes, or over there. Asks for --yes.",
+     "efferent forget contacts 42\ttells what is kept of it\n"
+     "efferent forget contacts 42 --yes --output json > receipt.json\n",
+     EFF_CLI_ALL | EFF_CLI_PROJECT | EFF_CLI_RESET, 2, 2, NULL, eff_cli_cmd_forget},
     {"state", "export FOLDER | import FOLDER | check [FOLDER] | purge SYNC",
      "copy the state out or in, check it, forget a sync that is gone",
      "`export` writes a copy of what is known between runs, as of one moment, into a new folder;\n"
@@ -133,7 +141,6 @@ const struct eff_cli_command eff_cli_commands[] = {
     {.name = "contract", .summary = "pin the destination's schema in git", .args_max = ANY},
     {.name = "dbt", .summary = "read a dbt project", .args_max = ANY},
     {.name = "drift", .summary = "compare with what is really there", .args_max = ANY},
-    {.name = "forget", .summary = "remove a person everywhere", .args_max = ANY},
     {.name = "serve", .summary = "scheduler, REST API, web UI, metrics", .args_max = ANY},
 };
 const size_t eff_cli_commands_count = sizeof eff_cli_commands / sizeof *eff_cli_commands;

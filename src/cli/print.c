@@ -107,6 +107,10 @@ print_read(struct eff_cli *cli, const struct eff_report *r)
         print_label(cli, "gone", r->gone);
         eff_term_add(&cli->out, EFF_DIM, EFF_STR("   left the model, kept over there\n"));
     }
+    if (r->forgotten > 0) {
+        print_label(cli, "forgotten", r->forgotten);
+        eff_term_add(&cli->out, EFF_DIM, EFF_STR("   kept out\n"));
+    }
 }
 
 static void

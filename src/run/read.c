@@ -132,6 +132,30 @@ read_hash(struct eff_sync_run *r, struct read_hashed *h, struct eff_buf *buf)
     eff_diff_prefetch(r->diff, h->key);
 }
 
+/* Not counted as read: what was forgotten is not there. */
+static bool
+read_is_forgotten(struct eff_sync_run *r, const struct read_hashed *h)
+{
+    size_t low = 0, high = r->forgotten_count;
+
+    if (high == 0 || h->state == EFF_ROW_KEY_NULL || h->state == EFF_ROW_KEY_BAD)
+        return false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = eff_hash128_cmp(r->forgotten[middle], h->key);
+
+        if (order == 0) {
+            r->report->forgotten++;
+            return true;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
 static enum eff_fault
 read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *buf,
          struct eff_err *err)
@@ -174,8 +198,10 @@ read_block(struct eff_sync_run *r, const struct eff_batch *batch, size_t at,
         *h = (struct read_hashed){.row = &batch->cells[at * batch->width]};
         if (!read_key_wanted(r, h->row))
             continue;
-        r->rows_read++;
         read_hash(r, h, buf);
+        if (read_is_forgotten(r, h))
+            continue;
+        r->rows_read++;
         ++*ret_count;
     }
     return at;

@@ -57,6 +57,7 @@ struct eff_report {
     const char *verb; /* "verify", "adopt": what a person reads instead of the plan's words */
 
     uint64_t read, unchanged, added, changed, removed, invalid, gone;
+    uint64_t forgotten; /* rows that `forget` keeps out; not part of `read` */
     uint64_t planned, delivered, superseded, rejected, held, pending;
     uint64_t possible_duplicates;
     uint64_t requests, retries, throttled, calls_other, bytes_sent;

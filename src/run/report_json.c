@@ -25,8 +25,9 @@ struct json_count {
     }
 
 static const struct json_count json_read_counts[] = {
-    REPORT_COUNT(read),    REPORT_COUNT(unchanged), REPORT_COUNT(added), REPORT_COUNT(changed),
-    REPORT_COUNT(removed), REPORT_COUNT(invalid),   REPORT_COUNT(gone),  REPORT_COUNT(planned),
+    REPORT_COUNT(read),    REPORT_COUNT(unchanged), REPORT_COUNT(added),
+    REPORT_COUNT(changed), REPORT_COUNT(removed),   REPORT_COUNT(invalid),
+    REPORT_COUNT(gone),    REPORT_COUNT(forgotten), REPORT_COUNT(planned),
 };
 static const struct json_count json_settled_counts[] = {
     REPORT_COUNT(delivered), REPORT_COUNT(superseded), REPORT_COUNT(rejected),

@@ -90,6 +90,14 @@ enum eff_fault eff_run_retry(const struct eff_project *project, const struct eff
 enum eff_fault eff_run_approve(const struct eff_project *project, const struct eff_sync_conf *sync,
                                struct eff_os *os, eff_str digest, struct eff_arena *arena,
                                struct eff_err *err);
+/*
+ * Takes one row out of everything that is kept of a sync, and keeps it out from now on. Writes
+ * the receipt as JSON: what was found where, signed with the sync's secret. `really` false: what
+ * would be taken out.
+ */
+enum eff_fault eff_run_forget(const struct eff_project *project, const struct eff_sync_conf *sync,
+                              struct eff_os *os, eff_str key, bool really, struct eff_arena *arena,
+                              struct eff_json_writer *w, struct eff_err *err);
 /* Forgets what was delivered: the next run sends everything. ret_rows: in the snapshot before. */
 enum eff_fault eff_run_reset(const struct eff_project *project, const struct eff_sync_conf *sync,
                              struct eff_os *os, bool really, struct eff_arena *arena,

@@ -96,7 +96,8 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
     r->scratch = state_scratch(r);
     EFF_TRY(eff_control_sync(r->control, r->os, r->sync->name, &r->run, &r->state, err));
     state_secret(r);
-    return EFF_OK;
+    return eff_control_forgotten(r->control, r->sync->name, &r->run, &r->forgotten_count,
+                                 &r->forgotten, err);
 }
 
 const char *

@@ -71,6 +71,8 @@ struct eff_sync_run {
     const struct eff_snapshot_column *columns_kept;
     struct eff_diff *diff;
     uint64_t null_keys;
+    size_t forgotten_count; /* keys whose rows are passed over, in rising order */
+    struct eff_hash128 *forgotten;
     uint64_t rows_read, rows_invalid; /* those that never came to the diff */
     bool watch_claims;                /* claims.c */
     struct diff_filter claims;

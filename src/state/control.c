@@ -9,7 +9,6 @@
 
 #define CONTROL_FILE           "control.db"
 #define CONTROL_APPLICATION_ID 0x45464631 /* "EFF1": the folder's identity mark */
-#define CONTROL_FORMAT         1
 #define CONTROL_BUSY_MS        5000
 #define CONTROL_RETRY_MS       20
 #define CONTROL_RUNS_KEPT      "200" /* closed runs of a sync, for status */
@@ -31,6 +30,10 @@ static const char control_schema[] =
     " tries INTEGER NOT NULL, run TEXT, PRIMARY KEY (sync, key)) WITHOUT ROWID;"
     "CREATE TABLE approval (sync TEXT NOT NULL, digest TEXT NOT NULL, until INTEGER NOT NULL,"
     " PRIMARY KEY (sync, digest)) WITHOUT ROWID;";
+
+static const char control_schema_2[] =
+    "CREATE TABLE forgotten (sync TEXT NOT NULL, key BLOB NOT NULL, at INTEGER NOT NULL,"
+    " PRIMARY KEY (sync, key)) WITHOUT ROWID;";
 
 /* ---- opening ---- */
 
@@ -56,27 +59,30 @@ control_number(struct eff_control *control, const char *sql, int64_t *ret_value,
 }
 
 /* Two processes may open a new state at the same time: the second finds it made. */
+/* From nothing, or from an older format, in one transaction: old or new, never between. */
 static enum eff_fault
-control_create_tables(struct eff_control *control, struct eff_err *err)
+control_make_tables(struct eff_control *control, struct eff_err *err)
 {
-    int64_t mark = 0;
+    int64_t format = 0;
     char stamp[96];
 
-    EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
-    if (mark != 0)
-        return EFF_OK;
+    EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
+    if (format >= EFF_CONTROL_FORMAT)
+        return EFF_OK; // Another process was quicker.
     snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-             CONTROL_APPLICATION_ID, CONTROL_FORMAT);
-    EFF_TRY(control_script(control, control_schema, err));
+             CONTROL_APPLICATION_ID, EFF_CONTROL_FORMAT);
+    if (format < 1)
+        EFF_TRY(control_script(control, control_schema, err));
+    EFF_TRY(control_script(control, control_schema_2, err));
     return control_script(control, stamp, err);
 }
 
 static enum eff_fault
-control_create(struct eff_control *control, struct eff_err *err)
+control_make(struct eff_control *control, struct eff_err *err)
 {
     EFF_TRY(control_script(control, "PRAGMA journal_mode = WAL;", err));
     EFF_TRY(eff_control_begin(control, true, err));
-    return eff_control_end(control, control_create_tables(control, err), err);
+    return eff_control_end(control, control_make_tables(control, err), err);
 }
 
 static enum eff_fault
@@ -89,7 +95,7 @@ control_check(struct eff_control *control, struct eff_err *err)
     if (mark == 0) {
         EFF_TRY(control_number(control, "SELECT count(*) FROM sqlite_schema", &tables, err));
         if (tables == 0 && !control->read_only)
-            EFF_TRY(control_create(control, err));
+            EFF_TRY(control_make(control, err));
         // Made here, or by another process between the two looks.
         EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
         EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
@@ -98,11 +104,16 @@ control_check(struct eff_control *control, struct eff_err *err)
         EFF_FAIL(err, EFF_CONFIG, "%s is not a state of efferent", control->path);
         return eff_err_hint(err, "Point `state:` to another folder.");
     }
-    if (format != CONTROL_FORMAT) {
+    if (format < 1 || format > EFF_CONTROL_FORMAT) {
         EFF_FAIL(err, EFF_CONFIG, "the state %s has format %lld, this efferent knows %d",
-                 control->path, (long long)format, CONTROL_FORMAT);
+                 control->path, (long long)format, EFF_CONTROL_FORMAT);
         return eff_err_hint(err, "Use the version of efferent that wrote it, or a newer one.");
     }
+    if (format < EFF_CONTROL_FORMAT && !control->read_only) {
+        EFF_TRY(control_make(control, err));
+        format = EFF_CONTROL_FORMAT;
+    }
+    control->format = (int)format;
     return control_script(control, "PRAGMA secure_delete = ON;", err);
 }
 

@@ -172,6 +172,19 @@ enum eff_fault eff_control_approved(struct eff_control *control, eff_str sync, e
                                     int64_t now_ms, bool use_up, bool *ret_approved,
                                     struct eff_err *err);
 
+/* ---- forgotten rows ---- */
+
+/* Their ledger entries go, their keys' hashes stay, so that their rows are kept out. Durable. */
+enum eff_fault eff_control_forget(struct eff_control *control, eff_str sync,
+                                  const struct eff_hash128 *keys, size_t count, int64_t now_ms,
+                                  struct eff_err *err);
+/* All of a sync, in rising order; none when control is NULL. */
+enum eff_fault eff_control_forgotten(struct eff_control *control, eff_str sync,
+                                     struct eff_arena *arena, size_t *ret_count,
+                                     struct eff_hash128 **ret_keys, struct eff_err *err);
+/* Empties the write-ahead log: what was deleted is nowhere in the files any more. */
+enum eff_fault eff_control_squeeze(struct eff_control *control, struct eff_err *err);
+
 /* ---- care: a copy, a look, a sync that goes ---- */
 
 /* A copy as of one moment into a new file of mode 0600, fsynced; others may write meanwhile. */

@@ -10,11 +10,13 @@
 
 #include "state/control.h"
 
-#define EFF_CONTROL_STATEMENTS_MAX 48
+#define EFF_CONTROL_STATEMENTS_MAX 56
+#define EFF_CONTROL_FORMAT         2 /* 2 adds the table of forgotten keys */
 
 struct eff_control {
     sqlite3 *db;
     bool read_only;
+    int format;      /* of the file: EFF_CONTROL_FORMAT, or older when it is only read */
     bool has_ledger; /* some row may be in the ledger: settling looks there */
     const char *path;
     struct {

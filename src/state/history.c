@@ -229,6 +229,103 @@ eff_history_find(struct eff_os *os, const char *folder, struct eff_hash128 key, 
     return EFF_OK;
 }
 
+/* ---- forgetting ---- */
+
+/* Copies the whole records of a block but those of the key. */
+static size_t
+history_copy_block(eff_str block, struct eff_hash128 key, struct eff_buf *out, uint64_t *dropped)
+{
+    struct eff_reader reader = eff_reader_of(block);
+    size_t used = 0;
+
+    for (;;) {
+        uint32_t len = eff_read_u32(&reader);
+        eff_str bytes = eff_read_bytes(&reader, len);
+        struct eff_reader record = eff_reader_of(bytes);
+        struct eff_hash128 found;
+
+        if (reader.bad)
+            return used;
+        used += 4 + (size_t)len;
+        found.hi = eff_read_u64(&record);
+        found.lo = eff_read_u64(&record);
+        if (eff_hash128_cmp(found, key) == 0)
+            ++*dropped;
+        else
+            eff_buf_add_slice(out, bytes);
+    }
+}
+
+static enum eff_fault
+history_copy(struct history_scan *scan, struct eff_history_writer *writer, char *block,
+             struct eff_hash128 key, uint64_t *dropped, struct eff_err *err)
+{
+    size_t len = 0;
+
+    EFF_TRY(scan->os->read(scan->file, 0, block, HISTORY_BLOCK, &len, err));
+    if (!history_read_head(scan, (eff_str){block, len}))
+        return EFF_OK; // No history of ours, and so none that can be told apart.
+    eff_buf_add(&writer->out, (eff_str){block, (size_t)scan->offset});
+    for (size_t used = 1; used > 0; scan->offset += used) {
+        EFF_TRY(scan->os->read(scan->file, scan->offset, block, HISTORY_BLOCK, &len, err));
+        used = history_copy_block((eff_str){block, len}, key, &writer->out, dropped);
+        EFF_TRY(history_flush(writer, err));
+    }
+    return EFF_OK;
+}
+
+static enum eff_fault
+history_forget_file(struct history_scan *scan, const char *path, char *block,
+                    struct eff_hash128 key, uint64_t *ret_records, struct eff_err *err)
+{
+    struct eff_os *os = scan->os;
+    struct eff_history_writer writer = {
+        .os = os, .path = path, .part = eff_str_printf(scan->arena, "%s.new", path).ptr};
+    enum eff_fault fault;
+    uint64_t dropped = 0;
+
+    EFF_TRY(os->open(os->self, path, EFF_OPEN_READ, &scan->file, err));
+    fault = os->open(os->self, writer.part, EFF_OPEN_WRITE | EFF_OPEN_CREATE | EFF_OPEN_TRUNCATE,
+                     &writer.file, err);
+    if (fault == EFF_OK)
+        fault = history_copy(scan, &writer, block, key, &dropped, err);
+    os->close(scan->file);
+    if (fault == EFF_OK && dropped > 0)
+        fault = os->sync(writer.file, err);
+    if (fault == EFF_OK)
+        fault = dropped > 0 ? os->rename(os->self, writer.part, path, err)
+                            : os->unlink(os->self, writer.part, err);
+    eff_history_writer_close(&writer);
+    *ret_records += dropped;
+    return fault;
+}
+
+enum eff_fault
+eff_history_forget(struct eff_os *os, const char *folder, struct eff_hash128 key,
+                   struct eff_arena scratch, uint64_t *ret_records, struct eff_err *err)
+{
+    char *block = eff_new(&scratch, char, HISTORY_BLOCK);
+    eff_str *names;
+    size_t count;
+
+    *ret_records = 0;
+    EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
+    for (size_t i = 0; i < count; i++) {
+        struct eff_arena here = scratch;
+        struct history_scan scan = {.os = os, .arena = &here};
+
+        if (!eff_str_starts(names[i], EFF_STR(HISTORY_PREFIX)) ||
+            eff_str_ends(names[i], EFF_STR(".new")))
+            continue;
+        EFF_TRY(history_forget_file(
+            &scan, eff_str_printf(&here, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr,
+            block, key, ret_records, err));
+    }
+    return os->sync_dir(os->self, folder, err);
+}
+
+/* ---- checking ---- */
+
 static enum eff_fault
 history_check_records(struct history_scan *scan, char *block, bool *ret_whole, struct eff_err *err)
 {

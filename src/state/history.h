@@ -44,6 +44,10 @@ enum eff_fault eff_history_find(struct eff_os *os, const char *folder, struct ef
 /* Whether the file is whole records from its first byte to its last; there is no checksum in it. */
 enum eff_fault eff_history_check(struct eff_os *os, const char *path, struct eff_arena scratch,
                                  bool *ret_whole, struct eff_err *err);
+/* Takes all records of one key out, by writing the files anew that have one. */
+enum eff_fault eff_history_forget(struct eff_os *os, const char *folder, struct eff_hash128 key,
+                                  struct eff_arena scratch, uint64_t *ret_records,
+                                  struct eff_err *err);
 /* Removes files older than EFF_HISTORY_DAYS. */
 enum eff_fault eff_history_sweep(struct eff_os *os, const char *folder, int64_t now_ms,
                                  struct eff_arena scratch, struct eff_err *err);

@@ -1,0 +1,82 @@
+/*
+ * state/control_forget: keys that were forgotten, so that their rows stay out.
+ *
+ * What is kept is the key's hash under the sync's own secret: it tells the row when it
+ * comes again, and nobody who does not have the secret whose it was.
+ */
+#include <stdlib.h>
+
+#include "state/control_db.h"
+
+static enum eff_fault
+forget_keys(struct eff_control *control, eff_str sync, const struct eff_hash128 *keys, size_t count,
+            int64_t now_ms, struct eff_err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        EFF_TRY(eff_control_exec(
+            control, err, "INSERT OR IGNORE INTO forgotten (sync, key, at) VALUES (?1, ?2, ?3)",
+            "ski", sync, keys[i], now_ms));
+        EFF_TRY(eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND key = ?2",
+                                 "sk", sync, keys[i]));
+    }
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_control_forget(struct eff_control *control, eff_str sync, const struct eff_hash128 *keys,
+                   size_t count, int64_t now_ms, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(control, forget_keys(control, sync, keys, count, now_ms, err), err);
+}
+
+enum eff_fault
+eff_control_squeeze(struct eff_control *control, struct eff_err *err)
+{
+    sqlite3_stmt *statement;
+    enum eff_fault fault = EFF_OK;
+    bool busy = false;
+
+    EFF_TRY(eff_control_query(control, err, &statement, "PRAGMA wal_checkpoint(TRUNCATE)", ""));
+    while (eff_control_row(control, statement, &fault, err))
+        busy = sqlite3_column_int(statement, 0) != 0;
+    if (fault != EFF_OK || !busy)
+        return fault;
+    EFF_FAIL(err, EFF_TRANSIENT, "another process is reading the state %s, so its log stays",
+             control->path);
+    return eff_err_hint(err, "Repeat the command when nothing else runs.");
+}
+
+static int
+forget_order(const void *a, const void *b)
+{
+    return eff_hash128_cmp(*(const struct eff_hash128 *)a, *(const struct eff_hash128 *)b);
+}
+
+enum eff_fault
+eff_control_forgotten(struct eff_control *control, eff_str sync, struct eff_arena *arena,
+                      size_t *ret_count, struct eff_hash128 **ret_keys, struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+    size_t room = 0, count = 0;
+
+    *ret_count = 0;
+    *ret_keys = NULL;
+    if (!control || control->format < EFF_CONTROL_FORMAT) /* a plan from before there were any */
+        return EFF_OK;
+    EFF_TRY(eff_control_query(control, err, &s, "SELECT count(*) FROM forgotten WHERE sync = ?1",
+                              "s", sync));
+    while (eff_control_row(control, s, &fault, err))
+        room = (size_t)sqlite3_column_int64(s, 0);
+    EFF_TRY(fault);
+    *ret_keys = eff_new(arena, struct eff_hash128, room);
+    EFF_TRY(eff_control_query(control, err, &s, "SELECT key FROM forgotten WHERE sync = ?1", "s",
+                              sync));
+    while (eff_control_row(control, s, &fault, err))
+        if (count < room) /* the sync is locked: nobody adds to it meanwhile, but for a plan */
+            (*ret_keys)[count++] = eff_control_key(s, 0);
+    qsort(*ret_keys, count, sizeof **ret_keys, forget_order);
+    *ret_count = count;
+    return fault;
+}

@@ -1,0 +1,127 @@
+#!/bin/sh
+# timeout: 120
+#
+# Goal: a person who is forgotten is in no file of the state any more, in no form, and does not
+# come back; everybody else is as before (covers: P1, P2, P4).
+# Method: one person's key, e-mail and remote id are unlike all others; all bytes of the state folder
+# are searched for them as text, UTF-16, base64 and hex, before and after; then runs, a damaged
+# command that is repeated, a state of the format before, and a restored backup follow.
+. "$EFF_SRC/test/lib/scenario.sh"
+
+KEY=q7canary31
+MAIL=zanary.person@secret.example
+
+project shop << 'END'
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {crm: {type: sqlite, path: crm.db}}
+END
+sync people << 'END'
+sync: people
+table: person
+key: id
+to: crm.contact
+match: {mail: email}
+mode: mirror
+fields: [score]
+END
+db "$P/shop.db" "create table person (id text primary key, email text, score int);
+    with recursive n(i) as (select 1 union all select i + 1 from n where i < 500)
+    insert into person select 'p' || i, 'p' || i || '@example.com', i from n;
+    insert into person values ('$KEY', '$MAIL', 7)"
+db "$P/crm.db" "create table contact (mail text primary key, score int check (score >= 0))"
+
+# Forms in which a value could lie about. Base64 has three, by where it begins.
+forms() { # TEXT
+    printf '%s\n' "$1"
+    printf '%s' "$1" | od -An -tx1 | tr -d ' \n'
+    echo
+    for pad in '' x xx; do
+        printf '%s%s' "$pad" "$1" | base64 -w0 | cut -c$((${#pad} + 2))-$((${#1} + ${#pad} - 1))
+    done
+}
+found() { # how many files of the state have one of the two in one of their forms
+    { forms "$KEY"; forms "$MAIL"; } > forms.txt
+    for file in $(find "$P/.efferent" -type f); do
+        if grep -aqFf forms.txt "$file" || tr -d '\000' < "$file" | grep -aqFf forms.txt; then echo "$file"; fi
+    done
+}
+
+about "what is kept before"
+eff 0 run
+db "$P/shop.db" "update person set score = -1 where id = '$KEY'" # refused: the ledger has its values
+eff 3 run
+[ "$(found | wc -l)" -ge 2 ] || fail "the search finds nothing where something is: $(found)"
+
+about "a look changes nothing"
+before=$(find "$P/.efferent" -type f ! -name '*-shm' ! -name lock -exec cksum {} + | sort)
+eff 0 forget people "$KEY"
+same "snapshot, ledger, history, erased" '1 1 1 0' \
+    "$(j '$.result.snapshot') $(j '$.result.ledger') $(j '$.result.history') $(j '$.result.erased')"
+same "the state" "$before" "$(find "$P/.efferent" -type f ! -name '*-shm' ! -name lock -exec cksum {} + | sort)"
+"$EFFERENT" state export -p "$P" "$P/backup" > /dev/null || fail "no export"
+
+about "forgotten"
+eff 0 forget people "$KEY" --yes
+same "snapshot, ledger, history, erased" '1 1 1 1' \
+    "$(j '$.result.snapshot') $(j '$.result.ledger') $(j '$.result.history') $(j '$.result.erased')"
+same "signature" 64 "$(j '$.result.signature' | tr -d '\n' | wc -c | tr -d ' ')"
+if grep -qF -e "$KEY" -e "$MAIL" out.json; then fail "the receipt says whose it is"; fi
+same "files with a trace" '' "$(found)"
+eff 0 state check
+
+about "and kept out"
+eff 0 run
+counts people read=500 unchanged=500 forgotten=1
+db "$P/shop.db" "update person set score = score + 1"
+eff 0 run
+counts people read=500 changed=500 planned=500 delivered=500 forgotten=1
+eff 0 plan --key "$KEY"
+counts people read=0 forgotten=1
+same "files with a trace" '' "$(found)"
+rows_are "$P/crm.db" "select score from contact where mail = '$MAIL'" 7 # is not ours any more
+eff 0 rows people "$KEY"
+same "state of the row" unknown "$(j '$.result.state')"
+eff 0 forget people "$KEY" --yes # again
+same "nothing is left of it" '0 0 0' "$(j '$.result.snapshot') $(j '$.result.ledger') $(j '$.result.history')"
+
+about "reset does not let them in again"
+eff 0 reset people --yes
+eff 0 run
+counts people read=500 added=500 planned=500 delivered=500 forgotten=1
+
+about "a backup from before has them, until the command is repeated"
+rm -r "$P/.efferent"
+eff 0 state import "$P/backup"
+[ "$(found | wc -l)" -ge 1 ] || fail "the backup has no trace: $(found)"
+eff 0 forget people "$KEY" --yes
+same "files with a trace" '' "$(found)"
+eff 0 run
+counts people read=500 changed=500 planned=500 delivered=500 forgotten=1
+
+about "a state of the format before"
+db "$P/.efferent/control.db" "drop table forgotten; pragma user_version = 1"
+eff 0 plan
+counts people read=501 unchanged=500 added=1 planned=1
+same "format after a look" 1 "$(db "$P/.efferent/control.db" 'pragma user_version')"
+eff 0 forget people "$KEY" --yes
+same "format" 2 "$(db "$P/.efferent/control.db" 'pragma user_version')"
+eff 0 plan
+counts people read=500 unchanged=500 forgotten=1
+
+about "what cannot be"
+eff 2 forget peple "$KEY"
+says 'Did you mean'
+eff 2 forget people
+sync never << 'END'
+sync: never
+table: person
+key: id
+to: crm.contact
+match: {mail: email}
+mode: update
+fields: [score]
+END
+eff 2 forget never x
+says 'has not run yet'
+
+finish
