@@ -184,6 +184,7 @@ struct eff_dest {
 
 extern const struct eff_dest_ops eff_dest_sqlite;
 extern const struct eff_dest_ops eff_dest_postgres;
+extern const struct eff_dest_ops eff_dest_mysql;
 extern const struct eff_dest_ops eff_dest_file;
 extern const struct eff_dest_ops eff_dest_rest; /* behind every connector file */
 

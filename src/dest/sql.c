@@ -47,9 +47,10 @@ eff_table_open(const struct eff_dest_conf *conf, const struct eff_table_dialect 
     dest->base.conf = conf;
     dest->base.can_describe = dest->base.can_read = true;
     dest->base.account = // the string itself may hold a password
-        eff_str_printf(run, "%s:" EFF_STR_FMT,
-                       dialect->dialect == EFF_SQL_SQLITE ? "sqlite" : "postgres",
-                       EFF_STR_ARG(eff_hex(run, digest.bytes, 8)));
+        eff_str_printf(
+            run, "%s:" EFF_STR_FMT,
+            (const char *[]){"sqlite", "postgres", "mysql"}[dialect->dialect - EFF_SQL_SQLITE],
+            EFF_STR_ARG(eff_hex(run, digest.bytes, 8)));
     dest->dialect = dialect;
     dest->connect = connect;
     dest->schema = schema;
@@ -107,6 +108,10 @@ eff_table_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     EFF_TRY(sql_check_object(dest, sync->object, err));
     EFF_TRY(sql_check_names(dest, sync->match_count, sync->match_names, err));
     EFF_TRY(sql_check_names(dest, sync->fields_count, sync->field_names, err));
+    dest->match_count = sync->match_count;
+    dest->match_names = sync->match_names;
+    dest->wants_unique = sync->mode == EFF_MODE_UPSERT || sync->mode == EFF_MODE_MIRROR ||
+                         sync->mode == EFF_MODE_INSERT;
     memset(limits, 0, sizeof(*limits) * EFF_OPS_COUNT);
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
         limits[ops[i].op] = (struct eff_op_limits){
@@ -401,6 +406,17 @@ eff_table_stop(const struct eff_table_dest *dest, const struct eff_table_fault *
     return (struct eff_step){.kind = EFF_STEP_STOP};
 }
 
+struct eff_step
+eff_table_no_index(const struct eff_table_dest *dest, eff_str object, struct eff_arena *arena,
+                   struct eff_err *err)
+{
+    EFF_FAIL(err, EFF_CONTRACT,
+             "the table " EFF_STR_FMT " has no unique index on the match columns of this sync",
+             EFF_STR_ARG(object));
+    eff_err_hint(err, "Run: " EFF_STR_FMT, EFF_STR_ARG(eff_table_index_line(dest, object, arena)));
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
 static struct eff_step
 sql_stopped(struct eff_table_dest *dest, struct sql_run *run, struct eff_delivery *delivery,
             const struct eff_table_fault *fault, const struct eff_response *last,
@@ -409,12 +425,7 @@ sql_stopped(struct eff_table_dest *dest, struct sql_run *run, struct eff_deliver
     sql_rest(run, delivery, sql_failure(delivery, EFF_NOT_APPLIED, fault, last));
     if (!fault->no_unique_index)
         return eff_table_stop(dest, fault, last, delivery->object, err);
-    EFF_FAIL(err, EFF_CONTRACT,
-             "the table " EFF_STR_FMT " has no unique index on the match columns of this sync",
-             EFF_STR_ARG(delivery->object));
-    eff_err_hint(err, "Run: " EFF_STR_FMT,
-                 EFF_STR_ARG(eff_table_index_line(dest, delivery, delivery->arena)));
-    return (struct eff_step){.kind = EFF_STEP_STOP};
+    return eff_table_no_index(dest, delivery->object, delivery->arena, err);
 }
 
 /* A committed request: a verdict for each row, also for those that were refused alone. */

@@ -1,8 +1,8 @@
 /*
- * dest/sql: tables as destinations: what SQLite and PostgreSQL share.
+ * dest/sql: tables as destinations: what SQLite, PostgreSQL and MySQL share.
  *
  * sql.c opens and delivers, sql_text.c writes the statements, sql_look.c
- * describes and reads back; sql_sqlite.c and sql_postgres.c hold what differs.
+ * describes and reads back; sql_sqlite.c, sql_postgres.c and sql_mysql.c hold what differs.
  */
 #ifndef EFF_DEST_SQL_H
 #define EFF_DEST_SQL_H
@@ -34,6 +34,12 @@ struct eff_table_dialect {
      */
     eff_str columns_sql;
     eff_str tables_sql; /* one column: the names; parameter 1: the schema or NULL */
+    /*
+     * Where upserts go without ON CONFLICT: the columns of the unique indexes, as (index,
+     * column) in order, the parameters as in columns_sql. Else len 0: the database itself
+     * says when there is none on the match columns.
+     */
+    eff_str unique_sql;
     /* Schema and table as sql_look's parameters: two values, or one quoted text. */
     size_t (*table_params)(eff_str schema, eff_str table, struct eff_arena *arena,
                            struct eff_value ret_params[2]);
@@ -43,7 +49,10 @@ struct eff_table_dest {
     struct eff_dest base;
     const struct eff_table_dialect *dialect;
     eff_str connect;
-    eff_str schema; /* for objects without one; len 0: none */
+    eff_str schema;    /* for objects without one; len 0: none */
+    bool wants_unique; /* the sync makes records: by these columns it must find them again */
+    size_t match_count;
+    const eff_str *match_names;
 };
 
 struct eff_table_name {
@@ -93,8 +102,11 @@ enum eff_fault eff_table_request(const struct eff_table_dest *dest,
                                  const struct eff_table_group *group, struct eff_arena *arena,
                                  struct eff_request *ret_request, struct eff_err *err);
 /* The CREATE UNIQUE INDEX line that an upsert needs. */
-eff_str eff_table_index_line(const struct eff_table_dest *dest, const struct eff_delivery *delivery,
+eff_str eff_table_index_line(const struct eff_table_dest *dest, eff_str object,
                              struct eff_arena *arena);
+/* Says that the unique index on the sync's match columns is missing. */
+struct eff_step eff_table_no_index(const struct eff_table_dest *dest, eff_str object,
+                                   struct eff_arena *arena, struct eff_err *err);
 
 /* ---- sql_look.c ---- */
 struct eff_step eff_table_describe(struct eff_table_dest *dest, struct eff_task *task,

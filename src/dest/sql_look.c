@@ -26,7 +26,7 @@ enum look_column {
     LOOK_COLUMNS
 };
 
-enum look_phase { LOOK_ASK_COLUMNS = 0, LOOK_ASK_TABLES };
+enum look_phase { LOOK_ASK_COLUMNS = 0, LOOK_ASK_UNIQUE, LOOK_ASK_TABLES };
 
 struct look_run { /* task->scratch */
     enum look_phase phase;
@@ -83,7 +83,7 @@ look_copy(struct eff_arena *arena, const struct eff_value *value)
 /* ---- describing ---- */
 
 static struct eff_step
-look_ask(struct eff_table_dest *dest, struct eff_task *task, struct eff_err *err)
+look_ask(struct eff_table_dest *dest, struct eff_task *task, eff_str statement, struct eff_err *err)
 {
     struct eff_value *params = eff_new(task->arena, struct eff_value, 2);
     struct eff_table_name table;
@@ -92,7 +92,7 @@ look_ask(struct eff_table_dest *dest, struct eff_task *task, struct eff_err *err
     if (eff_table_split(dest, task->object, task->arena, &table, err) != EFF_OK)
         return (struct eff_step){.kind = EFF_STEP_STOP};
     count = dest->dialect->table_params(table.schema, table.name, task->arena, params);
-    return look_query(dest, dest->dialect->columns_sql, count, params);
+    return look_query(dest, statement, count, params);
 }
 
 static eff_str
@@ -141,14 +141,44 @@ look_field(struct eff_arena *arena, const struct eff_value *row)
     return field;
 }
 
+/* Is each column of the index, whose rows begin at `row`, a match column? *ret_end: the next index. */
+static bool
+look_index_fits(const struct eff_table_dest *dest, const struct eff_response *last, size_t row,
+                size_t *ret_end)
+{
+    eff_str index = eff_value_str(&last->cells[row * 2]);
+    bool fits = true;
+
+    for (; row < last->rows && eff_str_eq(eff_value_str(&last->cells[row * 2]), index); row++) {
+        eff_str column = eff_value_str(&last->cells[row * 2 + 1]);
+        bool found = false;
+
+        for (size_t i = 0; i < dest->match_count; i++)
+            found |= eff_str_eq_nocase(dest->match_names[i], column);
+        fits &= found;
+    }
+    *ret_end = row;
+    return fits;
+}
+
 static struct eff_step
-look_columns(struct eff_table_dest *dest, struct eff_task *task, const struct eff_response *last)
+look_unique(struct eff_table_dest *dest, struct eff_task *task, const struct eff_response *last,
+            struct eff_err *err)
+{
+    for (size_t row = 0; last->columns == 2 && row < last->rows;)
+        if (look_index_fits(dest, last, row, &row))
+            return (struct eff_step){.kind = EFF_STEP_DONE};
+    return eff_table_no_index(dest, task->object, task->arena, err);
+}
+
+static struct eff_step
+look_columns(struct eff_table_dest *dest, struct eff_task *task, const struct eff_response *last,
+             struct eff_err *err)
 {
     struct look_run *run = task->scratch;
     struct eff_dest_field *fields;
     struct eff_table_name table;
     struct eff_value *schema;
-    struct eff_err err;
 
     *task->schema = (struct eff_schema){.known = true};
     if (last->rows > 0) {
@@ -158,11 +188,14 @@ look_columns(struct eff_table_dest *dest, struct eff_task *task, const struct ef
         task->schema->object_exists = true;
         task->schema->fields_count = last->rows;
         task->schema->fields = fields;
-        return (struct eff_step){.kind = EFF_STEP_DONE};
+        if (!dest->wants_unique || dest->dialect->unique_sql.len == 0)
+            return (struct eff_step){.kind = EFF_STEP_DONE};
+        run->phase = LOOK_ASK_UNIQUE;
+        return look_ask(dest, task, dest->dialect->unique_sql, err);
     }
     run->phase = LOOK_ASK_TABLES;
     schema = eff_new(task->arena, struct eff_value, 1);
-    if (eff_table_split(dest, task->object, task->arena, &table, &err) == EFF_OK &&
+    if (eff_table_split(dest, task->object, task->arena, &table, err) == EFF_OK &&
         table.schema.len > 0)
         *schema = eff_value_of_str(EFF_TEXT, table.schema);
     return look_query(dest, dest->dialect->tables_sql, 1, schema);
@@ -197,12 +230,14 @@ eff_table_describe(struct eff_table_dest *dest, struct eff_task *task,
 
     if (last == NULL || run == NULL) {
         task->scratch = eff_new(task->arena, struct look_run, 1);
-        return look_ask(dest, task, err);
+        return look_ask(dest, task, dest->dialect->columns_sql, err);
     }
     if (!look_good(last))
         return look_failed(dest, last, task->object, err);
     if (run->phase == LOOK_ASK_COLUMNS && (last->rows == 0 || last->columns == LOOK_COLUMNS))
-        return look_columns(dest, task, last);
+        return look_columns(dest, task, last, err);
+    if (run->phase == LOOK_ASK_UNIQUE)
+        return look_unique(dest, task, last, err);
     look_near(task, last);
     return (struct eff_step){.kind = EFF_STEP_DONE};
 }

@@ -2,8 +2,9 @@
  * dest/sql_text: the statements.
  *
  * Values are always parameters; names are always in double quotes, quotes inside
- * doubled, so that no name can end its quotes. What the two dialects write
- * differently is only the sign of a parameter.
+ * doubled, so that no name can end its quotes. The dialects differ in the sign of
+ * a parameter; and MySQL, which cannot say which unique index a collision is about,
+ * gets no ON CONFLICT: it updates first, and inserts what was not there.
  */
 #include "base/buf.h"
 #include "dest/sql.h"
@@ -203,6 +204,8 @@ text_on_conflict(struct text_out *out, bool update)
 {
     bool any = false;
 
+    if (out->dest->dialect->dialect == EFF_SQL_MYSQL)
+        return;
     text_add(out, " ON CONFLICT (");
     text_match_names(out);
     text_add(out, ") DO ");
@@ -296,7 +299,9 @@ text_take(struct text_out *out, struct eff_arena *arena)
 static void
 text_upsert(struct text_out *out, struct eff_arena *arena, struct eff_sql_request *sql)
 {
-    if (!out->group->rematch && (text_is_whole(out) || text_fields_count(out) == 0)) {
+    bool at_once = out->dest->dialect->dialect != EFF_SQL_MYSQL;
+
+    if (at_once && !out->group->rematch && (text_is_whole(out) || text_fields_count(out) == 0)) {
         text_insert(out);
         text_on_conflict(out, true);
         sql->statement = text_take(out, arena);
@@ -401,16 +406,17 @@ eff_table_request(const struct eff_table_dest *dest, const struct eff_delivery *
 }
 
 eff_str
-eff_table_index_line(const struct eff_table_dest *dest, const struct eff_delivery *delivery,
-                     struct eff_arena *arena)
+eff_table_index_line(const struct eff_table_dest *dest, eff_str object, struct eff_arena *arena)
 {
-    struct text_out out = {.dest = dest, .delivery = delivery};
+    const struct eff_delivery match = {.match_count = dest->match_count,
+                                       .match_names = dest->match_names};
+    struct text_out out = {.dest = dest, .delivery = &match};
     struct eff_err err;
     eff_str line;
 
-    if (eff_table_split(dest, delivery->object, arena, &out.table, &err) != EFF_OK)
+    if (eff_table_split(dest, object, arena, &out.table, &err) != EFF_OK)
         return EFF_STR("CREATE UNIQUE INDEX");
-    if (dest->dialect->dialect == EFF_SQL_SQLITE) { // there an index must have a name
+    if (dest->dialect->dialect != EFF_SQL_POSTGRES) { // there an index must have a name
         text_add(&out, "CREATE UNIQUE INDEX ");
         line = eff_str_printf(arena, EFF_STR_FMT "_match", EFF_STR_ARG(out.table.name));
         eff_table_quote(&out.buf, line);
@@ -421,6 +427,9 @@ eff_table_index_line(const struct eff_table_dest *dest, const struct eff_deliver
     text_add(&out, " (");
     text_match_names(&out);
     text_add(&out, ")");
+    for (size_t i = 0; dest->dialect->dialect == EFF_SQL_MYSQL && i < out.buf.len; i++)
+        if (out.buf.ptr[i] == '"') // as it is typed where ANSI_QUOTES is off
+            out.buf.ptr[i] = '`';
     line = text_take(&out, arena);
     eff_buf_free(&out.buf);
     return line;

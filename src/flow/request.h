@@ -18,7 +18,7 @@ struct eff_header {
 
 enum eff_request_kind { EFF_REQUEST_HTTP = 1, EFF_REQUEST_SQL, EFF_REQUEST_FILE };
 
-enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES };
+enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES, EFF_SQL_MYSQL };
 
 /*
  * One transaction: `statement` once per row of parameters (?1 / $1 ...), and
@@ -29,7 +29,7 @@ enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES };
  */
 struct eff_sql_request {
     enum eff_sql_dialect dialect;
-    eff_str connect; /* path of the database, or libpq connection string */
+    eff_str connect; /* path of the database, libpq connection string, or mysql:// URL */
     eff_str statement;
     eff_str otherwise; /* ptr == NULL: none */
     size_t rows, columns;
@@ -37,7 +37,7 @@ struct eff_sql_request {
     const struct eff_value *params; /* rows * columns */
     /*
      * 0: any. A row whose statement changes more records than this (two records
-     * match) takes all back: status 400, sqlstate "21000" in both dialects.
+     * match) takes all back: status 400, sqlstate "21000" in every dialect.
      */
     int64_t changed_max;
 };
@@ -99,7 +99,8 @@ struct eff_response {
     int64_t took_ms;
     eff_str
         problem; /* transport's or database's words when wire is not ANSWERED or status >= 400 */
-    eff_str sqlstate; /* PostgreSQL's five characters; SQLite's extended code as text */
+    eff_str
+        sqlstate; /* PostgreSQL's five characters; SQLite's extended code or MySQL's number as text */
 
     /* SQL: rows changed by each row of parameters, or the result of a query. */
     size_t rows;

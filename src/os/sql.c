@@ -1,11 +1,12 @@
 /*
- * os/sql: what the two dialects share: the answer and its memory.
+ * os/sql: what the dialects share: the answer, its memory, and times in it.
  */
 #include "os/sql.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "os/moment.h"
 
 #define SQL_TIMEOUT_MS 60000
@@ -23,6 +24,7 @@ eff_sql_deinit(struct eff_sql *sql)
 {
     eff_sql_sqlite_close(sql);
     eff_sql_postgres_close(sql);
+    eff_sql_mysql_close(sql);
     eff_buf_free(&sql->text);
     eff_arena_deinit(&sql->answer);
 }
@@ -57,6 +59,27 @@ eff_sql_alloc(struct eff_sql *sql, size_t size, size_t count)
     return ptr;
 }
 
+bool
+eff_sql_time_cell(enum eff_kind kind, eff_str text, struct eff_value *ret_value)
+{
+    struct eff_civil civil;
+    char whole[64];
+
+    if (kind == EFF_TIME) { // "12:30:00.5": as a moment of the first day; 24:00:00 stays a text
+        int len = snprintf(whole, sizeof(whole), "1970-01-01 " EFF_STR_FMT, EFF_STR_ARG(text));
+
+        if (len >= (int)sizeof(whole))
+            return false;
+        text = (eff_str){whole, (size_t)len};
+    }
+    if (!eff_time_parse(text, &civil))
+        return false;
+    *ret_value = eff_value_of_int(
+        kind, kind == EFF_DATE ? eff_days_from_civil(civil.year, civil.month, civil.day)
+                               : eff_micros_from_civil(&civil));
+    return true;
+}
+
 const struct eff_response *
 eff_sql_execute(struct eff_sql *sql, const struct eff_sql_request *request, int64_t timeout_ms)
 {
@@ -69,8 +92,10 @@ eff_sql_execute(struct eff_sql *sql, const struct eff_sql_request *request, int6
     sql->response = (struct eff_response){.wire = EFF_WIRE_ANSWERED, .status = 200};
     if (request->dialect == EFF_SQL_SQLITE)
         eff_sql_sqlite(sql, request, deadline_ms);
-    else
+    else if (request->dialect == EFF_SQL_POSTGRES)
         eff_sql_postgres(sql, request, deadline_ms);
+    else
+        eff_sql_mysql(sql, request, deadline_ms);
     sql->response.took_ms = eff_moment_mono_ms() - began_ms;
     sql->response.now_wall_ms = eff_moment_wall_ms();
     return &sql->response;

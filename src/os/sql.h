@@ -1,10 +1,10 @@
 /*
- * os/sql: carries out SQL requests against SQLite and PostgreSQL.
+ * os/sql: carries out SQL requests against SQLite, PostgreSQL and MySQL.
  *
  * One request is one transaction: all of it or nothing. The connection stays
  * open between requests of the same connect string. What the answer says:
- * - ANSWERED 200: committed; `changed` has one number per row; in SQLite rows that a
- *   constraint refused are listed in `refused`, and the others are in.
+ * - ANSWERED 200: committed; `changed` has one number per row; in SQLite and MySQL rows
+ *   that were refused alone are listed in `refused`, and the others are in.
  * - ANSWERED 400: the database refused it (constraint, type, no such column): rolled back.
  * - ANSWERED 503: busy, disk full, connection lost, timed out: rolled back.
  * - NOT_SENT: the database could not be reached or opened.
@@ -20,6 +20,7 @@
 
 struct sqlite3_link;
 struct postgres_link;
+struct mysql_link;
 
 struct eff_sql {
     struct eff_arena *process; /* connections' structs */
@@ -30,6 +31,7 @@ struct eff_sql {
     char sqlstate[8];
     struct sqlite3_link *sqlite;
     struct postgres_link *postgres;
+    struct mysql_link *mysql;
 };
 
 void eff_sql_init(struct eff_sql *sql, struct eff_arena *process);
@@ -39,7 +41,7 @@ const struct eff_response *eff_sql_execute(struct eff_sql *sql,
                                            const struct eff_sql_request *request,
                                            int64_t timeout_ms);
 
-/* For the two dialects: write the answer. Each returns false, so that it can end a function. */
+/* For the dialects: write the answer. Each returns false, so that it can end a function. */
 bool eff_sql_refuse(struct eff_sql *sql, enum eff_wire wire, int status, const char *sqlstate,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* NULL when the answer became too large: then it was refused. */
@@ -54,5 +56,9 @@ void eff_sql_postgres_close(struct eff_sql *sql);
 /* One text of a result, by the oid of its type. False: the answer is too large. */
 bool eff_sql_postgres_cell(struct eff_sql *sql, unsigned type, eff_str text,
                            struct eff_value *ret_value);
+void eff_sql_mysql(struct eff_sql *sql, const struct eff_sql_request *request, int64_t deadline_ms);
+void eff_sql_mysql_close(struct eff_sql *sql);
+/* A date, time of day or moment as ISO text (UTC). False: not one (infinity, BC, 0000-00-00). */
+bool eff_sql_time_cell(enum eff_kind kind, eff_str text, struct eff_value *ret_value);
 
 #endif

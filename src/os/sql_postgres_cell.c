@@ -4,9 +4,6 @@
  * Read with the settings that sql_postgres sets in each transaction: UTC, ISO
  * dates, bytea as hex. What does not fit a kind (infinity, years BC) stays a text.
  */
-#include <stdio.h>
-
-#include "base/clock.h"
 #include "base/hash.h"
 #include "os/sql.h"
 
@@ -29,35 +26,13 @@ enum {
     CELL_JSONB = 3802,
 };
 
-static bool
-cell_time_value(unsigned type, eff_str text, struct eff_value *ret_value)
+static enum eff_kind
+cell_time_kind(unsigned type)
 {
-    struct eff_civil civil;
-
-    if (!eff_time_parse(text, &civil) && type != CELL_TIME)
-        return false; // infinity, BC
-    switch (type) {
-    case CELL_DATE:
-        *ret_value =
-            eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month, civil.day));
-        return true;
-    case CELL_TIMESTAMP:
-        *ret_value = eff_value_of_int(EFF_DATETIME, eff_micros_from_civil(&civil));
-        return true;
-    case CELL_TIMESTAMPTZ:
-        *ret_value = eff_value_of_int(EFF_INSTANT, eff_micros_from_civil(&civil));
-        return true;
-    default:
-        break;
-    }
-    // "12:30:00.5": as a moment of the first day; 24:00:00 stays a text
-    char whole[64];
-    int len = snprintf(whole, sizeof(whole), "1970-01-01 %.*s", eff_str_width(text), text.ptr);
-
-    if (len >= (int)sizeof(whole) || !eff_time_parse((eff_str){whole, (size_t)len}, &civil))
-        return false;
-    *ret_value = eff_value_of_int(EFF_TIME, eff_micros_from_civil(&civil));
-    return true;
+    return type == CELL_DATE        ? EFF_DATE
+           : type == CELL_TIME      ? EFF_TIME
+           : type == CELL_TIMESTAMP ? EFF_DATETIME
+                                    : EFF_INSTANT;
 }
 
 static bool
@@ -100,7 +75,7 @@ eff_sql_postgres_cell(struct eff_sql *sql, unsigned type, eff_str text, struct e
     case CELL_TIME:
     case CELL_TIMESTAMP:
     case CELL_TIMESTAMPTZ:
-        if (cell_time_value(type, text, ret_value))
+        if (eff_sql_time_cell(cell_time_kind(type), text, ret_value))
             return true;
         break;
     case CELL_FLOAT4:
