@@ -5,6 +5,7 @@
 # code, loses nothing, and once it is mended, everything arrives.
 # Method: one good project; break one thing, run, look at the message, the document and the target;
 # mend it, run again, and compare the target with the model.
+# covers: B13, C9, E3, F4, G5
 . "$EFF_SRC/test/lib/scenario.sh"
 
 SYNC='sync: contacts

@@ -4,6 +4,7 @@
 # Goal: colours and live lines on a terminal only, within its width; Ctrl-C stops in an orderly way;
 # a child that is killed is a failed sync and not a failed command.
 # Method: the real binary on a pseudo-terminal of 60 columns, and in the background with signals.
+# covers: H2, H3
 . "$EFF_SRC/test/lib/scenario.sh"
 command -v script > /dev/null || skip "there is no script(1)"
 

@@ -4,6 +4,7 @@
 # Goal: the operator's verbs find every row by the text of its key, and change what they say, no more.
 # Method: keys of several kinds; rows that are delivered, refused, removed and unknown; then retry,
 # reset, and the same while the sync is running.
+# covers: E1, G5, H11
 . "$EFF_SRC/test/lib/scenario.sh"
 
 project p << 'END'

@@ -6,6 +6,7 @@
 # Method: Salesforce (collections, and bulk jobs) and HubSpot stand-ins go through a first load,
 # idle runs, changes, and one fault after the other; then many at once, by a seed. After each, the
 # records over there are compared with the model, and the stand-in's own log says what was sent.
+# covers: B3, B4, B8, B11, B15, C17, H7
 . "$EFF_SRC/test/lib/scenario.sh"
 
 sandbox salesforce hubspot

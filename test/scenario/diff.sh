@@ -5,6 +5,7 @@
 # Method: keys of each kind, duplicates, guards, changes of the mapping and of match values, partial
 # runs and plans; the target, the requests that the stand-in saw, and fields that were edited over
 # there by somebody else show what was sent.
+# covers: B15, C2, C3, C6, C7, C8, C10, C13, C17, E1, E4, H5
 . "$EFF_SRC/test/lib/scenario.sh"
 
 start() { # NAME ROWS

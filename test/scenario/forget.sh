@@ -2,10 +2,11 @@
 # timeout: 120
 #
 # Goal: a person who is forgotten is in no file of the state any more, in no form, and does not
-# come back; everybody else is as before (covers: P1, P2, P4).
+# come back; everybody else is as before.
 # Method: one person's key, e-mail and remote id are unlike all others; all bytes of the state folder
 # are searched for them as text, UTF-16, base64 and hex, before and after; then runs, a damaged
 # command that is repeated, a state of the format before, and a restored backup follow.
+# covers: F5, P1, P2, P3, P4
 . "$EFF_SRC/test/lib/scenario.sh"
 
 KEY=q7canary31

@@ -6,6 +6,7 @@
 # that is still there, says honestly what it settled for the killed one, and leaves no litter.
 # Method: change the model, start a run, kill -9 its processes after a random time, run again, and
 # compare the target with the model. 60 rounds into a SQLite table, 30 into the HubSpot stand-in.
+# covers: A2, E6
 . "$EFF_SRC/test/lib/scenario.sh"
 
 SEED=${EFF_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}

@@ -2,10 +2,10 @@
 # timeout: 240
 #
 # Goal: `verify` finds what is not as it was delivered and `adopt` takes over what is there, on a
-# table and on two APIs; neither sends anything, and the next run mends exactly the difference
-# (covers: B17, H11, H12, A16).
+# table and on two APIs; neither sends anything, and the next run mends exactly the difference.
 # Method: records are edited and deleted behind the engine's back, and states are thrown away; the
 # targets and the stand-ins' own logs say what each command and the run after it did.
+# covers: A16, B17, B18, B19, E2, H11, H12
 . "$EFF_SRC/test/lib/scenario.sh"
 
 sandbox salesforce hubspot

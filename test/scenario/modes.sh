@@ -6,6 +6,7 @@
 # first load, no change, new + changed + vanished rows, no change, a vanished row comes back. What
 # the table must hold is computed by SQL of our own and compared whole, foreign rows and columns
 # that are not mapped included.
+# covers: E2
 . "$EFF_SRC/test/lib/scenario.sh"
 
 EFFERENT_YML='sources: {shop: {type: sqlite, path: shop.db}}

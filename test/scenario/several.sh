@@ -6,6 +6,7 @@
 # Method: a project of seven syncs and four destinations, one of which is down; each way to choose
 # among them; targets; secrets from each place, with a canary that is looked for in everything
 # that was printed and written.
+# covers: B25, F7, H2, S1
 . "$EFF_SRC/test/lib/scenario.sh"
 
 table() { # FILE TABLE

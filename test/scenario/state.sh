@@ -6,6 +6,7 @@
 # Method: a table is synced with an export before and after changes; import -> run into the same
 # target; one byte of each file of an export is changed; an import is killed -9 after a random time,
 # 30 times, and each time the state is refused or whole; each file of a state is damaged for check.
+# covers: E5
 . "$EFF_SRC/test/lib/scenario.sh"
 
 SEED=${EFF_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}

@@ -5,6 +5,7 @@
 # and a second run finds nothing to do.
 # Method: extreme values of each type through each pair of source and destination, compared by the
 # databases themselves; tables of 200 columns, cells of 1 MiB, names of every unpleasant kind.
+# covers: C10, C11, C15, D1, D2, S10
 . "$EFF_SRC/test/lib/scenario.sh"
 
 twice() { # SYNC ROWS: the first run delivers them all, the second has nothing to do

@@ -5,6 +5,7 @@
  *
  * One seed is one story. It ends well, or prints its options, the trace and the
  * first oracle that was broken.
+ * covers: A1, A2, A3, A5, A6, A7, A8, A9, A11, A12, A15, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F6, G4, H1, H3, H6, H7
  */
 #include <errno.h>
 #include <sqlite3.h>

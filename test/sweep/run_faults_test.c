@@ -1,13 +1,13 @@
 // links: base flow os conf state source batch diff plan dest deliver record run testlib assets
 // timeout: 600
 /*
- * Goal: a process that dies at any file call loses nothing and lies about nothing
- * (covers: A1, A2, A5, A6, A7, F1, F2, R1, R6).
+ * Goal: a process that dies at any file call loses nothing and lies about nothing.
  * Method: a sync between a source and a destination in memory. The n-th file call
  * fails, once with ENOSPC or for good (the process is dead), for every n until a
  * run survives; after each, the model changes once more and a healthy run must
  * make the destination equal to it, settle every row, and leave nothing for the
  * run after it. Growing, shrinking and changing models, with and without removal.
+ * covers: A1, A2, A5, A6, A7, F1, F2
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -4,6 +4,7 @@
  * Method: boundary sizes; random allocations through original and copies, all
  * filled with a pattern; the end of the budget through the hook, through the
  * NULL of try, and in a child process whose message is read.
+ * covers: F9
  */
 // links: base
 #include "base/arena.h"

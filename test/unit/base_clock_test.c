@@ -3,6 +3,7 @@
  * every accepted text means one instant; a day that does not exist means none.
  * Method: all days against a calendar that counts one by one; random instants
  * there and back; tables of texts that are accepted and refused; C's timegm.
+ * covers: D3
  */
 // links: base
 #include "base/clock.h"

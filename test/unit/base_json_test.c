@@ -4,6 +4,7 @@
  * the place, and leaves the arena as it was.
  * Method: tables; every prefix and thousands of damaged copies of a document;
  * every budget too small for it; random documents written, read and printed.
+ * covers: D7, S16
  */
 // links: base
 #include "base/json.h"

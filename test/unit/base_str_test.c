@@ -3,6 +3,7 @@
  * no byte sequence is taken for UTF-8 that is not.
  * Method: tables of boundary values; all byte sequences of up to three bytes
  * for UTF-8; random bytes and edits for what is shown and for distances.
+ * covers: S19
  */
 // links: base
 #include "base/arena.h"

@@ -5,6 +5,7 @@
  * Method: groups of spellings of one value, compared with all others; random
  * decimals compared with exact arithmetic on their digits; mappings that
  * exchange, add and drop fields; every hostile text that UTF-8 knows.
+ * covers: C8, D1
  */
 // links: testlib base flow batch
 #include "batch/row.h"

@@ -2,6 +2,7 @@
  * Goal: the command line is understood as documented, and nothing in it is ignored.
  * Method: command lines as text, split at blanks, and what becomes of them: the
  * options, or the message and the hint. The tables are checked against each other.
+ * covers: H13
  */
 #include "cli/cli.h"
 

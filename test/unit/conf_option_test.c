@@ -4,6 +4,7 @@
  * message says; variables and secrets are put in as text and remembered.
  * Method: one config struct with all kinds; lists of problems compared as a
  * whole, with places; values on both sides of each bound.
+ * covers: H13
  */
 #include "lib/confworld.h"
 

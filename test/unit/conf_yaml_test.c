@@ -4,6 +4,7 @@
  * whatever is not plain data is refused once, where it stands.
  * Method: small texts with known positions; a hundred hostile ones, of which
  * none may crash, hang or pass; sizes and depths on both sides of each bound.
+ * covers: D7, S16
  */
 #include "lib/confworld.h"
 

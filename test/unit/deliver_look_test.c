@@ -1,8 +1,9 @@
 // links: base flow conf dest deliver testlib
 /*
  * Goal: a value that a vendor kept in its own way is not told as a difference, and a
- * real difference is (covers: B18).
+ * real difference is.
  * Method: a table of what was sent and what came back.
+ * covers: B18
  */
 #include <setjmp.h>
 #include <stdarg.h>

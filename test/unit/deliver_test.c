@@ -5,6 +5,7 @@
  * Method: a destination scripted by a function per test, answers made up by the
  * test, a clock of its own; the loop of run/ in small, which asserts the order of
  * effects: marked before sent, settled once.
+ * covers: A3, A9, A11, A15, B8, B10, B11, B13, B16
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,9 +3,9 @@
  * row by row, and never claims more than the answer says.
  * Method: the cases of connectors/<vendor>/cases, as data; each also replayed with
  * every answer lost, never sent, cut, and with 429 and 500 before it.
+ * covers: A4, B1, B2, B3, B4, B5, B6, B9, B14, B19, B20, S7, S8, S9
  */
 // links: dest conf flow base assets
-// covers: B1,B2,B3,B4,B5,B6,S7,S8,S9
 #include "base/assets.h"
 #include "base/buf.h"
 #include "dest/case.h"

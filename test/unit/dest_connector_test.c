@@ -3,9 +3,9 @@
  * is loaded, at file:line:column, with all its mistakes at once, and never crashes.
  * Method: one good file, and a table of single changes to it; every prefix of the
  * embedded files; random bytes put into them.
+ * covers: B2, S17
  */
 // links: dest conf flow base assets
-// covers: S17
 #include "base/assets.h"
 #include "base/buf.h"
 #include "dest/connector.h"

@@ -3,9 +3,9 @@
  * the process, credentials, rate headers, which file of two wins, quoting.
  * Method: embedded connectors, stepped by hand; random values for what must hold
  * for all of them.
+ * covers: B4, B7, B11, E3, S9
  */
 // links: dest conf flow base assets
-// covers: B4,B7,B11,E3,S2,S9
 #include "base/assets.h"
 #include "base/json.h"
 #include "dest/render.h"

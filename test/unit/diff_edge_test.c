@@ -3,8 +3,8 @@
  * changed, one key a million times does no harm, content of any size comes back,
  * the filter keeps little for nothing, memory stays bounded, a file call that
  * fails is told and leaks nothing.
- * covers: C6,F1,F2,F3
  * Method: rows from a counter, run with memory far too small for them.
+ * covers: C6, C15
  */
 // links: base state diff testlib
 // timeout: 300

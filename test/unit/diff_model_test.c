@@ -7,6 +7,7 @@
  * mappings that change, partial reads, identities. After each run the changes
  * are compared one by one with those of sorted arrays, some are acknowledged,
  * and the new generation is compared entry by entry. The seed is printed.
+ * covers: C6
  */
 // links: base state diff testlib
 // timeout: 300

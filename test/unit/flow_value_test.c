@@ -3,6 +3,7 @@
  * are noticed; the text and JSON forms lose nothing.
  * Method: boundary values of every kind, random ones, every cut of what was
  * written, random bytes; JSON read back by the parser.
+ * covers: D2
  */
 // links: testlib base flow
 #include "flow/value.h"

@@ -3,7 +3,7 @@
  * request that writes leaves once; nothing a peer sends costs more than its cap.
  * Method: the real client against a raw server in a thread that cuts, resets,
  * stalls, drips, bombs and closes kept connections, at every byte.
- * covers: A4, B5, B22, B23, B24
+ * covers: A4, B5, B22, B23, B24, S16
  */
 // links: testlib os flow base
 // timeout: 240

@@ -3,7 +3,7 @@
  * process and released by its death; the first signal asks, the second ends.
  * Method: real files in a fresh folder, a tiny file system by a limit on file
  * sizes, children that hold locks and are killed.
- * covers: F1, F2, F11
+ * covers: F1, F11, G5
  */
 // links: testlib os flow base
 #include <errno.h>

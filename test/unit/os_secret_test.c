@@ -3,6 +3,7 @@
  * Goal: a secret comes from the first of its three places, a file that others
  * can read is refused with the command that mends it, and no message shows a value.
  * Method: real files with each mode, real environment, a credentials folder.
+ * covers: S21
  */
 #include "os/secret.h"
 

@@ -4,6 +4,7 @@
  * Method: a table of cases over all pairs of kinds, with boundary numbers, days
  * that do not exist, zones, and the texts that other tools guess about; every pair
  * of kinds must be in it. Random numbers go through text and back.
+ * covers: D3, D5
  */
 // links: base flow conf plan
 #include "base/number.h"

@@ -6,6 +6,7 @@
  * through all transforms; published examples of the ad platforms' rules; strftime
  * as the reference of FORMAT over 120 years; a count of what a plain field allocates
  * (nothing).
+ * covers: D4
  */
 // links: base flow conf plan
 #include "base/hash.h"

@@ -3,6 +3,7 @@
  * Goal: a report never says green when it is not, and its numbers always add up.
  * Method: build reports by hand, close them, and look at status, problems and the
  * document; write a full one and read it back; breach each identity once.
+ * covers: H6
  */
 #include "run/report.h"
 

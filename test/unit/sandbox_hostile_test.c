@@ -7,6 +7,7 @@
  * and splicing bytes, sent raw to both stand-ins in this process (sanitizers
  * see everything), with a fixed seed; then a plain request must still be
  * answered. Then single cases: sizes, lengths, encodings, addresses.
+ * covers: S18, S23
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -4,6 +4,7 @@
  * Method: a proxy between the source and a real server that closes both sides
  * after n bytes of the server's, for n over the whole conversation and each byte
  * of its last part; random bytes as fields of every form.
+ * covers: C1
  */
 // links: testlib base flow os source
 // timeout: 180

@@ -4,6 +4,7 @@
  * told in the user's terms, and the password never is.
  * Method: a real server of the test's own; another connection that writes,
  * locks and terminates backends; a million rows under a bound of memory.
+ * covers: C4, C16, S11
  */
 // links: testlib base flow os source
 // timeout: 180

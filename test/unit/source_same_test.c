@@ -3,6 +3,7 @@
  * Method: a table of boundary values, each as SQLite, PostgreSQL and DuckDB hold
  * it (NULL: that one cannot), read through the three drivers from real
  * databases; equal within a row, different from every other row's.
+ * covers: D2
  */
 // links: testlib base flow os source batch
 // timeout: 180

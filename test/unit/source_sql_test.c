@@ -2,6 +2,7 @@
  * Goal: exactly one statement is let through, whatever hides semicolons; places
  * are told in lines and characters; columns have one name each.
  * Method: tables of texts; every prefix of a text that has everything in it.
+ * covers: C11, S11
  */
 // links: base flow source
 #include "source/sql.h"

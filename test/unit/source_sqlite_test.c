@@ -3,6 +3,7 @@
  * snapshot, never written, and every mistake is told in the user's terms.
  * Method: real files made with SQLite itself; another connection that writes and
  * locks meanwhile; a million rows under a bound of memory.
+ * covers: C4, S11
  */
 // links: testlib base flow os source
 #include "lib/reading.h"

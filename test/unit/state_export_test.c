@@ -2,12 +2,13 @@
 // timeout: 300
 /*
  * Goal: an export is one moment of a state or is refused, an import is whole or is
- * refused, and check finds each damage (covers: A16, F1, F2, F3).
+ * refused, and check finds each damage.
  * Method: a state of two syncs, one with identities and an open run, made by the
  * room's own writers. Exported while a child writes generations without a pause;
  * every file of an export is flipped in several places, cut and removed; export and
  * import die at the n-th file call for every n; each part of a state is damaged in
  * turn; manifests are written that name what they must not.
+ * covers: A16, F3, S20, S21
  */
 #include <errno.h>
 #include <setjmp.h>

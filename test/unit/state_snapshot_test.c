@@ -1,10 +1,10 @@
 /*
  * Goal: a snapshot is the old generation or the new one, never neither, and a
  * damaged one is said to be damaged, never read as something else.
- * covers: A7,F1,F2,F3
  * Method: a small folder is written with the n-th file call failing, for every n
  * (once, and from then on, as when the process dies); every byte of its files is
  * flipped, every length cut to; strange names and other formats are put there.
+ * covers: A7, F2, F3
  */
 // links: base state testlib
 // timeout: 300
