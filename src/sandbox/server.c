@@ -36,6 +36,7 @@
 static const struct eff_vendor *const server_vendors[] = {
     &eff_vendor_salesforce,
     &eff_vendor_hubspot,
+    &eff_vendor_slack,
 };
 
 #define SERVER_VENDORS (sizeof(server_vendors) / sizeof(server_vendors[0]))

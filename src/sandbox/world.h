@@ -73,6 +73,7 @@ struct eff_vendor {
 
 extern const struct eff_vendor eff_vendor_salesforce;
 extern const struct eff_vendor eff_vendor_hubspot;
+extern const struct eff_vendor eff_vendor_slack;
 
 /* What tests may set: {"settings": {...}} in a faults document. */
 struct eff_settings {

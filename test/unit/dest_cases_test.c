@@ -93,6 +93,13 @@ http(void **state)
     run_connector("http", 15);
 }
 
+static void
+slack(void **state)
+{
+    (void)state;
+    run_connector("slack", 7);
+}
+
 /* A runner that passes everything proves nothing. */
 static void
 wrong_cases_fail(void **state)
@@ -136,10 +143,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hubspot),
-        cmocka_unit_test(salesforce),
-        cmocka_unit_test(http),
-        cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(hubspot), cmocka_unit_test(salesforce),       cmocka_unit_test(http),
+        cmocka_unit_test(slack),   cmocka_unit_test(wrong_cases_fail),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
