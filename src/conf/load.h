@@ -29,10 +29,12 @@ struct eff_project_raw {
     const struct eff_node *state, *sources, *destinations, *targets;
     int64_t memory_bytes;
     eff_str secrets;
+    struct eff_dbt_conf dbt;
 };
 
 struct eff_target_raw {
     const struct eff_node *state, *sources, *destinations;
+    eff_str dbt_target_path, dbt_manifest;
 };
 
 struct eff_sync_raw {
@@ -43,6 +45,7 @@ struct eff_sync_raw {
     double max_changed;
     bool enabled;
     int64_t memory_bytes;
+    struct eff_exposure_conf exposure;
 };
 
 struct eff_field_raw {

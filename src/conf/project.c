@@ -288,6 +288,26 @@ project_config(struct eff_load *load, const struct eff_node *block,
     return config;
 }
 
+/* A source that stands for another one becomes that one. */
+static void
+project_translate(struct eff_load *load, struct project_block *block,
+                  struct eff_source_conf *source)
+{
+    const struct eff_project_input *input = load->input;
+    const struct eff_kind_desc *kind = source->kind;
+
+    if (kind == NULL || kind->translate == NULL)
+        return;
+    source->kind = NULL;
+    block->block =
+        kind->translate(input, load->project, source->config, source->place, load->problems);
+    if (block->block != NULL)
+        source->kind =
+            project_kind(load, block, "source", input->source_kinds_count, input->source_kinds);
+    if (source->kind != NULL)
+        source->config = project_config(load, block->block, source->kind);
+}
+
 static void
 project_sources(struct eff_load *load, const struct eff_node *base, const struct eff_node *own)
 {
@@ -304,6 +324,7 @@ project_sources(struct eff_load *load, const struct eff_node *base, const struct
                                        input->source_kinds);
         if (sources[i].kind != NULL)
             sources[i].config = project_config(load, blocks[i].block, sources[i].kind);
+        project_translate(load, &blocks[i], &sources[i]);
     }
     load->project->sources = sources;
     load->project->sources_count = count;
@@ -375,6 +396,31 @@ project_default_name(eff_str root)
 }
 
 static void
+project_dbt(struct eff_load *load, const struct eff_node *document, const struct eff_dbt_conf *raw,
+            const struct eff_target_raw *target)
+{
+    const struct eff_node *node = eff_node_get(document, "dbt");
+    struct eff_dbt_conf *dbt = &load->project->dbt;
+
+    *dbt = *raw;
+    dbt->given = node != NULL;
+    if (node != NULL)
+        dbt->place = node->place;
+    if (target->dbt_target_path.ptr != NULL)
+        dbt->target_path = target->dbt_target_path;
+    if (target->dbt_manifest.ptr != NULL)
+        dbt->manifest = target->dbt_manifest;
+    if (dbt->given && dbt->manifest.ptr == NULL && dbt->project.ptr == NULL)
+        eff_problem_add(load->problems, dbt->place, "EFF1102",
+                        EFF_STR("Add `project:` with the folder of dbt_project.yml."),
+                        "`dbt.project` is missing");
+    if (dbt->given && dbt->manifest.ptr != NULL && dbt->target_path.ptr != NULL &&
+        target->dbt_manifest.ptr == NULL && target->dbt_target_path.ptr == NULL)
+        eff_problem_add(load->problems, dbt->place, "EFF1205", EFF_STR("Keep one of the two."),
+                        "`dbt` says by `manifest` and by `target_path` where the manifest is");
+}
+
+static void
 project_document(struct eff_load *load, const struct eff_node *document)
 {
     struct eff_project *project = load->project;
@@ -387,6 +433,7 @@ project_document(struct eff_load *load, const struct eff_node *document)
     project->name = raw.name.len > 0 ? raw.name : project_default_name(load->input->root);
     project->memory_bytes = raw.memory_bytes;
     project_target(load, raw.targets, &target);
+    project_dbt(load, document, &raw.dbt, &target);
     project_state(load, raw.state, target.state);
     project_sources(load, raw.sources, target.sources);
     project_dests(load, raw.destinations, target.destinations);

@@ -11,6 +11,9 @@
 #include "flow/lookup.h"
 #include "flow/mapping.h"
 
+struct eff_project;
+struct eff_project_input;
+
 /* A kind of source or destination that `type:` may name. */
 struct eff_kind_desc {
     eff_str kind;
@@ -18,6 +21,13 @@ struct eff_kind_desc {
     size_t options_count;
     size_t config_size;
     const void *user; /* the ops or the connector behind it */
+    /*
+     * A kind that stands for another one: the block to read in its place, with a `type` of its
+     * own, or NULL with a problem. NULL where the kind stands for itself.
+     */
+    const struct eff_node *(*translate)(const struct eff_project_input *input,
+                                        const struct eff_project *project, const void *config,
+                                        struct eff_place place, struct eff_problems *problems);
 };
 
 struct eff_source_conf {
@@ -56,7 +66,33 @@ enum eff_removed {
 extern const char *const eff_mode_names[]; /* by value; NULL at the end */
 extern const char *const eff_removed_names[];
 
-enum eff_model_kind { EFF_MODEL_SQL = 1, EFF_MODEL_TABLE, EFF_MODEL_FILE };
+enum eff_model_kind { EFF_MODEL_SQL = 1, EFF_MODEL_TABLE, EFF_MODEL_FILE, EFF_MODEL_REF };
+
+/* `model:` in dbt's words: ref('package', 'name', v=2), or source('name', 'table'). */
+struct eff_model_ref {
+    bool is_source;
+    eff_str package; /* or the source's name; ptr == NULL: any */
+    eff_str name;    /* or the table's */
+    eff_str version; /* ptr == NULL: the latest */
+};
+/* False with *ret_wrong, one line, when the text is no such call. */
+bool eff_model_ref_parse(eff_str text, struct eff_model_ref *ret_ref, const char **ret_wrong);
+
+/* A model, seed, snapshot or source of a dbt project, as far as selecting by it needs. */
+struct eff_model {
+    eff_str id; /* dbt's unique id: "model.shop.customers" */
+    eff_str name, package;
+    eff_str path; /* of the file that defines it, below the dbt project */
+    size_t tags_count;
+    const eff_str *tags;
+    size_t parents_count;
+    const size_t *parents; /* indices into the same list */
+};
+
+struct eff_models {
+    size_t count;
+    const struct eff_model *at;
+};
 
 /* One entry of fields: or match:, checked but not yet bound to the source's columns. */
 struct eff_field_conf {
@@ -78,11 +114,38 @@ struct eff_field_conf {
  */
 bool eff_template_next(eff_str *rest, eff_str *ret_text, eff_str *ret_column, size_t *ret_bad);
 
+/* `dbt:` of a project or sync: what its exposures say. */
+struct eff_exposure_conf {
+    eff_str owner_name, owner_email, url;
+    int maturity; /* index into "none|low|medium|high" */
+};
+
+/* `dbt:` of the project. */
+struct eff_dbt_conf {
+    bool given;
+    eff_str project;      /* absolute folder of dbt_project.yml */
+    eff_str target_path;  /* as given, relative to that folder; ptr == NULL: as dbt has it */
+    eff_str manifest;     /* absolute; ptr == NULL: in the target path */
+    eff_str profiles_dir; /* absolute; ptr == NULL: where dbt looks */
+    bool require_success;
+    struct eff_exposure_conf exposure;
+    struct eff_place place;
+};
+
 struct eff_sync_conf {
     eff_str name;
     const struct eff_source_conf *source;
     enum eff_model_kind model_kind;
-    eff_str model;      /* SQL text, table name, or (EFF_MODEL_FILE) the SQL text of that file */
+    /*
+     * SQL text, table name, the SQL text of a file (EFF_MODEL_FILE), or what reads the
+     * relation that dbt builds (EFF_MODEL_REF: ptr == NULL until its manifest was read).
+     */
+    eff_str model;
+    struct eff_model_ref ref;      /* EFF_MODEL_REF */
+    const struct eff_model *built; /* EFF_MODEL_REF: by dbt as this; NULL until it is known */
+    eff_str refused, refused_hint; /* why it must not run now; ptr == NULL: it may */
+    size_t private_count;
+    const eff_str *private_columns; /* of the model; their values are not shown */
     eff_str model_name; /* what model:x selects: the table, or the file without .sql; or none */
     size_t key_count;
     const eff_str *key;
@@ -106,6 +169,7 @@ struct eff_sync_conf {
     int64_t memory_bytes;
     bool blind_twice; /* ambiguous: at_least_once (default at_most_once) */
     eff_str description;
+    struct eff_exposure_conf exposure;
     struct eff_place place;
     struct eff_place model_place, key_place, to_place, mode_place, after_place;
 };
@@ -123,6 +187,8 @@ struct eff_project {
     const struct eff_dest_conf *dests;
     size_t syncs_count;
     const struct eff_sync_conf *syncs;
+    struct eff_dbt_conf dbt;
+    struct eff_models models; /* of the dbt project; none until its manifest was read */
     size_t secrets_count; /* values to be redacted wherever text leaves the process */
     const eff_str *secrets;
 };
@@ -152,6 +218,13 @@ struct eff_project_input {
  */
 bool eff_project_load(const struct eff_project_input *input, struct eff_arena *arena,
                       struct eff_project **ret_project, struct eff_problems *problems);
+
+/*
+ * A key that is known only now, because dbt's manifest has it: as if `key:` had been written
+ * there. Adds problems.
+ */
+void eff_sync_late_key(struct eff_sync_conf *sync, struct eff_str_list key, struct eff_place place,
+                       struct eff_problems *problems);
 
 /* The tables, for help, the reference page and the JSON Schema. */
 extern const struct eff_option eff_project_options[], eff_sync_options[], eff_field_options[];

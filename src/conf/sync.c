@@ -51,6 +51,36 @@ sync_model_file(struct eff_load *load, struct eff_place place, eff_str path,
     sync->model = bytes;
 }
 
+static bool
+sync_is_ref(eff_str text)
+{
+    eff_str call = eff_str_trim(text);
+
+    return eff_str_starts(call, EFF_STR("{{")) || eff_str_starts(call, EFF_STR("ref")) ||
+           eff_str_starts(call, EFF_STR("source"));
+}
+
+static void
+sync_model_ref(struct eff_load *load, struct eff_place place, eff_str text,
+               struct eff_sync_conf *sync)
+{
+    const char *wrong;
+
+    sync->model_kind = EFF_MODEL_REF;
+    sync->model = EFF_STR_NONE;
+    if (!eff_model_ref_parse(text, &sync->ref, &wrong))
+        eff_problem_add(
+            load->problems, place, "EFF1104",
+            EFF_STR("Write ref('model'), ref('package', 'model') or source('name', 'table')."),
+            "cannot read \"" EFF_STR_FMT "\": %s", EFF_STR_ARG(eff_value_shown(text)), wrong);
+    else if (!load->project->dbt.given)
+        eff_problem_add(load->problems, place, "EFF1102",
+                        EFF_STR("Add `dbt: {project: ../analytics}` to efferent.yml."),
+                        EFF_STR_FMT " needs a dbt project, and the project names none",
+                        EFF_STR_ARG(eff_value_shown(text)));
+    sync->model_name = sync->ref.name;
+}
+
 static void
 sync_model(struct eff_load *load, const struct eff_node *document, eff_str text,
            struct eff_sync_conf *sync)
@@ -61,15 +91,13 @@ sync_model(struct eff_load *load, const struct eff_node *document, eff_str text,
         sync_model_file(load, place, text, sync);
         return;
     }
-    if (eff_str_starts(text, EFF_STR("ref(")) || eff_str_starts(text, EFF_STR("source(")))
-        eff_problem_add(load->problems, place, "EFF1105",
-                        EFF_STR("Name the table or view that dbt builds by `table:`."),
-                        "dbt models such as " EFF_STR_FMT " are not in this version yet",
-                        EFF_STR_ARG(eff_value_shown(text)));
+    if (sync_is_ref(text))
+        sync_model_ref(load, place, text, sync);
     else
         eff_problem_add(load->problems, place, "EFF1104",
                         EFF_STR("Use `table:` for a table or view, `sql:` for a query."),
-                        "`model` expects a file that ends in .sql, found \"" EFF_STR_FMT "\"",
+                        "`model` expects a file that ends in .sql, ref('name') or "
+                        "source('name', 'table'), found \"" EFF_STR_FMT "\"",
                         EFF_STR_ARG(eff_value_shown(text)));
 }
 
@@ -306,9 +334,10 @@ sync_match_of(const struct eff_sync_conf *sync, eff_str name, struct eff_field_c
  * match; one that would send another value to the same field is a mistake.
  */
 static void
-sync_fields_beside_match(struct eff_load *load, struct eff_sync_conf *sync)
+sync_fields_beside_match(struct eff_sync_conf *sync, struct eff_problems *problems)
 {
-    struct eff_field_conf *kept = eff_new(load->arena, struct eff_field_conf, sync->fields_count);
+    struct eff_field_conf *kept =
+        eff_new(problems->arena, struct eff_field_conf, sync->fields_count);
     size_t count = 0;
 
     for (size_t i = 0; i < sync->fields_count; i++) {
@@ -320,7 +349,7 @@ sync_fields_beside_match(struct eff_load *load, struct eff_sync_conf *sync)
             continue;
         }
         if (!sync_same_source(match, field))
-            eff_problem_add(load->problems, field->place, "EFF1205",
+            eff_problem_add(problems, field->place, "EFF1205",
                             EFF_STR("Remove it from `fields`, or match by another field."),
                             "`" EFF_STR_FMT
                             "` says which record it is, and cannot get another value",
@@ -345,7 +374,18 @@ sync_fields(struct eff_load *load, const struct eff_node *document, const struct
                         EFF_STR("Add a list of columns, or a mapping of fields to columns."),
                         "`fields` is missing");
     if (sync->mode != EFF_MODE_APPEND && (raw->match == NULL || sync->match_count > 0))
-        sync_fields_beside_match(load, sync);
+        sync_fields_beside_match(sync, load->problems);
+}
+
+void
+eff_sync_late_key(struct eff_sync_conf *sync, struct eff_str_list key, struct eff_place place,
+                  struct eff_problems *problems)
+{
+    sync->key = key.at;
+    sync->key_count = key.count;
+    sync->key_place = place;
+    if (sync->mode != EFF_MODE_APPEND && sync->match_count == 0)
+        sync_fields_beside_match(sync, problems);
 }
 
 void
@@ -361,6 +401,7 @@ eff_load_sync(struct eff_load *load, const struct eff_node *document, struct eff
         .memory_bytes = raw.memory_bytes > 0 ? raw.memory_bytes : load->project->memory_bytes,
         .blind_twice = raw.ambiguous == 1,
         .description = raw.description,
+        .exposure = raw.exposure,
         .place = sync_place(document, "sync"),
         .key_place = sync_place(document, "key"),
         .to_place = sync_place(document, "to"),
@@ -374,6 +415,10 @@ eff_load_sync(struct eff_load *load, const struct eff_node *document, struct eff
     if (raw.to != NULL)
         sync_to(load, raw.to, ret);
     sync_list(load, document, "key", raw.key, &ret->key_count, &ret->key);
+    if (raw.key.count == 0 && ret->model_kind != EFF_MODEL_REF)
+        eff_problem_add(load->problems, ret->key_place, "EFF1102",
+                        EFF_STR("Name the column, or columns, that tell one row from all others."),
+                        "`key` is missing");
     sync_list(load, document, "tags", raw.tags, &ret->tags_count, &ret->tags);
     sync_list(load, document, "after", raw.after, &ret->after_count, &ret->after);
     sync_guard(load, document, &raw, ret);

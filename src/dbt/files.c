@@ -1,0 +1,139 @@
+/*
+ * dbt/files: where dbt's files are, and reading them in one pass.
+ */
+#include <errno.h>
+
+#include "conf/yaml.h"
+#include "dbt/dbt.h"
+
+eff_str
+eff_dbt_path(struct eff_arena *arena, eff_str folder, const char *name)
+{
+    return eff_str_printf(arena, EFF_STR_FMT "/%s", EFF_STR_ARG(folder), name);
+}
+
+/* `target-path:` of dbt_project.yml; whatever is wrong with that file, dbt says it better. */
+static eff_str
+files_target_path(eff_str project, void *files,
+                  bool (*read)(void *files, eff_str path, struct eff_arena *arena,
+                               eff_str *ret_bytes, struct eff_err *err),
+                  struct eff_arena *arena)
+{
+    struct eff_problems quiet = {.arena = arena};
+    struct eff_err ignored = {0};
+    const struct eff_node *documents, *node = NULL;
+    size_t count = 0;
+    eff_str bytes;
+
+    if (read(files, eff_dbt_path(arena, project, "dbt_project.yml"), arena, &bytes, &ignored) &&
+        eff_yaml_parse(bytes, EFF_STR("dbt_project.yml"), arena, &count, &documents, &quiet) &&
+        count > 0)
+        node = eff_node_get(&documents[0], "target-path");
+    return node != NULL && node->kind == EFF_NODE_SCALAR && node->text.len > 0 ? node->text
+                                                                              : EFF_STR("target");
+}
+
+eff_str
+eff_dbt_target(const struct eff_dbt_conf *conf, const struct eff_lookup *lookup, void *files,
+               bool (*read)(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_bytes,
+                            struct eff_err *err),
+               struct eff_arena *arena)
+{
+    eff_str path = conf->target_path;
+
+    if (conf->manifest.ptr != NULL) {
+        const char *slash = memrchr(conf->manifest.ptr, '/', conf->manifest.len);
+        return eff_str_copy(arena, slash == NULL ? EFF_STR(".")
+                                                 : eff_str_sub(conf->manifest, 0,
+                                                               (size_t)(slash - conf->manifest.ptr)));
+    }
+    if (path.len == 0 && (lookup == NULL || !lookup->env(lookup->self, EFF_STR("DBT_TARGET_PATH"),
+                                                         &path)))
+        path = EFF_STR("");
+    if (path.len == 0)
+        path = files_target_path(conf->project, files, read, arena);
+    while (path.len > 1 && eff_str_ends(path, EFF_STR("/")))
+        path.len--;
+    if (eff_str_starts(path, EFF_STR("/")))
+        return eff_str_copy(arena, path);
+    return eff_str_printf(arena, EFF_STR_FMT "/" EFF_STR_FMT, EFF_STR_ARG(conf->project),
+                          EFF_STR_ARG(path));
+}
+
+/* ---- one pass ---- */
+
+struct files_open {
+    struct eff_os *os;
+    struct eff_file *file;
+    uint64_t offset;
+};
+
+static enum eff_fault
+files_fill(void *self, char *ptr, size_t cap, size_t *ret_len, struct eff_err *err)
+{
+    struct files_open *open = self;
+
+    EFF_TRY(open->os->read(open->file, open->offset, ptr, cap, ret_len, err));
+    open->offset += *ret_len;
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_dbt_scan_file(struct eff_os *os, eff_str path,
+                  enum eff_fault (*read)(struct eff_scan *scan, void *self, struct eff_err *err),
+                  void *self, struct eff_arena *arena, struct eff_err *err)
+{
+    struct files_open open = {.os = os};
+    struct eff_scan scan;
+    struct eff_err inner = {0};
+    enum eff_fault fault;
+
+    EFF_TRY(os->open(os->self, eff_str_c(arena, path), EFF_OPEN_READ, &open.file, err));
+    eff_scan_open(&scan, files_fill, &open);
+    fault = read(&scan, self, &inner);
+    eff_scan_close(&scan);
+    os->close(open.file);
+    if (fault == EFF_OK)
+        return EFF_OK;
+    EFF_FAIL(err, fault, EFF_STR_FMT " %s", EFF_STR_ARG(path), inner.msg);
+    if (inner.hint[0] == '\0')
+        eff_err_hint(&inner, "Was dbt just writing it? Run `dbt build` once more.");
+    return eff_err_hint(err, "%s", inner.hint);
+}
+
+/* ---- the manifest ---- */
+
+struct files_manifest {
+    const struct eff_dbt *dbt;
+    const struct eff_dbt_results *results;
+    struct eff_dbt_manifest *manifest;
+};
+
+static enum eff_fault
+files_read_manifest(struct eff_scan *scan, void *self, struct eff_err *err)
+{
+    struct files_manifest *f = self;
+    struct eff_dbt_refs refs = eff_dbt_refs_of(f->dbt->project, f->dbt->arena);
+
+    return eff_dbt_manifest_read(scan, refs.count, refs.at, f->results, f->dbt->arena, f->manifest,
+                                 err);
+}
+
+enum eff_fault
+eff_dbt_manifest_load(const struct eff_dbt *dbt, eff_str path,
+                      const struct eff_dbt_results *results, struct eff_dbt_manifest *ret_manifest,
+                      struct eff_err *err)
+{
+    struct files_manifest f = {dbt, results, ret_manifest};
+    enum eff_fault fault =
+        eff_dbt_scan_file(dbt->os, path, files_read_manifest, &f, dbt->arena, err);
+
+    if (fault == EFF_OK)
+        return EFF_OK;
+    if (err->code == ENOENT) {
+        EFF_FAIL(err, EFF_CONFIG, "there is no " EFF_STR_FMT, EFF_STR_ARG(path));
+        return eff_err_hint(err, "Run `dbt build` (or `dbt parse`) in the dbt project first; "
+                                 "`dbt: {target_path}` says where it writes to.");
+    }
+    return fault;
+}
