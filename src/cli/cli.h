@@ -44,6 +44,9 @@ enum eff_cli_takes {
     EFF_CLI_CHECK = 1024,
     EFF_CLI_VERIFY = 2048,
     EFF_CLI_ADOPT = 4096,
+    EFF_CLI_DBT = 8192,
+    /* those that read models: what dbt built must be known then */
+    EFF_CLI_MODELS = EFF_CLI_RUNS | EFF_CLI_CHECK | EFF_CLI_VERIFY | EFF_CLI_ADOPT | EFF_CLI_DBT,
 };
 
 struct eff_cli_option {
@@ -58,6 +61,7 @@ struct eff_cli_option {
 };
 
 struct eff_cli_options {
+    bool ignore_dbt_status;
     bool help, no_color, yes, offline, all, repair, unseen;
     eff_str project, target, state, template, faults, data;
     int output, log_format; /* index of the word */
@@ -154,6 +158,8 @@ const struct eff_sync_conf *eff_cli_sync(struct eff_cli *cli, eff_str name, int 
 double eff_cli_seconds(const struct eff_cli *cli);
 /* One mistake, in the form that was asked for; returns the exit code: CONFIG 2, else 1. */
 int eff_cli_fail(struct eff_cli *cli, const struct eff_err *err);
+/* What should be known, and stops nothing. */
+void eff_cli_notes(struct eff_cli *cli, const struct eff_problems *notes);
 int eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *problems);
 /* Prints and frees; the exit code is 1 when standard output cannot be written. */
 int eff_cli_print(struct eff_cli *cli, struct eff_buf *buf, int exit_code);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dbt/dbt.h"
 #include "dest/dest.h"
 #include "os/moment.h"
 #include "os/secret.h"
@@ -88,13 +89,13 @@ world_safe(struct eff_cli *cli, eff_str text)
 }
 
 static void
-world_log_problem(struct eff_cli *cli, const char *code, eff_str message, eff_str hint,
-                  eff_str where)
+world_log_problem(struct eff_cli *cli, const char *level, const char *code, eff_str message,
+                  eff_str hint, eff_str where)
 {
     struct eff_buf buf = {0};
     struct eff_json_writer w;
 
-    eff_cli_log_begin(cli, &w, &buf, "error", "problem");
+    eff_cli_log_begin(cli, &w, &buf, level, "problem");
     eff_json_field_str(&w, "code", eff_str_of(code));
     eff_json_field_str(&w, "message", message);
     if (hint.len > 0)
@@ -114,7 +115,7 @@ world_text_problem(struct eff_cli *cli, const char *code, eff_str message, eff_s
     message = world_safe(cli, message);
     hint = world_safe(cli, hint);
     if (eff_cli_logs(cli)) {
-        world_log_problem(cli, code, message, hint, where);
+        world_log_problem(cli, "error", code, message, hint, where);
         return;
     }
     if (where.len > 0) {
@@ -185,6 +186,29 @@ eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *problems)
                       total == 1 ? "mistake" : "mistakes");
     eff_term_flush(&cli->log);
     return EFF_EXIT_USAGE;
+}
+
+void
+eff_cli_notes(struct eff_cli *cli, const struct eff_problems *notes)
+{
+    for (size_t i = 0; i < notes->count; i++) {
+        const struct eff_problem *at = &notes->at[i];
+        eff_str where = world_place(cli, at->place), hint = world_safe(cli, at->hint);
+        eff_str message = world_safe(cli, at->message);
+
+        if (eff_cli_logs(cli)) {
+            world_log_problem(cli, "warning", at->code, message, hint, where);
+            continue;
+        }
+        eff_term_addf(&cli->log, EFF_DIM, EFF_STR_FMT ": note: " EFF_STR_FMT, EFF_STR_ARG(where),
+                      EFF_STR_ARG(message));
+        eff_term_line(&cli->log);
+        if (hint.len > 0) {
+            eff_term_addf(&cli->log, EFF_DIM, "  " EFF_STR_FMT, EFF_STR_ARG(hint));
+            eff_term_line(&cli->log);
+        }
+    }
+    eff_term_flush(&cli->log);
 }
 
 /* ---- the world ---- */
@@ -389,6 +413,37 @@ world_load(struct eff_cli *cli, eff_str root, int *ret_code)
     return true;
 }
 
+/*
+ * What dbt built. A command that reads no model does without: where a row is must be told even
+ * when the manifest is gone.
+ */
+static bool
+world_dbt(struct eff_cli *cli, int *ret_code)
+{
+    bool needed = (cli->command->takes & EFF_CLI_MODELS) != 0;
+    struct eff_fill fill = {.root = cli->project->root};
+    struct eff_problems problems = {.arena = &cli->arena, .fill = &fill};
+    struct eff_problems notes = {.arena = &cli->arena, .fill = &fill};
+    struct eff_dbt dbt = {
+        .project = cli->project,
+        .os = cli->os,
+        .lookup = &cli->lookup,
+        .arena = &cli->arena,
+        .problems = &problems,
+        .notes = &notes,
+        .ignore_status = cli->options.ignore_dbt_status,
+    };
+
+    if (eff_dbt_apply(&dbt) || !needed) {
+        if (needed)
+            eff_cli_notes(cli, &notes);
+        return true;
+    }
+    eff_problems_sort(&problems);
+    *ret_code = eff_cli_fail_problems(cli, &problems);
+    return false;
+}
+
 /* Names of syncs behind the command are a selection too. */
 static bool
 world_select(struct eff_cli *cli, int *ret_code)
@@ -423,7 +478,7 @@ eff_cli_project(struct eff_cli *cli, int *ret_code)
         return false;
     }
     return world_kinds(cli, root, ret_code) && world_load(cli, root, ret_code) &&
-           world_select(cli, ret_code);
+           world_dbt(cli, ret_code) && world_select(cli, ret_code);
 }
 
 const struct eff_sync_conf *

@@ -388,6 +388,22 @@ eff_sync_late_key(struct eff_sync_conf *sync, struct eff_str_list key, struct ef
         sync_fields_beside_match(sync, problems);
 }
 
+/* Only dbt may know a key that is not written down. */
+static void
+sync_key_given(struct eff_load *load, const struct eff_node *document, size_t count,
+               const struct eff_sync_conf *sync)
+{
+    const struct eff_node *node = eff_node_get(document, "key");
+
+    if (node == NULL && sync->model_kind != EFF_MODEL_REF)
+        eff_problem_add(load->problems, document->place, "EFF1102",
+                        EFF_STR("Name the column, or columns, that tell one row from all others."),
+                        "`key` is missing");
+    if (node != NULL && node->kind == EFF_NODE_LIST && count == 0 && node->count == 0)
+        eff_problem_add(load->problems, node->place, "EFF1103", EFF_STR_NONE,
+                        "`key` expects at least one entry, found a list");
+}
+
 void
 eff_load_sync(struct eff_load *load, const struct eff_node *document, struct eff_sync_conf *ret)
 {
@@ -415,10 +431,7 @@ eff_load_sync(struct eff_load *load, const struct eff_node *document, struct eff
     if (raw.to != NULL)
         sync_to(load, raw.to, ret);
     sync_list(load, document, "key", raw.key, &ret->key_count, &ret->key);
-    if (raw.key.count == 0 && ret->model_kind != EFF_MODEL_REF)
-        eff_problem_add(load->problems, ret->key_place, "EFF1102",
-                        EFF_STR("Name the column, or columns, that tell one row from all others."),
-                        "`key` is missing");
+    sync_key_given(load, document, raw.key.count, ret);
     sync_list(load, document, "tags", raw.tags, &ret->tags_count, &ret->tags);
     sync_list(load, document, "after", raw.after, &ret->after_count, &ret->after);
     sync_guard(load, document, &raw, ret);

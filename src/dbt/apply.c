@@ -182,7 +182,7 @@ apply_results(const struct eff_dbt *dbt, eff_str target, struct eff_dbt_results 
     *results = (struct eff_dbt_results){0};
     if (dbt->ignore_status || !dbt->project->dbt.require_success)
         return true;
-    fault = eff_dbt_scan_file(dbt->os, path, apply_read_results, &a, dbt->arena, &err);
+    fault = eff_dbt_scan_file(dbt, path, apply_read_results, &a, &err);
     if (fault != EFF_OK && err.code != ENOENT) {
         apply_fault(dbt->problems, dbt->project->dbt.place, &err);
         return false;

@@ -52,10 +52,10 @@ eff_str eff_dbt_target(const struct eff_dbt_conf *conf, const struct eff_lookup 
                        struct eff_arena *arena);
 eff_str eff_dbt_path(struct eff_arena *arena, eff_str folder, const char *name);
 /* Reads a file through `read` in one pass; the message begins with its path. */
-enum eff_fault eff_dbt_scan_file(struct eff_os *os, eff_str path,
+enum eff_fault eff_dbt_scan_file(const struct eff_dbt *dbt, eff_str path,
                                  enum eff_fault (*read)(struct eff_scan *scan, void *self,
                                                         struct eff_err *err),
-                                 void *self, struct eff_arena *arena, struct eff_err *err);
+                                 void *self, struct eff_err *err);
 /* The refs of the project's syncs. */
 struct eff_dbt_refs {
     size_t count;

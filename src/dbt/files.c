@@ -78,25 +78,37 @@ files_fill(void *self, char *ptr, size_t cap, size_t *ret_len, struct eff_err *e
     return EFF_OK;
 }
 
-enum eff_fault
-eff_dbt_scan_file(struct eff_os *os, eff_str path,
-                  enum eff_fault (*read)(struct eff_scan *scan, void *self, struct eff_err *err),
-                  void *self, struct eff_arena *arena, struct eff_err *err)
+/* As the user knows it: below the project's folder. */
+static eff_str
+files_shown(const struct eff_dbt *dbt, eff_str path)
 {
+    eff_str root = dbt->project->root;
+
+    if (eff_str_starts(path, root) && path.len > root.len + 1 && path.ptr[root.len] == '/')
+        return eff_str_sub(path, root.len + 1, SIZE_MAX);
+    return path;
+}
+
+enum eff_fault
+eff_dbt_scan_file(const struct eff_dbt *dbt, eff_str path,
+                  enum eff_fault (*read)(struct eff_scan *scan, void *self, struct eff_err *err),
+                  void *self, struct eff_err *err)
+{
+    struct eff_os *os = dbt->os;
     struct files_open open = {.os = os};
     struct eff_scan scan;
     struct eff_err inner = {0};
     enum eff_fault fault;
 
-    EFF_TRY(os->open(os->self, eff_str_c(arena, path), EFF_OPEN_READ, &open.file, err));
+    EFF_TRY(os->open(os->self, eff_str_c(dbt->arena, path), EFF_OPEN_READ, &open.file, err));
     eff_scan_open(&scan, files_fill, &open);
     fault = read(&scan, self, &inner);
     eff_scan_close(&scan);
     os->close(open.file);
     if (fault == EFF_OK)
         return EFF_OK;
-    EFF_FAIL(err, fault, EFF_STR_FMT " %s", EFF_STR_ARG(path), inner.msg);
-    if (inner.hint[0] == '\0')
+    EFF_FAIL(err, fault, EFF_STR_FMT " %s", EFF_STR_ARG(files_shown(dbt, path)), inner.msg);
+    if (inner.hint[0] == '\0' && strstr(inner.msg, "ends in the middle") != NULL)
         eff_err_hint(&inner, "Was dbt just writing it? Run `dbt build` once more.");
     return eff_err_hint(err, "%s", inner.hint);
 }
@@ -126,12 +138,13 @@ eff_dbt_manifest_load(const struct eff_dbt *dbt, eff_str path,
 {
     struct files_manifest f = {dbt, results, ret_manifest};
     enum eff_fault fault =
-        eff_dbt_scan_file(dbt->os, path, files_read_manifest, &f, dbt->arena, err);
+        eff_dbt_scan_file(dbt, path, files_read_manifest, &f, err);
 
     if (fault == EFF_OK)
         return EFF_OK;
     if (err->code == ENOENT) {
-        EFF_FAIL(err, EFF_CONFIG, "there is no " EFF_STR_FMT, EFF_STR_ARG(path));
+        EFF_FAIL(err, EFF_CONFIG, "there is no " EFF_STR_FMT,
+                 EFF_STR_ARG(files_shown(dbt, path)));
         return eff_err_hint(err, "Run `dbt build` (or `dbt parse`) in the dbt project first; "
                                  "`dbt: {target_path}` says where it writes to.");
     }

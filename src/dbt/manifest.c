@@ -40,11 +40,11 @@ eff_dbt_schema_version(eff_str address, const char *artifact)
     eff_str head, tail = address, name = EFF_STR("");
     int64_t version;
 
-    while (eff_str_cut(tail, '/', &head, &tail) && tail.len > 0)
+    while (eff_str_cut(tail, '/', &head, &tail))
         name = head;
-    if (!eff_str_is(name, artifact) || !eff_str_starts(tail, EFF_STR("v")))
+    if (!eff_str_is(name, artifact) || !eff_str_starts(head, EFF_STR("v")))
         return 0;
-    tail = eff_str_sub(tail, 1, SIZE_MAX);
+    tail = eff_str_sub(head, 1, SIZE_MAX);
     if (eff_str_ends(tail, EFF_STR(".json")))
         tail.len -= 5;
     return eff_str_int(tail, &version) && version > 0 && version < 10000 ? (int)version : 0;
@@ -142,6 +142,7 @@ manifest_columns(struct manifest_reader *r, struct eff_dbt_node *node,
     eff_str key;
 
     node->columns = eff_new(r->arena, struct eff_dbt_column, eff_json_count(columns));
+    node->columns_count = 0; // Given twice, the last one counts.
     while (eff_json_next(&iter, &key, &column)) {
         const struct eff_json *config = eff_json_get(column, EFF_STR("config"));
         eff_str name = eff_json_str(eff_json_get(column, EFF_STR("name")));

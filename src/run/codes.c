@@ -18,6 +18,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2010", "The process of a sync ended without a report. What it delivered is recorded."},
     {"EFF2011", "The sync was skipped: switched off, or a sync before it failed."},
     {"EFF2012", "The sync was not started, because the command was asked to stop."},
+    {"EFF2013", "The sync was not run: dbt's last build of its model, or a test of it, failed."},
     {"EFF2104",
      "A field is not there, or read-only, at the destination: the column is stopped, the "
      "rest goes on."},

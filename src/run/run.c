@@ -127,9 +127,26 @@ run_compare(struct eff_sync_run *r, struct eff_err *err)
     return eff_run_plan(r, err);
 }
 
+/* What dbt did not build well is not sent, and nothing else of this sync either; a plan tells. */
+static bool
+run_refused(struct eff_sync_run *r)
+{
+    const struct eff_place *at = &r->sync->model_place;
+
+    if (r->sync->refused.ptr == NULL)
+        return false;
+    eff_report_problem(r->report, "EFF2013", EFF_CONFIG, 0, r->sync->refused, r->sync->refused_hint,
+                       eff_str_printf(&r->run, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(at->file),
+                                      at->line, at->column));
+    r->report->failed = !r->options->plan;
+    return r->report->failed;
+}
+
 static enum eff_fault
 run_stages(struct eff_sync_run *r, struct eff_err *err)
 {
+    if (run_refused(r))
+        return EFF_OK;
     EFF_TRY(eff_run_open_state(r, err));
     EFF_TRY(eff_run_open_dest(r, err));
     EFF_TRY(eff_run_resume(r, err));

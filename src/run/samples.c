@@ -38,6 +38,25 @@ sample_json(struct eff_sync_run *r, const struct eff_value *value)
     return json;
 }
 
+/* Whether the field is made of a column that dbt's meta calls private. */
+static bool
+sample_is_private(const struct eff_sync_run *r, size_t at)
+{
+    const struct eff_field *field = &r->mapping.fields[at];
+
+    for (size_t i = 0; i < field->inputs_count; i++)
+        for (size_t k = 0; k < r->sync->private_count; k++)
+            if (eff_str_eq_nocase(field->input_names[i], r->sync->private_columns[k]))
+                return true;
+    return false;
+}
+
+static eff_str
+sample_shown(struct eff_sync_run *r, size_t at, const struct eff_value *value)
+{
+    return sample_is_private(r, at) ? EFF_STR("\"(private)\"") : sample_json(r, value);
+}
+
 /* What a read-back needs later: the match values, kept beside the sample. */
 static void
 sample_keep_match(struct eff_sync_run *r, size_t at, const struct eff_planned_item *p)
@@ -80,7 +99,7 @@ eff_run_sample(struct eff_sync_run *r, const struct eff_change *change,
             continue;
         sample->fields[sample->fields_count++] = (struct eff_sample_field){
             .name = r->dest_sync.field_names[i],
-            .after = sample_json(r, &planned->item.fields[i]),
+            .after = sample_shown(r, i, &planned->item.fields[i]),
         };
     }
 }
@@ -94,7 +113,7 @@ sample_take_record(struct eff_sync_run *r, struct eff_sample *sample,
     for (size_t i = 0; i < sample->fields_count; i++)
         for (size_t j = 0; j < r->dest_sync.fields_count; j++)
             if (eff_str_eq(sample->fields[i].name, r->dest_sync.field_names[j]))
-                sample->fields[i].before = sample_json(r, &record->fields[j]);
+                sample->fields[i].before = sample_shown(r, j, &record->fields[j]);
 }
 
 void

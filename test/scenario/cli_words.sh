@@ -25,7 +25,7 @@ refused() { # TEXT ARGS...: exit code 2, said on standard error, and as a docume
 refused "Did you mean \`efferent run\`?" rnu
 refused "Did you mean --select?" run --selekt x
 refused "not in this version yet" serve --port 3
-refused "not in this version yet" dbt anything goes
+refused "not in this version yet" serve anything goes
 refused "not in this version yet" connector new x
 refused "there is no efferent.yml" run
 refused "there is no efferent.yml in ." plan --project .

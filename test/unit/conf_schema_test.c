@@ -106,7 +106,7 @@ test_required(void **state)
 {
     (void)state;
     assert_true(required("/$defs/sync/required", "sync"));
-    assert_true(required("/$defs/sync/required", "key"));
+    assert_true(required("/$defs/sync/required", "to"));
     assert_false(required("/$defs/sync/required", "mode"));
     assert_true(required("/$defs/destination/anyOf/1/required", "instance_url"));
     assert_true(required("/$defs/destination/anyOf/1/required", "auth"));
