@@ -27,8 +27,9 @@ const struct eff_problem_code eff_problem_codes[] = {
     {"EFF1205", "Two settings that contradict each other."},
     {"EFF1206", "An entry of `fields:` or `match:` that makes no sense."},
     {"EFF1207", "A template that cannot be read."},
-    {"EFF1401", "A file of dbt (manifest.json, run_results.json, profiles.yml) is missing or cannot be "
-                "read."},
+    {"EFF1401",
+     "A file of dbt (manifest.json, run_results.json, profiles.yml) is missing or cannot be "
+     "read."},
     {"EFF1402", "dbt has no such model or source, has it disabled, or builds it elsewhere."},
     {"EFF1403", "A model of which dbt builds nothing that could be read: an ephemeral one."},
     {"EFF1404", "A profile of dbt that cannot be used as a source."},

@@ -189,7 +189,7 @@ struct eff_project {
     const struct eff_sync_conf *syncs;
     struct eff_dbt_conf dbt;
     struct eff_models models; /* of the dbt project; none until its manifest was read */
-    size_t secrets_count; /* values to be redacted wherever text leaves the process */
+    size_t secrets_count;     /* values to be redacted wherever text leaves the process */
     const eff_str *secrets;
 };
 

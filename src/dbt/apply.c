@@ -51,16 +51,16 @@ static bool
 apply_fits_source(const struct eff_dbt *dbt, const struct eff_dbt_manifest *manifest,
                   const struct eff_sync_conf *sync)
 {
-    eff_str kind = sync->source != NULL && sync->source->kind != NULL ? sync->source->kind->kind
-                                                                     : EFF_STR("");
+    eff_str kind =
+        sync->source != NULL && sync->source->kind != NULL ? sync->source->kind->kind : EFF_STR("");
 
     if (kind.len == 0 || manifest->adapter.len == 0 || eff_str_eq(kind, manifest->adapter))
         return true;
     eff_problem_add(dbt->problems, sync->model_place, "EFF1402",
                     EFF_STR("Read from the warehouse that dbt builds into: `type: dbt` takes its "
                             "connection from profiles.yml."),
-                    EFF_STR_FMT " is built by dbt for " EFF_STR_FMT
-                                ", and source `" EFF_STR_FMT "` is " EFF_STR_FMT,
+                    EFF_STR_FMT " is built by dbt for " EFF_STR_FMT ", and source `" EFF_STR_FMT
+                                "` is " EFF_STR_FMT,
                     EFF_STR_ARG(eff_dbt_ref_name(&sync->ref, dbt->arena)),
                     EFF_STR_ARG(manifest->adapter), EFF_STR_ARG(sync->source->name),
                     EFF_STR_ARG(kind));
@@ -101,12 +101,13 @@ apply_refuse(const struct eff_dbt *dbt, struct eff_sync_conf *sync, const char *
 {
     bool said = result->message.len > 0 && !eff_str_is(result->status, "skipped");
 
-    sync->refused = eff_str_printf(
-        dbt->arena, "dbt's last build of " EFF_STR_FMT " did not succeed: %s" EFF_STR_FMT
-                    " is \"" EFF_STR_FMT "\"%s" EFF_STR_FMT,
-        EFF_STR_ARG(eff_dbt_ref_name(&sync->ref, dbt->arena)), what, EFF_STR_ARG(result->id),
-        EFF_STR_ARG(result->status), said ? ": " : "",
-        EFF_STR_ARG(said ? eff_str_trim(result->message) : EFF_STR("")));
+    sync->refused =
+        eff_str_printf(dbt->arena,
+                       "dbt's last build of " EFF_STR_FMT " did not succeed: %s" EFF_STR_FMT
+                       " is \"" EFF_STR_FMT "\"%s" EFF_STR_FMT,
+                       EFF_STR_ARG(eff_dbt_ref_name(&sync->ref, dbt->arena)), what,
+                       EFF_STR_ARG(result->id), EFF_STR_ARG(result->status), said ? ": " : "",
+                       EFF_STR_ARG(said ? eff_str_trim(result->message) : EFF_STR("")));
     sync->refused_hint = EFF_STR("Mend it and run `dbt build`; `--ignore-dbt-status` runs the sync "
                                  "with what is there.");
 }
@@ -207,8 +208,7 @@ apply_newer(const struct eff_dbt *dbt, const struct eff_dbt_manifest *manifest)
     eff_problem_add(dbt->notes, dbt->project->dbt.place, "EFF1405", EFF_STR_NONE,
                     "manifest.json is of schema version v%d (dbt " EFF_STR_FMT
                     "), newer than v%d, the newest that this version knows",
-                    manifest->version, EFF_STR_ARG(manifest->dbt_version),
-                    EFF_DBT_MANIFEST_NEWEST);
+                    manifest->version, EFF_STR_ARG(manifest->dbt_version), EFF_DBT_MANIFEST_NEWEST);
 }
 
 static bool

@@ -46,7 +46,8 @@ extern const struct eff_kind_desc eff_dbt_source_kind;
 /* ---- shared by the files of this room ---- */
 
 /* Folder of manifest.json, run_results.json and catalog.json, without a / at its end. */
-eff_str eff_dbt_target(const struct eff_dbt_conf *conf, const struct eff_lookup *lookup, void *files,
+eff_str eff_dbt_target(const struct eff_dbt_conf *conf, const struct eff_lookup *lookup,
+                       void *files,
                        bool (*read)(void *files, eff_str path, struct eff_arena *arena,
                                     eff_str *ret_bytes, struct eff_err *err),
                        struct eff_arena *arena);

@@ -30,7 +30,7 @@ files_target_path(eff_str project, void *files,
         count > 0)
         node = eff_node_get(&documents[0], "target-path");
     return node != NULL && node->kind == EFF_NODE_SCALAR && node->text.len > 0 ? node->text
-                                                                              : EFF_STR("target");
+                                                                               : EFF_STR("target");
 }
 
 eff_str
@@ -43,12 +43,13 @@ eff_dbt_target(const struct eff_dbt_conf *conf, const struct eff_lookup *lookup,
 
     if (conf->manifest.ptr != NULL) {
         const char *slash = memrchr(conf->manifest.ptr, '/', conf->manifest.len);
-        return eff_str_copy(arena, slash == NULL ? EFF_STR(".")
-                                                 : eff_str_sub(conf->manifest, 0,
-                                                               (size_t)(slash - conf->manifest.ptr)));
+        return eff_str_copy(
+            arena, slash == NULL
+                       ? EFF_STR(".")
+                       : eff_str_sub(conf->manifest, 0, (size_t)(slash - conf->manifest.ptr)));
     }
-    if (path.len == 0 && (lookup == NULL || !lookup->env(lookup->self, EFF_STR("DBT_TARGET_PATH"),
-                                                         &path)))
+    if (path.len == 0 &&
+        (lookup == NULL || !lookup->env(lookup->self, EFF_STR("DBT_TARGET_PATH"), &path)))
         path = EFF_STR("");
     if (path.len == 0)
         path = files_target_path(conf->project, files, read, arena);
@@ -137,14 +138,12 @@ eff_dbt_manifest_load(const struct eff_dbt *dbt, eff_str path,
                       struct eff_err *err)
 {
     struct files_manifest f = {dbt, results, ret_manifest};
-    enum eff_fault fault =
-        eff_dbt_scan_file(dbt, path, files_read_manifest, &f, err);
+    enum eff_fault fault = eff_dbt_scan_file(dbt, path, files_read_manifest, &f, err);
 
     if (fault == EFF_OK)
         return EFF_OK;
     if (err->code == ENOENT) {
-        EFF_FAIL(err, EFF_CONFIG, "there is no " EFF_STR_FMT,
-                 EFF_STR_ARG(files_shown(dbt, path)));
+        EFF_FAIL(err, EFF_CONFIG, "there is no " EFF_STR_FMT, EFF_STR_ARG(files_shown(dbt, path)));
         return eff_err_hint(err, "Run `dbt build` (or `dbt parse`) in the dbt project first; "
                                  "`dbt: {target_path}` says where it writes to.");
     }

@@ -60,7 +60,8 @@ find_nearest(const struct eff_dbt_manifest *manifest, const struct eff_model_ref
         if (eff_str_starts(manifest->models.at[i].id, EFF_STR("source.")) == ref->is_source)
             names[count++] = manifest->models.at[i].name;
     hint = eff_nearest_hint(problems, ref->name, count, names);
-    return hint.len > 0 ? hint : EFF_STR("Is it new? Then `dbt build` writes it into the manifest.");
+    return hint.len > 0 ? hint
+                        : EFF_STR("Is it new? Then `dbt build` writes it into the manifest.");
 }
 
 static void
@@ -72,8 +73,8 @@ find_nothing(const struct eff_dbt_manifest *manifest, const struct eff_model_ref
     eff_str versions = find_versions(manifest, ref, arena);
 
     if (versions.len > 0) {
-        *ret_why = eff_str_printf(arena, "dbt has no such version of " EFF_STR_FMT,
-                                  EFF_STR_ARG(name));
+        *ret_why =
+            eff_str_printf(arena, "dbt has no such version of " EFF_STR_FMT, EFF_STR_ARG(name));
         *ret_hint = eff_str_printf(arena, "It has: " EFF_STR_FMT ".", EFF_STR_ARG(versions));
         return;
     }
@@ -109,10 +110,9 @@ eff_dbt_find(const struct eff_dbt_manifest *manifest, const struct eff_model_ref
     } else if (others > 0) {
         *ret_why = eff_str_printf(problems->arena, EFF_STR_FMT " is in more than one dbt package",
                                   EFF_STR_ARG(eff_dbt_ref_name(ref, problems->arena)));
-        *ret_hint = eff_str_printf(problems->arena,
-                                   "Write ref('" EFF_STR_FMT "', '" EFF_STR_FMT "').",
-                                   EFF_STR_ARG(manifest->models.at[found].package),
-                                   EFF_STR_ARG(ref->name));
+        *ret_hint =
+            eff_str_printf(problems->arena, "Write ref('" EFF_STR_FMT "', '" EFF_STR_FMT "').",
+                           EFF_STR_ARG(manifest->models.at[found].package), EFF_STR_ARG(ref->name));
         found = SIZE_MAX;
     }
     return found;

@@ -14,20 +14,20 @@
 
 struct eff_dbt_column {
     eff_str name;
-    eff_str type; /* as dbt has it; ptr == NULL: not declared */
+    eff_str type;    /* as dbt has it; ptr == NULL: not declared */
     bool is_private; /* meta: {pii: true} */
 };
 
 /* What is kept of a node that a sync names. */
 struct eff_dbt_node {
-    eff_str relation;  /* quoted for the warehouse; ptr == NULL: not built (ephemeral) */
-    eff_str version;   /* ptr == NULL: not versioned */
-    eff_str latest;    /* of its versions */
+    eff_str relation; /* quoted for the warehouse; ptr == NULL: not built (ephemeral) */
+    eff_str version;  /* ptr == NULL: not versioned */
+    eff_str latest;   /* of its versions */
     eff_str description;
     eff_str materialized;
     size_t columns_count; /* those that are documented */
     struct eff_dbt_column *columns;
-    bool all_columns; /* a contract is enforced: there are no others */
+    bool all_columns;        /* a contract is enforced: there are no others */
     struct eff_str_list key; /* meta, or what dbt concludes from tests and constraints */
 };
 

@@ -135,9 +135,9 @@ run_refused(struct eff_sync_run *r)
 
     if (r->sync->refused.ptr == NULL)
         return false;
-    eff_report_problem(r->report, "EFF2013", EFF_CONFIG, 0, r->sync->refused, r->sync->refused_hint,
-                       eff_str_printf(&r->run, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(at->file),
-                                      at->line, at->column));
+    eff_report_problem(
+        r->report, "EFF2013", EFF_CONFIG, 0, r->sync->refused, r->sync->refused_hint,
+        eff_str_printf(&r->run, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(at->file), at->line, at->column));
     r->report->failed = !r->options->plan;
     return r->report->failed;
 }

@@ -42,9 +42,8 @@ fuzz_read(eff_str text, size_t most, struct eff_arena *arena, struct eff_dbt_man
     enum eff_fault fault;
 
     eff_scan_open(&scan, pieces_fill, &pieces);
-    fault = results != NULL
-                ? eff_dbt_results_read(&scan, arena, results, &err)
-                : eff_dbt_manifest_read(&scan, 2, refs, NULL, arena, manifest, &err);
+    fault = results != NULL ? eff_dbt_results_read(&scan, arena, results, &err)
+                            : eff_dbt_manifest_read(&scan, 2, refs, NULL, arena, manifest, &err);
     eff_scan_close(&scan);
     if (fault != EFF_OK && (fault != EFF_CONFIG || err.msg[0] == '\0'))
         abort();

@@ -185,7 +185,7 @@ nesting_and_sizes_have_bounds(void **state)
 static void
 random_value(uint64_t *random, struct eff_buf *buf, unsigned depth)
 {
-    static const char *const plain[] = {"1",      "-2.5e7", "true", "null",
+    static const char *const plain[] = {"1",        "-2.5e7",   "true",   "null",
                                         "\"\\\\\"", "\"\\\"\"", "\"}{\"", "\"\""};
     unsigned kind = random_below(random, depth > 4 ? 8 : 10);
 

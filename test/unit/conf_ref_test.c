@@ -42,10 +42,26 @@ static void
 others_are_refused(void **state)
 {
     static const char *const texts[] = {
-        "",          "ref",           "ref()",         "ref(leads)",         "ref('leads'",
-        "ref('')",   "refs('leads')", "ref('a' 'b')",  "ref('a','b','c')",   "ref('a',)",
-        "ref(v=2)",  "ref('a', v=)",  "ref('a', v=x)", "ref('a', w=2)",      "ref('a', v=2, 'b')",
-        "source('a')", "source('a','b',v=2)", "ref('a) ", "{{ ref('a') }", "ref('a')x",
+        "",
+        "ref",
+        "ref()",
+        "ref(leads)",
+        "ref('leads'",
+        "ref('')",
+        "refs('leads')",
+        "ref('a' 'b')",
+        "ref('a','b','c')",
+        "ref('a',)",
+        "ref(v=2)",
+        "ref('a', v=)",
+        "ref('a', v=x)",
+        "ref('a', w=2)",
+        "ref('a', v=2, 'b')",
+        "source('a')",
+        "source('a','b',v=2)",
+        "ref('a) ",
+        "{{ ref('a') }",
+        "ref('a')x",
     };
 
     (void)state;

@@ -17,43 +17,43 @@ static struct eff_err err;
 
 #define METADATA(version)                                                                          \
     "{\"metadata\": {\"dbt_schema_version\": \"https://schemas.getdbt.com/dbt/manifest/" version   \
-    ".json\", \"dbt_version\": \"1.11.16\", \"project_name\": \"shop\", \"adapter_type\": "         \
+    ".json\", \"dbt_version\": \"1.11.16\", \"project_name\": \"shop\", \"adapter_type\": "        \
     "\"duckdb\"}, "
 
-static const char manifest_text[] = METADATA("v12")
-    "\"nodes\": {"
-    "\"model.shop.orders\": {\"name\": \"orders\", \"package_name\": \"shop\", \"raw_code\": \"\\\\\","
-    " \"original_file_path\": \"models/marts/orders.sql\", \"tags\": [\"daily\", \"sales\"],"
-    " \"config\": {\"materialized\": \"table\", \"meta\": {\"efferent\": {\"key\": [\"id\", "
-    "\"line\"]}, \"key\": \"other\"}, \"contract\": {\"enforced\": true}},"
-    " \"meta\": {\"key\": \"older\"}, \"primary_key\": [\"pk\"],"
-    " \"columns\": {\"id\": {\"name\": \"id\", \"data_type\": \"integer\", \"meta\": {}},"
-    " \"email\": {\"name\": \"email\", \"data_type\": null, \"config\": {\"meta\": {\"pii\": "
-    "\"email\"}}}, \"note\": {\"name\": \"note\", \"meta\": {\"pii\": false}}},"
-    " \"relation_name\": \"\\\"db\\\".\\\"main\\\".\\\"orders\\\"\", \"description\": \"All.\","
-    " \"depends_on\": {\"macros\": [], \"nodes\": [\"seed.shop.raw\", \"source.shop.app.users\"]}},"
-    "\"model.other.orders\": {\"name\": \"orders\", \"package_name\": \"other\", \"relation_name\": "
-    "\"x\", \"config\": {}},"
-    "\"model.a.both\": {\"name\": \"both\", \"package_name\": \"a\", \"relation_name\": \"x\"},"
-    "\"model.b.both\": {\"name\": \"both\", \"package_name\": \"b\", \"relation_name\": \"x\"},"
-    "\"model.shop.price.v1\": {\"name\": \"price\", \"package_name\": \"shop\", \"version\": 1, "
-    "\"latest_version\": 2, \"relation_name\": \"p1\"},"
-    "\"model.shop.price.v2\": {\"name\": \"price\", \"package_name\": \"shop\", \"version\": 2, "
-    "\"latest_version\": 2, \"relation_name\": \"p2\", \"primary_key\": [\"sku\"]},"
-    "\"model.shop.late\": {\"name\": \"late\", \"package_name\": \"shop\", \"relation_name\": null,"
-    " \"config\": {\"materialized\": \"ephemeral\"}},"
-    "\"seed.shop.raw\": {\"name\": \"raw\", \"package_name\": \"shop\", \"depends_on\": "
-    "{\"macros\": []}},"
-    "\"analysis.shop.orders\": {\"name\": 7},"
-    "\"test.shop.unique_orders_id.1\": {\"name\": \"unique_orders_id\", \"attached_node\": "
-    "\"model.shop.orders\", \"depends_on\": {\"nodes\": [\"model.shop.orders\", "
-    "\"seed.shop.raw\"]}},"
-    "\"test.shop.sums\": {\"name\": \"sums\", \"attached_node\": null, \"depends_on\": {\"nodes\": "
-    "[\"seed.shop.raw\", \"model.shop.price.v2\"]}}},"
-    "\"sources\": {\"source.shop.app.users\": {\"name\": \"users\", \"package_name\": \"shop\", "
-    "\"source_name\": \"app\", \"relation_name\": \"\\\"db\\\".\\\"app\\\".\\\"users\\\"\"}},"
-    "\"macros\": {\"macro.dbt.x\": {\"name\": \"}{\"}},"
-    "\"disabled\": {\"model.shop.gone\": [{\"name\": \"gone\"}]}, \"parent_map\": {}}";
+static const char manifest_text[] = METADATA(
+    "v12") "\"nodes\": {"
+           "\"model.shop.orders\": {\"name\": \"orders\", \"package_name\": \"shop\", \"raw_code\": \"\\\\\","
+           " \"original_file_path\": \"models/marts/orders.sql\", \"tags\": [\"daily\", \"sales\"],"
+           " \"config\": {\"materialized\": \"table\", \"meta\": {\"efferent\": {\"key\": [\"id\", "
+           "\"line\"]}, \"key\": \"other\"}, \"contract\": {\"enforced\": true}},"
+           " \"meta\": {\"key\": \"older\"}, \"primary_key\": [\"pk\"],"
+           " \"columns\": {\"id\": {\"name\": \"id\", \"data_type\": \"integer\", \"meta\": {}},"
+           " \"email\": {\"name\": \"email\", \"data_type\": null, \"config\": {\"meta\": {\"pii\": "
+           "\"email\"}}}, \"note\": {\"name\": \"note\", \"meta\": {\"pii\": false}}},"
+           " \"relation_name\": \"\\\"db\\\".\\\"main\\\".\\\"orders\\\"\", \"description\": \"All.\","
+           " \"depends_on\": {\"macros\": [], \"nodes\": [\"seed.shop.raw\", \"source.shop.app.users\"]}},"
+           "\"model.other.orders\": {\"name\": \"orders\", \"package_name\": \"other\", \"relation_name\": "
+           "\"x\", \"config\": {}},"
+           "\"model.a.both\": {\"name\": \"both\", \"package_name\": \"a\", \"relation_name\": \"x\"},"
+           "\"model.b.both\": {\"name\": \"both\", \"package_name\": \"b\", \"relation_name\": \"x\"},"
+           "\"model.shop.price.v1\": {\"name\": \"price\", \"package_name\": \"shop\", \"version\": 1, "
+           "\"latest_version\": 2, \"relation_name\": \"p1\"},"
+           "\"model.shop.price.v2\": {\"name\": \"price\", \"package_name\": \"shop\", \"version\": 2, "
+           "\"latest_version\": 2, \"relation_name\": \"p2\", \"primary_key\": [\"sku\"]},"
+           "\"model.shop.late\": {\"name\": \"late\", \"package_name\": \"shop\", \"relation_name\": null,"
+           " \"config\": {\"materialized\": \"ephemeral\"}},"
+           "\"seed.shop.raw\": {\"name\": \"raw\", \"package_name\": \"shop\", \"depends_on\": "
+           "{\"macros\": []}},"
+           "\"analysis.shop.orders\": {\"name\": 7},"
+           "\"test.shop.unique_orders_id.1\": {\"name\": \"unique_orders_id\", \"attached_node\": "
+           "\"model.shop.orders\", \"depends_on\": {\"nodes\": [\"model.shop.orders\", "
+           "\"seed.shop.raw\"]}},"
+           "\"test.shop.sums\": {\"name\": \"sums\", \"attached_node\": null, \"depends_on\": {\"nodes\": "
+           "[\"seed.shop.raw\", \"model.shop.price.v2\"]}}},"
+           "\"sources\": {\"source.shop.app.users\": {\"name\": \"users\", \"package_name\": \"shop\", "
+           "\"source_name\": \"app\", \"relation_name\": \"\\\"db\\\".\\\"app\\\".\\\"users\\\"\"}},"
+           "\"macros\": {\"macro.dbt.x\": {\"name\": \"}{\"}},"
+           "\"disabled\": {\"model.shop.gone\": [{\"name\": \"gone\"}]}, \"parent_map\": {}}";
 
 static const char results_text[] =
     "{\"metadata\": {\"dbt_schema_version\": \"https://schemas.getdbt.com/dbt/run-results/v6.json\"},"
@@ -89,7 +89,8 @@ static const struct eff_model_ref refs[] = {
 };
 
 static enum eff_fault
-read_manifest(eff_str text, const struct eff_dbt_results *results, struct eff_dbt_manifest *manifest)
+read_manifest(eff_str text, const struct eff_dbt_results *results,
+              struct eff_dbt_manifest *manifest)
 {
     struct pieces pieces = {text};
     struct eff_scan scan;
@@ -202,8 +203,8 @@ what_did_not_end_well_is_kept(void **state)
     assert_int_equal(results.bad_count, 4);
     assert_null(eff_dbt_results_find(&results, EFF_STR("seed.shop.raw")));
     assert_null(eff_dbt_results_find(&results, EFF_STR("test.shop.warned")));
-    assert_true(eff_str_is(
-        eff_dbt_results_find(&results, EFF_STR("model.shop.price.v1"))->message, "Binder Error"));
+    assert_true(eff_str_is(eff_dbt_results_find(&results, EFF_STR("model.shop.price.v1"))->message,
+                           "Binder Error"));
     assert_non_null(eff_dbt_results_find(&results, EFF_STR("model.shop.late")));
     assert_int_equal(read_manifest(eff_str_of(manifest_text), &results, &m), EFF_OK);
     assert_int_equal(m.failures_count, 3);
@@ -221,7 +222,8 @@ versions_are_told(void **state)
     (void)state;
     assert_int_equal(eff_dbt_schema_version(EFF_STR("https://x/dbt/manifest/v20.json"), "manifest"),
                      20);
-    assert_int_equal(eff_dbt_schema_version(EFF_STR("https://x/dbt/catalog/v1.json"), "manifest"), 0);
+    assert_int_equal(eff_dbt_schema_version(EFF_STR("https://x/dbt/catalog/v1.json"), "manifest"),
+                     0);
     assert_int_equal(read_manifest(EFF_STR(METADATA("v99") "\"nodes\": {}}"), NULL, &m), EFF_OK);
     assert_int_equal(m.version, 99);
     assert_int_equal(read_manifest(EFF_STR(METADATA("v7") "\"nodes\": {}}"), NULL, &m), EFF_CONFIG);

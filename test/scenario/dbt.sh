@@ -1,0 +1,140 @@
+#!/bin/sh
+# Goal: a dbt project is read as dbt left it: ref() and source() find their relations, keys and
+# private columns come from its meta, a model whose build or test failed is not sent, and what is
+# missing, disabled, ephemeral, too old or cut off is told with file, line and column.
+# Method: artifacts as dbt writes them, written by hand for an SQLite warehouse, and changed one
+# thing at a time.
+. "$EFF_SRC/test/lib/scenario.sh"
+
+SCHEMAS=https://schemas.getdbt.com/dbt
+analytics=$EFF_TMP/analytics
+mkdir -p "$analytics/target"
+
+node() { # ID NAME KEYS...
+    printf '"%s": {"name": "%s", "package_name": "shop", "original_file_path": "models/%s.sql", %s}' \
+        "$1" "$2" "$2" "$3"
+}
+manifest() { # VERSION
+    cat > "$analytics/target/manifest.json" << END
+{"metadata": {"dbt_schema_version": "$SCHEMAS/manifest/$1.json", "dbt_version": "1.11.16",
+  "project_name": "shop", "adapter_type": "sqlite"},
+ "nodes": {
+  $(node model.shop.customers customers '"relation_name": "main.\"customer\"", "tags": ["crm"],
+    "config": {"materialized": "table", "meta": {"key": "id"}}, "columns": {"email":
+    {"name": "email", "meta": {"pii": true}}, "score": {"name": "score", "data_type": "integer"}},
+    "depends_on": {"nodes": ["source.shop.app.users"]}'),
+  $(node model.shop.scores scores '"relation_name": "main.\"customer\"", "tags": ["night"],
+    "config": {"materialized": "view"}, "depends_on": {"nodes": ["model.shop.customers"]}'),
+  $(node model.shop.staged staged '"relation_name": null, "config": {"materialized": "ephemeral"}'),
+  "test.shop.unique_id": {"attached_node": "model.shop.customers"}},
+ "sources": {"source.shop.app.users": {"name": "users", "package_name": "shop", "source_name": "app",
+   "original_file_path": "models/app.yml", "relation_name": "main.\"customer\"", "primary_key": ["id"]}},
+ "disabled": {"model.shop.old": []}}
+END
+}
+results() { # COMMAND ID STATUS
+    cat > "$analytics/target/run_results.json" << END
+{"metadata": {"dbt_schema_version": "$SCHEMAS/run-results/v6.json"}, "results":
+ [{"unique_id": "model.shop.scores", "status": "success", "message": "OK"},
+  {"unique_id": "$2", "status": "$3", "message": "Got 3 results"}], "args": {"which": "$1"}}
+END
+}
+model() { # WHAT
+    printf 'sync: customers\nmodel: %s\nto: crm.contact\nfields: [id, email, score]\n%s\n' \
+        "$1" "${2:-}" | sync customers
+}
+
+project shop << END
+dbt: {project: ../analytics}
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {crm: {type: sqlite, path: crm.db}}
+END
+db "$P/shop.db" "create table customer (id integer primary key, email text, score int);
+    insert into customer values (1, 'ann@example.com', 5), (2, 'bob@example.com', 7)"
+db "$P/crm.db" "create table contact (id integer primary key, email text, score int)"
+manifest v12
+results build model.shop.customers success
+model "ref('customers')"
+
+about "ref() and its key"
+run_eff plan -p "$P"
+[ "$CODE" = 0 ] || fail "plan: exit code $CODE"
+says 'score 5'
+says '(private)'
+says_not 'ann@example'
+eff 0 run
+counts customers read=2 added=2 planned=2 delivered=2
+rows_are "$P/crm.db" 'select * from contact' '1|ann@example.com|5
+2|bob@example.com|7'
+
+about "the last build"
+db "$P/shop.db" 'update customer set score = 6 where id = 1'
+results build test.shop.unique_id fail
+eff 1 run
+says EFF2013
+says 'its test test.shop.unique_id is \"fail\": Got 3 results'
+says syncs/customers.yml:2:8
+eff 0 plan
+says EFF2013
+rows_are "$P/crm.db" 'select score from contact where id = 1' 5
+results build test.shop.unique_id warn
+eff 0 plan
+counts customers changed=1 planned=1
+results build model.shop.customers skipped
+eff 1 run
+says 'model.shop.customers is \"skipped\"'
+eff 0 run --ignore-dbt-status
+counts customers changed=1 planned=1 delivered=1
+results compile model.shop.customers error
+eff 0 run
+run_eff run -p "$P"
+says 'note: the last dbt command was `dbt compile`'
+printf '{"metadata": {"dbt_schema_ver' > "$analytics/target/run_results.json"
+run_eff run -p "$P"
+[ "$CODE" = 2 ] || fail "a cut off run_results.json: exit code $CODE"
+says 'run_results.json ends in the middle, at byte'
+rm "$analytics/target/run_results.json"
+run_eff run -p "$P"
+[ "$CODE" = 0 ] || fail "no run_results.json: exit code $CODE"
+says 'note: there is no run_results.json'
+
+about "names"
+refused() { # TEXT HINT
+    run_eff plan -p "$P"
+    [ "$CODE" = 2 ] || fail "exit code $CODE, expected 2"
+    says "$1"
+    says "$2"
+}
+model "ref('custmers')" && refused 'syncs/customers.yml:2:8: dbt has no model `custmers`' 'Did you mean `customers`?'
+model "ref('old')" && refused 'model `old` is disabled in dbt' 'enabled: true'
+model "ref('staged')" && refused 'model `staged` is ephemeral' 'Materialize it as a view'
+model "ref('scores')" && refused '`key` is missing, and dbt knows none' 'meta: {key: ...}'
+model "ref('scores'" && refused "cannot read \"ref('scores'\"" "Write ref('model')"
+model "source('app', 'users')"
+eff 0 plan
+counts customers read=2
+model "\"{{ ref('shop', 'scores') }}\"" 'key: id'
+eff 0 plan
+eff 0 status
+
+about "the manifest"
+sed -i 's/"sqlite"/"snowflake"/' "$analytics/target/manifest.json"
+refused 'is built by dbt for snowflake, and source `shop` is sqlite' 'type: dbt'
+manifest v7
+refused '../analytics/target/manifest.json is of schema version v7 (dbt 1.11.16), which is too old' 'v11 and newer'
+manifest v40
+run_eff plan -p "$P"
+[ "$CODE" = 0 ] || fail "a newer manifest: exit code $CODE"
+says 'note: manifest.json is of schema version v40'
+head -c 700 "$analytics/target/manifest.json" > cut && cp cut "$analytics/target/manifest.json"
+refused 'manifest.json ends in the middle, at byte 701' 'Was dbt just writing it?'
+rm "$analytics/target/manifest.json"
+refused 'efferent.yml:1:6: there is no ../analytics/target/manifest.json' 'Run `dbt build`'
+eff 0 status # where a row is must be told all the same
+manifest v12
+mkdir "$analytics/out" && mv "$analytics/target/manifest.json" "$analytics/out"
+printf 'name: shop\nprofile: shop\ntarget-path: out\n' > "$analytics/dbt_project.yml"
+eff 0 plan
+DBT_TARGET_PATH=target run_eff plan -p "$P"
+[ "$CODE" = 2 ] || fail "DBT_TARGET_PATH does not count"
+finish
