@@ -10,7 +10,7 @@ struct top_conf {
     int protocol;
     struct eff_str_list sections, hosts;
     const struct eff_node *options, *base, *account, *auth, *headers, *limits, *values, *error,
-        *errors, *objects, *read, *operations, *answers, *find;
+        *errors, *objects, *read, *operations, *answers, *find, *jobs;
 };
 
 static const struct eff_option top_options[] = {
@@ -32,6 +32,7 @@ static const struct eff_option top_options[] = {
     {"read", EFF_OPT_NODE, offsetof(struct top_conf, read)},
     {"answers", EFF_OPT_NODE, offsetof(struct top_conf, answers)},
     {"find", EFF_OPT_NODE, offsetof(struct top_conf, find)},
+    {"jobs", EFF_OPT_NODE, offsetof(struct top_conf, jobs)},
     {"operations", EFF_OPT_NODE, offsetof(struct top_conf, operations)},
 };
 
@@ -50,6 +51,7 @@ static const struct {
     {"read", offsetof(struct top_conf, read)},
     {"answers", offsetof(struct top_conf, answers)},
     {"find", offsetof(struct top_conf, find)},
+    {"jobs", offsetof(struct top_conf, jobs)},
     {"operations", offsetof(struct top_conf, operations)},
 };
 
@@ -363,7 +365,7 @@ connector_limits(struct eff_compile *c, const struct eff_node *list)
 
 struct values_conf {
     const struct eff_node *null;
-    int boolean, number, timestamp, date, list, names, naive;
+    int boolean, number, timestamp, date, list, names, naive, match;
     eff_str join;
 };
 
@@ -379,6 +381,7 @@ static const struct eff_option values_options[] = {
     {"join", EFF_OPT_STR, offsetof(struct values_conf, join), ";"},
     {"names", EFF_OPT_ENUM, offsetof(struct values_conf, names), .choices = "nested|flat"},
     {"naive", EFF_OPT_ENUM, offsetof(struct values_conf, naive), .choices = "as_is|utc"},
+    {"match", EFF_OPT_ENUM, offsetof(struct values_conf, match), .choices = "as_is|text"},
 };
 
 static bool
@@ -400,6 +403,7 @@ connector_values(struct eff_compile *c, const struct eff_node *map)
         .number_text = conf.number == 1,
         .flat_names = conf.names == 1,
         .naive_utc = conf.naive == 1,
+        .match_text = conf.match == 1,
         .time = (enum eff_time_form)conf.timestamp,
         .date = (enum eff_time_form)conf.date,
         .list = (enum eff_list_form)conf.list,
@@ -419,6 +423,7 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
 
     c->answers = conf->answers;
     c->find = conf->find;
+    c->jobs = conf->jobs;
     good &= connector_auth(c, conf->auth, conf->headers);
     good &= connector_values(c, conf->values);
     good &= eff_compile_error_at(c, conf->error, &connector->error);

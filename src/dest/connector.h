@@ -23,6 +23,11 @@ struct eff_test {
     struct eff_str_list values; /* none: JSON true, or a text that is not empty */
 };
 
+struct eff_tests { /* all must hold */
+    size_t count;
+    const struct eff_test *at;
+};
+
 /* Places are tried in order; one that does not open with "/" is the text itself. */
 struct eff_error_at {
     struct eff_str_list code, message, field;
@@ -60,8 +65,17 @@ struct eff_paging {
     eff_str query; /* parameter that takes the cursor; ptr == NULL: it is an address */
 };
 
-/* How an element of an answer says which row it is about. */
-enum eff_row_by { EFF_BY_INDEX = 0, EFF_BY_POSITION, EFF_BY_MATCH, EFF_BY_REMOTE_ID };
+/*
+ * How an element of an answer says which row it is about: the trace id that was sent, its own
+ * place, a place in the request that it names (OFFSET), or what the record is known by.
+ */
+enum eff_row_by {
+    EFF_BY_INDEX = 0,
+    EFF_BY_POSITION,
+    EFF_BY_MATCH,
+    EFF_BY_REMOTE_ID,
+    EFF_BY_OFFSET
+};
 
 /* A list of rows' results in an answer. */
 struct eff_results {
@@ -70,7 +84,7 @@ struct eff_results {
     eff_str row;              /* within an element; CSV: a column */
     eff_str row_after;        /* the index stands in that text after this */
     enum eff_outcome outcome; /* of an element that passes `success` */
-    struct eff_test success;
+    struct eff_tests success;
     eff_str remote_id;
     struct eff_test created;
     struct eff_error_at error;
@@ -90,6 +104,7 @@ struct eff_answer {
 struct eff_job_file {
     struct eff_call call; /* given == false: the list stands in the poll's answer */
     bool csv;
+    struct eff_paging next;
     struct eff_results list;
 };
 
@@ -98,6 +113,7 @@ struct eff_job {
     struct eff_call create, upload, close, poll;
     eff_str id;                             /* pointer in create's answer */
     eff_str state;                          /* pointer in poll's answer */
+    eff_str failed_count;                   /* likewise: how many rows the results must refuse */
     struct eff_str_list done, failed, open; /* states; failed: none of it was applied */
     int64_t first_ms, most_ms, give_up_ms;
     enum eff_outcome unlisted;
@@ -111,6 +127,7 @@ enum eff_when_id { EFF_WHEN_ANY = 0, EFF_WHEN_ID_KNOWN, EFF_WHEN_ID_UNKNOWN, EFF
 
 struct eff_variant {
     enum eff_when_id id;
+    struct eff_str_list objects;   /* none: all */
     bool rows_above, rows_at_most; /* compared with rows_planned */
     size_t rows_option;            /* SIZE_MAX: rows is the number */
     int64_t rows;
@@ -161,20 +178,33 @@ struct eff_type_name {
     enum eff_field_type type;
 };
 
-struct eff_tests {
-    size_t count;
-    const struct eff_test *at;
+/* One request that tells an object's fields. */
+struct eff_fields_call {
+    struct eff_str_list only; /* objects; none: all */
+    struct eff_call call;
+    struct eff_paging next;
+    eff_str each, name, label, type, prefix;
+    bool name_is_key; /* the list is an object, and its members' names are the fields' */
+    struct eff_tests readonly, unique, required;
+    eff_str choices_each, choices_value;
+    struct eff_test choices_when; /* only then is the list closed */
+};
+
+/* A field that every such object has, and that no request tells. */
+struct eff_standard_field {
+    eff_str object, name;
+    enum eff_field_type type;
 };
 
 struct eff_objects {
-    struct eff_str_list known, only;
-    struct eff_call list, fields;
-    struct eff_paging list_next, fields_next;
+    struct eff_str_list known, only, match;
+    struct eff_call list;
+    struct eff_paging list_next;
     eff_str list_each, list_name;
-    eff_str each, name, label, type;
-    struct eff_tests readonly, unique, required;
-    eff_str choices_each, choices_value;
-    struct eff_test choices_when;   /* only then is the list closed */
+    size_t fields_count; /* the first one that is for the object is asked */
+    const struct eff_fields_call *fields;
+    size_t standard_count;
+    const struct eff_standard_field *standard;
     struct eff_ints missing_status; /* that say that there is no such object */
     size_t types_count;
     const struct eff_type_name *types;
@@ -183,6 +213,8 @@ struct eff_objects {
 /* Reads records back by their match value. */
 struct eff_reading {
     struct eff_call call;
+    struct eff_str_list only; /* objects that can be read; none: all */
+    size_t needs_option;      /* without which nothing can be; SIZE_MAX: none */
     struct eff_paging next;
     size_t rows_max;
     eff_str each, row, remote_id, fields;

@@ -76,6 +76,26 @@ eff_compile_pointer(struct eff_compile *c, const struct eff_node *at, eff_str po
     return good;
 }
 
+bool
+eff_compile_marked(struct eff_compile *c, const struct eff_node *at, eff_str pointer)
+{
+    eff_str name, rest = pointer;
+
+    while (eff_str_cut(rest, '{', &name, &rest)) {
+        bool closed = eff_str_cut(rest, '}', &name, &rest);
+        bool known = eff_str_is(name, "match.field") || eff_str_is(name, "object");
+
+        for (size_t i = 0; !known && i < c->connector->options_count; i++)
+            known = eff_str_eq(c->connector->option_names[i], name);
+        if (!known || !closed) {
+            eff_compile_fail(
+                c, at, "in a pointer, braces hold match.field, object or the name of an option");
+            return false;
+        }
+    }
+    return !pointer.ptr || eff_compile_pointer(c, at, pointer);
+}
+
 struct test_conf {
     eff_str at;
     struct eff_str_list is;
@@ -104,6 +124,20 @@ eff_compile_test(struct eff_compile *c, const struct eff_node *node, struct eff_
     }
     *ret_test = (struct eff_test){conf.at, conf.is};
     return eff_compile_pointer(c, node, conf.at);
+}
+
+bool
+eff_compile_tests(struct eff_compile *c, const struct eff_node *node, struct eff_tests *ret_tests)
+{
+    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
+    struct eff_test *tests = eff_new(c->arena, struct eff_test, count);
+    bool good = true;
+
+    for (size_t i = 0; i < count; i++)
+        good &=
+            eff_compile_test(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node, &tests[i]);
+    *ret_tests = (struct eff_tests){count, tests};
+    return good;
 }
 
 /* A row's value in a sentence of a query language must be quoted by its rules. */

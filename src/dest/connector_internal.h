@@ -12,6 +12,7 @@ struct eff_compile {
     struct eff_connector *connector;
     const struct eff_node *answers; /* `answers:`, named; or NULL */
     const struct eff_node *find;    /* `find:`, shared by operations; or NULL */
+    const struct eff_node *jobs;    /* `jobs:`, named; or NULL */
 };
 
 /* The tables' helper: fills config from the map, and refuses anything that is not one. */
@@ -25,8 +26,13 @@ bool eff_compile_text(struct eff_compile *c, const struct eff_node *node, unsign
 bool eff_compile_ints(struct eff_compile *c, const struct eff_node *node,
                       struct eff_ints *ret_ints);
 bool eff_compile_pointer(struct eff_compile *c, const struct eff_node *at, eff_str pointer);
+/* The same, not required, where rest_pointer() puts in what stands in braces. */
+bool eff_compile_marked(struct eff_compile *c, const struct eff_node *at, eff_str pointer);
 bool eff_compile_test(struct eff_compile *c, const struct eff_node *node,
                       struct eff_test *ret_test);
+/* One test or a list of which all must hold. */
+bool eff_compile_tests(struct eff_compile *c, const struct eff_node *node,
+                       struct eff_tests *ret_tests);
 bool eff_compile_pairs(struct eff_compile *c, const struct eff_node *map, unsigned allows,
                        bool query, size_t *ret_count, const struct eff_pair **ret_pairs);
 /* A pointer to its own number, or to an option: 100 or "{option}". */

@@ -31,7 +31,7 @@ static const struct eff_option results_options[] = {
 static bool
 results_by(struct eff_compile *c, const struct eff_node *map, struct results_conf *conf)
 {
-    static const char *const names[] = {"index", "position", "match", "remote_id"};
+    static const char *const names[] = {"index", "position", "match", "remote_id", "offset"};
 
     if (!conf->by_text.ptr) {
         conf->list.by = conf->list.row.ptr ? EFF_BY_INDEX : EFF_BY_POSITION;
@@ -46,7 +46,7 @@ results_by(struct eff_compile *c, const struct eff_node *map, struct results_con
         eff_compile_fail(c, map, "`by` needs `row`: where in an element it stands");
         return false;
     }
-    eff_compile_fail(c, map, "`by` is one of index, position, match and remote_id");
+    eff_compile_fail(c, map, "`by` is one of index, offset, position, match and remote_id");
     return false;
 }
 
@@ -61,7 +61,7 @@ eff_compile_results(struct eff_compile *c, const struct eff_node *map, enum eff_
         return false;
     good = results_by(c, map, &conf);
     if (!csv) {
-        good &= eff_compile_test(c, conf.success, &conf.list.success);
+        good &= eff_compile_tests(c, conf.success, &conf.list.success);
         good &= eff_compile_test(c, conf.created, &conf.list.created);
         good &= eff_compile_pointer(c, map, conf.list.each);
         good &= !conf.list.row.ptr || eff_compile_pointer(c, map, conf.list.row);
@@ -129,7 +129,7 @@ answer_complete(struct eff_compile *c, const struct eff_node *map, struct answer
         return false;
     }
     answer->unlisted = answer_outcomes[conf->all ? conf->all : conf->others];
-    if (conf->rows && !answer->lists[0].success.at.ptr) {
+    if (conf->rows && answer->lists[0].success.count == 0) {
         eff_compile_fail(c, conf->rows, "`rows` needs `success`: which of them were applied");
         return false;
     }
@@ -176,7 +176,7 @@ eff_compile_answer(struct eff_compile *c, const struct eff_node *map, bool one_r
 
 struct job_call_conf {
     struct eff_call_conf call;
-    eff_str id, at;
+    eff_str id, at, failed_count;
     struct eff_str_list done, failed, open;
     int64_t first_ms, most_ms, give_up_ms;
     const struct eff_node *error;
@@ -193,6 +193,7 @@ static const struct eff_option job_poll_options[] = {
     {"done", EFF_OPT_LIST, offsetof(struct job_call_conf, done), .flags = EFF_OPT_REQUIRED},
     {"failed", EFF_OPT_LIST, offsetof(struct job_call_conf, failed)},
     {"open", EFF_OPT_LIST, offsetof(struct job_call_conf, open)},
+    {"failed_count", EFF_OPT_STR, offsetof(struct job_call_conf, failed_count)},
     {"every.first", EFF_OPT_TIME, offsetof(struct job_call_conf, first_ms), "2s", 100, 3600000},
     {"every.most", EFF_OPT_TIME, offsetof(struct job_call_conf, most_ms), "60s", 100, 3600000},
     {"give_up", EFF_OPT_TIME, offsetof(struct job_call_conf, give_up_ms), "24h"},
@@ -201,17 +202,52 @@ static const struct eff_option job_poll_options[] = {
 
 struct job_conf {
     const struct eff_node *create, *upload, *close, *poll, *results;
+    eff_str like;
     int others;
 };
 
+#define JOB_OPTIONS                                                                                \
+    {"upload", EFF_OPT_NODE, offsetof(struct job_conf, upload)},                                   \
+        {"close", EFF_OPT_NODE, offsetof(struct job_conf, close)},                                 \
+        {"poll", EFF_OPT_NODE, offsetof(struct job_conf, poll)},                                   \
+        {"results", EFF_OPT_NODE, offsetof(struct job_conf, results)},                             \
+    {                                                                                              \
+        "others", EFF_OPT_ENUM, offsetof(struct job_conf, others),                                 \
+            .choices = "maybe|applied|taken"                                                       \
+    }
+
 static const struct eff_option job_options[] = {
     {"create", EFF_OPT_NODE, offsetof(struct job_conf, create), .flags = EFF_OPT_REQUIRED},
-    {"upload", EFF_OPT_NODE, offsetof(struct job_conf, upload)},
-    {"close", EFF_OPT_NODE, offsetof(struct job_conf, close)},
-    {"poll", EFF_OPT_NODE, offsetof(struct job_conf, poll), .flags = EFF_OPT_REQUIRED},
-    {"results", EFF_OPT_NODE, offsetof(struct job_conf, results)},
-    {"others", EFF_OPT_ENUM, offsetof(struct job_conf, others), .choices = "maybe|applied|taken"},
+    {"like", EFF_OPT_STR, offsetof(struct job_conf, like)},
+    JOB_OPTIONS,
 };
+static const struct eff_option job_shared_options[] = {JOB_OPTIONS};
+
+/* What the job does not say is as in the one that `like` names, under `jobs`. */
+static bool
+job_like(struct eff_compile *c, const struct eff_node *map, struct job_conf *conf)
+{
+    const struct eff_node *named = NULL;
+    struct job_conf shared = {0};
+
+    if (conf->like.ptr && c->jobs && c->jobs->kind == EFF_NODE_MAP)
+        named = eff_node_get(c->jobs, eff_str_c(c->arena, conf->like));
+    if (conf->like.ptr && !named) {
+        eff_compile_fail(c, map, "`like` is no name under `jobs`");
+        return false;
+    }
+    if (named &&
+        !eff_compile_fill(c, named, job_shared_options, COUNT(job_shared_options), &shared))
+        return false;
+    conf->upload = conf->upload ? conf->upload : shared.upload;
+    conf->close = conf->close ? conf->close : shared.close;
+    conf->poll = conf->poll ? conf->poll : shared.poll;
+    conf->results = conf->results ? conf->results : shared.results;
+    conf->others = conf->others ? conf->others : shared.others;
+    if (!conf->poll)
+        eff_compile_fail(c, map, "`poll` is missing: how the job's state is asked");
+    return conf->poll != NULL;
+}
 
 static bool
 job_poll(struct eff_compile *c, const struct eff_node *map, struct eff_job *job)
@@ -225,10 +261,12 @@ job_poll(struct eff_compile *c, const struct eff_node *map, struct eff_job *job)
     job->done = conf.done;
     job->failed = conf.failed;
     job->open = conf.open;
+    job->failed_count = conf.failed_count;
     job->first_ms = conf.first_ms;
     job->most_ms = conf.most_ms;
     job->give_up_ms = conf.give_up_ms;
     good = eff_compile_pointer(c, map, conf.at);
+    good &= !conf.failed_count.ptr || eff_compile_pointer(c, map, conf.failed_count);
     good &= eff_compile_error_at(c, conf.error, &job->error);
     good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_JOB | EFF_SCOPE_OBJECT, &job->poll);
     return good;
@@ -245,7 +283,7 @@ job_step(struct eff_compile *c, const struct eff_node *map, unsigned allows, str
 
 struct file_conf {
     struct eff_call_conf call;
-    const struct eff_node *csv, *applied, *refused, *not_applied;
+    const struct eff_node *csv, *next, *applied, *refused, *not_applied;
 };
 
 static const struct eff_option file_options[] = {
@@ -253,6 +291,7 @@ static const struct eff_option file_options[] = {
     {"query", EFF_OPT_NODE, offsetof(struct file_conf, call.query)},
     {"headers", EFF_OPT_NODE, offsetof(struct file_conf, call.headers)},
     {"csv", EFF_OPT_NODE, offsetof(struct file_conf, csv)},
+    {"next", EFF_OPT_NODE, offsetof(struct file_conf, next)},
     {"applied", EFF_OPT_NODE, offsetof(struct file_conf, applied)},
     {"refused", EFF_OPT_NODE, offsetof(struct file_conf, refused)},
     {"not_applied", EFF_OPT_NODE, offsetof(struct file_conf, not_applied)},
@@ -280,8 +319,13 @@ job_file(struct eff_compile *c, const struct eff_node *map, struct eff_job_file 
         eff_compile_fail(c, list, "a job's results need `row`: their order is not promised");
         return false;
     }
-    return !conf.call.get_node ||
-           eff_compile_call(c, map, &conf.call, EFF_SCOPE_JOB | EFF_SCOPE_OBJECT, &file->call);
+    if (conf.next && (!conf.call.get_node || file->csv)) {
+        eff_compile_fail(c, conf.next, "only JSON that is fetched has a next page");
+        return false;
+    }
+    return eff_compile_paging(c, conf.next, &file->next) &&
+           (!conf.call.get_node ||
+            eff_compile_call(c, map, &conf.call, EFF_SCOPE_JOB | EFF_SCOPE_OBJECT, &file->call));
 }
 
 bool
@@ -294,6 +338,7 @@ eff_compile_job(struct eff_compile *c, const struct eff_node *map, struct eff_jo
     bool good;
 
     if (!eff_compile_fill(c, map, job_options, COUNT(job_options), &conf) ||
+        !job_like(c, map, &conf) ||
         !eff_compile_fill(c, conf.create, job_create_options, COUNT(job_create_options), &create))
         return false;
     *ret_job =
@@ -365,6 +410,7 @@ static const struct eff_option op_options[] = {
 
 struct when_conf {
     const struct eff_node *above, *at_most;
+    struct eff_str_list objects;
     int remote_id;
 };
 
@@ -373,6 +419,7 @@ static const struct eff_option when_options[] = {
     {"rows_at_most", EFF_OPT_NODE, offsetof(struct when_conf, at_most)},
     {"remote_id", EFF_OPT_ENUM, offsetof(struct when_conf, remote_id),
      .choices = "any|known|unknown|moved"},
+    {"object", EFF_OPT_LIST, offsetof(struct when_conf, objects)},
 };
 
 static bool
@@ -386,6 +433,7 @@ op_when(struct eff_compile *c, const struct eff_node *map, struct eff_variant *v
     if (!eff_compile_fill(c, map, when_options, COUNT(when_options), &conf))
         return false;
     variant->id = (enum eff_when_id)conf.remote_id;
+    variant->objects = conf.objects;
     variant->rows_above = conf.above != NULL;
     variant->rows_at_most = conf.at_most != NULL;
     if (conf.above && conf.at_most) {
@@ -495,8 +543,8 @@ op_find_whole(struct eff_compile *c, const struct eff_node *map, struct eff_find
     }
     good = eff_compile_call(c, map, &conf.call, OP_SCOPE | (conf.rows == 1 ? EFF_SCOPE_ROW : 0),
                             &find->call);
-    good &= eff_compile_pointer(c, map, conf.each);
-    good &= !conf.row.ptr || eff_compile_pointer(c, map, conf.row);
+    good &= eff_compile_marked(c, map, conf.each);
+    good &= eff_compile_marked(c, map, conf.row);
     good &= eff_compile_pointer(c, map, conf.remote_id);
     good &= eff_compile_ints(c, conf.missing_status, &find->missing_status);
     good &= eff_compile_paging(c, conf.next, &find->next);

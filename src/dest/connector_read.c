@@ -4,66 +4,49 @@
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 struct objects_conf {
-    struct eff_str_list known, only;
-    const struct eff_node *list, *fields, *types, *missing_status;
+    struct eff_str_list known, only, match;
+    const struct eff_node *list, *fields, *standard, *types, *missing_status;
 };
 
 static const struct eff_option objects_options[] = {
     {"known", EFF_OPT_LIST, offsetof(struct objects_conf, known)},
     {"only", EFF_OPT_LIST, offsetof(struct objects_conf, only)},
+    {"match", EFF_OPT_LIST, offsetof(struct objects_conf, match)},
     {"list", EFF_OPT_NODE, offsetof(struct objects_conf, list)},
     {"fields", EFF_OPT_NODE, offsetof(struct objects_conf, fields)},
+    {"standard", EFF_OPT_NODE, offsetof(struct objects_conf, standard)},
     {"types", EFF_OPT_NODE, offsetof(struct objects_conf, types)},
     {"missing_status", EFF_OPT_NODE, offsetof(struct objects_conf, missing_status)},
 };
 
 struct fields_conf {
     struct eff_call_conf call;
-    eff_str each, name, label, type, choices_each, choices_value;
+    struct eff_fields_call fields;
     const struct eff_node *readonly, *unique, *required, *next, *choices_when;
 };
 
 static const struct eff_option list_options[] = {
     EFF_CALL_OPTIONS(struct fields_conf, call),
-    {"each", EFF_OPT_STR, offsetof(struct fields_conf, each), ""},
-    {"name", EFF_OPT_STR, offsetof(struct fields_conf, name), .flags = EFF_OPT_REQUIRED},
+    {"each", EFF_OPT_STR, offsetof(struct fields_conf, fields.each), ""},
+    {"name", EFF_OPT_STR, offsetof(struct fields_conf, fields.name), .flags = EFF_OPT_REQUIRED},
     {"next", EFF_OPT_NODE, offsetof(struct fields_conf, next)},
 };
 static const struct eff_option fields_options[] = {
     EFF_CALL_OPTIONS(struct fields_conf, call),
-    {"each", EFF_OPT_STR, offsetof(struct fields_conf, each), ""},
-    {"name", EFF_OPT_STR, offsetof(struct fields_conf, name), .flags = EFF_OPT_REQUIRED},
-    {"label", EFF_OPT_STR, offsetof(struct fields_conf, label)},
-    {"type", EFF_OPT_STR, offsetof(struct fields_conf, type)},
+    {"only", EFF_OPT_LIST, offsetof(struct fields_conf, fields.only)},
+    {"each", EFF_OPT_STR, offsetof(struct fields_conf, fields.each), ""},
+    {"name", EFF_OPT_STR, offsetof(struct fields_conf, fields.name), .flags = EFF_OPT_REQUIRED},
+    {"prefix", EFF_OPT_STR, offsetof(struct fields_conf, fields.prefix)},
+    {"label", EFF_OPT_STR, offsetof(struct fields_conf, fields.label)},
+    {"type", EFF_OPT_STR, offsetof(struct fields_conf, fields.type)},
     {"readonly", EFF_OPT_NODE, offsetof(struct fields_conf, readonly)},
     {"unique", EFF_OPT_NODE, offsetof(struct fields_conf, unique)},
     {"required", EFF_OPT_NODE, offsetof(struct fields_conf, required)},
-    {"choices.each", EFF_OPT_STR, offsetof(struct fields_conf, choices_each)},
+    {"choices.each", EFF_OPT_STR, offsetof(struct fields_conf, fields.choices_each)},
     {"choices.when", EFF_OPT_NODE, offsetof(struct fields_conf, choices_when)},
-    {"choices.value", EFF_OPT_STR, offsetof(struct fields_conf, choices_value)},
+    {"choices.value", EFF_OPT_STR, offsetof(struct fields_conf, fields.choices_value)},
     {"next", EFF_OPT_NODE, offsetof(struct fields_conf, next)},
 };
-
-static bool
-objects_pointer(struct eff_compile *c, const struct eff_node *map, eff_str pointer)
-{
-    return !pointer.ptr || eff_compile_pointer(c, map, pointer);
-}
-
-/* One test or a list of which all must hold. */
-static bool
-objects_tests(struct eff_compile *c, const struct eff_node *node, struct eff_tests *ret_tests)
-{
-    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
-    struct eff_test *tests = eff_new(c->arena, struct eff_test, count);
-    bool good = true;
-
-    for (size_t i = 0; i < count; i++)
-        good &=
-            eff_compile_test(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node, &tests[i]);
-    *ret_tests = (struct eff_tests){count, tests};
-    return good;
-}
 
 static bool
 objects_list(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
@@ -75,43 +58,101 @@ objects_list(struct eff_compile *c, const struct eff_node *map, struct eff_objec
         return true;
     if (!eff_compile_fill(c, map, list_options, COUNT(list_options), &conf))
         return false;
-    objects->list_each = conf.each;
-    objects->list_name = conf.name;
-    good = objects_pointer(c, map, conf.each);
-    good &= objects_pointer(c, map, conf.name);
+    objects->list_each = conf.fields.each;
+    objects->list_name = conf.fields.name;
+    good = eff_compile_pointer(c, map, conf.fields.each);
+    good &= eff_compile_pointer(c, map, conf.fields.name);
     good &= eff_compile_paging(c, conf.next, &objects->list_next);
     good &= eff_compile_call(c, map, &conf.call, 0, &objects->list);
     return good;
 }
 
 static bool
-objects_fields(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
+objects_fields_call(struct eff_compile *c, const struct eff_node *map, struct eff_fields_call *ret)
 {
     struct fields_conf conf = {0};
     bool good;
 
-    if (!map)
-        return true;
     if (!eff_compile_fill(c, map, fields_options, COUNT(fields_options), &conf))
         return false;
-    objects->each = conf.each;
-    objects->name = conf.name;
-    objects->label = conf.label;
-    objects->type = conf.type;
-    objects->choices_each = conf.choices_each;
-    objects->choices_value = conf.choices_value;
-    good = objects_pointer(c, map, conf.each);
-    good &= objects_pointer(c, map, conf.name);
-    good &= objects_pointer(c, map, conf.label);
-    good &= objects_pointer(c, map, conf.type);
-    good &= objects_pointer(c, map, conf.choices_each);
-    good &= objects_pointer(c, map, conf.choices_value);
-    good &= eff_compile_test(c, conf.choices_when, &objects->choices_when);
-    good &= objects_tests(c, conf.readonly, &objects->readonly);
-    good &= objects_tests(c, conf.unique, &objects->unique);
-    good &= objects_tests(c, conf.required, &objects->required);
-    good &= eff_compile_paging(c, conf.next, &objects->fields_next);
-    good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &objects->fields);
+    conf.fields.name_is_key = eff_str_is(conf.fields.name, "{key}");
+    good = eff_compile_marked(c, map, conf.fields.each);
+    good &= conf.fields.name_is_key || eff_compile_pointer(c, map, conf.fields.name);
+    good &= !conf.fields.label.ptr || eff_compile_pointer(c, map, conf.fields.label);
+    good &= !conf.fields.type.ptr || eff_compile_pointer(c, map, conf.fields.type);
+    good &= !conf.fields.choices_each.ptr || eff_compile_pointer(c, map, conf.fields.choices_each);
+    good &=
+        !conf.fields.choices_value.ptr || eff_compile_pointer(c, map, conf.fields.choices_value);
+    good &= eff_compile_test(c, conf.choices_when, &conf.fields.choices_when);
+    good &= eff_compile_tests(c, conf.readonly, &conf.fields.readonly);
+    good &= eff_compile_tests(c, conf.unique, &conf.fields.unique);
+    good &= eff_compile_tests(c, conf.required, &conf.fields.required);
+    good &= eff_compile_paging(c, conf.next, &conf.fields.next);
+    good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &conf.fields.call);
+    *ret = conf.fields;
+    return good;
+}
+
+/* One request, or a list of them for one object each. */
+static bool
+objects_fields(struct eff_compile *c, const struct eff_node *node, struct eff_objects *objects)
+{
+    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
+    struct eff_fields_call *fields = eff_new(c->arena, struct eff_fields_call, count);
+    bool good = true;
+
+    for (size_t i = 0; i < count; i++)
+        good &= objects_fields_call(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node,
+                                    &fields[i]);
+    objects->fields = fields;
+    objects->fields_count = count;
+    return good;
+}
+
+static bool
+objects_type(struct eff_compile *c, const struct eff_node *name, enum eff_field_type *ret_type)
+{
+    static const char *const names[] = {"any",  "text",      "number", "boolean",
+                                        "date", "timestamp", "choice", "json"};
+
+    for (size_t type = 0; type < COUNT(names); type++) {
+        if (!eff_node_is(name, names[type]))
+            continue;
+        *ret_type = (enum eff_field_type)type;
+        return true;
+    }
+    eff_compile_fail(c, name,
+                     "types are any, text, number, boolean, date, timestamp, choice and json");
+    return false;
+}
+
+/* standard: {users: {name: text, email: text}} */
+static bool
+objects_standard(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
+{
+    struct eff_standard_field *fields;
+    size_t count = 0;
+    bool good = true;
+
+    for (size_t i = 0; map && i < map->count; i++)
+        count += map->values[i].count;
+    fields = eff_new(c->arena, struct eff_standard_field, count);
+    objects->standard = fields;
+    for (size_t i = 0; map && i < map->count; i++) {
+        const struct eff_node *object = &map->values[i];
+
+        if (map->kind != EFF_NODE_MAP || object->kind != EFF_NODE_MAP) {
+            eff_compile_fail(c, object, "expected an object's fields with their types");
+            return false;
+        }
+        for (size_t k = 0; k < object->count; k++) {
+            struct eff_standard_field *field = &fields[objects->standard_count++];
+
+            field->object = map->keys[i].text;
+            field->name = object->keys[k].text;
+            good &= objects_type(c, &object->values[k], &field->type);
+        }
+    }
     return good;
 }
 
@@ -119,8 +160,6 @@ objects_fields(struct eff_compile *c, const struct eff_node *map, struct eff_obj
 static bool
 objects_types(struct eff_compile *c, const struct eff_node *map, struct eff_objects *objects)
 {
-    static const char *const names[] = {"any",  "text",      "number", "boolean",
-                                        "date", "timestamp", "choice", "json"};
     struct eff_type_name *types;
     size_t count = 0;
 
@@ -136,20 +175,14 @@ objects_types(struct eff_compile *c, const struct eff_node *map, struct eff_obje
     objects->types = types;
     for (size_t i = 0; i < map->count; i++) {
         const struct eff_node *value = &map->values[i];
-        size_t many = value->kind == EFF_NODE_LIST ? value->count : 1, type = 0;
+        size_t many = value->kind == EFF_NODE_LIST ? value->count : 1;
+        enum eff_field_type type;
 
-        while (type < COUNT(names) && !eff_node_is(&map->keys[i], names[type]))
-            type++;
-        if (type == COUNT(names)) {
-            eff_compile_fail(c, &map->keys[i],
-                             "types are any, text, number, boolean, date, "
-                             "timestamp, choice and json");
+        if (!objects_type(c, &map->keys[i], &type))
             return false;
-        }
         for (size_t k = 0; k < many; k++)
             types[objects->types_count++] = (struct eff_type_name){
-                value->kind == EFF_NODE_LIST ? value->values[k].text : value->text,
-                (enum eff_field_type)type};
+                value->kind == EFF_NODE_LIST ? value->values[k].text : value->text, type};
     }
     return true;
 }
@@ -167,8 +200,10 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
         return false;
     objects->known = conf.known;
     objects->only = conf.only;
+    objects->match = conf.match;
     good = objects_list(c, conf.list, objects);
     good &= objects_fields(c, conf.fields, objects);
+    good &= objects_standard(c, conf.standard, objects);
     good &= objects_types(c, conf.types, objects);
     good &= eff_compile_ints(c, conf.missing_status, &objects->missing_status);
     return good;
@@ -177,7 +212,8 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
 struct reading_conf {
     struct eff_call_conf call;
     int64_t rows;
-    eff_str each, row, remote_id, fields;
+    eff_str each, row, remote_id, fields, needs;
+    struct eff_str_list only;
     const struct eff_node *next, *missing_status;
 };
 
@@ -188,9 +224,24 @@ static const struct eff_option reading_options[] = {
     {"row", EFF_OPT_STR, offsetof(struct reading_conf, row)},
     {"remote_id", EFF_OPT_STR, offsetof(struct reading_conf, remote_id)},
     {"fields", EFF_OPT_STR, offsetof(struct reading_conf, fields), ""},
+    {"only", EFF_OPT_LIST, offsetof(struct reading_conf, only)},
+    {"needs", EFF_OPT_STR, offsetof(struct reading_conf, needs)},
     {"next", EFF_OPT_NODE, offsetof(struct reading_conf, next)},
     {"missing_status", EFF_OPT_NODE, offsetof(struct reading_conf, missing_status)},
 };
+
+static bool
+reading_needs(struct eff_compile *c, const struct eff_node *map, eff_str name, size_t *ret_option)
+{
+    *ret_option = SIZE_MAX;
+    for (size_t i = 0; i < c->connector->options_count; i++) {
+        if (eff_str_eq(c->connector->option_names[i], name))
+            *ret_option = i;
+    }
+    if (name.ptr && *ret_option == SIZE_MAX)
+        eff_compile_fail(c, map, "`needs` is the name of an option");
+    return !name.ptr || *ret_option != SIZE_MAX;
+}
 
 bool
 eff_compile_reading(struct eff_compile *c, const struct eff_node *map)
@@ -213,11 +264,13 @@ eff_compile_reading(struct eff_compile *c, const struct eff_node *map)
     reading->row = conf.row;
     reading->remote_id = conf.remote_id;
     reading->fields = conf.fields;
+    reading->only = conf.only;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
-    good = objects_pointer(c, map, conf.each);
-    good &= objects_pointer(c, map, conf.row);
-    good &= objects_pointer(c, map, conf.remote_id);
-    good &= objects_pointer(c, map, conf.fields);
+    good = reading_needs(c, map, conf.needs, &reading->needs_option);
+    good &= eff_compile_marked(c, map, conf.each);
+    good &= eff_compile_marked(c, map, conf.row);
+    good &= !conf.remote_id.ptr || eff_compile_pointer(c, map, conf.remote_id);
+    good &= eff_compile_marked(c, map, conf.fields);
     good &= eff_compile_paging(c, conf.next, &reading->next);
     good &= eff_compile_ints(c, conf.missing_status, &reading->missing_status);
     good &= eff_compile_call(c, map, &conf.call, scope, &reading->call);

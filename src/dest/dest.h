@@ -56,6 +56,7 @@ struct eff_schema {
     bool typed; /* values must have the field's own type: a number is no text */
     size_t fields_count;
     const struct eff_dest_field *fields;
+    eff_str group; /* "user_fields.": of the names that open so, all are told; len == 0: none */
     size_t objects_count; /* names near the one that was asked for, when it does not exist */
     const eff_str *objects;
 };

@@ -508,6 +508,20 @@ json_value(struct render_json *j, const struct eff_value *value)
                                  : EFF_STR("the value is no number that JSON knows"));
 }
 
+/* Most vendors' own keys are texts: a numeric id of the warehouse must not become a JSON number. */
+static enum eff_rendered
+json_match(struct render_json *j, const struct eff_value *value)
+{
+    struct eff_render *r = j->r;
+    bool text = r->values->match_text && value->kind != EFF_NULL && value->kind != EFF_BAD;
+
+    j->text.len = 0;
+    if (!text || !eff_values_text(r->values, value, *r->arena, &j->text))
+        return json_value(j, value);
+    eff_json_write_str(&j->w, eff_buf_str(&j->text));
+    return EFF_RENDERED;
+}
+
 static enum eff_rendered
 json_members(struct render_json *j, const struct eff_shape *first)
 {
@@ -519,7 +533,8 @@ json_members(struct render_json *j, const struct eff_shape *first)
             continue;
         json_key(&j->w, at->key_json);
         if (at->from != EFF_SHAPE_GROUP) {
-            worst = json_value(j, eff_shape_value(at, item));
+            worst = at->from == EFF_SHAPE_MATCH ? json_match(j, eff_shape_value(at, item))
+                                                : json_value(j, eff_shape_value(at, item));
             continue;
         }
         eff_json_begin_object(&j->w);
@@ -544,6 +559,14 @@ eff_render_is_object(enum eff_ref_kind kind)
 }
 
 static enum eff_rendered
+json_one(struct render_json *j, const struct eff_ref *ref, const struct eff_value *value)
+{
+    return ref->kind == EFF_REF_MATCH_VALUE || ref->kind == EFF_REF_MATCH_NAMED
+               ? json_match(j, value)
+               : json_value(j, value);
+}
+
+static enum eff_rendered
 json_rows_value(struct render_json *j, const struct eff_ref *ref)
 {
     struct eff_render *r = j->r;
@@ -559,12 +582,26 @@ json_rows_value(struct render_json *j, const struct eff_ref *ref)
         for (size_t i = 0; i < r->rows_count; i++) {
             r->item = &r->delivery->items[r->rows[i]];
             if (eff_render_value(r, ref, &value) == EFF_RENDERED)
-                json_value(j, &value);
+                json_one(j, ref, &value);
         }
         r->item = saved;
     }
     eff_json_end_array(&j->w);
     return EFF_RENDERED;
+}
+
+static bool
+json_is_integer(eff_str text)
+{
+    size_t i = text.len > 1 && text.ptr[0] == '-' ? 1 : 0;
+
+    if (i == text.len || (text.ptr[i] == '0' && text.len > 1))
+        return false;
+    for (; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    }
+    return true;
 }
 
 static enum eff_rendered
@@ -588,10 +625,17 @@ json_ref(struct render_json *j, const struct eff_ref *ref)
     if (rendered != EFF_RENDERED)
         return rendered;
     if (ref->filter == EFF_FILTER_NONE)
-        return json_value(j, &value);
+        return json_one(j, ref, &value);
     j->text.len = 0;
     rendered = eff_render_plain(r, ref, &value, &j->text);
-    eff_json_write_str(&j->w, eff_buf_str(&j->text));
+    if (ref->filter != EFF_FILTER_NUMBER) {
+        eff_json_write_str(&j->w, eff_buf_str(&j->text));
+    } else if (json_is_integer(eff_buf_str(&j->text))) {
+        eff_json_write_raw(&j->w, eff_buf_str(&j->text));
+    } else {
+        eff_json_write_null(&j->w);
+        return eff_render_bad(r, EFF_STR("the value is no whole number"));
+    }
     return rendered;
 }
 

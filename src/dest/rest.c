@@ -125,6 +125,17 @@ rest_complete(struct rest_dest *dest, const struct eff_connector *connector, str
                          problems.at[0].place.column);
 }
 
+/* An object of no name: whether anything can be read at all. */
+static bool
+rest_can_read(const struct rest_dest *dest, eff_str object)
+{
+    const struct eff_reading *reading = &dest->connector->reading;
+
+    return reading->call.given &&
+           (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr) &&
+           (!object.ptr || reading->only.count == 0 || rest_listed(&reading->only, object));
+}
+
 static enum eff_fault
 rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_dest **ret_dest,
           struct eff_err *err)
@@ -146,8 +157,8 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     EFF_TRY(rest_account(dest, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_token, &dest->token, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_url, &dest->url, err));
-    dest->base.can_describe = dest->connector->objects.fields.given;
-    dest->base.can_read = dest->connector->reading.call.given;
+    dest->base.can_describe = dest->connector->objects.fields_count > 0;
+    dest->base.can_read = rest_can_read(dest, EFF_STR_NONE);
     *ret_dest = &dest->base;
     return EFF_OK;
 }
@@ -163,37 +174,46 @@ rest_close(struct eff_dest *base)
 
 /* ---- bind ---- */
 
+/* Whether the operation is there for that object. */
 static bool
-rest_has(const struct eff_connector *c, enum eff_op op)
+rest_has(const struct eff_connector *c, eff_str object, enum eff_op op)
 {
-    return c->ops[op].given;
-}
+    const struct eff_operation *operation = &c->ops[op];
 
-static bool
-rest_mode(const struct eff_connector *c, enum eff_mode mode)
-{
-    switch (mode) {
-    case EFF_MODE_UPSERT:
-    case EFF_MODE_MIRROR: /* what becomes of vanished rows is looked at by itself */
-        return rest_has(c, EFF_OP_UPSERT);
-    case EFF_MODE_UPDATE:
-        return rest_has(c, EFF_OP_UPDATE);
-    case EFF_MODE_INSERT:
-        return rest_has(c, EFF_OP_CREATE);
-    case EFF_MODE_APPEND:
-        return rest_has(c, EFF_OP_APPEND);
-    case EFF_MODE_MEMBERS:
-        return rest_has(c, EFF_OP_ADD) && rest_has(c, EFF_OP_REMOVE);
+    for (size_t i = 0; i < operation->variants_count; i++) {
+        const struct eff_str_list *objects = &operation->variants[i].objects;
+
+        if (objects->count == 0 || rest_listed(objects, object))
+            return true;
     }
     return false;
 }
 
 static bool
-rest_removed(const struct eff_connector *c, enum eff_removed removed)
+rest_mode(const struct eff_connector *c, eff_str object, enum eff_mode mode)
+{
+    switch (mode) {
+    case EFF_MODE_UPSERT:
+    case EFF_MODE_MIRROR: /* what becomes of vanished rows is looked at by itself */
+        return rest_has(c, object, EFF_OP_UPSERT);
+    case EFF_MODE_UPDATE:
+        return rest_has(c, object, EFF_OP_UPDATE);
+    case EFF_MODE_INSERT:
+        return rest_has(c, object, EFF_OP_CREATE);
+    case EFF_MODE_APPEND:
+        return rest_has(c, object, EFF_OP_APPEND);
+    case EFF_MODE_MEMBERS:
+        return rest_has(c, object, EFF_OP_ADD) && rest_has(c, object, EFF_OP_REMOVE);
+    }
+    return false;
+}
+
+static bool
+rest_removed(const struct eff_connector *c, eff_str object, enum eff_removed removed)
 {
     static const enum eff_op ops[] = {EFF_OP_NONE, EFF_OP_CLEAR, EFF_OP_ARCHIVE, EFF_OP_DELETE};
 
-    return removed == EFF_REMOVED_KEEP || rest_has(c, ops[removed]);
+    return removed == EFF_REMOVED_KEEP || rest_has(c, object, ops[removed]);
 }
 
 static enum eff_fault
@@ -203,7 +223,7 @@ rest_refuse_mode(const struct rest_dest *dest, const struct eff_dest_sync *sync,
     struct eff_buf list = {0};
 
     for (int mode = EFF_MODE_UPSERT; mode <= EFF_MODE_MEMBERS; mode++) {
-        if (rest_mode(dest->connector, (enum eff_mode)mode))
+        if (rest_mode(dest->connector, sync->object, (enum eff_mode)mode))
             eff_buf_addf(&list, "%s%s", list.len ? ", " : "", eff_mode_names[mode]);
     }
     EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot do mode %s", EFF_STR_ARG(dest->connector->title),
@@ -220,7 +240,7 @@ rest_refuse_removed(const struct rest_dest *dest, const struct eff_dest_sync *sy
     struct eff_buf list = {0};
 
     for (int removed = EFF_REMOVED_KEEP; removed <= EFF_REMOVED_DELETE; removed++) {
-        if (rest_removed(dest->connector, (enum eff_removed)removed))
+        if (rest_removed(dest->connector, sync->object, (enum eff_removed)removed))
             eff_buf_addf(&list, "%s%s", list.len ? ", " : "", eff_removed_names[removed]);
     }
     EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot do on_removed: %s",
@@ -247,6 +267,8 @@ rest_variant_applies(const struct rest_dest *dest, const struct eff_variant *var
 {
     int64_t rows = variant->rows;
 
+    if (variant->objects.count > 0 && !rest_listed(&variant->objects, dest->object))
+        return false;
     if (!variant->rows_above && !variant->rows_at_most)
         return true;
     if (variant->rows_option != SIZE_MAX)
@@ -310,18 +332,43 @@ rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
     return only->count > 0 ? err->fault : EFF_OK;
 }
 
+/* Records are found by some fields only: any other would make twins, or nothing. */
+static enum eff_fault
+rest_bind_match(const struct rest_dest *dest, const struct eff_dest_sync *sync, struct eff_err *err)
+{
+    const struct eff_str_list *match = &dest->connector->objects.match;
+    struct eff_buf list = {0};
+
+    for (size_t i = 0; i < sync->match_count && match->count > 0; i++) {
+        if (rest_listed(match, sync->match_names[i]))
+            continue;
+        for (size_t k = 0; k < match->count; k++)
+            eff_buf_addf(&list, "%s" EFF_STR_FMT, k ? ", " : "", EFF_STR_ARG(match->at[k]));
+        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " does not find records by `" EFF_STR_FMT "`",
+                 EFF_STR_ARG(dest->connector->title), EFF_STR_ARG(sync->match_names[i]));
+        eff_err_hint(err, "What `match:` may name: " EFF_STR_FMT ".",
+                     EFF_STR_ARG(eff_buf_str(&list)));
+        eff_buf_free(&list);
+        return err->fault;
+    }
+    return EFF_OK;
+}
+
 static enum eff_fault
 rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
           struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
 {
     struct rest_dest *dest = (struct rest_dest *)base;
 
-    if (!rest_mode(dest->connector, sync->mode))
-        return rest_refuse_mode(dest, sync, err);
-    if (!rest_removed(dest->connector, sync->on_removed))
-        return rest_refuse_removed(dest, sync, err);
     EFF_TRY(rest_bind_object(dest, sync, err));
+    if (!rest_mode(dest->connector, sync->object, sync->mode))
+        return rest_refuse_mode(dest, sync, err);
+    if (!rest_removed(dest->connector, sync->object, sync->on_removed))
+        return rest_refuse_removed(dest, sync, err);
+    EFF_TRY(rest_bind_match(dest, sync, err));
     dest->rows_planned = sync->rows_planned;
+    dest->object = sync->object;
+    base->can_read = rest_can_read(dest, sync->object);
     for (int op = 0; op < EFF_OPS_COUNT; op++)
         limits[op] = rest_op_limits(dest, &dest->connector->ops[op]);
     return EFF_OK;

@@ -22,6 +22,7 @@ struct rest_dest {
     const eff_str *hosts;
     struct eff_rate_limit *limits;
     int64_t rows_planned;
+    eff_str object;      /* of the sync */
     eff_str token, url;  /* of the session */
     int64_t expires_ms;  /* 0: not told */
     int64_t now_ms;      /* when the last answer came */
@@ -59,6 +60,8 @@ struct rest_work {
     struct eff_shapes shapes;
     eff_str cursor;
     eff_str job;
+    int64_t job_failed; /* rows that the job says it refused; -1: not told */
+    bool job_strangers; /* a result was about no row that we know */
     int64_t job_started_ms;
     unsigned polls, failures;
     size_t file; /* of the job's results */
@@ -78,6 +81,9 @@ struct eff_render rest_render(struct rest_dest *dest, struct eff_arena *arena);
 enum rest_built rest_request(struct rest_dest *dest, const struct eff_call *call,
                              struct eff_render *r, eff_str address, bool login,
                              struct eff_request *ret_request, struct eff_err *err);
+/* The cursor as one more parameter. */
+void rest_request_page(struct eff_arena *arena, struct eff_request *request, eff_str name,
+                       eff_str cursor);
 bool rest_request_header(struct eff_arena *arena, struct eff_request *request, eff_str name,
                          eff_str value);
 eff_str rest_host(eff_str url, bool *ret_https); /* EFF_STR_NONE: not an address we would call */
@@ -85,9 +91,11 @@ bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
 
 /* ---- rest_judge.c ---- */
 
-/* "/properties/{match.field}" with the name put in; a dot in it goes one level down. */
-eff_str rest_pointer(struct eff_arena *arena, eff_str pointer, size_t match_count,
-                     const eff_str *match_names);
+/* "/x/{match.field}", "/{object}", "/x/{option}" with the name put in; a dot goes one level down. */
+eff_str rest_pointer(const struct rest_dest *dest, struct eff_arena *arena, eff_str pointer,
+                     eff_str match_field);
+bool rest_listed(const struct eff_str_list *list, eff_str text);
+bool rest_tests(const struct eff_tests *tests, const struct eff_json *json); /* none: true */
 bool rest_test(const struct eff_test *test, const struct eff_json *json);
 /* The answer's JSON; NULL when it cannot be read. An empty body is JSON null. */
 const struct eff_json *rest_json(const struct eff_response *response, struct eff_arena *arena);
@@ -108,6 +116,8 @@ bool rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, stru
                      bool *ret_strangers);
 bool rest_judge_csv(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
                     const struct eff_results *list, eff_str csv, struct eff_arena *arena);
+/* Opens like JSON, but is none: a page of HTML from a proxy is another thing. */
+bool rest_looks_cut(eff_str body);
 /* Everything that an answer to the SEND phase can be. The step is 0 when the next part may follow. */
 struct eff_step rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                            const struct eff_response *response, struct eff_err *err);

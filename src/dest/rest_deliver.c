@@ -11,10 +11,14 @@ rest_variant(const struct rest_work *work)
 
 static bool
 deliver_in_variant(const struct rest_dest *dest, const struct rest_work *work,
-                   const struct eff_variant *variant, const struct eff_item *item)
+                   const struct eff_variant *variant, const struct eff_delivery *delivery,
+                   const struct eff_item *item)
 {
     bool known = work->ids[item->index].ptr != NULL;
     int64_t rows = variant->rows, option;
+
+    if (variant->objects.count > 0 && !rest_listed(&variant->objects, delivery->object))
+        return false;
 
     if (variant->rows_above || variant->rows_at_most) {
         if (variant->rows_option != SIZE_MAX &&
@@ -61,7 +65,7 @@ deliver_take_variant(const struct rest_dest *dest, struct rest_work *work,
         work->rows_count = 0;
         for (size_t i = 0; i < delivery->count && work->rows_count < variant->rows_max; i++) {
             if (delivery->items[i].verdict.outcome == EFF_PENDING &&
-                deliver_in_variant(dest, work, variant, &delivery->items[i]))
+                deliver_in_variant(dest, work, variant, delivery, &delivery->items[i]))
                 work->rows[work->rows_count++] = i;
         }
         if (work->rows_count > 0)
@@ -184,12 +188,16 @@ rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
 {
     struct eff_delivery *delivery = task->delivery;
     struct eff_step step = {.kind = EFF_STEP_SEND};
+    const struct eff_paging *next = work->phase == REST_FIND ? &work->op->find.next
+                                    : work->phase == REST_JOB_RESULT
+                                        ? &rest_variant(work)->job.files[work->file].next
+                                        : NULL;
     eff_str address = EFF_STR_NONE;
 
     work->table = NULL;
     if (rest_needs_login(dest))
         return (struct eff_step){.kind = EFF_STEP_AUTH};
-    if (work->phase == REST_FIND && work->cursor.ptr && !work->op->find.next.query.ptr)
+    if (work->cursor.ptr && next && !next->query.ptr)
         address = work->cursor;
     while (work->rows_count > 0) {
         struct eff_render r = deliver_render(dest, delivery, work, call);
@@ -199,6 +207,8 @@ rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
             built = r.bad_count ? REST_ROWS_BAD : REST_NOT_BUILT;
         step.request.writes = writes;
         step.request.carries_rows = carries_rows;
+        if (built == REST_BUILT && work->cursor.ptr && next && next->query.ptr)
+            rest_request_page(r.arena, &step.request, next->query, work->cursor);
         if (built == REST_BUILT)
             return step;
         if (built == REST_NOT_BUILT) {
@@ -222,8 +232,8 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
 {
     const struct eff_find *find = &work->op->find;
     eff_str id = eff_json_str(eff_json_pointer(record, find->remote_id));
-    eff_str row_at =
-        rest_pointer(delivery->arena, find->row, delivery->match_count, delivery->match_names);
+    eff_str row_at = rest_pointer(dest, delivery->arena, find->row,
+                                  delivery->match_count ? delivery->match_names[0] : EFF_STR(""));
     eff_str told = find->row.ptr ? eff_json_str(eff_json_pointer(record, row_at)) : EFF_STR_NONE;
 
     if (!id.len)
@@ -253,11 +263,19 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
     }
 }
 
+static const struct eff_json *
+deliver_found_list(struct rest_dest *dest, const struct eff_delivery *delivery,
+                   const struct rest_work *work, const struct eff_json *json)
+{
+    return eff_json_pointer(json,
+                            rest_pointer(dest, delivery->arena, work->op->find.each, EFF_STR("")));
+}
+
 static void
 deliver_find_records(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
                      const struct eff_json *json)
 {
-    const struct eff_json *list = eff_json_pointer(json, work->op->find.each), *record;
+    const struct eff_json *list = deliver_found_list(dest, delivery, work, json), *record;
     struct eff_json_iter iter = eff_json_iterate(list);
 
     if (eff_json_type(list) == EFF_JSON_OBJECT) {
@@ -314,7 +332,7 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     }
     if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299))
         return rest_judge_failure(dest, task, work, response, json, false, err);
-    if (!json || !eff_json_pointer(json, find->each)) {
+    if (!json || !deliver_found_list(dest, delivery, work, json)) {
         rest_pending_verdict(
             delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),
                                    EFF_STR("the search for the records had no readable answer")));

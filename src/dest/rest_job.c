@@ -184,14 +184,14 @@ job_ask_again(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
                              .wait_ms = wait >= 0 ? wait : job_pause(job, work->failures)};
 }
 
-static bool
-job_listed(const struct eff_str_list *list, eff_str text)
+static int64_t
+job_refused(const struct eff_delivery *delivery, const struct rest_work *work)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (eff_str_eq(list->at[i], text))
-            return true;
-    }
-    return false;
+    int64_t refused = 0;
+
+    for (size_t i = 0; i < work->rows_count; i++)
+        refused += delivery->items[work->rows[i]].verdict.outcome == EFF_REFUSED;
+    return refused;
 }
 
 /* The end: rows that no file named. */
@@ -201,7 +201,9 @@ job_end(struct eff_delivery *delivery, struct rest_work *work)
     const struct eff_job *job = &rest_variant(work)->job;
     struct eff_verdict verdict = {.outcome = job->unlisted};
 
-    if (job->unlisted == EFF_MAYBE_APPLIED)
+    // Refusals that the results do not pin on a row may mean any of the others.
+    if (job->unlisted == EFF_MAYBE_APPLIED || work->job_strangers ||
+        job_refused(delivery, work) < work->job_failed)
         verdict = rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("NO_RESULT"),
                                EFF_STR("the job's results do not name this row"));
     rest_rows_verdict(delivery, work, verdict);
@@ -216,7 +218,6 @@ job_next_file(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
               const struct eff_json *json)
 {
     const struct eff_job *job = &rest_variant(work)->job;
-    bool strangers = false;
 
     for (; work->file < job->files_count; work->file++) {
         const struct eff_job_file *file = &job->files[work->file];
@@ -226,10 +227,7 @@ job_next_file(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
             return (struct eff_step){0};
         }
         if (json)
-            rest_judge_list(dest, delivery, work, &file->list, json, &strangers);
-        if (strangers)
-            return job_unknown(delivery, work, "NO_RESULT",
-                               EFF_STR("the job's results name a row that was not sent"));
+            rest_judge_list(dest, delivery, work, &file->list, json, &work->job_strangers);
     }
     return job_end(delivery, work);
 }
@@ -243,7 +241,11 @@ job_done(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work
     for (size_t i = 0; i < delivery->count; i++)
         work->hits[i] = 0;
     work->file = 0;
-    if (job_listed(&job->failed, state)) {
+    work->cursor = EFF_STR_NONE;
+    work->job_strangers = false;
+    work->job_failed = -1;
+    eff_json_int(eff_json_pointer(json, job->failed_count), &work->job_failed);
+    if (rest_listed(&job->failed, state)) {
         struct eff_response none = {.status = 0};
         struct eff_connector errors = {.error = job->error};
         struct rest_refusal refusal = rest_refusal_of(&errors, &none, json, delivery->arena);
@@ -267,9 +269,9 @@ job_polled(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_wo
     if (!state.len)
         return job_ask_again(dest, delivery, work, response);
     work->failures = 0;
-    if (job_listed(&job->done, state) || job_listed(&job->failed, state))
+    if (rest_listed(&job->done, state) || rest_listed(&job->failed, state))
         return job_done(dest, delivery, work, json, state);
-    if (job_listed(&job->open, state) && job->close.given) {
+    if (rest_listed(&job->open, state) && job->close.given) {
         work->phase = REST_JOB_CLOSE; /* the closing request had not arrived */
         return (struct eff_step){0};
     }
@@ -284,8 +286,8 @@ job_fetched(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
             const struct eff_response *response)
 {
     const struct eff_job_file *file = &rest_variant(work)->job.files[work->file];
-    const struct eff_json *json;
-    bool strangers = false;
+    const struct eff_json *json = NULL;
+    eff_str next = EFF_STR_NONE;
 
     if (file->csv) {
         if (!rest_judge_csv(dest, delivery, work, &file->list, response->body, delivery->arena))
@@ -294,9 +296,16 @@ job_fetched(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
         json = rest_json(response, delivery->arena);
         if (!json)
             return job_ask_again(dest, delivery, work, response);
-        rest_judge_list(dest, delivery, work, &file->list, json, &strangers);
+        rest_judge_list(dest, delivery, work, &file->list, json, &work->job_strangers);
     }
     work->failures = 0;
+    if (file->next.at.ptr)
+        next = eff_json_str(eff_json_pointer(json, file->next.at));
+    if (next.len > 0 && !eff_str_eq(next, work->cursor)) {
+        work->cursor = eff_str_copy(delivery->arena, next);
+        return (struct eff_step){0};
+    }
+    work->cursor = EFF_STR_NONE;
     work->file++;
     return job_next_file(dest, delivery, work, NULL);
 }
@@ -336,6 +345,12 @@ job_failed_early(struct rest_dest *dest, struct eff_task *task, struct rest_work
         return job_not_started(task->delivery, work, response->problem);
     }
     json = rest_json(response, task->delivery->arena);
+    if (!json && rest_looks_cut(response->body)) {
+        eff_str why = EFF_STR("the answer is JSON that was cut");
+
+        return rows ? job_unknown(task->delivery, work, "UNREADABLE", why)
+                    : job_not_started(task->delivery, work, why);
+    }
     step = rest_judge_failure(dest, task, work, response, json, rows, err);
     if (step.kind == EFF_STEP_AUTH)
         return step;

@@ -57,34 +57,53 @@ rest_json(const struct eff_response *response, struct eff_arena *arena)
     return json;
 }
 
-eff_str
-rest_pointer(struct eff_arena *arena, eff_str pointer, size_t match_count,
-             const eff_str *match_names)
+/* A dot goes one level down, as in the names of fields. */
+static void
+judge_pointer_name(struct eff_buf *buf, eff_str name)
 {
-    eff_str mark = EFF_STR("{match.field}"), name;
-    size_t at = eff_str_find(pointer, mark);
-    struct eff_buf buf = {0};
-
-    if (at == SIZE_MAX || match_count == 0)
-        return pointer;
-    name = match_names[0];
-    eff_buf_add(&buf, eff_str_sub(pointer, 0, at));
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
 
         if (c == '.' || c == '~' || c == '/')
-            eff_buf_add(&buf, c == '.' ? EFF_STR("/") : c == '~' ? EFF_STR("~0") : EFF_STR("~1"));
+            eff_buf_add(buf, c == '.' ? EFF_STR("/") : c == '~' ? EFF_STR("~0") : EFF_STR("~1"));
         else
-            eff_buf_add_char(&buf, c);
+            eff_buf_add_char(buf, c);
     }
-    eff_buf_add(&buf, eff_str_sub(pointer, at + mark.len, SIZE_MAX));
+}
+
+eff_str
+rest_pointer(const struct rest_dest *dest, struct eff_arena *arena, eff_str pointer,
+             eff_str match_field)
+{
+    const struct eff_connector *c = dest->connector;
+    eff_str head, name, rest = pointer;
+    struct eff_buf buf = {0};
+    bool more;
+
+    if (eff_str_find_char(pointer, '{') == SIZE_MAX)
+        return pointer;
+    do {
+        more = eff_str_cut(rest, '{', &head, &rest);
+        eff_buf_add(&buf, head);
+        if (!more)
+            break;
+        eff_str_cut(rest, '}', &name, &rest);
+        if (eff_str_is(name, "match.field"))
+            judge_pointer_name(&buf, match_field);
+        else if (eff_str_is(name, "object"))
+            judge_pointer_name(&buf, dest->object);
+        for (size_t i = 0; i < c->options_count; i++) {
+            if (eff_str_eq(c->option_names[i], name))
+                judge_pointer_name(&buf, dest->options[i]);
+        }
+    } while (true);
     pointer = eff_str_copy(arena, eff_buf_str(&buf));
     eff_buf_free(&buf);
     return pointer;
 }
 
-static bool
-judge_listed(const struct eff_str_list *list, eff_str text)
+bool
+rest_listed(const struct eff_str_list *list, eff_str text)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (eff_str_eq(list->at[i], text))
@@ -94,15 +113,24 @@ judge_listed(const struct eff_str_list *list, eff_str text)
 }
 
 bool
+rest_tests(const struct eff_tests *tests, const struct eff_json *json)
+{
+    for (size_t i = 0; i < tests->count; i++) {
+        if (!rest_test(&tests->at[i], json))
+            return false;
+    }
+    return true;
+}
+
+bool
 rest_test(const struct eff_test *test, const struct eff_json *json)
 {
     const struct eff_json *value = eff_json_pointer(json, test->at);
     eff_str text = eff_json_str(value);
 
     if (test->values.count > 0)
-        return judge_listed(&test->values, text.ptr || eff_json_type(value) != EFF_JSON_NULL
-                                               ? text
-                                               : EFF_STR("null"));
+        return rest_listed(&test->values,
+                           value && eff_json_type(value) != EFF_JSON_NULL ? text : EFF_STR("null"));
     if (eff_json_type(value) == EFF_JSON_STRING || eff_json_type(value) == EFF_JSON_NUMBER)
         return text.len > 0 && !eff_str_is(text, "0");
     return eff_json_bool(value);
@@ -198,7 +226,7 @@ rest_rule(const struct eff_connector *connector, int status, const struct rest_r
         const struct eff_error_rule *rule = &connector->errors[i];
 
         if ((rule->status.count && !judge_status(&rule->status, status)) ||
-            (rule->codes.count && !judge_listed(&rule->codes, refusal->code)) ||
+            (rule->codes.count && !rest_listed(&rule->codes, refusal->code)) ||
             (rule->test.at.ptr && !rest_test(&rule->test, json)) ||
             (rule->text.len && !judge_contains(refusal->message, rule->text)) ||
             (rule->ops && !(rule->ops & (1U << op))))
@@ -390,11 +418,12 @@ judge_find_row(struct rest_dest *dest, struct eff_delivery *delivery, struct res
 
     if (!told.len)
         return SIZE_MAX;
-    if (list->by != EFF_BY_INDEX)
+    if (list->by == EFF_BY_MATCH || list->by == EFF_BY_REMOTE_ID)
         return judge_find_named(dest, delivery, work, list->by, told);
     if (!judge_index_after(told, list->row_after, &index) || index < 0)
         return SIZE_MAX;
-    if (list->row_after.len) /* counts the rows of the request, not of the delivery */
+    if (list->row_after.len ||
+        list->by == EFF_BY_OFFSET) /* counts the rows of the request, not of the delivery */
         return (size_t)index < work->rows_count ? work->rows[index] : SIZE_MAX;
     return judge_at_hand(work, (size_t)index) ? (size_t)index : SIZE_MAX;
 }
@@ -424,8 +453,7 @@ judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struc
     struct eff_verdict verdict = {.outcome = list->outcome};
     struct rest_refusal refusal;
 
-    if (list->outcome != EFF_REFUSED &&
-        (!list->success.at.ptr || rest_test(&list->success, element))) {
+    if (list->outcome != EFF_REFUSED && rest_tests(&list->success, element)) {
         if (list->remote_id.ptr)
             verdict.remote_id = judge_copy(
                 delivery->arena, eff_json_str(eff_json_pointer(element, list->remote_id)));
@@ -724,9 +752,8 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
     return (struct eff_step){0};
 }
 
-/* Opens like JSON, but is none: a page of HTML from a proxy is another thing. */
-static bool
-judge_looks_cut(eff_str body)
+bool
+rest_looks_cut(eff_str body)
 {
     body = eff_str_trim(body);
     return body.len > 0 && (body.ptr[0] == '{' || body.ptr[0] == '[');
@@ -747,7 +774,7 @@ rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
     if (response->wire != EFF_WIRE_ANSWERED)
         return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "LOST", response->problem);
     json = rest_json(response, delivery->arena);
-    if (!json && judge_looks_cut(response->body))
+    if (!json && rest_looks_cut(response->body))
         return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "UNREADABLE",
                           EFF_STR("the answer is JSON that was cut"));
     if (!judge_success_status(answer, response->status))

@@ -172,6 +172,21 @@ request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_rend
     return REST_NOT_BUILT;
 }
 
+void
+rest_request_page(struct eff_arena *arena, struct eff_request *request, eff_str name,
+                  eff_str cursor)
+{
+    struct eff_buf buf = {0};
+
+    eff_buf_add(&buf, request->url);
+    eff_buf_add_char(&buf, eff_str_find_char(request->url, '?') == SIZE_MAX ? '?' : '&');
+    eff_url_encode(&buf, name);
+    eff_buf_add_char(&buf, '=');
+    eff_url_encode(&buf, cursor);
+    request->url = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+}
+
 /* ---- headers and body ---- */
 
 bool

@@ -9,6 +9,7 @@ struct task_work {
     int phase;
     unsigned tries, pages;
     eff_str cursor;
+    const struct eff_fields_call *call; /* that tells the fields of the object */
     struct eff_dest_field *fields;
     size_t fields_count, fields_cap;
     eff_str *objects;
@@ -120,17 +121,8 @@ task_send(struct rest_dest *dest, const struct eff_call *call, struct eff_render
     case REST_NOT_BUILT:
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
-    if (cursor.ptr && !address && next) {
-        struct eff_buf buf = {0};
-
-        eff_buf_add(&buf, step.request.url);
-        eff_buf_add_char(&buf, eff_str_find_char(step.request.url, '?') == SIZE_MAX ? '?' : '&');
-        eff_url_encode(&buf, next->query);
-        eff_buf_add_char(&buf, '=');
-        eff_url_encode(&buf, cursor);
-        step.request.url = eff_str_copy(r->arena, eff_buf_str(&buf));
-        eff_buf_free(&buf);
-    }
+    if (cursor.ptr && !address && next)
+        rest_request_page(r->arena, &step.request, next->query, cursor);
     return step;
 }
 
@@ -222,16 +214,6 @@ rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_r
 
 /* ---- describe ---- */
 
-static bool
-describe_tests(const struct eff_tests *tests, const struct eff_json *json)
-{
-    for (size_t i = 0; i < tests->count; i++) {
-        if (!rest_test(&tests->at[i], json))
-            return false;
-    }
-    return tests->count > 0;
-}
-
 static eff_str
 describe_text(struct eff_arena *arena, const struct eff_json *json, eff_str pointer)
 {
@@ -241,22 +223,22 @@ describe_text(struct eff_arena *arena, const struct eff_json *json, eff_str poin
 }
 
 static void
-describe_choices(const struct eff_objects *objects, struct eff_arena *arena,
+describe_choices(const struct eff_fields_call *call, struct eff_arena *arena,
                  const struct eff_json *json, struct eff_dest_field *field)
 {
     const struct eff_json *list, *choice;
     struct eff_json_iter iter;
     eff_str *choices;
 
-    if (!objects->choices_each.ptr ||
-        (objects->choices_when.at.ptr && !rest_test(&objects->choices_when, json)))
+    if (!call->choices_each.ptr ||
+        (call->choices_when.at.ptr && !rest_test(&call->choices_when, json)))
         return;
-    list = eff_json_pointer(json, objects->choices_each);
+    list = eff_json_pointer(json, call->choices_each);
     choices = eff_new(arena, eff_str, eff_json_count(list));
     iter = eff_json_iterate(list);
     while (eff_json_next(&iter, NULL, &choice))
         choices[field->choices_count++] = describe_text(
-            arena, choice, objects->choices_value.ptr ? objects->choices_value : EFF_STR(""));
+            arena, choice, call->choices_value.ptr ? call->choices_value : EFF_STR(""));
     field->choices = choices;
 }
 
@@ -270,12 +252,9 @@ describe_type(const struct eff_objects *objects, eff_str name)
     return EFF_FIELD_ANY;
 }
 
-static void
-describe_field(const struct eff_objects *objects, struct eff_arena *arena,
-               const struct eff_json *json, struct task_work *work)
+static struct eff_dest_field *
+describe_new(struct eff_arena *arena, struct task_work *work)
 {
-    struct eff_dest_field *field;
-
     if (work->fields_count == work->fields_cap) {
         size_t cap = work->fields_cap ? 2 * work->fields_cap : 64;
         struct eff_dest_field *grown = eff_new(arena, struct eff_dest_field, cap);
@@ -285,18 +264,49 @@ describe_field(const struct eff_objects *objects, struct eff_arena *arena,
         work->fields = grown;
         work->fields_cap = cap;
     }
-    field = &work->fields[work->fields_count];
-    *field = (struct eff_dest_field){.name = describe_text(arena, json, objects->name),
-                                     .label = describe_text(arena, json, objects->label),
-                                     .type_name = describe_text(arena, json, objects->type)};
-    if (!field->name.len)
+    return &work->fields[work->fields_count++];
+}
+
+static bool
+describe_holds(const struct eff_tests *tests, const struct eff_json *json)
+{
+    return tests->count > 0 && rest_tests(tests, json);
+}
+
+static void
+describe_field(const struct eff_objects *objects, struct eff_arena *arena, eff_str key,
+               const struct eff_json *json, struct task_work *work)
+{
+    const struct eff_fields_call *call = work->call;
+    eff_str name = call->name_is_key ? key : describe_text(arena, json, call->name);
+    struct eff_dest_field *field;
+
+    if (!name.len)
         return;
-    work->fields_count++;
+    field = describe_new(arena, work);
+    *field = (struct eff_dest_field){.name = eff_str_printf(arena, EFF_STR_FMT EFF_STR_FMT,
+                                                            EFF_STR_ARG(call->prefix),
+                                                            EFF_STR_ARG(name)),
+                                     .label = describe_text(arena, json, call->label),
+                                     .type_name = describe_text(arena, json, call->type),
+                                     .read_only = describe_holds(&call->readonly, json),
+                                     .unique = describe_holds(&call->unique, json),
+                                     .required = describe_holds(&call->required, json)};
     field->type = describe_type(objects, field->type_name);
-    field->read_only = describe_tests(&objects->readonly, json);
-    field->unique = describe_tests(&objects->unique, json);
-    field->required = describe_tests(&objects->required, json);
-    describe_choices(objects, arena, json, field);
+    describe_choices(call, arena, json, field);
+}
+
+static void
+describe_standard(const struct eff_objects *objects, eff_str object, struct eff_arena *arena,
+                  struct task_work *work)
+{
+    for (size_t i = 0; i < objects->standard_count; i++) {
+        const struct eff_standard_field *at = &objects->standard[i];
+
+        if (eff_str_eq(at->object, object))
+            *describe_new(arena, work) = (struct eff_dest_field){
+                .name = at->name, .label = at->name, .type_name = EFF_STR(""), .type = at->type};
+    }
 }
 
 static void
@@ -326,6 +336,7 @@ describe_end(struct eff_task *task, struct task_work *work, bool exists)
                                         .typed = true,
                                         .fields_count = work->fields_count,
                                         .fields = work->fields,
+                                        .group = work->call->prefix,
                                         .objects_count = work->objects_count,
                                         .objects = work->objects};
     return (struct eff_step){.kind = EFF_STEP_DONE};
@@ -339,22 +350,25 @@ describe_page(struct rest_dest *dest, struct eff_task *task, struct task_work *w
     const struct eff_objects *objects = &dest->connector->objects;
     const struct eff_json *json = rest_json(last, task->arena), *element;
     bool fields = work->phase == DESCRIBE_FIELDS;
-    const struct eff_json *list =
-        eff_json_pointer(json, fields ? objects->each : objects->list_each);
+    const struct eff_json *list = eff_json_pointer(
+        json, fields ? rest_pointer(dest, task->arena, work->call->each, EFF_STR(""))
+                     : objects->list_each);
     struct eff_json_iter iter = eff_json_iterate(list);
+    eff_str key;
 
     if (eff_json_type(list) != EFF_JSON_ARRAY && eff_json_type(list) != EFF_JSON_OBJECT)
         return task_failure(dest, task, work, last, "describe", err);
-    while (eff_json_next(&iter, NULL, &element)) {
+    while (eff_json_next(&iter, &key, &element)) {
         if (fields)
-            describe_field(objects, task->arena, element, work);
+            describe_field(objects, task->arena, key, element, work);
         else
             describe_object(task->arena, describe_text(task->arena, element, objects->list_name),
                             work);
     }
-    if (task_next_page(work, fields ? &objects->fields_next : &objects->list_next, json,
-                       task->arena))
+    if (task_next_page(work, fields ? &work->call->next : &objects->list_next, json, task->arena))
         return (struct eff_step){0};
+    if (fields)
+        describe_standard(objects, task->object, task->arena, work);
     return describe_end(task, work, fields);
 }
 
@@ -376,7 +390,13 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
     struct eff_step step = {0};
 
     *task->schema = (struct eff_schema){0};
-    if (!objects->fields.given)
+    for (size_t i = 0; !work->call && i < objects->fields_count; i++) {
+        const struct eff_fields_call *call = &objects->fields[i];
+
+        if (call->only.count == 0 || rest_listed(&call->only, task->object))
+            work->call = call;
+    }
+    if (!work->call)
         return (struct eff_step){.kind = EFF_STEP_DONE};
     if (last && task_good(last)) {
         step = describe_page(dest, task, work, last, err);
@@ -397,7 +417,7 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
         return step;
     r.object = task->object;
     return work->phase == DESCRIBE_FIELDS
-               ? task_send(dest, &objects->fields, &r, &objects->fields_next, work->cursor, err)
+               ? task_send(dest, &work->call->call, &r, &work->call->next, work->cursor, err)
                : task_send(dest, &objects->list, &r, &objects->list_next, work->cursor, err);
 }
 
@@ -472,10 +492,12 @@ read_value(const struct eff_json *json, struct eff_arena *arena)
 }
 
 static void
-read_record(const struct eff_reading *reading, struct eff_task *task, const struct eff_json *json,
+read_record(const struct rest_dest *dest, struct eff_task *task, const struct eff_json *json,
             struct eff_record *record)
 {
-    const struct eff_json *fields = eff_json_pointer(json, reading->fields);
+    const struct eff_reading *reading = &dest->connector->reading;
+    const struct eff_json *fields = eff_json_pointer(
+        json, rest_pointer(dest, task->arena, reading->fields, task->read->match_names[0]));
     struct eff_value *values = eff_new(task->arena, struct eff_value, task->read->fields_count);
 
     record->found = true;
@@ -491,8 +513,7 @@ read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *wor
             const struct eff_json *json)
 {
     const struct eff_reading *reading = &dest->connector->reading;
-    eff_str row_at =
-        rest_pointer(task->arena, reading->row, task->read->match_count, task->read->match_names);
+    eff_str row_at = rest_pointer(dest, task->arena, reading->row, task->read->match_names[0]);
     eff_str told = reading->row.ptr ? eff_json_str(eff_json_pointer(json, row_at)) : EFF_STR_NONE;
 
     for (size_t i = work->at; i < work->at + work->many; i++) {
@@ -504,7 +525,7 @@ read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *wor
 
         eff_buf_free(&text);
         if (same && !task->read->records[i].found)
-            read_record(reading, task, json, &task->read->records[i]);
+            read_record(dest, task, json, &task->read->records[i]);
     }
 }
 
@@ -515,7 +536,8 @@ read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
 {
     const struct eff_reading *reading = &dest->connector->reading;
     const struct eff_json *json = rest_json(last, task->arena), *element;
-    const struct eff_json *list = eff_json_pointer(json, reading->each);
+    const struct eff_json *list =
+        eff_json_pointer(json, rest_pointer(dest, task->arena, reading->each, EFF_STR("")));
     struct eff_json_iter iter = eff_json_iterate(list);
 
     if (!list)

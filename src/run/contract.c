@@ -59,10 +59,12 @@ contract_hint_match(struct eff_sync_run *r, eff_str name, struct eff_err *err)
     return eff_err_hint(err, "Create the field over there, or name another one in `match:`.");
 }
 
+/* A name with dots leads into a field whose inside is not told, unless it opens like the group. */
 static bool
-contract_nested(eff_str name)
+contract_nested(const struct eff_schema *schema, eff_str name)
 {
-    return eff_str_find_char(name, '.') != SIZE_MAX;
+    return eff_str_find_char(name, '.') != SIZE_MAX &&
+           !(schema->group.len > 0 && eff_str_starts(name, schema->group));
 }
 
 /* Why this field cannot be written over there, or NULL. */
@@ -72,7 +74,7 @@ contract_breach(struct eff_sync_run *r, eff_str name)
     const struct eff_dest_field *field = contract_find(&r->schema, name);
 
     if (!field)
-        return contract_nested(name) ? NULL : "does not exist";
+        return contract_nested(&r->schema, name) ? NULL : "does not exist";
     return field->read_only ? "is read-only" : NULL;
 }
 
@@ -82,7 +84,7 @@ contract_match(struct eff_sync_run *r, struct eff_err *err)
     for (size_t i = 0; i < r->mapping.match_count; i++) {
         eff_str name = r->mapping.match[i].name;
 
-        if (contract_find(&r->schema, name) || contract_nested(name))
+        if (contract_find(&r->schema, name) || contract_nested(&r->schema, name))
             continue;
         r->report->contract_broken = true;
         EFF_FAIL(err, EFF_CONTRACT,

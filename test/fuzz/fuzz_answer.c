@@ -35,6 +35,12 @@ static const struct {
      "'{batch.rows}'}, id: /id}, poll: {get: '/j/{job.id}', at: /s, done: [d], failed: [f]}, results: [{refused: "
      "{each: /e, by: match, row: /k, message: /m}}], others: applied}}}}",
      "x", EFF_OP_UPSERT, 1},
+    {"zendesk", "{url: 'https://a.zendesk.com', email: a, token: t}", "users", EFF_OP_UPSERT, 1},
+    {"zendesk", "{url: 'https://a.zendesk.com', email: a, token: t}", "users", EFF_OP_ARCHIVE, 1},
+    {"klaviyo", "{api_key: t}", "profiles", EFF_OP_UPSERT, 9999},
+    {"klaviyo", "{api_key: t}", "profiles", EFF_OP_UPDATE, 1},
+    {"customerio", "{site_id: s, api_key: t, app_key: a}", "person", EFF_OP_UPSERT, 1},
+    {"pendo", "{integration_key: t}", "visitor", EFF_OP_UPDATE, 1},
 };
 
 static void

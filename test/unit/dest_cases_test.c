@@ -87,6 +87,34 @@ salesforce(void **state)
 }
 
 static void
+zendesk(void **state)
+{
+    (void)state;
+    run_connector("zendesk", 16);
+}
+
+static void
+klaviyo(void **state)
+{
+    (void)state;
+    run_connector("klaviyo", 16);
+}
+
+static void
+customerio(void **state)
+{
+    (void)state;
+    run_connector("customerio", 11);
+}
+
+static void
+pendo(void **state)
+{
+    (void)state;
+    run_connector("pendo", 13);
+}
+
+static void
 http(void **state)
 {
     (void)state;
@@ -143,8 +171,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hubspot), cmocka_unit_test(salesforce),       cmocka_unit_test(http),
-        cmocka_unit_test(slack),   cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(hubspot), cmocka_unit_test(salesforce), cmocka_unit_test(zendesk),
+        cmocka_unit_test(klaviyo), cmocka_unit_test(customerio), cmocka_unit_test(pendo),
+        cmocka_unit_test(http),    cmocka_unit_test(slack),      cmocka_unit_test(wrong_cases_fail),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -212,6 +212,38 @@ static const struct {
     {"answer: {all: applied}}\n",
      "answer: {all: applied}}\n  add: {job: {create: {post: /j, id: /id}, poll: {get: /j, at: /s, done: d}}}\n",
      24, "`results`"},
+    {"number: text", "match: number", 11, "match"},
+    {"each: /r, name: /n", "each: \"/{groop}\", name: /n", 12, "name of an option"},
+    {"each: /r, name: /n", "each: \"/{url\", name: /n", 12, "name of an option"},
+    {"each: /r, name: /n", "each: /r, name: \"{kee}\"", 12, "no JSON Pointer"},
+    {"known: [a]", "known: [a], standard: {a: [name]}", 12, "with their types"},
+    {"known: [a]", "known: [a], standard: {a: {name: word}}", 12, "types are any"},
+    {"read: {get", "read: {needs: nothing, get", 13, "name of an option"},
+    {"answer: {all: applied}\n", "answer: {rows: {each: /r, success: [/a, b]}}\n", 22,
+     "no JSON Pointer"},
+    {"answer: {all: applied}\n", "answer: {refused: {each: /r, by: offset}, others: applied}\n", 22,
+     "`row`"},
+    {"answer: {all: applied}}\n",
+     "answer: {all: applied}}\n  add: {job: {like: told, create: {post: /j, id: /id}}}\n", 24,
+     "`jobs`"},
+    {"answer: {all: applied}}\n",
+     "answer: {all: applied}}\n  add: {job: {create: {post: /j, id: /id}}}\n", 24,
+     "`poll` is missing"},
+    {"operations:\n",
+     "jobs: {told: {create: {post: /j, id: /id}}}\noperations:\n"
+     "  add: {job: {like: told, create: {post: /j, id: /id}}}\n",
+     16, "unknown key `create`"},
+    {"answer: {all: applied}}\n",
+     "answer: {all: applied}}\n  add: {job: {create: {post: /j, id: /id}, poll: {get: /j, at: /s, done: d, "
+     "failed_count: n}, others: applied}}\n",
+     24, "no JSON Pointer"},
+    {"answer: {all: applied}}\n",
+     "answer: {all: applied}}\n  add: {job: {create: {post: /j, id: /id}, poll: {get: /j, at: /s, done: d}, "
+     "results: [{next: {at: /n}, refused: {each: /e, row: /i}}]}}\n",
+     24, "next page"},
+    {"delete: {delete",
+     "delete: {choose: [{when: {object: {a: b}}, post: /x, answer: {all: applied}}], delete", 23,
+     ""},
 };
 
 static void
