@@ -6,7 +6,7 @@
 #include "state/control.h"
 #include "state/snapshot.h"
 
-#define STATE_POLL_MS 100
+#define STATE_POLL_MS 5 /* a sync that runs again and again lets go for moments only */
 
 /* ---- export ---- */
 

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -674,7 +675,7 @@ writer_loop(struct place *p, int ready)
         p->state = path_of(p, p->folder, "state");
         if (write(ready, "x", 1) != 1)
             _exit(1);
-        usleep(2000);
+        usleep(10000);
     }
 }
 
@@ -696,8 +697,10 @@ an_export_is_one_moment(void **unused)
     place_fill(&p);
     assert_int_equal(pipe(ready), 0);
     child = fork();
-    if (child == 0)
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // A failed assertion jumps past the kill below.
         writer_loop(&p, ready[1]);
+    }
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
     for (int i = 0; i < 15; i++) {
@@ -706,7 +709,7 @@ an_export_is_one_moment(void **unused)
         struct eff_run_row run;
         bool found;
 
-        if (eff_run_state_export(&p.project, real, p.out, EFF_STR("0"), 20000, &p.arena, &export,
+        if (eff_run_state_export(&p.project, real, p.out, EFF_STR("0"), 60000, &p.arena, &export,
                                  &err) != EFF_OK)
             fail_msg("export: %s", err.msg);
         assert_int_equal(eff_export_verify(real, p.out, &export, p.arena, &err), EFF_OK);
