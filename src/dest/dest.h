@@ -116,12 +116,14 @@ struct eff_rate_report {
 struct eff_op_limits {
     bool supported;
     enum eff_class class;
-    size_t rows_max;       /* per batch */
-    size_t bytes_max;      /* of the request body as estimated by item_bytes; 0: none */
-    size_t concurrency;    /* requests under way at a time */
-    bool whole_rows;       /* changed rows are sent with all mapped fields, not a subset */
-    bool by_remote_id;     /* needs item->remote_id (or finds it) */
-    bool rematch;          /* can change the match value of a record, by old_match or remote id */
+    size_t rows_max;         /* per batch */
+    size_t bytes_max;        /* of the request body as estimated by item_bytes; 0: none */
+    size_t concurrency;      /* requests under way at a time */
+    bool whole_rows;         /* changed rows are sent with all mapped fields, not a subset */
+    bool by_remote_id;       /* needs item->remote_id (or finds it) */
+    bool rematch;            /* can change the match value of a record, by old_match or remote id */
+    bool uses_match;         /* remove, of members: what tells whom */
+    const bool *uses_fields; /* by field; never NULL where remove is supported */
     int64_t lag_ms;        /* lookup: how late a record may show up when it is read; 0: a second */
     int64_t key_window_ms; /* keyed: how long the destination honours an idempotency key */
 };

@@ -311,6 +311,74 @@ rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
     return limits;
 }
 
+static void
+rest_call_uses(const struct eff_call *call, struct eff_uses *uses)
+{
+    bool record = call->body == EFF_BODY_CSV && call->csv.columns == EFF_CSV_RECORD;
+
+    if (!call->given)
+        return;
+    eff_text_uses(&call->path, uses);
+    for (size_t i = 0; i < call->query_count; i++)
+        eff_text_uses(&call->query[i].value, uses);
+    for (size_t i = 0; i < call->headers_count; i++)
+        eff_text_uses(&call->headers[i].value, uses);
+    eff_text_uses(&call->text, uses);
+    eff_tree_uses(&call->tree, uses);
+    uses->match |= record || (call->body == EFF_BODY_CSV && call->csv.columns == EFF_CSV_MATCH);
+    for (size_t i = 0; record && i < uses->fields_count; i++)
+        uses->fields[i] = true;
+}
+
+/* What has to be known of a member to take it out: the values that `remove` sends. */
+static void
+rest_remove_uses(const struct rest_dest *dest, const struct eff_dest_sync *sync,
+                 struct eff_op_limits *remove)
+{
+    const struct eff_operation *op = &dest->connector->ops[EFF_OP_REMOVE];
+    struct eff_uses uses = {.fields = eff_new(dest->run, bool, sync->fields_count),
+                            .match_count = sync->match_count,
+                            .match_names = sync->match_names,
+                            .fields_count = sync->fields_count,
+                            .field_names = sync->field_names};
+
+    rest_call_uses(&op->find.call, &uses);
+    for (size_t i = 0; i < op->variants_count; i++) {
+        const struct eff_variant *v = &op->variants[i];
+
+        rest_call_uses(&v->call, &uses);
+        rest_call_uses(&v->job.create, &uses);
+        rest_call_uses(&v->job.upload, &uses);
+    }
+    remove->uses_match = uses.match;
+    remove->uses_fields = uses.fields;
+}
+
+/*
+ * Members: a changed row leaves and enters in one delivery, so that both must bear being
+ * repeated. What `to:` names is a list, which is neither described nor read back.
+ */
+static enum eff_fault
+rest_bind_members(struct rest_dest *dest, const struct eff_dest_sync *sync,
+                  struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
+{
+    struct eff_op_limits *remove = &limits[EFF_OP_REMOVE];
+    bool any = false;
+
+    dest->base.can_describe = dest->base.can_read = false;
+    rest_remove_uses(dest, sync, remove);
+    limits[EFF_OP_ADD].class = rest_worse(limits[EFF_OP_ADD].class, remove->class);
+    any = remove->uses_match;
+    for (size_t i = 0; i < sync->fields_count; i++)
+        any = any || remove->uses_fields[i];
+    if (any)
+        return EFF_OK;
+    EFF_FAIL(err, EFF_CONFIG,
+             "nothing in `fields` or `match` tells " EFF_STR_FMT " who a member is",
+             EFF_STR_ARG(dest->connector->title));
+    return eff_err_hint(err, "Map at least one field that its `remove` sends.");
+}
+
 static enum eff_fault
 rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
                  struct eff_err *err)
@@ -363,7 +431,8 @@ rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     EFF_TRY(rest_bind_object(dest, sync, err));
     if (!rest_mode(dest->connector, sync->object, sync->mode))
         return rest_refuse_mode(dest, sync, err);
-    if (!rest_removed(dest->connector, sync->object, sync->on_removed))
+    if (sync->mode != EFF_MODE_MEMBERS &&
+        !rest_removed(dest->connector, sync->object, sync->on_removed))
         return rest_refuse_removed(dest, sync, err);
     EFF_TRY(rest_bind_match(dest, sync, err));
     dest->rows_planned = sync->rows_planned;
@@ -371,6 +440,8 @@ rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     base->can_read = rest_can_read(dest, sync->object);
     for (int op = 0; op < EFF_OPS_COUNT; op++)
         limits[op] = rest_op_limits(dest, &dest->connector->ops[op]);
+    if (sync->mode == EFF_MODE_MEMBERS)
+        return rest_bind_members(dest, sync, limits, err);
     return EFF_OK;
 }
 

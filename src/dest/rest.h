@@ -5,6 +5,7 @@
  *     rest_request.c  a call of the connector to the bytes of a request
  *     rest_judge.c    an answer to verdicts
  *     rest_deliver.c  the steps of one delivery: find, send, send ...
+ *     rest_members.c  old identifiers of a list's members, before the new ones
  *     rest_job.c      asynchronous jobs: create, upload, close, poll, results
  *     rest_task.c     login, discovery, reading back
  */
@@ -64,7 +65,8 @@ struct rest_work {
     bool job_strangers; /* a result was about no row that we know */
     int64_t job_started_ms;
     unsigned polls, failures;
-    size_t file; /* of the job's results */
+    size_t file;                  /* of the job's results */
+    struct rest_leaving *leaving; /* not NULL: old identifiers are being taken out first */
 };
 
 /* What an answer says went wrong. */
@@ -140,6 +142,13 @@ struct eff_step rest_send(struct rest_dest *dest, struct eff_task *task, struct 
                           const struct eff_call *call, bool writes, bool carries_rows,
                           struct eff_err *err);
 const struct eff_variant *rest_variant(const struct rest_work *work);
+
+/* ---- rest_members.c ---- */
+
+void rest_leaving_begin(struct eff_delivery *delivery, struct rest_work *work);
+/* The step is 0 when all have left, or have a verdict. */
+struct eff_step rest_leave(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                           const struct eff_response *last, struct eff_err *err);
 
 /* ---- rest_job.c ---- */
 

@@ -113,7 +113,10 @@ deliver_start(struct rest_dest *dest, struct eff_task *task)
     }
     eff_shapes_build(delivery->arena, delivery, dest->connector->values.flat_names, &work->shapes);
     delivery->scratch = work;
-    if (!rest_job_resume(dest, delivery, work))
+    if (rest_job_resume(dest, delivery, work))
+        return work;
+    rest_leaving_begin(delivery, work);
+    if (!work->leaving)
         deliver_next(dest, delivery, work);
     return work;
 }
@@ -402,10 +405,17 @@ rest_deliver(struct rest_dest *dest, struct eff_task *task, const struct eff_res
     struct rest_work *work = task->delivery->scratch;
     struct eff_step step = {0};
 
-    if (!work || (!last && work->phase == REST_FINISHED))
+    if (!work || (!last && work->phase == REST_FINISHED)) {
         work = deliver_start(dest, task);
-    else if (last)
+        last = NULL;
+    }
+    if (work->leaving) {
+        step = rest_leave(dest, task, work, last, err);
+        if (step.kind == 0)
+            deliver_next(dest, task->delivery, work);
+    } else if (last) {
         step = deliver_judge(dest, task, work, last, err);
+    }
     if (step.kind == EFF_STEP_DONE || step.kind == EFF_STEP_SPLIT || step.kind == EFF_STEP_STOP)
         work->phase = REST_FINISHED;
     return step.kind ? step : deliver_send(dest, task, work, err);

@@ -21,6 +21,13 @@ job_memo(struct eff_delivery *delivery, const struct rest_work *work, bool closi
     eff_json_write_bool(&w, closing);
     eff_json_field_int(&w, "started", work->job_started_ms);
     eff_json_field_int(&w, "variant", (int64_t)work->variant);
+    if (work->rows_count < delivery->count) {
+        eff_json_key(&w, EFF_STR("rows"));
+        eff_json_begin_array(&w);
+        for (size_t i = 0; i < work->rows_count; i++)
+            eff_json_write_int(&w, (int64_t)work->rows[i]);
+        eff_json_end_array(&w);
+    }
     eff_json_end_object(&w);
     delivery->memo = eff_str_copy(delivery->arena, eff_buf_str(&buf));
     delivery->memo_changed = true;
@@ -33,6 +40,21 @@ job_forget(struct eff_delivery *delivery, struct rest_work *work)
     work->job = EFF_STR_NONE;
     delivery->memo = EFF_STR("");
     delivery->memo_changed = true;
+}
+
+/* Its rows: all, unless the memo lists them. They rise. */
+static void
+job_resume_rows(const struct eff_json *listed, size_t count, struct rest_work *work)
+{
+    struct eff_json_iter iter = eff_json_iterate(listed);
+    const struct eff_json *row;
+    int64_t at;
+
+    for (size_t i = 0; !listed && i < count; i++)
+        work->rows[work->rows_count++] = i;
+    while (listed && eff_json_next(&iter, NULL, &row))
+        if (eff_json_int(row, &at) && at >= 0 && (size_t)at < count && work->rows_count < count)
+            work->rows[work->rows_count++] = (size_t)at;
 }
 
 /* A job of an earlier process, or of an earlier try, that was closed or may have been. */
@@ -56,8 +78,7 @@ rest_job_resume(struct rest_dest *dest, struct eff_delivery *delivery, struct re
         return false;
     }
     work->variant = (size_t)variant;
-    for (size_t i = 0; i < delivery->count; i++)
-        work->rows[work->rows_count++] = i;
+    job_resume_rows(eff_json_get(memo, EFF_STR("rows")), delivery->count, work);
     work->phase = REST_JOB_POLL;
     return true;
 }

@@ -390,6 +390,69 @@ eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind)
     return false;
 }
 
+static bool
+uses_named(struct eff_uses *uses, eff_str name)
+{
+    for (size_t i = 0; i < uses->fields_count; i++) {
+        if (eff_str_eq(uses->field_names[i], name))
+            return uses->fields[i] = true;
+    }
+    return false;
+}
+
+static void
+uses_all_fields(struct eff_uses *uses)
+{
+    for (size_t i = 0; i < uses->fields_count; i++)
+        uses->fields[i] = true;
+}
+
+static void
+uses_ref(struct eff_uses *uses, const struct eff_ref *ref)
+{
+    switch (ref->kind) {
+    case EFF_REF_MATCH:
+    case EFF_REF_MATCH_VALUE:
+    case EFF_REF_MATCH_NAMED:
+        uses->match = true;
+        break;
+    case EFF_REF_FIELD_NAMED:
+        if (!uses_named(uses, ref->name))
+            for (size_t i = 0; i < uses->match_count; i++)
+                uses->match |= eff_str_eq(uses->match_names[i], ref->name);
+        break;
+    case EFF_REF_RECORD:
+        uses->match = true;
+        uses_all_fields(uses);
+        break;
+    case EFF_REF_FIELDS:
+    case EFF_REF_EACH_VALUE:
+        uses_all_fields(uses);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+eff_text_uses(const struct eff_text *text, struct eff_uses *uses)
+{
+    for (size_t i = 0; i < text->count; i++)
+        if (text->parts[i].is_ref)
+            uses_ref(uses, &text->parts[i].ref);
+}
+
+void
+eff_tree_uses(const struct eff_tree *tree, struct eff_uses *uses)
+{
+    eff_text_uses(&tree->text, uses);
+    for (size_t i = 0; i < tree->count; i++) {
+        if (tree->keys)
+            eff_text_uses(&tree->keys[i], uses);
+        eff_tree_uses(&tree->items[i], uses);
+    }
+}
+
 bool
 eff_text_literal(const struct eff_text *text, eff_str *ret_literal)
 {

@@ -122,6 +122,15 @@ eff_str eff_json_key_text(struct eff_arena *arena, eff_str key);
 /* Whether any reference of that kind stands in it. */
 bool eff_text_has(const struct eff_text *text, enum eff_ref_kind kind);
 bool eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind);
+/* Which of a row's own values are named in it: any match value, and fields by index. */
+struct eff_uses {
+    bool match;
+    bool *fields;
+    size_t match_count, fields_count;
+    const eff_str *match_names, *field_names;
+};
+void eff_text_uses(const struct eff_text *text, struct eff_uses *uses);
+void eff_tree_uses(const struct eff_tree *tree, struct eff_uses *uses);
 /* Whether the text is one literal without references; gives it. */
 bool eff_text_literal(const struct eff_text *text, eff_str *ret_literal);
 

@@ -31,6 +31,9 @@ struct eff_change {
     eff_str content;
     /* Key, match values and remote id as last acknowledged; ptr == NULL when none are kept. */
     eff_str identity;
+    /* Members of that identity, a bit each, that other rows stand for: run has looked, and they stay. */
+    bool looked;
+    uint32_t claimed;
 };
 
 #endif

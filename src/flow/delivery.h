@@ -47,6 +47,8 @@ struct eff_item {
     const struct eff_value *match;     /* delivery->match_count of them */
     const struct eff_value *old_match; /* when the match value changed: the record's present one */
     const struct eff_value *fields;    /* delivery->fields_count; EFF_ABSENT ones are not sent */
+    size_t leaving_count;              /* members: what leaves the list before op is done */
+    const struct eff_value *leaving;   /* of each the match values, then the fields */
     eff_str remote_id;                 /* when known, else ptr == NULL */
     eff_str idempotency_key;           /* keyed class: 43 characters */
     struct eff_verdict verdict;        /* strings live in the delivery's arena */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "plan/members.h"
 #include "plan/transform.h"
 
 /* ---- identities ---- */
@@ -40,7 +41,7 @@ items_identity(const struct eff_planner *planner, eff_str key_json, eff_str remo
     struct eff_buf buf = {0};
     eff_str kept;
 
-    if (!planner->with_identities)
+    if (!planner->with_identities || planner->mode == EFF_MODE_MEMBERS) /* theirs is longer */
         return EFF_STR_NONE;
     eff_identity_write(&buf, key_json, remote_id, match, planner->mapping->match_count);
     kept = eff_str_copy(arena, eff_buf_str(&buf));
@@ -234,7 +235,8 @@ items_removal(const struct eff_planner *planner, const struct eff_change *change
     p->item.remote_id = identity.remote_id;
     p->item.match = identity.match;
     p->item.fields = fields;
-    return EFF_PLANNED_SEND;
+    return p->op == EFF_OP_REMOVE ? eff_members_remove(planner, change, arena, p, err)
+                                  : EFF_PLANNED_SEND;
 }
 
 static enum eff_planned
@@ -282,11 +284,14 @@ eff_plan_change(const struct eff_planner *planner, const struct eff_change *chan
 
     p->item.key_json = items_key_json(planner->mapping, row, arena);
     if (items_match(planner->mapping, row, arena, &p->item.match, err) != EFF_OK ||
-        items_fields(planner, only_added && !planner->limits[p->op].whole_rows, row, arena,
-                     &p->item.fields, err) != EFF_OK)
+        items_fields(planner,
+                     only_added && !planner->limits[p->op].whole_rows && p->op != EFF_OP_ADD, row,
+                     arena, &p->item.fields, err) != EFF_OK)
         return EFF_PLANNED_INVALID;
-    planned = items_follow_match(planner, change, arena, p, err);
     p->item.idempotency_key = items_idempotency_key(planner, p->op, p->item.key_json, arena);
+    if (p->op == EFF_OP_ADD)
+        return eff_members_add(planner, change, arena, p, err);
+    planned = items_follow_match(planner, change, arena, p, err);
     p->ack.identity =
         items_identity(planner, p->item.key_json, p->item.remote_id, p->item.match, arena);
     return planned;

@@ -111,7 +111,8 @@ record_tracks(enum eff_op op)
  * What may have been applied: the entry says that the values over there are not
  * known, so that the next diff sends the row again even if it is back to what was
  * acknowledged before, and removes it if it is gone. Which match value the record
- * has is told by the identity from before, if there was one.
+ * has is told by the identity from before, if there was one. Identifiers of a member
+ * that were to leave may have left even when the row itself was refused.
  */
 static enum eff_fault
 record_unknown(struct record_walk *walk, const struct eff_item *item,
@@ -125,7 +126,10 @@ record_unknown(struct record_walk *walk, const struct eff_item *item,
             eff_snapshot_find(walk->record->snapshot, ack->key, &found, &known, NULL, NULL, err));
     if (!found && removes)
         return EFF_OK;
-    return eff_snapshot_set(walk->writer, &entry, item->old_match ? EFF_STR_NONE : ack->identity,
+    return eff_snapshot_set(walk->writer, &entry,
+                            ack->unsure.ptr   ? ack->unsure
+                            : item->old_match ? EFF_STR_NONE
+                                              : ack->identity,
                             err);
 }
 
@@ -139,7 +143,9 @@ record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const str
     if (outcome == EFF_MAYBE_APPLIED && record_tracks(ref->op))
         return record_unknown(walk, item, ack, record_removes(ref->op, ref->group), err);
     if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
-        return EFF_OK;
+        return item->leaving_count
+                   ? record_unknown(walk, item, ack, record_removes(ref->op, ref->group), err)
+                   : EFF_OK;
     if (ref->op != EFF_OP_NONE)
         EFF_TRY(eff_history_add(walk->history, ref->op, item, outcome, remote_id, err));
     if (record_removes(ref->op, ref->group))

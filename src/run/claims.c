@@ -8,22 +8,27 @@
  * seems to know is put off, the model is read once more to be sure, and what is claimed
  * leaves the snapshot while the record stays.
  *
+ * In mode members a changed row takes its old identifiers out of the list as well: they
+ * are put off in the same way, with the row. A run that reads only some of the rows has
+ * no filter, and puts all of them off.
+ *
  * Match values are compared as text, because a destination does not tell 7 from "7";
  * behind a connector without regard to case and outer blanks, because A is a to most
  * APIs. To be wrong here keeps a record.
  */
 #include <stdlib.h>
 
-#include "plan/items.h"
+#include "plan/members.h"
 #include "plan/transform.h"
 #include "run/sync.h"
 
 #define CLAIMS_ROWS_LEAST 4096
 
+/* r->put_off holds the changes that take something out, with their rows; this is what they take. */
 struct claims_doubt {
     struct eff_hash128 match;
-    struct eff_change removal;
-    bool claimed;
+    uint32_t at; /* index of the change that is put off */
+    uint32_t member;
 };
 
 void
@@ -43,14 +48,34 @@ eff_run_claims_close(struct eff_sync_run *r)
     if (r->watch_claims)
         diff_filter_deinit(&r->claims);
     r->watch_claims = false;
+    eff_buf_free(&r->put_off);
     eff_buf_free(&r->doubts);
     eff_buf_free(&r->moved);
+}
+
+static bool
+claims_fold(const struct eff_sync_run *r)
+{
+    const struct eff_dest_kind *kind = r->sync->dest->kind->user;
+
+    return kind->connector != NULL;
+}
+
+static struct eff_hash128
+claims_member_hash(struct eff_sync_run *r, const struct eff_value *member)
+{
+    struct eff_buf all = {0};
+    struct eff_hash128 hash;
+
+    eff_members_text(&r->planner, member, claims_fold(r), r->batch, &all);
+    hash = eff_siphash128(r->secret.key, all.ptr, all.len);
+    eff_buf_free(&all);
+    return hash;
 }
 
 static struct eff_hash128
 claims_hash(struct eff_sync_run *r, const struct eff_value *match)
 {
-    const struct eff_dest_kind *kind = r->sync->dest->kind->user;
     struct eff_arena scratch = r->batch;
     struct eff_buf text = {0}, all = {0};
     struct eff_hash128 hash;
@@ -61,7 +86,7 @@ claims_hash(struct eff_sync_run *r, const struct eff_value *match)
         eff_buf_reset(&text);
         eff_value_text(&text, &match[i]);
         value = eff_buf_str(&text);
-        if (kind->connector)
+        if (claims_fold(r))
             value = eff_str_lower(&scratch, eff_str_trim(value));
         eff_buf_add_slice(&all, value);
     }
@@ -76,9 +101,17 @@ static bool
 claims_row_hash(struct eff_sync_run *r, const struct eff_value *row, struct eff_hash128 *ret_hash)
 {
     struct eff_arena scratch = r->batch;
-    struct eff_value *match = eff_new(&scratch, struct eff_value, r->mapping.match_count);
+    struct eff_value *match;
+    struct eff_members member;
     struct eff_err ignored = {0};
 
+    if (r->sync->mode == EFF_MODE_MEMBERS) {
+        if (!eff_members_of_row(&r->planner, row, &scratch, &member, &ignored))
+            return false;
+        *ret_hash = claims_member_hash(r, member.at);
+        return true;
+    }
+    match = eff_new(&scratch, struct eff_value, r->mapping.match_count);
     for (size_t i = 0; i < r->mapping.match_count; i++)
         if (eff_transform_field(&r->mapping.match[i], row, &scratch, &match[i], &ignored) !=
                 EFF_OK ||
@@ -94,27 +127,69 @@ eff_run_claim(struct eff_sync_run *r, const struct eff_value *row, bool known)
 {
     struct eff_hash128 match;
 
-    if (!r->watch_claims || (known && r->mapping.match_is_key))
+    if (!r->watch_claims || (known && r->mapping.match_is_key && r->sync->mode != EFF_MODE_MEMBERS))
         return;
     if (claims_row_hash(r, row, &match))
         diff_filter_add(&r->claims, match, 0);
 }
 
-bool
-eff_run_claims_doubt(struct eff_sync_run *r, const struct eff_change *removal)
+/* The change will be index `at` of those put off, if anything that it takes out is claimed. */
+static bool
+claims_doubt_one(struct eff_sync_run *r, struct claims_doubt doubt)
 {
-    struct claims_doubt doubt = {.removal = *removal};
+    if (r->watch_claims && !diff_filter_has(&r->claims, doubt.match, 0))
+        return false;
+    eff_buf_add_bytes(&r->doubts, &doubt, sizeof doubt);
+    return true;
+}
+
+static bool
+claims_doubt_members(struct eff_sync_run *r, const struct eff_change *change, uint32_t at)
+{
+    struct eff_arena scratch = r->batch;
+    struct eff_members members;
+    bool doubted = false;
+
+    if (!eff_members_read(&r->planner, change->identity, &scratch, &members))
+        return false;
+    for (size_t i = 0; i < members.count; i++)
+        doubted |= claims_doubt_one(
+            r, (struct claims_doubt){claims_member_hash(r, &members.at[i * members.width]), at,
+                                     (uint32_t)i});
+    return doubted;
+}
+
+static bool
+claims_doubt_match(struct eff_sync_run *r, const struct eff_change *removal, uint32_t at)
+{
     struct eff_arena scratch = r->batch;
     struct eff_identity identity;
 
-    if (!r->watch_claims || !removal->identity.ptr ||
-        !eff_identity_read(removal->identity, r->mapping.match_count, &scratch, &identity))
+    if (!eff_identity_read(removal->identity, r->mapping.match_count, &scratch, &identity))
         return false;
-    doubt.match = claims_hash(r, identity.match);
-    if (!diff_filter_has(&r->claims, doubt.match, 0))
+    return claims_doubt_one(r, (struct claims_doubt){claims_hash(r, identity.match), at, 0});
+}
+
+bool
+eff_run_claims_doubt(struct eff_sync_run *r, const struct eff_change *change,
+                     const struct eff_value *row)
+{
+    uint32_t at = (uint32_t)(r->put_off.len / sizeof(struct eff_change));
+    bool members = r->sync->mode == EFF_MODE_MEMBERS;
+    struct eff_change put_off = *change;
+    struct eff_buf content = {0};
+
+    if (change->looked || !change->identity.ptr || (!r->watch_claims && !(members && r->partial)))
         return false;
-    doubt.removal.identity = eff_str_copy(&r->run, removal->identity);
-    eff_buf_add_bytes(&r->doubts, &doubt, sizeof doubt);
+    if (!(members ? claims_doubt_members(r, change, at) : claims_doubt_match(r, change, at)))
+        return false;
+    put_off.identity = eff_str_copy(&r->run, change->identity);
+    if (row) {
+        eff_content_write(&content, r->needed, r->columns.count, row);
+        put_off.content = eff_str_copy(&r->run, eff_buf_str(&content));
+        eff_buf_free(&content);
+    }
+    eff_buf_add_bytes(&r->put_off, &put_off, sizeof put_off);
     return true;
 }
 
@@ -157,10 +232,11 @@ claims_has_moved(struct eff_sync_run *r, const struct eff_value *row)
 }
 
 static void
-claims_mark(struct eff_sync_run *r, struct claims_doubt *doubts, size_t count,
-            const struct eff_value *row, struct eff_hash128 match)
+claims_mark(struct eff_sync_run *r, const struct eff_value *row, struct eff_hash128 match)
 {
-    size_t low = 0, high = count;
+    const struct claims_doubt *doubts = (const struct claims_doubt *)(const void *)r->doubts.ptr;
+    struct eff_change *put_off = (struct eff_change *)(void *)r->put_off.ptr;
+    size_t count = r->doubts.len / sizeof *doubts, low = 0, high = count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -171,11 +247,12 @@ claims_mark(struct eff_sync_run *r, struct claims_doubt *doubts, size_t count,
             high = middle;
     }
     for (; low < count && eff_hash128_cmp(doubts[low].match, match) == 0; low++)
-        doubts[low].claimed = doubts[low].claimed || !claims_has_moved(r, row);
+        if (!claims_has_moved(r, row))
+            put_off[doubts[low].at].claimed |= (uint32_t)1 << doubts[low].member;
 }
 
 static enum eff_fault
-claims_read(struct eff_sync_run *r, struct claims_doubt *doubts, size_t count, struct eff_err *err)
+claims_read(struct eff_sync_run *r, struct eff_err *err)
 {
     struct eff_columns columns;
     struct eff_batch batch;
@@ -191,30 +268,34 @@ claims_read(struct eff_sync_run *r, struct claims_doubt *doubts, size_t count, s
             const struct eff_value *row = &batch.cells[i * batch.width];
 
             if (claims_row_hash(r, row, &match))
-                claims_mark(r, doubts, count, row, match);
+                claims_mark(r, row, match);
         }
     }
 }
 
 enum eff_fault
-eff_run_claims_settle(struct eff_sync_run *r, eff_run_removal remove, eff_run_removal release,
+eff_run_claims_settle(struct eff_sync_run *r, eff_run_put_off go_on, eff_run_put_off release,
                       struct eff_err *err)
 {
-    struct claims_doubt *doubts = (struct claims_doubt *)(void *)r->doubts.ptr;
-    size_t count = r->doubts.len / sizeof *doubts;
+    struct eff_change *put_off = (struct eff_change *)(void *)r->put_off.ptr;
+    size_t count = r->put_off.len / sizeof *put_off;
 
-    if (r->doubts.full || r->moved.full)
+    if (r->doubts.full || r->moved.full || r->put_off.full)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory for removals that must be looked at again");
     if (count == 0)
         return EFF_OK;
-    qsort(doubts, count, sizeof *doubts, claims_cmp);
+    qsort(r->doubts.ptr, r->doubts.len / sizeof(struct claims_doubt), sizeof(struct claims_doubt),
+          claims_cmp);
     if (r->moved.len > 0)
         qsort(r->moved.ptr, r->moved.len / sizeof(struct eff_hash128), sizeof(struct eff_hash128),
               claims_key_cmp);
-    EFF_TRY(claims_read(r, doubts, count, err));
+    EFF_TRY(claims_read(r, err));
     for (size_t i = 0; i < count; i++) {
+        bool stays = put_off[i].claimed && r->sync->mode != EFF_MODE_MEMBERS;
+
         eff_arena_reset(&r->batch);
-        EFF_TRY((doubts[i].claimed ? release : remove)(r, &doubts[i].removal, err));
+        put_off[i].looked = true;
+        EFF_TRY((stays ? release : go_on)(r, &put_off[i], err));
     }
     return EFF_OK;
 }

@@ -201,6 +201,28 @@ planning_look(struct eff_sync_run *r, const struct eff_change *change, const str
     return eff_run_look_row(r, &p, err);
 }
 
+/* The record stays, because another row stands for it now; only this key is forgotten. */
+static enum eff_fault
+planning_release(struct eff_sync_run *r, const struct eff_change *removal, struct eff_err *err)
+{
+    struct eff_value *fields = eff_new(&r->batch, struct eff_value, r->mapping.fields_count);
+    struct eff_change plain = *removal;
+    struct eff_planned_item p;
+    struct eff_err ignored = {0};
+
+    plain.claimed = 0;
+    if (eff_plan_change(&r->planner, &plain, NULL, &r->batch, &p, &ignored) != EFF_PLANNED_SEND)
+        return EFF_OK;
+    for (size_t i = 0; i < r->mapping.fields_count; i++)
+        fields[i].kind = EFF_ABSENT;
+    p.item.fields = fields;
+    p.item.leaving_count = 0;
+    p.op = EFF_OP_NONE;
+    r->report->gone++;
+    r->followed++;
+    return eff_run_plan_add(r, &p, EFF_GROUP_RELEASED, err);
+}
+
 static enum eff_fault
 planning_change(struct eff_sync_run *r, const struct eff_change *change,
                 const struct eff_value *row, struct eff_err *err)
@@ -210,6 +232,8 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
 
     switch (eff_plan_change(&r->planner, change, row, &r->batch, &p, &why)) {
     case EFF_PLANNED_SEND:
+        if (row && p.item.leaving_count > 0 && eff_run_claims_doubt(r, change, row))
+            return EFF_OK;
         return planning_send(r, change, &p, err);
     case EFF_PLANNED_FOLLOW:
         r->followed++;
@@ -220,6 +244,8 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
         r->report->unchanged++;
         return EFF_OK;
     case EFF_PLANNED_GONE:
+        if (change->claimed)
+            return planning_release(r, change, err);
         r->report->gone++;
         return EFF_OK;
     case EFF_PLANNED_HELD:
@@ -267,31 +293,6 @@ planning_row(struct eff_sync_run *r, const struct eff_change *change, const stru
     if (change->kind == EFF_CHANGE_DUPLICATE)
         return planning_duplicate(r, change, row, err);
     return r->look ? planning_look(r, change, row, err) : planning_change(r, change, row, err);
-}
-
-/* The record stays, because another row stands for it now; only this key is forgotten. */
-static enum eff_fault
-planning_release(struct eff_sync_run *r, const struct eff_change *removal, struct eff_err *err)
-{
-    struct eff_value *fields = eff_new(&r->batch, struct eff_value, r->mapping.fields_count);
-    struct eff_planned_item p;
-    struct eff_err ignored = {0};
-
-    if (eff_plan_change(&r->planner, removal, NULL, &r->batch, &p, &ignored) != EFF_PLANNED_SEND)
-        return EFF_OK;
-    for (size_t i = 0; i < r->mapping.fields_count; i++)
-        fields[i].kind = EFF_ABSENT;
-    p.item.fields = fields;
-    p.op = EFF_OP_NONE;
-    r->report->gone++;
-    r->followed++;
-    return eff_run_plan_add(r, &p, EFF_GROUP_RELEASED, err);
-}
-
-static enum eff_fault
-planning_remove(struct eff_sync_run *r, const struct eff_change *removal, struct eff_err *err)
-{
-    return planning_row(r, removal, NULL, err);
 }
 
 /* ---- all changes ---- */
@@ -392,7 +393,7 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
             fault = planning_look_at(r, &change, err);
         else if (planning_needs_row(r, &change) && !change.content.ptr)
             planning_remember(r, &wanted, &change);
-        else if (change.kind != EFF_CHANGE_REMOVE || !eff_run_claims_doubt(r, &change))
+        else if (change.kind != EFF_CHANGE_REMOVE || !eff_run_claims_doubt(r, &change, NULL))
             fault = planning_decode(r, &change, err);
         if (fault != EFF_OK)
             break;
@@ -403,24 +404,16 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
     if (fault == EFF_OK)
         fault = planning_again(r, &wanted, err);
     if (fault == EFF_OK)
-        fault = eff_run_claims_settle(r, planning_remove, planning_release, err);
+        fault = eff_run_claims_settle(r, planning_decode, planning_release, err);
     eff_buf_free(&wanted);
     return fault;
 }
 
 /* ---- the change file ---- */
 
-static enum eff_fault
-planning_open(struct eff_sync_run *r, struct eff_err *err)
+void
+eff_run_planner(struct eff_sync_run *r)
 {
-    struct eff_changes_names names = {.object = r->sync->object,
-                                      .match_count = r->dest_sync.match_count,
-                                      .match_names = r->dest_sync.match_names,
-                                      .fields_count = r->dest_sync.fields_count,
-                                      .field_names = r->dest_sync.field_names};
-    bool plan = r->options->plan;
-    const char *path = plan ? r->scratch : eff_run_changes_path(r, r->run_id);
-
     r->planner = (struct eff_planner){
         .mapping = &r->mapping,
         .mode = r->sync->mode,
@@ -433,6 +426,19 @@ planning_open(struct eff_sync_run *r, struct eff_err *err)
         .object = r->sync->object,
         .secret = {(const char *)r->state.secret, sizeof r->state.secret},
     };
+}
+
+static enum eff_fault
+planning_open(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_changes_names names = {.object = r->sync->object,
+                                      .match_count = r->dest_sync.match_count,
+                                      .match_names = r->dest_sync.match_names,
+                                      .fields_count = r->dest_sync.fields_count,
+                                      .field_names = r->dest_sync.field_names};
+    bool plan = r->options->plan;
+    const char *path = plan ? r->scratch : eff_run_changes_path(r, r->run_id);
+
     return eff_changes_create(r->os, path, plan, &names, &r->run, &r->writer, err);
 }
 

@@ -271,6 +271,7 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
 
     EFF_TRY(
         eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff, err));
+    eff_run_planner(r);
     eff_run_claims_open(r);
     fault = read_all(r, &buf, err);
     eff_buf_free(&buf);

@@ -130,6 +130,8 @@ state_identity(struct eff_sync_run *r)
     state_names(&w, "match", r->dest_sync.match_count, r->dest_sync.match_names);
     eff_json_field_str(&w, "object", r->sync->object);
     eff_json_field_str(&w, "account", r->dest->account);
+    if (r->sync->mode == EFF_MODE_MEMBERS) /* what is kept of a row is of another kind */
+        eff_json_field_str(&w, "mode", EFF_STR("members"));
     eff_json_end_object(&w);
     identity = eff_str_copy(&r->run, eff_buf_str(&buf));
     eff_buf_free(&buf);
@@ -139,7 +141,7 @@ state_identity(struct eff_sync_run *r)
 static const char *
 state_identity_differs(struct eff_sync_run *r)
 {
-    static const char *const parts[] = {"key", "match", "object", "account", NULL};
+    static const char *const parts[] = {"key", "match", "object", "account", "mode", NULL};
     const struct eff_json *before, *now;
     struct eff_err ignored = {0};
 

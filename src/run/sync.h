@@ -76,7 +76,7 @@ struct eff_sync_run {
     uint64_t rows_read, rows_invalid; /* those that never came to the diff */
     bool watch_claims;                /* claims.c */
     struct diff_filter claims;
-    struct eff_buf doubts, moved;
+    struct eff_buf put_off, doubts, moved;
 
     /* plan */
     struct eff_planner planner;
@@ -136,14 +136,20 @@ void eff_run_claims_close(struct eff_sync_run *r);
 void eff_run_claim(struct eff_sync_run *r, const struct eff_value *row, bool known);
 /* The row of this key takes its own record along to a new match value: it claims no other. */
 void eff_run_claims_moved(struct eff_sync_run *r, struct eff_hash128 key);
-/* Whether another row may stand for the record of this removal, which is put off then. */
-bool eff_run_claims_doubt(struct eff_sync_run *r, const struct eff_change *removal);
-/* Reads the model again, and gives each removal that was put off to one of the two. */
-typedef enum eff_fault (*eff_run_removal)(struct eff_sync_run *r, const struct eff_change *removal,
+/*
+ * Whether other rows may stand for what this change takes out; then it is put off, with its
+ * row (NULL: a removal).
+ */
+bool eff_run_claims_doubt(struct eff_sync_run *r, const struct eff_change *change,
+                          const struct eff_value *row);
+/* Reads the model again, and gives each change that was put off to one of the two. */
+typedef enum eff_fault (*eff_run_put_off)(struct eff_sync_run *r, const struct eff_change *change,
                                           struct eff_err *err);
-enum eff_fault eff_run_claims_settle(struct eff_sync_run *r, eff_run_removal remove,
-                                     eff_run_removal release, struct eff_err *err);
+enum eff_fault eff_run_claims_settle(struct eff_sync_run *r, eff_run_put_off go_on,
+                                     eff_run_put_off release, struct eff_err *err);
 
+/* What the mapping and the limits mean for a change: once the snapshot is open. */
+void eff_run_planner(struct eff_sync_run *r);
 /* planning.c: changes to the change file; guards.c: what may not be sent now. */
 enum eff_fault eff_run_plan(struct eff_sync_run *r, struct eff_err *err);
 bool eff_run_chunk_held(void *self, const struct eff_chunk *chunk);

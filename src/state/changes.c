@@ -130,6 +130,16 @@ eff_changes_create(struct eff_os *os, const char *path, bool unnamed,
     return EFF_OK;
 }
 
+/* Behind the idempotency key: which of the optional parts follow. */
+enum { ITEM_PLAIN = 0, ITEM_MOVED, ITEM_LEAVING };
+
+static void
+changes_put_values(struct eff_buf *buf, size_t count, const struct eff_value *values)
+{
+    for (size_t i = 0; i < count; i++)
+        eff_value_write(buf, &values[i]);
+}
+
 static void
 changes_put_item(struct eff_buf *buf, const struct eff_changes_writer *writer,
                  const struct eff_item *item, const struct eff_acknowledged *ack)
@@ -141,13 +151,19 @@ changes_put_item(struct eff_buf *buf, const struct eff_changes_writer *writer,
     eff_buf_add_slice(buf, item->key_json);
     eff_buf_add_slice(buf, item->remote_id);
     eff_buf_add_slice(buf, item->idempotency_key);
-    eff_buf_add_char(buf, item->old_match ? 1 : 0);
-    for (size_t i = 0; i < writer->match_count; i++)
-        eff_value_write(buf, &item->match[i]);
-    for (size_t i = 0; item->old_match && i < writer->match_count; i++)
-        eff_value_write(buf, &item->old_match[i]);
-    for (size_t i = 0; i < writer->fields_count; i++)
-        eff_value_write(buf, &item->fields[i]);
+    eff_buf_add_char(buf, item->leaving_count ? ITEM_LEAVING
+                          : item->old_match   ? ITEM_MOVED
+                                              : ITEM_PLAIN);
+    changes_put_values(buf, writer->match_count, item->match);
+    if (item->old_match)
+        changes_put_values(buf, writer->match_count, item->old_match);
+    changes_put_values(buf, writer->fields_count, item->fields);
+    if (item->leaving_count == 0)
+        return;
+    eff_buf_add_u32(buf, (uint32_t)item->leaving_count);
+    changes_put_values(buf, item->leaving_count * (writer->match_count + writer->fields_count),
+                       item->leaving);
+    eff_buf_add_slice(buf, ack->unsure);
 }
 
 enum eff_fault
@@ -485,7 +501,7 @@ static void
 changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct eff_arena *arena,
                   struct eff_item *item, struct eff_acknowledged *ack)
 {
-    bool rematch;
+    uint8_t parts;
 
     ack->key.hi = eff_read_u64(reader);
     ack->key.lo = eff_read_u64(reader);
@@ -495,11 +511,22 @@ changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct
     item->key_json = eff_read_slice(reader);
     item->remote_id = eff_read_slice(reader);
     item->idempotency_key = eff_read_slice(reader);
-    rematch = eff_read_u8(reader) != 0;
+    parts = eff_read_u8(reader);
     item->match = changes_read_values(reader, changes->names.match_count, arena);
-    if (rematch)
+    if (parts == ITEM_MOVED)
         item->old_match = changes_read_values(reader, changes->names.match_count, arena);
     item->fields = changes_read_values(reader, changes->names.fields_count, arena);
+    if (parts != ITEM_LEAVING)
+        return;
+    item->leaving_count = eff_read_u32(reader);
+    if (item->leaving_count > (size_t)(reader->end - reader->at)) {
+        reader->bad = true;
+        return;
+    }
+    item->leaving = changes_read_values(
+        reader, item->leaving_count * (changes->names.match_count + changes->names.fields_count),
+        arena);
+    ack->unsure = eff_read_slice(reader);
 }
 
 static enum eff_fault
