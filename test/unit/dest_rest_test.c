@@ -72,9 +72,11 @@ capabilities(void **state)
     assert_int_equal(world.limits[EFF_OP_CREATE].class, EFF_CLASS_LOOKUP);
     assert_int_equal(world.limits[EFF_OP_UPSERT].rows_max, 100);
     assert_false(world.limits[EFF_OP_APPEND].supported);
-    assert_false(restdest_bind(&world, EFF_MODE_MEMBERS, EFF_REMOVED_KEEP, "contacts", 0));
-    assert_true(said("cannot do mode members") && said("upsert, update, insert, mirror"));
+    assert_true(restdest_bind(&world, EFF_MODE_MEMBERS, EFF_REMOVED_DELETE, "7", 0));
+    assert_true(world.limits[EFF_OP_REMOVE].uses_match);
     opened("salesforce", SALESFORCE);
+    assert_false(restdest_bind(&world, EFF_MODE_MEMBERS, EFF_REMOVED_KEEP, "Lead", 0));
+    assert_true(said("cannot do mode members") && said("upsert, update, insert, mirror"));
     assert_false(restdest_bind(&world, EFF_MODE_MIRROR, EFF_REMOVED_ARCHIVE, "Lead", 0));
     assert_true(said("on_removed: archive") && said("keep, clear, delete"));
     opened("http", "{url: 'https://a.example', objects: {only: [a, b]}, operations: "
