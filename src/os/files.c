@@ -20,6 +20,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define FILES_OWNER_TRIES 50 /* a millisecond apart */
+
 struct eff_file {
     int fd;
     int dead;    /* errno of the fsync that failed */
@@ -342,16 +344,23 @@ eff_files_network_name(uint64_t magic)
 static enum eff_fault
 files_lock_held(int fd, const char *path, struct eff_err *err)
 {
-    char text[32] = "";
     int64_t pid = 0;
-    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
-    eff_str_int(eff_str_trim((eff_str){text, n > 0 ? (size_t)n : 0}), &pid);
+    // Who has just taken it writes its number in the next moment.
+    for (int tries = 0; pid <= 0 && tries < FILES_OWNER_TRIES; tries++) {
+        char text[32] = "";
+        ssize_t n;
+
+        if (tries > 0)
+            usleep(1000);
+        n = pread(fd, text, sizeof(text) - 1, 0);
+        eff_str_int(eff_str_trim((eff_str){text, n > 0 ? (size_t)n : 0}), &pid);
+    }
     if (pid > 0)
         EFF_FAIL(err, EFF_CONFIG, "%s is locked by process %lld", path, (long long)pid);
     else
         EFF_FAIL(err, EFF_CONFIG, "%s is locked by another process", path);
-    err->code = (int)pid;
+    err->code = pid > 0 ? (int)pid : EFF_LOCK_OWNER_UNKNOWN;
     return eff_err_hint(err, "Wait until it has ended, or stop it.");
 }
 

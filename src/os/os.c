@@ -58,6 +58,15 @@ os_write_new(struct eff_os *os, const char *path, eff_str bytes, struct eff_err 
     return fault;
 }
 
+const char *
+eff_os_lock_owner(int code, char ret_text[32])
+{
+    if (code == EFF_LOCK_OWNER_UNKNOWN)
+        return "another process";
+    snprintf(ret_text, 32, "process %d", code);
+    return ret_text;
+}
+
 enum eff_fault
 eff_os_sync_parent(struct eff_os *os, const char *path, struct eff_err *err)
 {

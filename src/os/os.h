@@ -61,7 +61,7 @@ struct eff_os {
     enum eff_fault (*space)(void *self, const char *path, uint64_t *ret_bytes, struct eff_err *err);
     /*
      * Takes the lock file of that path for this process, released by its death.
-     * Held by another: EFF_CONFIG, with the owner's pid in err->code.
+     * Held by another: EFF_CONFIG with a code that is not 0 (eff_os_lock_owner tells it).
      */
     enum eff_fault (*lock)(void *self, const char *path, struct eff_file **ret_lock,
                            struct eff_err *err);
@@ -92,6 +92,9 @@ void eff_os_real_close(struct eff_os *os);
 enum eff_fault eff_os_read_file(struct eff_os *os, const char *path, size_t bytes_max,
                                 struct eff_arena *arena, eff_str *ret_bytes, struct eff_err *err);
 /* Makes the name itself durable. */
+/* From the code of a lock that was refused: "process 4711", or "another process". */
+#define EFF_LOCK_OWNER_UNKNOWN (-1)
+const char *eff_os_lock_owner(int code, char ret_text[32]);
 enum eff_fault eff_os_sync_parent(struct eff_os *os, const char *path, struct eff_err *err);
 /* Through path + ".new": write, fsync, rename, fsync the folder. */
 enum eff_fault eff_os_replace_file(struct eff_os *os, const char *path, eff_str bytes,

@@ -29,11 +29,12 @@ state_lock(struct eff_sync_run *r, struct eff_err *err)
 {
     const char *path = eff_str_printf(&r->run, "%s/lock", r->folder).ptr;
     enum eff_fault fault = state_lock_patiently(r, path, err);
+    char owner[32];
 
-    if (fault != EFF_CONFIG)
+    if (fault != EFF_CONFIG || err->code == 0)
         return fault;
-    EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is already running, in process %d",
-             EFF_STR_ARG(r->sync->name), err->code);
+    EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is already running, in %s",
+             EFF_STR_ARG(r->sync->name), eff_os_lock_owner(err->code, owner));
     return eff_err_hint(err, "Wait until it has finished; `efferent status` shows how far it is.");
 }
 

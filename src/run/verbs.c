@@ -46,11 +46,12 @@ eff_verbs_lock(struct eff_verbs *v, struct eff_err *err)
 {
     const char *path = eff_str_printf(v->arena, "%s/lock", v->folder).ptr;
     enum eff_fault fault = v->os->lock(v->os->self, path, &v->lock, err);
+    char owner[32];
 
-    if (fault != EFF_CONFIG)
+    if (fault != EFF_CONFIG || err->code == 0)
         return fault;
-    EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is running, in process %d",
-             EFF_STR_ARG(v->sync->name), err->code);
+    EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is running, in %s", EFF_STR_ARG(v->sync->name),
+             eff_os_lock_owner(err->code, owner));
     return eff_err_hint(err, "Wait until it has finished.");
 }
 

@@ -71,12 +71,11 @@ export_unlock(struct exporting *ex)
 static enum eff_fault
 export_busy(eff_str sync, struct eff_err *err)
 {
-    int pid = err->code;
+    char owner[32];
 
     EFF_FAIL(err, EFF_TRANSIENT,
-             "sync " EFF_STR_FMT " runs, in process %d: its state cannot be "
-             "exported meanwhile",
-             EFF_STR_ARG(sync), pid);
+             "sync " EFF_STR_FMT " runs, in %s: its state cannot be exported meanwhile",
+             EFF_STR_ARG(sync), eff_os_lock_owner(err->code, owner));
     return eff_err_hint(err, "Export again when it has finished; nothing was written.");
 }
 
@@ -342,6 +341,7 @@ static enum eff_fault
 purge_lock(struct purging *p, struct eff_err *err)
 {
     enum eff_fault fault;
+    char owner[32];
 
     if (!p->os->exists(p->os->self, p->folder))
         return EFF_OK;
@@ -349,8 +349,8 @@ purge_lock(struct purging *p, struct eff_err *err)
         p->os->lock(p->os->self, state_path(p->arena, p->folder, EFF_STR("lock")), &p->lock, err);
     if (fault != EFF_CONFIG || err->code == 0)
         return fault;
-    EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is running, in process %d",
-             EFF_STR_ARG(p->sync), err->code);
+    EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is running, in %s", EFF_STR_ARG(p->sync),
+             eff_os_lock_owner(err->code, owner));
     return eff_err_hint(err, "Wait until it has finished.");
 }
 

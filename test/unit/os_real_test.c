@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -287,6 +288,23 @@ test_lock(void **state)
     assert_int_equal(os->lock(os->self, path_of("link"), &lock, &err), EFF_BROKEN);
 }
 
+/* Held by who has not written its number yet: that is a held lock all the same. */
+static void
+test_lock_without_number(void **state)
+{
+    struct eff_file *lock;
+    char owner[32];
+    int fd = open(path_of("nameless"), O_RDWR | O_CREAT, 0600);
+
+    (void)state;
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(os->lock(os->self, path_of("nameless"), &lock, &err), EFF_CONFIG);
+    assert_int_equal(err.code, EFF_LOCK_OWNER_UNKNOWN);
+    assert_string_equal(eff_os_lock_owner(err.code, owner), "another process");
+    assert_string_equal(eff_os_lock_owner(4711, owner), "process 4711");
+    close(fd);
+}
+
 /* Many at once: exactly one has it. */
 static void
 test_lock_race(void **state)
@@ -428,6 +446,7 @@ main(void)
         EACH(test_write_does_not_fit),
         EACH(test_failed_fsync),
         EACH(test_lock),
+        EACH(test_lock_without_number),
         EACH(test_lock_race),
         EACH(test_network_file_systems),
         EACH(test_clock_and_chance),
