@@ -13,7 +13,7 @@
 
 const struct eff_cli_option eff_cli_options[] = {
     {"select", 's', EFF_CLI_LIST, OPTION(select), EFF_CLI_SELECT, "WHICH", 0, 0,
-     "Only these: names with *, tag:x, destination:x, source:x, model:x, +x, x+"},
+     "Only these: names with *, tag:x, destination:x, source:x, model:x, path:x, +x, x+"},
     {"exclude", 0, EFF_CLI_LIST, OPTION(exclude), EFF_CLI_SELECT, "WHICH", 0, 0, "All but these"},
     {"jobs", 'j', EFF_CLI_INT, OPTION(jobs), EFF_CLI_JOBS, "N", 1, 256,
      "Syncs at a time (default 4); one at a time per destination"},

@@ -309,8 +309,9 @@ world_sources(struct eff_cli *cli)
 
     while (eff_sources[count])
         count++;
-    cli->source_kinds = eff_new(&cli->arena, struct eff_kind_desc, count);
-    cli->source_kinds_count = count;
+    cli->source_kinds = eff_new(&cli->arena, struct eff_kind_desc, count + 1);
+    cli->source_kinds_count = count + 1;
+    cli->source_kinds[count] = eff_dbt_source_kind;
     for (size_t i = 0; i < count; i++)
         cli->source_kinds[i] = (struct eff_kind_desc){
             .kind = eff_str_of(eff_sources[i]->kind),

@@ -232,8 +232,8 @@ extern const size_t eff_project_options_count, eff_sync_options_count, eff_field
 
 /*
  * Syncs chosen by --select and --exclude in dbt's grammar: names with *, tag:x,
- * destination:x, source:x, model:x, +x and x+ (by `after`); blank = union, comma =
- * intersection. Marks ret_chosen[i]; an expression that matches nothing is a problem.
+ * destination:x, source:x, model:x, path:x, package:x, +x and x+ (by `after`, and by the
+ * graph of project->models); blank = union, comma = intersection. Marks ret_chosen[i]; an expression that matches nothing is a problem.
  */
 enum eff_fault eff_project_select(const struct eff_project *project, size_t select_count,
                                   const eff_str *select, size_t exclude_count,

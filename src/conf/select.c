@@ -4,6 +4,9 @@
  * Blanks and repeated options unite, commas intersect. One part is a name with
  * * and ?, or method:value; + before it adds what it comes after, + behind it
  * adds what comes after it, and a number limits how far: 1+orders, orders+2.
+ *
+ * Where the project has the models of a dbt project, a sync stands in their graph where its
+ * model stands: model:orders+ are the syncs of orders and of all that is built from it.
  */
 #include "conf/project.h"
 
@@ -68,7 +71,22 @@ select_model(const struct eff_sync_conf *sync, eff_str value)
     return select_like(value, name);
 }
 
-static const char *const select_methods[] = {"tag", "destination", "source", "model", "name", NULL};
+/* A file, a folder that it lies in, or a pattern of either. */
+static bool
+select_path(eff_str value, eff_str path)
+{
+    while (value.len > 1 && eff_str_ends(value, EFF_STR("/")))
+        value.len--;
+    if (select_like(value, path))
+        return true;
+    for (size_t i = 1; i < path.len; i++)
+        if (path.ptr[i] == '/' && select_like(value, eff_str_sub(path, 0, i)))
+            return true;
+    return false;
+}
+
+static const char *const select_methods[] = {"tag",  "destination", "source", "model",
+                                             "path", "package",     "name",   NULL};
 
 static bool
 select_matches(const struct eff_sync_conf *sync, const struct select_part *part)
@@ -81,7 +99,57 @@ select_matches(const struct eff_sync_conf *sync, const struct select_part *part)
         return sync->source != NULL && select_like(part->value, sync->source->name);
     if (eff_str_is(part->method, "model"))
         return select_model(sync, part->value);
+    if (eff_str_is(part->method, "path"))
+        return select_path(part->value, sync->place.file);
+    if (eff_str_is(part->method, "package"))
+        return false; // Of models only.
     return select_like(part->value, sync->name);
+}
+
+/* ---- models of dbt ---- */
+
+static bool
+select_model_matches(const struct eff_model *model, const struct select_part *part)
+{
+    if (eff_str_is(part->method, "tag")) {
+        for (size_t i = 0; i < model->tags_count; i++)
+            if (select_like(part->value, model->tags[i]))
+                return true;
+        return false;
+    }
+    if (eff_str_is(part->method, "path"))
+        return select_path(part->value, model->path);
+    if (eff_str_is(part->method, "package"))
+        return select_like(part->value, model->package);
+    return (eff_str_is(part->method, "model") || part->method.len == 0) &&
+           select_like(part->value, model->name);
+}
+
+/* One step along the graph; returns whether there were new ones. */
+static bool
+select_models_grow(const struct eff_models *models, bool before, bool *set, bool *scratch)
+{
+    bool grown = false;
+
+    memcpy(scratch, set, models->count * sizeof *set);
+    for (size_t i = 0; i < models->count; i++)
+        for (size_t k = 0; k < models->at[i].parents_count; k++) {
+            size_t parent = models->at[i].parents[k];
+            size_t from = before ? i : parent, to = before ? parent : i;
+            if (scratch[from] && !set[to])
+                set[to] = grown = true;
+        }
+    return grown;
+}
+
+/* Adds the syncs that read one of the models. */
+static void
+select_readers(const struct eff_project *project, const bool *models, bool *set)
+{
+    for (size_t i = 0; i < project->syncs_count; i++)
+        if (project->syncs[i].built != NULL &&
+            models[project->syncs[i].built - project->models.at])
+            set[i] = true;
 }
 
 /* ---- the graph of `after` ---- */
@@ -155,7 +223,8 @@ select_parse(eff_str text, struct select_part *ret, struct eff_err *err)
         if (head.len > 0 || ret->method.len == 0) {
             EFF_FAIL(err, EFF_CONFIG, "cannot select by \"" EFF_STR_FMT ":\"",
                      EFF_STR_ARG(ret->method));
-            return eff_err_hint(err, "Known are tag:, destination:, source:, model: and names.");
+            return eff_err_hint(err, "Known are tag:, destination:, source:, model:, path:, package: "
+                                     "and names.");
         }
     }
     if (ret->value.len == 0 || eff_str_find_char(ret->value, '+') != SIZE_MAX) {
@@ -168,14 +237,34 @@ select_parse(eff_str text, struct select_part *ret, struct eff_err *err)
 
 /* ---- evaluation ---- */
 
+/* Room for the sets of one evaluation, freed as a whole. */
+struct select_sets {
+    bool *one, *all, *scratch;       /* of syncs */
+    bool *models, *up, *more_models; /* of models */
+};
+
+static size_t
+select_count(const bool *set, size_t count)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++)
+        found += set[i];
+    return found;
+}
+
 static enum eff_fault
 select_nothing(const struct eff_project *project, eff_str text, const struct select_part *part,
-               struct eff_err *err)
+               const struct select_sets *sets, struct eff_err *err)
 {
     unsigned nearest = 4;
     const struct eff_sync_conf *best = NULL;
+    size_t models = part != NULL ? select_count(sets->models, project->models.count) : 0;
 
     EFF_FAIL(err, EFF_CONFIG, "\"" EFF_STR_FMT "\" selects no sync", EFF_STR_ARG(text));
+    if (models > 0)
+        return eff_err_hint(err, "It selects %zu %s of dbt, and no sync reads %s.", models,
+                            models == 1 ? "model" : "models", models == 1 ? "it" : "one of them");
     for (size_t i = 0; part != NULL && part->method.len == 0 && i < project->syncs_count; i++) {
         unsigned distance = eff_str_distance(part->value, project->syncs[i].name, nearest);
         if (distance < nearest) {
@@ -188,34 +277,55 @@ select_nothing(const struct eff_project *project, eff_str text, const struct sel
     return eff_err_hint(err, "`efferent status` lists the syncs of this project.");
 }
 
-/* Room for the sets of one evaluation, freed as a whole. */
-struct select_sets {
-    bool *one, *all, *scratch;
-};
+/* So many steps along both graphs; a sync stands where its model stands. */
+static void
+select_spread(const struct eff_project *project, const struct select_sets *sets, bool before,
+              size_t steps, bool *syncs, bool *models)
+{
+    bool grown = true;
+
+    for (size_t i = 0; i < steps && grown; i++) {
+        grown = select_grow(project, before, syncs, sets->scratch);
+        if (select_models_grow(&project->models, before, models, sets->more_models)) {
+            select_readers(project, models, syncs);
+            grown = true;
+        }
+    }
+}
+
+/* What matches, into sets->one and sets->models. A name is a sync's, if one has it. */
+static void
+select_match(const struct eff_project *project, const struct select_part *part,
+             const struct select_sets *sets)
+{
+    bool by_models;
+
+    for (size_t i = 0; i < project->syncs_count; i++)
+        sets->one[i] = select_matches(&project->syncs[i], part);
+    by_models = part->method.len > 0 || select_count(sets->one, project->syncs_count) == 0;
+    for (size_t i = 0; i < project->models.count; i++)
+        sets->models[i] = by_models && select_model_matches(&project->models.at[i], part);
+    select_readers(project, sets->models, sets->one);
+}
 
 static enum eff_fault
 select_part(const struct eff_project *project, eff_str text, const struct select_sets *sets,
             struct eff_err *err)
 {
+    size_t count = project->syncs_count, models = project->models.count;
     struct select_part part;
-    size_t found = 0;
 
     EFF_TRY(select_parse(text, &part, err));
-    for (size_t i = 0; i < project->syncs_count; i++) {
-        sets->one[i] = select_matches(&project->syncs[i], &part);
-        found += sets->one[i];
-    }
-    if (found == 0)
-        return select_nothing(project, text, &part, err);
+    select_match(project, &part, sets);
     /* Both ways start from what matched, as dbt does. */
-    memcpy(sets->all, sets->one, project->syncs_count * sizeof *sets->one);
-    for (size_t i = 0; i < part.before && select_grow(project, true, sets->all, sets->scratch); i++)
-        ;
-    for (size_t i = 0; i < part.after && select_grow(project, false, sets->one, sets->scratch); i++)
-        ;
-    for (size_t i = 0; i < project->syncs_count; i++)
+    memcpy(sets->all, sets->one, count * sizeof *sets->one);
+    memcpy(sets->up, sets->models, models * sizeof *sets->models);
+    select_spread(project, sets, true, part.before, sets->all, sets->up);
+    select_spread(project, sets, false, part.after, sets->one, sets->models);
+    for (size_t i = 0; i < count; i++)
         sets->one[i] = sets->one[i] || sets->all[i];
-    return EFF_OK;
+    return select_count(sets->one, count) > 0 ? EFF_OK
+                                              : select_nothing(project, text, &part, sets, err);
 }
 
 /* One word: parts with commas between them, all of which must hold. Adds to set. */
@@ -223,8 +333,14 @@ static enum eff_fault
 select_word(const struct eff_project *project, eff_str word, bool *memory, bool *set,
             struct eff_err *err)
 {
-    size_t count = project->syncs_count, found = 0;
-    struct select_sets sets = {memory, memory + count, memory + 2 * count};
+    size_t count = project->syncs_count, found = 0, models = project->models.count;
+    bool *of_models = memory + 6 * count;
+    struct select_sets sets = {memory,
+                               memory + count,
+                               memory + 2 * count,
+                               of_models,
+                               of_models + models,
+                               of_models + 2 * models};
     bool *both = memory + 3 * count, more = true;
     eff_str rest = word, part;
 
@@ -240,7 +356,7 @@ select_word(const struct eff_project *project, eff_str word, bool *memory, bool 
         found += both[i];
         set[i] = set[i] || both[i];
     }
-    return found > 0 ? EFF_OK : select_nothing(project, word, NULL, err);
+    return found > 0 ? EFF_OK : select_nothing(project, word, NULL, NULL, err);
 }
 
 static enum eff_fault
@@ -295,7 +411,7 @@ eff_project_select(const struct eff_project *project, size_t select_count, const
     bool *memory;
     enum eff_fault fault;
 
-    memory = calloc(6 * project->syncs_count + 1, sizeof *memory);
+    memory = calloc(6 * project->syncs_count + 3 * project->models.count + 1, sizeof *memory);
     if (memory == NULL)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory");
     fault =

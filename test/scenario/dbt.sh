@@ -117,6 +117,24 @@ model "\"{{ ref('shop', 'scores') }}\"" 'key: id'
 eff 0 plan
 eff 0 status
 
+about "selection by dbt's graph"
+db "$P/crm.db" "create table user (id integer primary key, score int)"
+printf 'sync: users\nmodel: source("app", "users")\nto: crm.user\nfields: [id, score]\n' | sync users
+selects() { # SELECTION SYNCS
+    eff 0 plan --select "$1"
+    same "--select $1" "$2" "$(sqlite3 :memory: "select coalesce(group_concat(value ->> '$.sync', ' '), '') from
+        json_each((select cast(readfile('out.json') as text)), '$.syncs')")"
+}
+selects 'model:scores' customers
+selects 'users' users
+selects 'model:users+' 'customers users'
+selects '+model:scores' 'customers users'
+selects 'customers+' customers
+selects 'tag:night' customers
+selects 'path:models/scores.sql' customers
+selects 'path:syncs/users.yml' users
+rm "$P/syncs/users.yml"
+
 about "the manifest"
 sed -i 's/"sqlite"/"snowflake"/' "$analytics/target/manifest.json"
 refused 'is built by dbt for snowflake, and source `shop` is sqlite' 'type: dbt'

@@ -132,9 +132,9 @@ test_errors(void **state)
            "\"tag:eu,destination:ads\" selects no sync | `efferent status` lists the syncs of this "
            "project.");
     expect("tga:eu", NULL,
-           "cannot select by \"tga:\" | Known are tag:, destination:, source:, model: and names.");
+           "cannot select by \"tga:\" | Known are tag:, destination:, source:, model:, path:, package: and names.");
     expect(":x", NULL,
-           "cannot select by \":\" | Known are tag:, destination:, source:, model: and names.");
+           "cannot select by \":\" | Known are tag:, destination:, source:, model:, path:, package: and names.");
     expect("", NULL, "an empty selection selects no sync | ");
     expect(
         "a,,b", NULL,
@@ -151,6 +151,64 @@ test_errors(void **state)
         "sync.");
 }
 
+/* raw <- staged <- leads <- scores; and aside, which no sync reads. */
+static void
+test_models(void **state)
+{
+    static const size_t none[1] = {0}, first[] = {0}, second[] = {1}, third[] = {2};
+    static const eff_str tags[] = {{"night", 5}};
+    const struct eff_model models[] = {
+        {.id = EFF_STR("seed.shop.raw"), .name = EFF_STR("raw"), .parents = none},
+        {.name = EFF_STR("staged"),
+         .path = EFF_STR("models/staging/staged.sql"),
+         .package = EFF_STR("shop"),
+         .parents_count = 1,
+         .parents = first},
+        {.name = EFF_STR("leads"),
+         .path = EFF_STR("models/marts/crm/leads.sql"),
+         .package = EFF_STR("shop"),
+         .tags_count = 1,
+         .tags = tags,
+         .parents_count = 1,
+         .parents = second},
+        {.name = EFF_STR("scores"),
+         .path = EFF_STR("models/marts/scores.sql"),
+         .parents_count = 1,
+         .parents = third},
+        {.name = EFF_STR("aside"), .parents_count = 1, .parents = first},
+    };
+    struct eff_sync_conf *syncs = eff_new(&arena, struct eff_sync_conf, project->syncs_count);
+
+    (void)state;
+    memcpy(syncs, project->syncs, project->syncs_count * sizeof *syncs);
+    syncs[4].built = &models[1]; /* lead_1 reads staged */
+    syncs[1].built = &models[2]; /* b reads leads */
+    syncs[5].built = &models[3]; /* lead_22 reads scores */
+    project->syncs = syncs;
+    project->models = (struct eff_models){5, models};
+    expect("model:leads", NULL, "a b d"); /* and those of tables and files of that name */
+    expect("model:staged", NULL, "lead_1");
+    expect("model:staged+", NULL, "b c d lead_1 lead_22"); /* c and d come after b and lead_1 */
+    expect("model:staged+1", NULL, "b d lead_1");
+    expect("+model:scores", NULL, "a b lead_1 lead_22"); /* a comes before b */
+    expect("1+model:scores", NULL, "b lead_22");
+    expect("raw+", NULL, "b c d lead_1 lead_22"); /* a name that no sync has is a model's */
+    expect("scores", NULL, "lead_22");
+    expect("b", NULL, "b");
+    expect("tag:night", NULL, "b");
+    expect("tag:sales", NULL, "a b");
+    expect("path:models/marts", NULL, "b lead_22");
+    expect("path:models/marts/", "path:models/*/crm", "lead_22");
+    expect("path:models/marts/scores.sql", NULL, "lead_22");
+    expect("package:shop", NULL, "b lead_1");
+    expect("model:staged+,tag:eu", NULL, "lead_22");
+    expect(NULL, "raw+", "a");
+    expect("aside", NULL, "\"aside\" selects no sync | It selects 1 model of dbt, and no sync reads it.");
+    expect("path:models/mart", NULL,
+           "\"path:models/mart\" selects no sync | `efferent status` lists the syncs of this project.");
+    project->models = (struct eff_models){0};
+}
+
 int
 main(void)
 {
@@ -159,6 +217,7 @@ main(void)
         cmocka_unit_test(test_graph),
         cmocka_unit_test(test_exclude),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_models), // the last: it changes the project
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
