@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "cli/term.h"
 #include "conf/project.h"
+#include "dbt/dbt.h"
 #include "os/os.h"
 #include "os/redact.h"
 
@@ -44,9 +45,8 @@ enum eff_cli_takes {
     EFF_CLI_CHECK = 1024,
     EFF_CLI_VERIFY = 2048,
     EFF_CLI_ADOPT = 4096,
-    EFF_CLI_DBT = 8192,
     /* those that read models: what dbt built must be known then */
-    EFF_CLI_MODELS = EFF_CLI_RUNS | EFF_CLI_CHECK | EFF_CLI_VERIFY | EFF_CLI_ADOPT | EFF_CLI_DBT,
+    EFF_CLI_MODELS = EFF_CLI_RUNS | EFF_CLI_CHECK | EFF_CLI_VERIFY | EFF_CLI_ADOPT,
 };
 
 struct eff_cli_option {
@@ -63,7 +63,7 @@ struct eff_cli_option {
 struct eff_cli_options {
     bool ignore_dbt_status;
     bool help, no_color, yes, offline, all, repair, unseen;
-    eff_str project, target, state, template, faults, data;
+    eff_str project, target, state, template, faults, data, manifest;
     int output, log_format; /* index of the word */
     int64_t jobs, limit, port, seed, sample;
     struct eff_str_list select, exclude, keys;
@@ -158,6 +158,11 @@ const struct eff_sync_conf *eff_cli_sync(struct eff_cli *cli, eff_str name, int 
 double eff_cli_seconds(const struct eff_cli *cli);
 /* One mistake, in the form that was asked for; returns the exit code: CONFIG 2, else 1. */
 int eff_cli_fail(struct eff_cli *cli, const struct eff_err *err);
+int eff_cli_tell_problems(struct eff_cli *cli, const struct eff_problems *problems, int exit_code);
+struct eff_dbt eff_cli_dbt(struct eff_cli *cli, struct eff_problems *problems,
+                           struct eff_problems *notes);
+/* cmd_dbt.c: check --manifest */
+int eff_cli_check_manifest(struct eff_cli *cli);
 /* What should be known, and stops nothing. */
 void eff_cli_notes(struct eff_cli *cli, const struct eff_problems *notes);
 int eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *problems);
@@ -190,6 +195,7 @@ int eff_cli_cmd_reset(struct eff_cli *cli);
 int eff_cli_cmd_state(struct eff_cli *cli);
 int eff_cli_cmd_sandbox(struct eff_cli *cli);
 int eff_cli_cmd_connector(struct eff_cli *cli);
+int eff_cli_cmd_dbt(struct eff_cli *cli);
 int eff_cli_cmd_docs(struct eff_cli *cli);
 int eff_cli_cmd_completion(struct eff_cli *cli);
 int eff_cli_cmd_version(struct eff_cli *cli);

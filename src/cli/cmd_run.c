@@ -272,6 +272,8 @@ eff_cli_cmd_check(struct eff_cli *cli)
 
     if (!eff_cli_project(cli, &code))
         return code;
+    if (cli->options.manifest.ptr)
+        return eff_cli_check_manifest(cli);
     if (cli->options.offline)
         return check_offline(cli);
     reports = eff_new(&cli->arena, struct eff_report, cli->project->syncs_count);

@@ -25,7 +25,8 @@ const struct eff_cli_command eff_cli_commands[] = {
      "Changes nothing. Exit code for CI: 0 fine, 1 failed, 2 a mistake in a file, 3 a broken contract.",
      "efferent check\teverything\n"
      "efferent check --offline\tthe files only\n"
-     "efferent check -s destination:crm\tthe syncs of one destination\n",
+     "efferent check -s destination:crm\tthe syncs of one destination\n"
+     "efferent check --manifest new/manifest.json\twould this dbt change break a sync?\n",
      SYNCS | EFF_CLI_CHECK, 0, ANY, NULL, eff_cli_cmd_check},
     {"plan", "[SYNC...]", "what a run would change: counts, rows before and after, requests",
      "Reads the model, compares it with what the destination holds, and shows what `efferent run`\n"
@@ -123,6 +124,11 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent connector list\n"
      "efferent connector show salesforce\n",
      EFF_CLI_ALL | EFF_CLI_PROJECT, 1, 2, "list|show", eff_cli_cmd_connector},
+    {"dbt", "exposures", "the syncs as exposures, for dbt's lineage",
+     "Writes an exposure for each sync that reads a model by ref() to standard output, as YAML for\n"
+     "a folder of models. `dbt:` of the project and of a sync says owner, maturity and url.",
+     "efferent dbt exposures > ../analytics/models/efferent.yml\n", SYNCS, 1, 1, "exposures",
+     eff_cli_cmd_dbt},
     {"docs", "reference | schema | cli | problems",
      "the reference pages, and the JSON Schema for editors",
      "Writes one of the generated pages to standard output: the reference of the project's files,\n"
@@ -139,7 +145,6 @@ const struct eff_cli_command eff_cli_commands[] = {
     {"help", "[COMMAND]", "explain a command", "Explains a command, or lists them all.",
      "efferent help run\n", EFF_CLI_ALL, 0, 1, NULL, eff_cli_cmd_help},
     {.name = "contract", .summary = "pin the destination's schema in git", .args_max = ANY},
-    {.name = "dbt", .summary = "read a dbt project", .args_max = ANY},
     {.name = "drift", .summary = "compare with what is really there", .args_max = ANY},
     {.name = "serve", .summary = "scheduler, REST API, web UI, metrics", .args_max = ANY},
 };

@@ -29,6 +29,8 @@ const struct eff_cli_option eff_cli_options[] = {
      "Show at most so many rows (default 50; with json: all)"},
     {"offline", 0, EFF_CLI_FLAG, OPTION(offline), EFF_CLI_CHECK, NULL, 0, 0,
      "Read the files only; connect to nothing"},
+    {"manifest", 0, EFF_CLI_TEXT, OPTION(manifest), EFF_CLI_CHECK, "FILE", 0, 0,
+     "Would this manifest.json of dbt break a sync? Connects to nothing"},
     {"template", 0, EFF_CLI_TEXT, OPTION(template), EFF_CLI_INIT, "NAME", 0, 0,
      "What to begin with: starter (default) or crm"},
     {"sample", 0, EFF_CLI_INT, OPTION(sample), EFF_CLI_VERIFY, "N", 1, INT64_MAX,

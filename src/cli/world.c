@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "dbt/dbt.h"
 #include "dest/dest.h"
 #include "os/moment.h"
 #include "os/secret.h"
@@ -50,7 +49,8 @@ world_json_head(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
     eff_json_begin_object(w);
     eff_json_field_int(w, "format", 1);
     eff_json_field_str(w, "command", eff_str_of(cli->command ? cli->command->name : ""));
-    eff_json_field_str(w, "status", EFF_STR("failed"));
+    eff_json_field_str(w, "status",
+                       exit_code == EFF_EXIT_PARTIAL ? EFF_STR("partial") : EFF_STR("failed"));
     eff_json_field_int(w, "exit_code", exit_code);
     eff_json_key(w, EFF_STR("problems"));
     eff_json_begin_array(w);
@@ -164,12 +164,18 @@ world_place(struct eff_cli *cli, struct eff_place place)
 int
 eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *problems)
 {
+    return eff_cli_tell_problems(cli, problems, EFF_EXIT_USAGE);
+}
+
+int
+eff_cli_tell_problems(struct eff_cli *cli, const struct eff_problems *problems, int exit_code)
+{
     struct eff_buf buf = {0};
     struct eff_json_writer w = {.buf = &buf};
     size_t total = eff_problems_total(problems);
 
     if (eff_cli_json(cli))
-        world_json_head(cli, &w, EFF_EXIT_USAGE);
+        world_json_head(cli, &w, exit_code);
     for (size_t i = 0; i < problems->count; i++) {
         const struct eff_problem *at = &problems->at[i];
         eff_str where = world_place(cli, at->place);
@@ -180,12 +186,13 @@ eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *problems)
             world_text_problem(cli, at->code, at->message, at->hint, where);
     }
     if (eff_cli_json(cli))
-        return world_json_tail(cli, &w, EFF_EXIT_USAGE);
+        return world_json_tail(cli, &w, exit_code);
     if (!eff_cli_logs(cli))
-        eff_term_addf(&cli->log, EFF_RED, "%zu %s; nothing was done\n", total,
-                      total == 1 ? "mistake" : "mistakes");
+        eff_term_addf(&cli->log, EFF_RED,
+                      exit_code == EFF_EXIT_USAGE ? "%zu %s; nothing was done\n" : "%zu %s\n",
+                      total, total == 1 ? "mistake" : "mistakes");
     eff_term_flush(&cli->log);
-    return EFF_EXIT_USAGE;
+    return exit_code;
 }
 
 void
@@ -414,6 +421,20 @@ world_load(struct eff_cli *cli, eff_str root, int *ret_code)
     return true;
 }
 
+struct eff_dbt
+eff_cli_dbt(struct eff_cli *cli, struct eff_problems *problems, struct eff_problems *notes)
+{
+    return (struct eff_dbt){
+        .project = cli->project,
+        .os = cli->os,
+        .lookup = &cli->lookup,
+        .arena = &cli->arena,
+        .problems = problems,
+        .notes = notes,
+        .ignore_status = cli->options.ignore_dbt_status,
+    };
+}
+
 /*
  * What dbt built. A command that reads no model does without: where a row is must be told even
  * when the manifest is gone.
@@ -421,19 +442,10 @@ world_load(struct eff_cli *cli, eff_str root, int *ret_code)
 static bool
 world_dbt(struct eff_cli *cli, int *ret_code)
 {
-    bool needed = (cli->command->takes & EFF_CLI_MODELS) != 0;
-    struct eff_fill fill = {.root = cli->project->root};
-    struct eff_problems problems = {.arena = &cli->arena, .fill = &fill};
-    struct eff_problems notes = {.arena = &cli->arena, .fill = &fill};
-    struct eff_dbt dbt = {
-        .project = cli->project,
-        .os = cli->os,
-        .lookup = &cli->lookup,
-        .arena = &cli->arena,
-        .problems = &problems,
-        .notes = &notes,
-        .ignore_status = cli->options.ignore_dbt_status,
-    };
+    bool needed = (cli->command->takes & EFF_CLI_MODELS) != 0 && cli->options.manifest.ptr == NULL;
+    struct eff_problems problems = {.arena = &cli->arena};
+    struct eff_problems notes = {.arena = &cli->arena};
+    struct eff_dbt dbt = eff_cli_dbt(cli, &problems, &notes);
 
     if (eff_dbt_apply(&dbt) || !needed) {
         if (needed)
@@ -450,7 +462,8 @@ static bool
 world_select(struct eff_cli *cli, int *ret_code)
 {
     const struct eff_cli_options *o = &cli->options;
-    size_t names = (cli->command->takes & EFF_CLI_SELECT) ? o->args_count : 0;
+    size_t names =
+        (cli->command->takes & EFF_CLI_SELECT) && !cli->command->words ? o->args_count : 0;
     eff_str *select = eff_new(&cli->arena, eff_str, names + o->select.count);
     struct eff_err err = {0};
 

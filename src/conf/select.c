@@ -147,8 +147,7 @@ static void
 select_readers(const struct eff_project *project, const bool *models, bool *set)
 {
     for (size_t i = 0; i < project->syncs_count; i++)
-        if (project->syncs[i].built != NULL &&
-            models[project->syncs[i].built - project->models.at])
+        if (project->syncs[i].built != NULL && models[project->syncs[i].built - project->models.at])
             set[i] = true;
 }
 
@@ -223,8 +222,9 @@ select_parse(eff_str text, struct select_part *ret, struct eff_err *err)
         if (head.len > 0 || ret->method.len == 0) {
             EFF_FAIL(err, EFF_CONFIG, "cannot select by \"" EFF_STR_FMT ":\"",
                      EFF_STR_ARG(ret->method));
-            return eff_err_hint(err, "Known are tag:, destination:, source:, model:, path:, package: "
-                                     "and names.");
+            return eff_err_hint(err,
+                                "Known are tag:, destination:, source:, model:, path:, package: "
+                                "and names.");
         }
     }
     if (ret->value.len == 0 || eff_str_find_char(ret->value, '+') != SIZE_MAX) {
@@ -335,12 +335,8 @@ select_word(const struct eff_project *project, eff_str word, bool *memory, bool 
 {
     size_t count = project->syncs_count, found = 0, models = project->models.count;
     bool *of_models = memory + 6 * count;
-    struct select_sets sets = {memory,
-                               memory + count,
-                               memory + 2 * count,
-                               of_models,
-                               of_models + models,
-                               of_models + 2 * models};
+    struct select_sets sets = {memory,    memory + count,     memory + 2 * count,
+                               of_models, of_models + models, of_models + 2 * models};
     bool *both = memory + 3 * count, more = true;
     eff_str rest = word, part;
 

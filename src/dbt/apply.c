@@ -173,11 +173,11 @@ apply_read_results(struct eff_scan *scan, void *self, struct eff_err *err)
 
 /* No run_results.json, or one of a command that builds nothing, says nothing against a model. */
 static bool
-apply_results(const struct eff_dbt *dbt, eff_str target, struct eff_dbt_results *results)
+apply_results(const struct eff_dbt *dbt, struct eff_dbt_results *results)
 {
     struct apply_results a = {dbt, results};
     struct eff_err err = {0};
-    eff_str path = eff_dbt_path(dbt->arena, target, "run_results.json");
+    eff_str path = eff_dbt_path(dbt->arena, eff_dbt_target(dbt), "run_results.json");
     enum eff_fault fault;
 
     *results = (struct eff_dbt_results){0};
@@ -211,14 +211,6 @@ apply_newer(const struct eff_dbt *dbt, const struct eff_dbt_manifest *manifest)
                     manifest->version, EFF_STR_ARG(manifest->dbt_version), EFF_DBT_MANIFEST_NEWEST);
 }
 
-static bool
-apply_read_file(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_bytes,
-                struct eff_err *err)
-{
-    return eff_os_read_file(files, eff_str_c(arena, path), (size_t)4 << 20, arena, ret_bytes,
-                            err) == EFF_OK;
-}
-
 bool
 eff_dbt_apply(const struct eff_dbt *dbt)
 {
@@ -228,18 +220,12 @@ eff_dbt_apply(const struct eff_dbt *dbt)
     struct eff_dbt_results results;
     struct eff_dbt_manifest *manifest = eff_new(dbt->arena, struct eff_dbt_manifest, 1);
     struct eff_err err = {0};
-    eff_str target;
 
     if (!project->dbt.given)
         return true;
-    target = eff_dbt_target(&project->dbt, dbt->lookup, dbt->os, apply_read_file, dbt->arena);
-    if (!apply_results(dbt, target, &results))
+    if (!apply_results(dbt, &results))
         return false;
-    if (eff_dbt_manifest_load(dbt,
-                              project->dbt.manifest.ptr != NULL
-                                  ? project->dbt.manifest
-                                  : eff_dbt_path(dbt->arena, target, "manifest.json"),
-                              &results, manifest, &err) != EFF_OK) {
+    if (eff_dbt_manifest_load(dbt, eff_dbt_own_manifest(dbt), &results, manifest, &err) != EFF_OK) {
         apply_fault(dbt->problems, project->dbt.place, &err);
         return false;
     }

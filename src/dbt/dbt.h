@@ -38,7 +38,7 @@ bool eff_dbt_compare(const struct eff_dbt *dbt, const bool *chosen, eff_str mani
 
 /* An exposure for each chosen sync that reads a model of dbt, as YAML; returns how many. */
 size_t eff_dbt_exposures(const struct eff_project *project, const bool *chosen,
-                         struct eff_buf *buf);
+                         struct eff_arena scratch, struct eff_buf *buf);
 
 /* `type: dbt`: the connection of the project's profile. */
 extern const struct eff_kind_desc eff_dbt_source_kind;
@@ -46,11 +46,9 @@ extern const struct eff_kind_desc eff_dbt_source_kind;
 /* ---- shared by the files of this room ---- */
 
 /* Folder of manifest.json, run_results.json and catalog.json, without a / at its end. */
-eff_str eff_dbt_target(const struct eff_dbt_conf *conf, const struct eff_lookup *lookup,
-                       void *files,
-                       bool (*read)(void *files, eff_str path, struct eff_arena *arena,
-                                    eff_str *ret_bytes, struct eff_err *err),
-                       struct eff_arena *arena);
+eff_str eff_dbt_target(const struct eff_dbt *dbt);
+eff_str eff_dbt_own_manifest(const struct eff_dbt *dbt);
+eff_str eff_dbt_folder(eff_str path); /* that a file lies in */
 eff_str eff_dbt_path(struct eff_arena *arena, eff_str folder, const char *name);
 /* Reads a file through `read` in one pass; the message begins with its path. */
 enum eff_fault eff_dbt_scan_file(const struct eff_dbt *dbt, eff_str path,

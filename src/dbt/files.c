@@ -14,51 +14,56 @@ eff_dbt_path(struct eff_arena *arena, eff_str folder, const char *name)
 
 /* `target-path:` of dbt_project.yml; whatever is wrong with that file, dbt says it better. */
 static eff_str
-files_target_path(eff_str project, void *files,
-                  bool (*read)(void *files, eff_str path, struct eff_arena *arena,
-                               eff_str *ret_bytes, struct eff_err *err),
-                  struct eff_arena *arena)
+files_target_path(const struct eff_dbt *dbt)
 {
-    struct eff_problems quiet = {.arena = arena};
+    struct eff_problems quiet = {.arena = dbt->arena};
     struct eff_err ignored = {0};
     const struct eff_node *documents, *node = NULL;
     size_t count = 0;
-    eff_str bytes;
+    eff_str bytes, path = eff_dbt_path(dbt->arena, dbt->project->dbt.project, "dbt_project.yml");
 
-    if (read(files, eff_dbt_path(arena, project, "dbt_project.yml"), arena, &bytes, &ignored) &&
-        eff_yaml_parse(bytes, EFF_STR("dbt_project.yml"), arena, &count, &documents, &quiet) &&
-        count > 0)
+    if (eff_os_read_file(dbt->os, eff_str_c(dbt->arena, path), EFF_YAML_BYTES_MAX, dbt->arena,
+                         &bytes, &ignored) == EFF_OK &&
+        eff_yaml_parse(bytes, path, dbt->arena, &count, &documents, &quiet) && count > 0)
         node = eff_node_get(&documents[0], "target-path");
     return node != NULL && node->kind == EFF_NODE_SCALAR && node->text.len > 0 ? node->text
                                                                                : EFF_STR("target");
 }
 
 eff_str
-eff_dbt_target(const struct eff_dbt_conf *conf, const struct eff_lookup *lookup, void *files,
-               bool (*read)(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_bytes,
-                            struct eff_err *err),
-               struct eff_arena *arena)
+eff_dbt_folder(eff_str path)
 {
+    const char *slash = memrchr(path.ptr, '/', path.len);
+
+    return slash == NULL ? EFF_STR(".") : eff_str_sub(path, 0, (size_t)(slash - path.ptr));
+}
+
+eff_str
+eff_dbt_target(const struct eff_dbt *dbt)
+{
+    const struct eff_dbt_conf *conf = &dbt->project->dbt;
     eff_str path = conf->target_path;
 
-    if (conf->manifest.ptr != NULL) {
-        const char *slash = memrchr(conf->manifest.ptr, '/', conf->manifest.len);
-        return eff_str_copy(
-            arena, slash == NULL
-                       ? EFF_STR(".")
-                       : eff_str_sub(conf->manifest, 0, (size_t)(slash - conf->manifest.ptr)));
-    }
-    if (path.len == 0 &&
-        (lookup == NULL || !lookup->env(lookup->self, EFF_STR("DBT_TARGET_PATH"), &path)))
+    if (conf->manifest.ptr != NULL)
+        return eff_dbt_folder(conf->manifest);
+    if (path.len == 0 && !dbt->lookup->env(dbt->lookup->self, EFF_STR("DBT_TARGET_PATH"), &path))
         path = EFF_STR("");
     if (path.len == 0)
-        path = files_target_path(conf->project, files, read, arena);
+        path = files_target_path(dbt);
     while (path.len > 1 && eff_str_ends(path, EFF_STR("/")))
         path.len--;
     if (eff_str_starts(path, EFF_STR("/")))
-        return eff_str_copy(arena, path);
-    return eff_str_printf(arena, EFF_STR_FMT "/" EFF_STR_FMT, EFF_STR_ARG(conf->project),
+        return path;
+    return eff_str_printf(dbt->arena, EFF_STR_FMT "/" EFF_STR_FMT, EFF_STR_ARG(conf->project),
                           EFF_STR_ARG(path));
+}
+
+eff_str
+eff_dbt_own_manifest(const struct eff_dbt *dbt)
+{
+    if (dbt->project->dbt.manifest.ptr != NULL)
+        return dbt->project->dbt.manifest;
+    return eff_dbt_path(dbt->arena, eff_dbt_target(dbt), "manifest.json");
 }
 
 /* ---- one pass ---- */

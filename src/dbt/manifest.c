@@ -422,8 +422,8 @@ manifest_metadata(struct manifest_reader *r, struct eff_err *err)
         eff_str_copy(r->arena, eff_json_str(eff_json_get(value, EFF_STR("adapter_type"))));
     manifest->dbt_version =
         eff_str_copy(r->arena, eff_json_str(eff_json_get(value, EFF_STR("dbt_version"))));
-    manifest->generated_at =
-        eff_str_copy(r->arena, eff_json_str(eff_json_get(value, EFF_STR("generated_at"))));
+    manifest->invocation =
+        eff_str_copy(r->arena, eff_json_str(eff_json_get(value, EFF_STR("invocation_id"))));
     if (manifest->version >= EFF_DBT_MANIFEST_OLDEST)
         return EFF_OK;
     if (manifest->version == 0)

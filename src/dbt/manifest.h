@@ -39,7 +39,8 @@ struct eff_dbt_failure {
 
 struct eff_dbt_manifest {
     int version; /* 11, 12, ... */
-    eff_str project, adapter, dbt_version, generated_at;
+    eff_str project, adapter, dbt_version;
+    eff_str invocation; /* of the dbt command that wrote it */
     struct eff_models models;
     struct eff_dbt_node **nodes; /* parallel to models; NULL: no sync names it */
     size_t disabled_count;

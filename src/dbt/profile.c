@@ -49,10 +49,11 @@ profile_env(const struct profile *p, eff_str name, eff_str *ret_value)
 static bool
 profile_jinja_wrong(const struct profile *p, const struct eff_node *node, eff_str inner)
 {
-    eff_problem_add(p->problems, node->place, "EFF1404",
-                    EFF_STR("Efferent reads {{ env_var('NAME') }} and {{ env_var('NAME', 'default') "
-                            "}}; write the connection as a source of its own for anything else."),
-                    "cannot read the Jinja \"" EFF_STR_FMT "\"", EFF_STR_ARG(eff_value_shown(inner)));
+    eff_problem_add(
+        p->problems, node->place, "EFF1404",
+        EFF_STR("Efferent reads {{ env_var('NAME') }} and {{ env_var('NAME', 'default') "
+                "}}; write the connection as a source of its own for anything else."),
+        "cannot read the Jinja \"" EFF_STR_FMT "\"", EFF_STR_ARG(eff_value_shown(inner)));
     return false;
 }
 
@@ -78,7 +79,8 @@ profile_call(const struct profile *p, const struct eff_node *node, eff_str inner
     if (!profile_env(p, name, ret_value)) {
         if (fallback.ptr == NULL) {
             eff_problem_add(p->problems, node->place, "EFF1106",
-                            eff_str_printf(p->arena, "Set the environment variable " EFF_STR_FMT ".",
+                            eff_str_printf(p->arena,
+                                           "Set the environment variable " EFF_STR_FMT ".",
                                            EFF_STR_ARG(name)),
                             "env_var('" EFF_STR_FMT "') is not set", EFF_STR_ARG(name));
             return false;
@@ -189,9 +191,8 @@ profile_postgres(struct profile *p)
     profile_pg_part(&url, "dbname", profile_either(p, "dbname", "database"));
     profile_pg_part(&url, "password", password);
     if (role.len > 0)
-        profile_pg_part(
-            &url, "options",
-            eff_str_printf(p->arena, "-c role=" EFF_STR_FMT, EFF_STR_ARG(role)));
+        profile_pg_part(&url, "options",
+                        eff_str_printf(p->arena, "-c role=" EFF_STR_FMT, EFF_STR_ARG(role)));
     profile_put(p, "url", eff_buf_str(&url));
     eff_buf_free(&url);
     return true;
@@ -263,10 +264,12 @@ profile_file(const struct profile *p, eff_str *ret_looked)
             folders[count++] = eff_dbt_path(p->arena, home, ".dbt");
     }
     *ret_looked = EFF_STR("");
-    for (size_t i = 0; i < count && found == NULL && total == eff_problems_total(p->problems); i++) {
+    for (size_t i = 0; i < count && found == NULL && total == eff_problems_total(p->problems);
+         i++) {
         found = profile_read(p, folders[i], "profiles.yml");
-        *ret_looked = eff_str_printf(p->arena, EFF_STR_FMT "%s" EFF_STR_FMT, EFF_STR_ARG(*ret_looked),
-                                     i ? " and " : "", EFF_STR_ARG(profile_shown(p, folders[i])));
+        *ret_looked =
+            eff_str_printf(p->arena, EFF_STR_FMT "%s" EFF_STR_FMT, EFF_STR_ARG(*ret_looked),
+                           i ? " and " : "", EFF_STR_ARG(profile_shown(p, folders[i])));
     }
     return found;
 }
@@ -284,10 +287,9 @@ profile_named(const struct profile *p, const struct eff_node *map, const char *w
     names = eff_new(p->arena, eff_str, map->count);
     for (size_t i = 0; map->kind == EFF_NODE_MAP && i < map->count; i++)
         names[count++] = map->keys[i].text;
-    eff_problem_add(p->problems, map->place, "EFF1404",
-                    eff_nearest_hint(p->problems, name, count, names),
-                    "profiles.yml has no %s \"" EFF_STR_FMT "\"", what,
-                    EFF_STR_ARG(eff_value_shown(name)));
+    eff_problem_add(
+        p->problems, map->place, "EFF1404", eff_nearest_hint(p->problems, name, count, names),
+        "profiles.yml has no %s \"" EFF_STR_FMT "\"", what, EFF_STR_ARG(eff_value_shown(name)));
     return NULL;
 }
 

@@ -129,8 +129,6 @@ results_metadata(struct results_reader *r, struct eff_err *err)
     EFF_TRY(eff_scan_value(r->scan, RESULTS_VALUE_MAX, &r->work, &value, err));
     address = eff_json_str(eff_json_get(value, EFF_STR("dbt_schema_version")));
     version = eff_dbt_schema_version(address, "run-results");
-    r->results->generated_at =
-        eff_str_copy(r->arena, eff_json_str(eff_json_get(value, EFF_STR("generated_at"))));
     if (version >= RESULTS_OLDEST)
         return EFF_OK;
     if (version == 0)

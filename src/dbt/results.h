@@ -15,7 +15,6 @@ struct eff_dbt_result {
 struct eff_dbt_results {
     eff_str command; /* "build", "run", "test", ... */
     bool builds;     /* a command that builds or tests: the others say nothing */
-    eff_str generated_at;
     size_t bad_count;
     struct eff_dbt_result *bad; /* by id */
 };

@@ -20,8 +20,9 @@ manifest() { # VERSION
   "project_name": "shop", "adapter_type": "sqlite"},
  "nodes": {
   $(node model.shop.customers customers '"relation_name": "main.\"customer\"", "tags": ["crm"],
-    "config": {"materialized": "table", "meta": {"key": "id"}}, "columns": {"email":
-    {"name": "email", "meta": {"pii": true}}, "score": {"name": "score", "data_type": "integer"}},
+    "config": {"materialized": "table", "meta": {"key": "id"}},
+    "columns": {"id": {"name": "ID"}, "email": {"name": "email", "meta": {"pii": true}},
+    "score": {"name": "score", "data_type": "integer"}},
     "depends_on": {"nodes": ["source.shop.app.users"]}'),
   $(node model.shop.scores scores '"relation_name": "main.\"customer\"", "tags": ["night"],
     "config": {"materialized": "view"}, "depends_on": {"nodes": ["model.shop.customers"]}'),
@@ -134,6 +135,105 @@ selects 'tag:night' customers
 selects 'path:models/scores.sql' customers
 selects 'path:syncs/users.yml' users
 rm "$P/syncs/users.yml"
+
+about "exposures"
+cat > "$P/syncs/users.yml" << END
+sync: all-users
+description: "All of them: \"everybody\"."
+model: source('app', 'users')
+to: crm.user
+fields: [id, score]
+dbt: {owner: {email: crm@example.com}, maturity: high, url: https://crm.example.com/}
+END
+run_eff dbt exposures -p "$P"
+same "exposures" "# Written by \`efferent dbt exposures\`; syncs as dbt's lineage shows them.
+version: 2
+
+exposures:
+  - name: efferent_customers
+    label: \"customers: scores to crm\"
+    type: application
+    depends_on:
+      - ref('shop', 'scores')
+    owner:
+      name: \"shop\"
+    config:
+      meta:
+        efferent:
+          sync: \"customers\"
+          destination: \"crm\"
+          object: \"contact\"
+          mode: upsert
+
+  - name: efferent_all_users
+    label: \"all-users: users to crm\"
+    type: application
+    maturity: high
+    url: \"https://crm.example.com/\"
+    description: \"All of them: \\\"everybody\\\".\"
+    depends_on:
+      - source('app', 'users')
+    owner:
+      email: \"crm@example.com\"
+    config:
+      meta:
+        efferent:
+          sync: \"all-users\"
+          destination: \"crm\"
+          object: \"user\"
+          mode: upsert" "$(cat out.json)"
+eff 0 dbt exposures --select customers
+same "exposures in JSON" 1 "$(j '$.exposures')"
+rm "$P/syncs/users.yml"
+
+about "another manifest"
+cat > "$P/syncs/customers.yml" << END
+sync: customers
+model: ref('customers')
+to: crm.contact
+fields:
+  email: {template: "{{ email }} ({{ id }})"}
+  score: score
+END
+new=$EFF_TMP/pull_request
+mkdir "$new"
+other() { # SED_SCRIPT: the project's own manifest, changed; under a contract
+    sed -e 's/"materialized": "table"/"contract": {"enforced": true}, &/' \
+        -e "$1" "$analytics/target/manifest.json" > "$new/manifest.json"
+}
+other ''
+eff 0 check --manifest "$new/manifest.json"
+other 's/"email": {"name": "email"/"mail": {"name": "mail"/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*sync `customers` uses column `email`, which model `customers` would not have any more*' syncs/customers.yml:5:3
+says 'Did you mean `mail`?'
+other 's/"score": {"name": "score", "data_type": "integer"/"points": {"name": "points"/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*uses column `score`*' syncs/customers.yml:6:3
+says 'Was it renamed to `points`?'
+other 's/"data_type": "integer"/"data_type": "text"/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*uses column `score` of model `customers`, which would become text; it is integer*' syncs/customers.yml:6:3
+other 's/"materialized": "table"/"materialized": "ephemeral"/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*dbt would build nothing of model `customers`*' syncs/customers.yml:2:8
+other 's/model.shop.customers"/model.shop.clients"/; s/"name": "customers"/"name": "clients"/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*dbt has no model `customers`*' syncs/customers.yml:2:8
+eff 2 check --manifest "$new/nothing.json"
+says 'there is no'
+cat > "$new/catalog.json" << END
+{"metadata": {"dbt_schema_version": "$SCHEMAS/catalog/v1.json", "invocation_id": "b"}, "nodes": {
+ "model.shop.customers": {"columns": {"ID": {"type": "INT"}, "EMAIL": {"type": "VARCHAR"}}}}, "sources": {}}
+END
+sed 's/"project_name"/"invocation_id": "a", &/' "$analytics/target/manifest.json" > "$new/manifest.json"
+eff 0 check --manifest "$new/manifest.json"
+says 'catalog.json is not of the command that wrote the manifest'
+says 'only documented columns are known'
+sed -i 's/"invocation_id": "a"/"invocation_id": "b"/' "$new/manifest.json"
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*uses column `score`*' syncs/customers.yml:6:3
+model "\"{{ ref('shop', 'scores') }}\"" 'key: id'
 
 about "the manifest"
 sed -i 's/"sqlite"/"snowflake"/' "$analytics/target/manifest.json"

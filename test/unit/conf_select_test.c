@@ -131,10 +131,12 @@ test_errors(void **state)
     expect("tag:eu,destination:ads", NULL,
            "\"tag:eu,destination:ads\" selects no sync | `efferent status` lists the syncs of this "
            "project.");
-    expect("tga:eu", NULL,
-           "cannot select by \"tga:\" | Known are tag:, destination:, source:, model:, path:, package: and names.");
-    expect(":x", NULL,
-           "cannot select by \":\" | Known are tag:, destination:, source:, model:, path:, package: and names.");
+    expect(
+        "tga:eu", NULL,
+        "cannot select by \"tga:\" | Known are tag:, destination:, source:, model:, path:, package: and names.");
+    expect(
+        ":x", NULL,
+        "cannot select by \":\" | Known are tag:, destination:, source:, model:, path:, package: and names.");
     expect("", NULL, "an empty selection selects no sync | ");
     expect(
         "a,,b", NULL,
@@ -203,9 +205,11 @@ test_models(void **state)
     expect("package:shop", NULL, "b lead_1");
     expect("model:staged+,tag:eu", NULL, "lead_22");
     expect(NULL, "raw+", "a");
-    expect("aside", NULL, "\"aside\" selects no sync | It selects 1 model of dbt, and no sync reads it.");
-    expect("path:models/mart", NULL,
-           "\"path:models/mart\" selects no sync | `efferent status` lists the syncs of this project.");
+    expect("aside", NULL,
+           "\"aside\" selects no sync | It selects 1 model of dbt, and no sync reads it.");
+    expect(
+        "path:models/mart", NULL,
+        "\"path:models/mart\" selects no sync | `efferent status` lists the syncs of this project.");
     project->models = (struct eff_models){0};
 }
 
@@ -213,10 +217,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_choices),
-        cmocka_unit_test(test_graph),
-        cmocka_unit_test(test_exclude),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_choices), cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_exclude), cmocka_unit_test(test_errors),
         cmocka_unit_test(test_models), // the last: it changes the project
     };
 

@@ -116,19 +116,23 @@ static void
 what_cannot_be_used_is_told(void **state)
 {
     (void)state;
-    refused(", profile: shp", both,
-            "dbt/profiles.yml:1:1 EFF1404 profiles.yml has no profile \"shp\" [Did you mean `shop`?]\n");
-    refused(", target: prd", both,
-            "dbt/profiles.yml:4:5 EFF1404 profiles.yml has no output \"prd\" [Did you mean `prod`?]\n");
+    refused(
+        ", profile: shp", both,
+        "dbt/profiles.yml:1:1 EFF1404 profiles.yml has no profile \"shp\" [Did you mean `shop`?]\n");
+    refused(
+        ", target: prd", both,
+        "dbt/profiles.yml:4:5 EFF1404 profiles.yml has no output \"prd\" [Did you mean `prod`?]\n");
     refused("", "shop: {target: dev}\n",
             "dbt/profiles.yml:1:7 EFF1404 profile \"shop\" has no `outputs`\n");
-    refused("", "shop: {outputs: {default: {type: duckdb, path: ':memory:'}}}\n",
-            "dbt/profiles.yml:1:27 EFF1404 the profile's DuckDB is no file on this machine, so "
-            "nothing is left of it to read [Give the profile a `path:` to a file that dbt builds.]\n");
+    refused(
+        "", "shop: {outputs: {default: {type: duckdb, path: ':memory:'}}}\n",
+        "dbt/profiles.yml:1:27 EFF1404 the profile's DuckDB is no file on this machine, so "
+        "nothing is left of it to read [Give the profile a `path:` to a file that dbt builds.]\n");
     refused("", "shop: {outputs: {default: {type: oracle}}}\n",
             "dbt/profiles.yml:1:27 EFF1201 there is no source type \"oracle\"\n");
-    refused("", "shop: {outputs: {default: {type: postgres, host: \"{{ env_var('NO') }}\"}}}\n",
-            "dbt/profiles.yml:1:50 EFF1106 env_var('NO') is not set [Set the environment variable NO.]\n");
+    refused(
+        "", "shop: {outputs: {default: {type: postgres, host: \"{{ env_var('NO') }}\"}}}\n",
+        "dbt/profiles.yml:1:50 EFF1106 env_var('NO') is not set [Set the environment variable NO.]\n");
     refused("", "shop: {outputs: {default: {type: postgres, host: \"{{ var('x') }}\"}}}\n",
             "dbt/profiles.yml:1:50 EFF1404 cannot read the Jinja \" var('x') \" [Efferent reads {{ "
             "env_var('NAME') }} and {{ env_var('NAME', 'default') }}; write the connection as a "
