@@ -166,7 +166,11 @@ eff_content_read(eff_str content, const bool *needed, size_t width, struct eff_v
 {
     struct eff_reader reader = eff_reader_of(content);
 
-    for (size_t i = 0; i < width; i++)
-        ret_row[i] = needed[i] ? eff_value_read(&reader) : (struct eff_value){.kind = EFF_NULL};
+    for (size_t i = 0; i < width; i++) {
+        if (needed[i])
+            eff_value_read(&reader, &ret_row[i]);
+        else
+            ret_row[i] = (struct eff_value){.kind = EFF_NULL};
+    }
     return !reader.bad && reader.at == reader.end;
 }

@@ -337,80 +337,79 @@ eff_value_write(struct eff_buf *buf, const struct eff_value *value)
     }
 }
 
-static struct eff_value
-value_read_int(struct eff_reader *reader, uint8_t kind, bool with_nanos)
+/* The payload goes straight to its place: see value.h about values that are returned. */
+static void
+value_read_int(struct eff_reader *reader, bool with_nanos, struct eff_value *ret_value)
 {
-    struct eff_value value = {.kind = kind};
-    uint64_t zigzag = value_get_varint(reader);
+    uint64_t zigzag = value_get_varint(reader), nanos = 0;
 
-    value.i = (int64_t)(zigzag >> 1 ^ (zigzag & 1 ? UINT64_MAX : 0));
+    ret_value->i = (int64_t)(zigzag >> 1 ^ (zigzag & 1 ? UINT64_MAX : 0));
     if (with_nanos) {
-        uint64_t nanos = value_get_varint(reader);
-
-        if (nanos > 999)
-            reader->bad = true;
-        value.len = (uint32_t)nanos;
+        nanos = value_get_varint(reader);
+        reader->bad |= nanos > 999;
     }
-    return value;
+    ret_value->len = (uint32_t)nanos;
 }
 
-static struct eff_value
-value_read_slice(struct eff_reader *reader, uint8_t kind)
+static void
+value_read_slice(struct eff_reader *reader, struct eff_value *ret_value)
 {
     uint64_t len = value_get_varint(reader);
 
-    if (len > UINT32_MAX)
+    if (len > UINT32_MAX || len > (uint64_t)(reader->end - reader->at)) {
         reader->bad = true;
-    if (reader->bad)
-        return (struct eff_value){.kind = EFF_NULL};
-    return eff_value_of_str((enum eff_kind)kind, eff_read_bytes(reader, (size_t)len));
+        return;
+    }
+    ret_value->len = (uint32_t)len;
+    ret_value->ptr = (const char *)reader->at;
+    reader->at += len;
 }
 
-static struct eff_value
-value_read_payload(struct eff_reader *reader, uint8_t tag)
+static void
+value_read_payload(struct eff_reader *reader, uint8_t tag, struct eff_value *ret_value)
 {
-    uint8_t kind = tag & (VALUE_WITH_NANOS - 1);
     bool with_nanos = tag & VALUE_WITH_NANOS;
-    uint64_t bits;
-    double f;
+    uint8_t kind = tag & (VALUE_WITH_NANOS - 1);
 
     if (with_nanos && kind != EFF_TIME && kind != EFF_DATETIME && kind != EFF_INSTANT)
         reader->bad = true;
+    ret_value->kind = kind;
     switch ((enum eff_kind)kind) {
     case EFF_NULL:
     case EFF_ABSENT:
-        return (struct eff_value){.kind = kind};
+        ret_value->len = 0;
+        ret_value->i = 0;
+        return;
     case EFF_BOOL:
     case EFF_INT:
     case EFF_DATE:
     case EFF_TIME:
     case EFF_DATETIME:
     case EFF_INSTANT:
-        return value_read_int(reader, kind, with_nanos);
+        value_read_int(reader, with_nanos, ret_value);
+        return;
     case EFF_FLOAT:
-        bits = eff_read_u64(reader);
-        memcpy(&f, &bits, sizeof(f));
-        return eff_value_of_float(f);
+        ret_value->len = 0;
+        ret_value->i = (int64_t)eff_read_u64(reader);
+        return;
     case EFF_DECIMAL:
     case EFF_TEXT:
     case EFF_BYTES:
     case EFF_JSON:
     case EFF_BAD:
-        return value_read_slice(reader, kind);
+        value_read_slice(reader, ret_value);
+        return;
     }
     reader->bad = true;
-    return (struct eff_value){.kind = EFF_NULL};
 }
 
-struct eff_value
-eff_value_read(struct eff_reader *reader)
+void
+eff_value_read(struct eff_reader *reader, struct eff_value *ret_value)
 {
-    struct eff_value value = {.kind = EFF_NULL};
-
-    if (reader->bad || reader->at == reader->end) {
+    if (!reader->bad && reader->at < reader->end)
+        value_read_payload(reader, *reader->at++, ret_value);
+    else
         reader->bad = true;
-        return value;
-    }
-    value = value_read_payload(reader, *reader->at++);
-    return reader->bad ? (struct eff_value){.kind = EFF_NULL} : value;
+    if (reader->bad)
+        *ret_value = (struct eff_value){.kind = EFF_NULL};
 }

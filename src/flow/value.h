@@ -75,8 +75,12 @@ struct eff_reader;
 void eff_value_text(struct eff_buf *buf, const struct eff_value *value);
 /* JSON form: numbers exact, bytes base64, times ISO 8601; ABSENT writes null. */
 void eff_value_json(struct eff_json_writer *w, const struct eff_value *value);
-/* Round-trips every kind, for files of our own; eff_value_read borrows from the bytes. */
+/*
+ * Round-trips every kind, for files of our own; eff_value_read borrows from the bytes. It fills a
+ * place and returns nothing: gcc 12 puts a returned value together in memory, piece by piece, and
+ * loads it as a whole, which the processor cannot forward. NULL when the reader is bad.
+ */
 void eff_value_write(struct eff_buf *buf, const struct eff_value *value);
-struct eff_value eff_value_read(struct eff_reader *reader);
+void eff_value_read(struct eff_reader *reader, struct eff_value *ret_value);
 
 #endif

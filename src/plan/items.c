@@ -30,7 +30,7 @@ eff_identity_read(eff_str bytes, size_t match_count, struct eff_arena *arena,
     ret_identity->remote_id = eff_read_slice(&reader);
     ret_identity->match = eff_new(arena, struct eff_value, match_count);
     for (size_t i = 0; i < match_count; i++)
-        ret_identity->match[i] = eff_value_read(&reader);
+        eff_value_read(&reader, &ret_identity->match[i]);
     return !reader.bad;
 }
 

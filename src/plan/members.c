@@ -163,14 +163,15 @@ members_read_one(const struct eff_planner *planner, struct eff_reader *reader,
     uint32_t count;
 
     for (size_t i = 0; i < mapping->match_count; i++)
-        ret_member[i] = eff_value_read(reader);
+        eff_value_read(reader, &ret_member[i]);
     for (size_t i = 0; i < mapping->fields_count; i++)
         ret_member[mapping->match_count + i] = (struct eff_value){.kind = EFF_ABSENT};
     count = eff_read_u32(reader);
     for (uint32_t k = 0; k < count && !reader->bad; k++) {
         eff_str name = eff_read_slice(reader);
-        struct eff_value value = eff_value_read(reader);
+        struct eff_value value;
 
+        eff_value_read(reader, &value);
         for (size_t i = 0; i < mapping->fields_count; i++)
             if (eff_str_eq(mapping->fields[i].name, name))
                 ret_member[mapping->match_count + i] = value;
@@ -184,11 +185,12 @@ eff_members_read(const struct eff_planner *planner, eff_str identity, struct eff
     const struct eff_mapping *mapping = planner->mapping;
     struct eff_reader reader = eff_reader_of(identity);
     struct eff_members members = {.width = mapping->match_count + mapping->fields_count};
+    struct eff_value skipped;
 
     eff_read_slice(&reader);
     eff_read_slice(&reader);
     for (size_t i = 0; i < mapping->match_count; i++)
-        eff_value_read(&reader);
+        eff_value_read(&reader, &skipped);
     members.count = eff_read_u32(&reader);
     if (reader.bad || members.count == 0 || members.count > EFF_MEMBERS_MAX)
         return false;

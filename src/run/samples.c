@@ -72,7 +72,7 @@ sample_keep_match(struct eff_sync_run *r, size_t at, const struct eff_planned_it
 
         eff_value_write(&buf, &from[i]);
         reader = eff_reader_of(eff_str_copy(&r->run, eff_buf_str(&buf)));
-        r->sample_match[at * width + i] = eff_value_read(&reader);
+        eff_value_read(&reader, &r->sample_match[at * width + i]);
         eff_buf_free(&buf);
     }
 }

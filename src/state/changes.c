@@ -493,7 +493,7 @@ changes_read_values(struct eff_reader *reader, size_t count, struct eff_arena *a
     struct eff_value *values = eff_new(arena, struct eff_value, count);
 
     for (size_t i = 0; i < count; i++)
-        values[i] = eff_value_read(reader);
+        eff_value_read(reader, &values[i]);
     return values;
 }
 
