@@ -702,7 +702,7 @@ lane_mark(struct eff_deliver *d, struct deliver_lane *lane, int64_t wall_ms)
 static size_t
 request_bytes(const struct eff_request *request)
 {
-    size_t bytes = request->body.len + request->file.bytes.len;
+    size_t bytes = request->body.len + request->file.bytes.len + request->exec.line.len;
     const struct eff_sql_request *sql = &request->sql;
 
     for (size_t i = 0; request->kind == EFF_REQUEST_SQL && i < sql->rows * sql->columns; i++) {

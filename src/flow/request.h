@@ -16,7 +16,7 @@ struct eff_header {
     eff_str value;
 };
 
-enum eff_request_kind { EFF_REQUEST_HTTP = 1, EFF_REQUEST_SQL, EFF_REQUEST_FILE };
+enum eff_request_kind { EFF_REQUEST_HTTP = 1, EFF_REQUEST_SQL, EFF_REQUEST_FILE, EFF_REQUEST_EXEC };
 
 enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES, EFF_SQL_MYSQL };
 
@@ -53,6 +53,15 @@ struct eff_file_request {
     bool finish;     /* fsync, rename into place, fsync the folder; fine when already done */
 };
 
+/* One line for a user's program, which answers with one line: the answer's `body`. */
+struct eff_exec_request {
+    eff_str program; /* path */
+    size_t args_count;
+    const eff_str *args;
+    eff_str line; /* with its line end */
+    bool restart; /* what it said before made no sense: begin anew */
+};
+
 struct eff_request {
     enum eff_request_kind kind;
     bool writes;        /* may change something over there */
@@ -70,6 +79,7 @@ struct eff_request {
 
     struct eff_sql_request sql;
     struct eff_file_request file;
+    struct eff_exec_request exec;
 };
 
 enum eff_wire {

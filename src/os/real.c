@@ -1,7 +1,7 @@
 /*
  * os/real: the real world behind the table.
  *
- * HTTP goes side by side; SQL and file requests are carried out one at a time
+ * HTTP goes side by side; SQL requests, files and programs are carried out one at a time
  * inside `next`, because a destination of that kind has one lane anyway. The only
  * global state of the program is here: what a signal handler may touch. The first
  * SIGTERM or SIGINT asks to stop and wakes `next`; the second ends the process the
@@ -15,13 +15,14 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "os/exec.h"
 #include "os/file_sink.h"
 #include "os/files.h"
 #include "os/http.h"
 #include "os/moment.h"
 #include "os/sql.h"
 
-struct real_local { /* an SQL or file request that waits for `next` */
+struct real_local { /* a request other than HTTP that waits for `next` */
     struct real_local *next;
     uint64_t ticket;
     const struct eff_request *request;
@@ -33,6 +34,7 @@ struct eff_real {
     struct eff_http *http;
     struct eff_sql sql;
     struct eff_file_sink sink;
+    struct eff_exec exec;
     struct real_local *first, **last, *spare;
     int wake_fd; /* written by the signal handler */
     bool told;   /* `next` has come back early for it */
@@ -152,9 +154,13 @@ real_run_local(struct eff_real *real, const struct eff_response **ret_response)
     uint64_t ticket = real->first->ticket;
 
     real_unlink_local(real, &real->first);
-    *ret_response = request->kind == EFF_REQUEST_SQL
-                        ? eff_sql_execute(&real->sql, &request->sql, request->timeout_ms)
-                        : eff_file_sink_execute(&real->sink, &request->file);
+    if (request->kind == EFF_REQUEST_SQL)
+        *ret_response = eff_sql_execute(&real->sql, &request->sql, request->timeout_ms);
+    else if (request->kind == EFF_REQUEST_FILE)
+        *ret_response = eff_file_sink_execute(&real->sink, &request->file);
+    else
+        *ret_response = eff_exec_execute(&real->exec, &request->exec, request->answer_bytes_max,
+                                         request->timeout_ms);
     return ticket;
 }
 
@@ -222,6 +228,7 @@ eff_os_real(struct eff_arena *process, struct eff_os **ret_os, struct eff_err *e
     real->last = &real->first;
     real->http = eff_http_new(process);
     eff_sql_init(&real->sql, process);
+    eff_exec_init(&real->exec, process);
     eff_files_fill(&real->os);
     real->os.self = real;
     real->os.mono_ms = real_mono_ms;
@@ -243,6 +250,7 @@ eff_os_real_close(struct eff_os *os)
 
     eff_http_free(real->http);
     eff_sql_deinit(&real->sql);
+    eff_exec_deinit(&real->exec);
     real_wake_fd = -1;
     close(real->wake_fd);
     real->wake_fd = -1;
