@@ -35,11 +35,13 @@ struct eff_table_dialect {
     eff_str columns_sql;
     eff_str tables_sql; /* one column: the names; parameter 1: the schema or NULL */
     /*
-     * Where upserts go without ON CONFLICT: the columns of the unique indexes, as (index,
-     * column) in order, the parameters as in columns_sql. Else len 0: the database itself
-     * says when there is none on the match columns.
+     * The columns of the unique indexes, as (index, column) in order, the parameters as in
+     * columns_sql; an expression has no name, and what cannot have an index, such as a view, has
+     * one on the column "*": the database itself will say what it thinks of it. ON CONFLICT needs an index on all match columns;
+     * without it (any_unique) one on some of them tells records apart as well.
      */
     eff_str unique_sql;
+    bool any_unique;
     /* Schema and table as sql_look's parameters: two values, or one quoted text. */
     size_t (*table_params)(eff_str schema, eff_str table, struct eff_arena *arena,
                            struct eff_value ret_params[2]);

@@ -141,14 +141,22 @@ look_field(struct eff_arena *arena, const struct eff_value *row)
     return field;
 }
 
-/* Is each column of the index, whose rows begin at `row`, a match column? *ret_end: the next index. */
+/*
+ * Does the index, whose rows begin at `row`, tell records apart by the match columns? *ret_end:
+ * the next index.
+ */
 static bool
 look_index_fits(const struct eff_table_dest *dest, const struct eff_response *last, size_t row,
                 size_t *ret_end)
 {
     eff_str index = eff_value_str(&last->cells[row * 2]);
+    size_t first = row;
     bool fits = true;
 
+    if (eff_str_is(eff_value_str(&last->cells[row * 2 + 1]), "*")) {
+        *ret_end = last->rows;
+        return true;
+    }
     for (; row < last->rows && eff_str_eq(eff_value_str(&last->cells[row * 2]), index); row++) {
         eff_str column = eff_value_str(&last->cells[row * 2 + 1]);
         bool found = false;
@@ -158,7 +166,7 @@ look_index_fits(const struct eff_table_dest *dest, const struct eff_response *la
         fits &= found;
     }
     *ret_end = row;
-    return fits;
+    return fits && (dest->dialect->any_unique || row - first == dest->match_count);
 }
 
 static struct eff_step
@@ -169,6 +177,18 @@ look_unique(struct eff_table_dest *dest, struct eff_task *task, const struct eff
         if (look_index_fits(dest, last, row, &row))
             return (struct eff_step){.kind = EFF_STEP_DONE};
     return eff_table_no_index(dest, task->object, task->arena, err);
+}
+
+/* A match column that is missing is told as that, and not by the index that it has none of. */
+static bool
+look_has_match(const struct eff_table_dest *dest, const struct eff_schema *schema)
+{
+    size_t found = 0;
+
+    for (size_t m = 0; m < dest->match_count; m++)
+        for (size_t i = 0; i < schema->fields_count; i++)
+            found += eff_str_eq_nocase(dest->match_names[m], schema->fields[i].name);
+    return found >= dest->match_count;
 }
 
 static struct eff_step
@@ -188,7 +208,7 @@ look_columns(struct eff_table_dest *dest, struct eff_task *task, const struct ef
         task->schema->object_exists = true;
         task->schema->fields_count = last->rows;
         task->schema->fields = fields;
-        if (!dest->wants_unique || dest->dialect->unique_sql.len == 0)
+        if (!dest->wants_unique || !look_has_match(dest, task->schema))
             return (struct eff_step){.kind = EFF_STEP_DONE};
         run->phase = LOOK_ASK_UNIQUE;
         return look_ask(dest, task, dest->dialect->unique_sql, err);

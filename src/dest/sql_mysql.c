@@ -154,6 +154,7 @@ static const struct eff_table_dialect mysql_dialect = {
     .columns_sql = {MYSQL_COLUMNS, sizeof(MYSQL_COLUMNS) - 1},
     .tables_sql = {MYSQL_TABLES, sizeof(MYSQL_TABLES) - 1},
     .unique_sql = {MYSQL_UNIQUE, sizeof(MYSQL_UNIQUE) - 1},
+    .any_unique = true,
     .table_params = mysql_table_params,
 };
 

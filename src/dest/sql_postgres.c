@@ -118,6 +118,16 @@ _Static_assert(EFF_FIELD_TEXT == 1 && EFF_FIELD_NUMBER == 2 && EFF_FIELD_BOOL ==
     " WHERE c.relkind IN ('r', 'p', 'v', 'f') AND n.nspname <> 'information_schema'"               \
     " AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1 LIMIT 2000"
 
+#define POSTGRES_UNIQUE                                                                            \
+    "SELECT u.name, u.part FROM"                                                                   \
+    " (SELECT i.indexrelid::regclass::text AS name, coalesce(a.attname::text, '') AS part, k.n"    \
+    " FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY k (attnum, n)"           \
+    " LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"                 \
+    " AND k.attnum > 0 WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid"      \
+    " AND i.indpred IS NULL AND k.n <= i.indnkeyatts"                                              \
+    " UNION ALL SELECT '', '*', 0 FROM pg_class WHERE oid = to_regclass($1)"                       \
+    " AND relkind NOT IN ('r', 'p')) u ORDER BY u.name, u.n"
+
 static const struct eff_table_dialect postgres_dialect = {
     .dialect = EFF_SQL_POSTGRES,
     .title = "PostgreSQL",
@@ -127,6 +137,7 @@ static const struct eff_table_dialect postgres_dialect = {
     .judge = postgres_judge,
     .columns_sql = {POSTGRES_COLUMNS, sizeof(POSTGRES_COLUMNS) - 1},
     .tables_sql = {POSTGRES_TABLES, sizeof(POSTGRES_TABLES) - 1},
+    .unique_sql = {POSTGRES_UNIQUE, sizeof(POSTGRES_UNIQUE) - 1},
     .table_params = postgres_table_params,
 };
 

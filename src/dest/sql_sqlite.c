@@ -131,6 +131,13 @@ sqlite_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
     " WHERE t.name = ?1 COLLATE NOCASE AND t.schema = ?2 COLLATE NOCASE) s"                        \
     " WHERE x.hidden <> 1 ORDER BY x.cid"
 
+#define SQLITE_UNIQUE                                                                              \
+    "SELECT l.name, coalesce(i.name, '') FROM pragma_index_list(?1, ?2) l,"                        \
+    " pragma_index_info(l.name, ?2) i WHERE l.\"unique\" AND NOT l.partial"                        \
+    " UNION ALL SELECT '', x.name FROM pragma_table_xinfo(?1, ?2) x WHERE x.pk > 0"                \
+    " UNION ALL SELECT 'view', '*' FROM pragma_table_list t WHERE t.name = ?1 COLLATE NOCASE"      \
+    " AND t.schema = ?2 COLLATE NOCASE AND t.type = 'view' ORDER BY 1"
+
 static const struct eff_table_dialect sqlite_dialect = {
     .dialect = EFF_SQL_SQLITE,
     .title = "SQLite",
@@ -143,6 +150,7 @@ static const struct eff_table_dialect sqlite_dialect = {
                    sizeof("SELECT name FROM pragma_table_list WHERE schema = coalesce(?1, 'main')"
                           " AND name NOT LIKE 'sqlite@_%' ESCAPE '@' ORDER BY name LIMIT 2000") -
                        1},
+    .unique_sql = {SQLITE_UNIQUE, sizeof(SQLITE_UNIQUE) - 1},
     .table_params = sqlite_table_params,
 };
 

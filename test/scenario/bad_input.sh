@@ -361,8 +361,13 @@ says 'Did you mean `id_`? Name it in `match:`.'
 eff 3 plan
 db "$P/crm.db" 'alter table contact rename column id_ to id'
 arrives
-start no_unique_index
-db "$P/crm.db" 'drop table contact; create table contact (id int, email text, score int)'
+start no_unique_index # nor one on these columns alone
+db "$P/crm.db" 'drop table contact; create table contact (id int, email text, score int, unique (id, email));
+    create unique index p on contact (id) where score > 0; create unique index e on contact (abs(id))'
+eff 3 check
+one_problem '*has no unique index*'
+eff 3 plan
+one_problem '*has no unique index*'
 run_eff run -p "$P" --output json
 same "exit code" 1 "$CODE"
 one_problem '*has no unique index*'

@@ -345,6 +345,7 @@ mapping mirror << 'END'
 key: email
 fields: {tier: segment}
 END
+db "$P/crm.db" "update contact set email = id; create unique index by_email on contact (email)" # it could be done, but for the state
 eff 1 run
 says 'efferent reset contacts'
 rows_are "$P/crm.db" 'select count(*) from contact' 50
