@@ -380,21 +380,13 @@ select_run(const struct eff_project *project, size_t select_count, const eff_str
 {
     size_t count = project->syncs_count;
     bool *chosen = memory + 4 * count, *excluded = memory + 5 * count;
-    size_t selected = 0, enabled = 0;
 
     for (size_t i = 0; select_count == 0 && i < count; i++)
-        chosen[i] = true;
+        chosen[i] = project->syncs[i].enabled;
     EFF_TRY(select_all(project, select_count, select, memory, chosen, err));
     EFF_TRY(select_all(project, exclude_count, exclude, memory, excluded, err));
-    for (size_t i = 0; i < count; i++) {
-        selected += chosen[i] && !excluded[i];
-        chosen[i] = chosen[i] && !excluded[i] && project->syncs[i].enabled;
-        enabled += chosen[i];
-    }
-    if (select_count > 0 && selected > 0 && enabled == 0) {
-        EFF_FAIL(err, EFF_CONFIG, "what is selected is switched off by `enabled: false`");
-        return eff_err_hint(err, "Remove `enabled: false` from the sync.");
-    }
+    for (size_t i = 0; i < count; i++)
+        chosen[i] = chosen[i] && !excluded[i];
     memcpy(ret_chosen, chosen, count * sizeof *chosen);
     return EFF_OK;
 }

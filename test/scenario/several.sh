@@ -81,7 +81,8 @@ eff 0 run --select 'destination:two'
 only c d
 eff 0 run -s 'a c' -s x
 only a c x
-eff 2 run off # switched off: said, not silently left out
+eff 0 run off # switched off: said, not silently left out
+same "status" skipped "$(j '$.syncs[0].status')"
 says 'enabled: false'
 eff 2 run --select tag:nothing
 eff 2 run --select 'colour:red'
