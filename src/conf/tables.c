@@ -154,7 +154,7 @@ const struct eff_option eff_field_options[] = {
      "none|boolean|integer|float|decimal|text|date|time|datetime|instant|json"},
     {"format", EFF_OPT_STR, FIELD(format), NULL, 0, 0, "A date or time as text, in the manner of strftime: `%Y-%m-%d`."},
     {"normalize", EFF_OPT_ENUM, FIELD(normalize), "none", 0, 0, "The ad platforms' rules for an identifier.", 0,
-     "none|email|gmail|phone|name|zip|country"},
+     EFF_NORMALIZE_NAMES},
     {"hash", EFF_OPT_ENUM, FIELD(hash), "none", 0, 0, "SHA-256 as lower-case hex text; NULL and empty text stay as they are.", 0,
      "none|sha256"},
     {"null", EFF_OPT_ENUM, FIELD(on_null), "send", 0, 0,

@@ -221,7 +221,30 @@ case_field_names(struct case_run *run)
     run->rows.fields_count = count;
 }
 
-/* $id: a known remote id; $old: the match value that the record has now. */
+/* Members that are to leave first: match values, then fields. */
+static void
+case_leaving(struct case_run *run, const struct eff_node *list, struct eff_item *item)
+{
+    size_t match = run->rows.match_count, width = match + run->rows.fields_count;
+    struct eff_value *at = eff_new(run->arena, struct eff_value, list->count * width);
+
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t k = 0; k < width; k++) {
+            const struct eff_node *cell =
+                case_cell(&list->values[i],
+                          k < match ? run->rows.match_names[k] : run->rows.field_names[k - match]);
+
+            at[i * width + k] = case_value(run->arena, cell);
+        }
+    }
+    item->leaving = at;
+    item->leaving_count = list->count;
+}
+
+/*
+ * $id: a known remote id; $old: the match value that the record has now; $leaving: a list of
+ * members.
+ */
 static void
 case_row(struct case_run *run, const struct eff_node *row, size_t index)
 {
@@ -240,6 +263,8 @@ case_row(struct case_run *run, const struct eff_node *row, size_t index)
         before[0] = case_value(run->arena, old);
         item->old_match = before;
     }
+    if (case_cell(row, EFF_STR("$leaving")))
+        case_leaving(run, case_cell(row, EFF_STR("$leaving")), item);
     item->index = index;
     item->key.lo = index + 1;
     item->key_json = eff_str_printf(run->arena, "{\"n\":%zu}", index);

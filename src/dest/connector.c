@@ -9,8 +9,8 @@ struct top_conf {
     eff_str kind, title;
     int protocol;
     struct eff_str_list sections, hosts;
-    const struct eff_node *options, *base, *account, *auth, *headers, *limits, *values, *error,
-        *errors, *objects, *read, *operations, *answers, *find, *jobs;
+    const struct eff_node *identifiers, *options, *base, *account, *auth, *headers, *limits,
+        *values, *error, *errors, *objects, *read, *operations, *answers, *find, *jobs;
 };
 
 static const struct eff_option top_options[] = {
@@ -26,6 +26,7 @@ static const struct eff_option top_options[] = {
     {"headers", EFF_OPT_NODE, offsetof(struct top_conf, headers)},
     {"limits", EFF_OPT_NODE, offsetof(struct top_conf, limits)},
     {"values", EFF_OPT_NODE, offsetof(struct top_conf, values)},
+    {"identifiers", EFF_OPT_NODE, offsetof(struct top_conf, identifiers)},
     {"error", EFF_OPT_NODE, offsetof(struct top_conf, error)},
     {"errors", EFF_OPT_NODE, offsetof(struct top_conf, errors)},
     {"objects", EFF_OPT_NODE, offsetof(struct top_conf, objects)},
@@ -45,6 +46,7 @@ static const struct {
     {"headers", offsetof(struct top_conf, headers)},
     {"limits", offsetof(struct top_conf, limits)},
     {"values", offsetof(struct top_conf, values)},
+    {"identifiers", offsetof(struct top_conf, identifiers)},
     {"error", offsetof(struct top_conf, error)},
     {"errors", offsetof(struct top_conf, errors)},
     {"objects", offsetof(struct top_conf, objects)},
@@ -316,6 +318,9 @@ static const struct eff_option limit_options[] = {
     {"window_ms", EFF_OPT_STR, offsetof(struct limit_conf, limit.window_ms)},
     {"used_of", EFF_OPT_STR, offsetof(struct limit_conf, limit.used_of)},
     {"used_after", EFF_OPT_STR, offsetof(struct limit_conf, limit.used_after), ""},
+    {"used_percent.header", EFF_OPT_STR, offsetof(struct limit_conf, limit.percent_of)},
+    {"used_percent.at", EFF_OPT_LIST, offsetof(struct limit_conf, limit.percent)},
+    {"used_percent.regain_minutes", EFF_OPT_STR, offsetof(struct limit_conf, limit.regain_minutes)},
 };
 
 static void
@@ -354,6 +359,7 @@ connector_limits(struct eff_compile *c, const struct eff_node *list)
         limit_header(c, &limit->reset_s);
         limit_header(c, &limit->window_ms);
         limit_header(c, &limit->used_of);
+        limit_header(c, &limit->percent_of);
         if (conf.only) {
             buckets[c->connector->buckets_count++] = limit->name;
             limit->bucket = (unsigned)c->connector->buckets_count;
@@ -412,6 +418,73 @@ connector_values(struct eff_compile *c, const struct eff_node *map)
     return true;
 }
 
+/* ---- identifiers ---- */
+
+struct identifier_conf {
+    bool trim, lower, upper;
+    int normalize, hash;
+};
+
+static const struct eff_option identifier_options[] = {
+    {"trim", EFF_OPT_BOOL, offsetof(struct identifier_conf, trim)},
+    {"lower", EFF_OPT_BOOL, offsetof(struct identifier_conf, lower)},
+    {"upper", EFF_OPT_BOOL, offsetof(struct identifier_conf, upper)},
+    {"normalize", EFF_OPT_ENUM, offsetof(struct identifier_conf, normalize),
+     .choices = EFF_NORMALIZE_NAMES},
+    {"hash", EFF_OPT_ENUM, offsetof(struct identifier_conf, hash), .choices = "none|sha256"},
+};
+
+static void
+identifier_add(struct eff_prepared *prepared, struct eff_transform *at, bool given,
+               struct eff_transform transform)
+{
+    if (given)
+        at[prepared->transforms_count++] = transform;
+}
+
+/* In the order in which a field's own apply. */
+static bool
+identifier_one(struct eff_compile *c, const struct eff_node *map, struct eff_prepared *prepared)
+{
+    struct eff_transform *at = eff_new(c->arena, struct eff_transform, COUNT(identifier_options));
+    struct identifier_conf conf = {0};
+
+    if (map->kind != EFF_NODE_NULL &&
+        !eff_compile_fill(c, map, identifier_options, COUNT(identifier_options), &conf))
+        return false;
+    prepared->transforms = at;
+    identifier_add(prepared, at, conf.trim, (struct eff_transform){.kind = EFF_TRANSFORM_TRIM});
+    identifier_add(prepared, at, conf.lower, (struct eff_transform){.kind = EFF_TRANSFORM_LOWER});
+    identifier_add(prepared, at, conf.upper, (struct eff_transform){.kind = EFF_TRANSFORM_UPPER});
+    identifier_add(prepared, at, conf.normalize > 0,
+                   (struct eff_transform){.kind = EFF_TRANSFORM_NORMALIZE,
+                                          .normalize = (enum eff_normalize)conf.normalize});
+    identifier_add(prepared, at, conf.hash > 0, (struct eff_transform){.kind = EFF_TRANSFORM_HASH});
+    return true;
+}
+
+static bool
+connector_identifiers(struct eff_compile *c, const struct eff_node *map)
+{
+    struct eff_prepared *at;
+    bool good = true;
+
+    if (!map)
+        return true;
+    if (map->kind != EFF_NODE_MAP || map->count == 0) {
+        eff_compile_fail(c, map,
+                         "`identifiers` is a mapping of fields to the form they are sent in");
+        return false;
+    }
+    at = eff_new(c->arena, struct eff_prepared, map->count);
+    for (size_t i = 0; i < map->count; i++) {
+        at[i].name = map->keys[i].text;
+        good &= identifier_one(c, &map->values[i], &at[i]);
+    }
+    c->connector->identifiers = (struct eff_identifiers){map->count, at};
+    return good;
+}
+
 /* ---- the whole ---- */
 
 /* Also when one section fails, so that everything is reported at once. */
@@ -426,6 +499,7 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
     c->jobs = conf->jobs;
     good &= connector_auth(c, conf->auth, conf->headers);
     good &= connector_values(c, conf->values);
+    good &= connector_identifiers(c, conf->identifiers);
     good &= eff_compile_error_at(c, conf->error, &connector->error);
     good &= eff_compile_errors(c, conf->errors);
     good &= eff_compile_objects(c, conf->objects);

@@ -94,6 +94,7 @@ struct eff_answer {
     struct eff_ints status;    /* none: any 2xx */
     struct eff_test success;   /* of the whole request */
     enum eff_outcome unlisted; /* rows that no list names: APPLIED, TAKEN or MAYBE_APPLIED */
+    eff_str refused_count;     /* how many rows were refused, and nothing says which; or none */
     eff_str remote_id;         /* of the one row */
     struct eff_test created;
     struct eff_ints created_status;
@@ -229,12 +230,21 @@ struct eff_limit {
     unsigned bucket;                                /* 0: every request draws on it */
     eff_str remaining, allowed, reset_s, window_ms; /* headers, lower case */
     eff_str used_of, used_after;                    /* header that says "<used_after>18/5000" */
+    eff_str percent_of;          /* header with JSON that says how many percent are used */
+    struct eff_str_list percent; /* members of it, at any depth; the largest counts */
+    eff_str regain_minutes;      /* member of it: how long nothing is allowed */
 };
 
 struct eff_login {
     bool given;
     struct eff_call call;
     eff_str token, base, expires_in; /* pointers */
+};
+
+/* A field whose form is the vendor's: the mapping ends with these transforms. */
+struct eff_identifiers {
+    size_t count;
+    const struct eff_prepared *at;
 };
 
 struct eff_connector {
@@ -262,6 +272,7 @@ struct eff_connector {
     size_t buckets_count;
     const eff_str *buckets; /* bucket n is buckets[n - 1] */
     struct eff_values values;
+    struct eff_identifiers identifiers;
     struct eff_error_at error;
     size_t errors_count;
     const struct eff_error_rule *errors;

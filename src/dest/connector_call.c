@@ -306,7 +306,13 @@ call_body(struct eff_compile *c, const struct eff_node *map, const struct eff_ca
             eff_compile_fail(c, conf->form, "a form is a mapping");
             return false;
         }
-        return eff_tree_compile(&scope, conf->json ? conf->json : conf->form, &call->tree);
+        if (!eff_tree_compile(&scope, conf->json ? conf->json : conf->form, &call->tree))
+            return false;
+        if (!conf->form || (!eff_tree_has(&call->tree, EFF_REF_FIELD_VALUES) &&
+                            !eff_tree_has_kind(&call->tree, EFF_TREE_GIVEN)))
+            return true;
+        eff_compile_fail(c, conf->form, "`only_given` and {fields.values} are for `json`");
+        return false;
     }
     if (conf->csv) {
         call->body = EFF_BODY_CSV;

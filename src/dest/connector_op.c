@@ -86,6 +86,7 @@ static const struct eff_option answer_options[] = {
     {"all", EFF_OPT_ENUM, offsetof(struct answer_conf, all), .choices = "maybe|applied|taken"},
     {"others", EFF_OPT_ENUM, offsetof(struct answer_conf, others),
      .choices = "maybe|applied|taken"},
+    {"refused_count", EFF_OPT_STR, offsetof(struct answer_conf, answer.refused_count)},
     {"remote_id", EFF_OPT_STR, offsetof(struct answer_conf, answer.remote_id)},
     {"created", EFF_OPT_NODE, offsetof(struct answer_conf, created)},
     {"created_status", EFF_OPT_NODE, offsetof(struct answer_conf, created_status)},
@@ -143,6 +144,8 @@ answer_complete(struct eff_compile *c, const struct eff_node *map, struct answer
         eff_compile_fail(c, map, "`remote_id` of the whole answer is for one row a request");
         return false;
     }
+    if (answer->refused_count.ptr && !eff_compile_pointer(c, map, answer->refused_count))
+        return false;
     return !answer->remote_id.ptr || eff_compile_pointer(c, map, answer->remote_id);
 }
 

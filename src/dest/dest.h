@@ -12,6 +12,7 @@
 
 #include "conf/project.h"
 #include "flow/delivery.h"
+#include "flow/mapping.h"
 #include "flow/request.h"
 
 struct eff_dest; /* first member of a driver's struct: struct eff_dest base */
@@ -178,11 +179,20 @@ struct eff_dest_ops {
     void (*close)(struct eff_dest *dest); /* may be NULL */
 };
 
+/* What a field's mapping ends with, unless the user's own normalizes or hashes. */
+struct eff_prepared {
+    eff_str name;
+    size_t transforms_count;
+    const struct eff_transform *transforms;
+};
+
 struct eff_dest {
     const struct eff_dest_ops *ops;
     const struct eff_dest_conf *conf;
     eff_str account; /* syncs with the same account share its rate budget */
     bool can_describe, can_read;
+    size_t prepared_count; /* of members */
+    const struct eff_prepared *prepared;
 };
 
 extern const struct eff_dest_ops eff_dest_sqlite;

@@ -202,6 +202,8 @@ form_tree(struct form *f, const struct eff_tree *tree, const struct form_name *n
         return form_ref(f, tree, name);
     case EFF_TREE_MAP:
         return form_map(f, tree, name);
+    case EFF_TREE_GIVEN: /* refused when the file is loaded */
+        return form_map(f, &tree->items[0], name);
     case EFF_TREE_LIST:
         for (size_t i = 0; i < tree->count && worst == EFF_RENDERED; i++)
             worst = form_indexed(f, &tree->items[i], name, i);
@@ -418,6 +420,8 @@ estimate_ref(const struct eff_render *r, const struct eff_ref *ref, bool form)
     const struct eff_delivery *d = r->delivery;
 
     switch (ref->kind) {
+    case EFF_REF_FIELD_VALUES:
+        return estimate_object(r, EFF_REF_FIELDS, form);
     case EFF_REF_FIELDS:
     case EFF_REF_MATCH:
     case EFF_REF_RECORD:

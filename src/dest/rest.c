@@ -157,6 +157,8 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     EFF_TRY(rest_account(dest, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_token, &dest->token, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_url, &dest->url, err));
+    dest->base.prepared_count = dest->connector->identifiers.count;
+    dest->base.prepared = dest->connector->identifiers.at;
     dest->base.can_describe = dest->connector->objects.fields_count > 0;
     dest->base.can_read = rest_can_read(dest, EFF_STR_NONE);
     *ret_dest = &dest->base;
@@ -354,6 +356,32 @@ rest_remove_uses(const struct rest_dest *dest, const struct eff_dest_sync *sync,
     remove->uses_fields = uses.fields;
 }
 
+/* A list knows its identifiers; what else is mapped would be refused, or worse, passed over. */
+static enum eff_fault
+rest_bind_identifiers(const struct rest_dest *dest, const struct eff_dest_sync *sync,
+                      struct eff_err *err)
+{
+    const struct eff_identifiers *known = &dest->connector->identifiers;
+
+    for (size_t i = 0; i < sync->fields_count && known->count > 0; i++) {
+        struct eff_buf list = {0};
+        size_t k = 0;
+
+        while (k < known->count && !eff_str_eq(known->at[k].name, sync->field_names[i]))
+            k++;
+        if (k < known->count)
+            continue;
+        for (k = 0; k < known->count; k++)
+            eff_buf_addf(&list, "%s" EFF_STR_FMT, k ? ", " : "", EFF_STR_ARG(known->at[k].name));
+        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " knows no identifier `" EFF_STR_FMT "`",
+                 EFF_STR_ARG(dest->connector->title), EFF_STR_ARG(sync->field_names[i]));
+        eff_err_hint(err, "It knows: " EFF_STR_FMT ".", EFF_STR_ARG(eff_buf_str(&list)));
+        eff_buf_free(&list);
+        return err->fault;
+    }
+    return EFF_OK;
+}
+
 /*
  * Members: a changed row leaves and enters in one delivery, so that both must bear being
  * repeated. What `to:` names is a list, which is neither described nor read back.
@@ -366,6 +394,7 @@ rest_bind_members(struct rest_dest *dest, const struct eff_dest_sync *sync,
     bool any = false;
 
     dest->base.can_describe = dest->base.can_read = false;
+    EFF_TRY(rest_bind_identifiers(dest, sync, err));
     rest_remove_uses(dest, sync, remove);
     limits[EFF_OP_ADD].class = rest_worse(limits[EFF_OP_ADD].class, remove->class);
     any = remove->uses_match;
@@ -436,6 +465,7 @@ rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
         return rest_refuse_removed(dest, sync, err);
     EFF_TRY(rest_bind_match(dest, sync, err));
     dest->rows_planned = sync->rows_planned;
+    dest->run_id = sync->run;
     dest->object = sync->object;
     base->can_read = rest_can_read(dest, sync->object);
     for (int op = 0; op < EFF_OPS_COUNT; op++)
@@ -556,11 +586,57 @@ observe_used(const struct eff_limit *limit, const struct eff_response *response,
     report->remaining = a < b ? b - a : 0;
 }
 
+/* The largest of the members of those names, at any depth; -1: there is none. */
+static int64_t
+observe_largest(const struct eff_json *json, const eff_str *names, size_t count)
+{
+    struct eff_json_iter iter = eff_json_iterate(json);
+    const struct eff_json *value;
+    int64_t most = -1, number;
+    eff_str key;
+
+    while (eff_json_next(&iter, &key, &value)) {
+        for (size_t i = 0; eff_json_type(json) == EFF_JSON_OBJECT && i < count; i++)
+            if (eff_str_eq(key, names[i]) && eff_json_int(value, &number) && number > most)
+                most = number;
+        number = observe_largest(value, names, count);
+        most = number > most ? number : most;
+    }
+    return most;
+}
+
+/* {"17": [{"call_count": 28, "total_time": 3, "estimated_time_to_regain_access": 0}]} */
+static void
+observe_percent(const struct rest_dest *dest, size_t at, const struct eff_response *response,
+                struct eff_rate_report *report)
+{
+    const struct eff_limit *limit = &dest->connector->limits[at];
+    struct eff_arena scratch = *dest->run;
+    struct eff_err ignored = {0};
+    const struct eff_json *json;
+    int64_t used, minutes;
+
+    if (eff_json_parse(eff_response_header(response, limit->percent_of), &scratch, &json,
+                       &ignored) != EFF_OK)
+        return;
+    used = observe_largest(json, limit->percent.at, limit->percent.count);
+    minutes = observe_largest(json, &limit->regain_minutes, limit->regain_minutes.ptr ? 1 : 0);
+    if (used < 0)
+        return;
+    report->allowed = dest->limits[at].requests;
+    report->remaining = used < 100 ? report->allowed * (100 - used) / 100 : 0;
+    if (minutes > 0) {
+        report->remaining = 0;
+        report->reset_ms = minutes * 60000;
+    }
+}
+
 static size_t
 rest_observe(struct eff_dest *base, const struct eff_response *response,
              struct eff_rate_report *ret_reports, size_t max)
 {
-    const struct eff_connector *c = ((struct rest_dest *)base)->connector;
+    const struct rest_dest *dest = (struct rest_dest *)base;
+    const struct eff_connector *c = dest->connector;
     size_t count = 0;
 
     for (size_t i = 0; i < c->limits_count && count < max; i++) {
@@ -579,6 +655,8 @@ rest_observe(struct eff_dest *base, const struct eff_response *response,
             report.reset_ms = observe_number(response, limit->window_ms);
         if (limit->used_of.ptr)
             observe_used(limit, response, &report);
+        if (limit->percent_of.ptr)
+            observe_percent(dest, i, response, &report);
         if (report.remaining >= 0 || report.allowed >= 0 || report.reset_ms >= 0)
             ret_reports[count++] = report;
     }

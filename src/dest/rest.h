@@ -23,6 +23,7 @@ struct rest_dest {
     const eff_str *hosts;
     struct eff_rate_limit *limits;
     int64_t rows_planned;
+    eff_str run_id;
     eff_str object;      /* of the sync */
     eff_str token, url;  /* of the session */
     int64_t expires_ms;  /* 0: not told */
@@ -149,6 +150,10 @@ void rest_leaving_begin(struct eff_delivery *delivery, struct rest_work *work);
 /* The step is 0 when all have left, or have a verdict. */
 struct eff_step rest_leave(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                            const struct eff_response *last, struct eff_err *err);
+
+/* So many rows at hand were refused, and the answer does not say which. The step is 0: settled. */
+struct eff_step rest_judge_unnamed(struct eff_delivery *delivery, const struct rest_work *work,
+                                   const struct eff_answer *answer, const struct eff_json *json);
 
 /* ---- rest_job.c ---- */
 

@@ -734,6 +734,7 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
              const struct eff_json *json)
 {
     struct eff_verdict all = {.outcome = answer->unlisted};
+    struct eff_step step;
     bool strangers = false;
 
     for (size_t i = 0; i < work->rows_count; i++)
@@ -743,6 +744,9 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
             return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "RESULTS_DIFFER",
                               EFF_STR("the answer has not one result for each row"));
     }
+    step = rest_judge_unnamed(delivery, work, answer, json);
+    if (step.kind)
+        return step;
     if (answer->remote_id.ptr)
         all.remote_id =
             judge_copy(delivery->arena, eff_json_str(eff_json_pointer(json, answer->remote_id)));
@@ -766,8 +770,8 @@ rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
     const struct eff_answer *answer = &rest_variant(work)->answer;
     struct eff_delivery *delivery = task->delivery;
     const struct eff_json *json;
-    bool needed = answer->lists_count > 0 || answer->success.at.ptr || answer->remote_id.ptr ||
-                  answer->created.at.ptr;
+    bool needed = answer->lists_count > 0 || answer->refused_count.ptr || answer->success.at.ptr ||
+                  answer->remote_id.ptr || answer->created.at.ptr;
 
     if (response->wire == EFF_WIRE_NOT_SENT)
         return judge_lost(delivery, work, EFF_NOT_APPLIED, "NOT_SENT", response->problem);

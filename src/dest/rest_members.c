@@ -8,6 +8,8 @@
  */
 #include "dest/rest.h"
 
+#define UNNAMED_MAX 8 /* more refused rows than this are not looked for by halves */
+
 struct rest_leaving {
     struct eff_task task;
     struct eff_delivery delivery;
@@ -105,4 +107,45 @@ rest_leave(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
         if (!leaving_settle(outer, leaving))
             return step;
     }
+}
+
+/* ---- rows that were counted, and not named ---- */
+
+static int64_t
+unnamed_count(const struct eff_delivery *delivery, const struct rest_work *work,
+              const struct eff_answer *answer, const struct eff_json *json)
+{
+    int64_t count = 0;
+
+    if (!answer->refused_count.ptr)
+        return 0;
+    eff_str_int(eff_json_str(eff_json_pointer(json, answer->refused_count)), &count);
+    for (size_t i = 0; i < work->rows_count; i++)
+        count -= delivery->items[work->rows[i]].verdict.outcome == EFF_REFUSED;
+    return count;
+}
+
+struct eff_step
+rest_judge_unnamed(struct eff_delivery *delivery, const struct rest_work *work,
+                   const struct eff_answer *answer, const struct eff_json *json)
+{
+    int64_t count = unnamed_count(delivery, work, answer, json);
+
+    if (count <= 0)
+        return (struct eff_step){0};
+    if (work->rows_count == 1)
+        rest_rows_verdict(delivery, work,
+                          rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("NOT_ACCEPTED"),
+                                       EFF_STR("the destination counts this row as invalid")));
+    else if (count <= UNNAMED_MAX && work->rows_count == delivery->count)
+        return (struct eff_step){.kind = EFF_STEP_SPLIT};
+    else
+        rest_rows_verdict(
+            delivery, work,
+            rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("ROWS_NOT_ACCEPTED"),
+                         eff_str_printf(delivery->arena,
+                                        "%lld of %zu rows were not accepted, and the answer does "
+                                        "not say which",
+                                        (long long)count, work->rows_count)));
+    return (struct eff_step){0};
 }

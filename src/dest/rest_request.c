@@ -11,6 +11,7 @@ rest_render(struct rest_dest *dest, struct eff_arena *arena)
                                .options = dest->options,
                                .token = dest->token,
                                .base = dest->url,
+                               .run = dest->run_id,
                                .arena = arena};
 }
 

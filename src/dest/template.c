@@ -29,6 +29,8 @@ static const struct template_name template_names[] = {
     {"field.name", EFF_REF_EACH_NAME, EFF_SCOPE_ROW},
     {"field.value", EFF_REF_EACH_VALUE, EFF_SCOPE_ROW},
     {"fields.names", EFF_REF_FIELD_NAMES, EFF_SCOPE_BATCH},
+    {"fields.values", EFF_REF_FIELD_VALUES, EFF_SCOPE_ROW},
+    {"batch.id", EFF_REF_BATCH_ID, EFF_SCOPE_BATCH},
     {"record.names", EFF_REF_RECORD_NAMES, EFF_SCOPE_BATCH},
     {"batch.idempotency_key", EFF_REF_BATCH_KEY, EFF_SCOPE_BATCH},
     {"batch.rows", EFF_REF_BATCH_ROWS, EFF_SCOPE_BATCH},
@@ -142,8 +144,9 @@ template_ref(const struct eff_scope *scope, const struct eff_node *node, size_t 
     needs = template_kind(name, ref);
     if (needs == 0)
         return template_fail(scope, node, at, inner, "unknown name");
-    if (ref->over_rows && (needs != EFF_SCOPE_ROW || ref->kind == EFF_REF_MATCH ||
-                           ref->kind == EFF_REF_FIELDS || ref->kind == EFF_REF_RECORD))
+    if (ref->over_rows &&
+        (needs != EFF_SCOPE_ROW || ref->kind == EFF_REF_FIELD_VALUES ||
+         ref->kind == EFF_REF_MATCH || ref->kind == EFF_REF_FIELDS || ref->kind == EFF_REF_RECORD))
         return template_fail(scope, node, at, inner, "not a value that each row has");
     misplaced = template_misplaced(scope, ref, needs);
     return misplaced ? template_fail(scope, node, at, inner, misplaced) : true;
@@ -290,6 +293,21 @@ template_each(const struct eff_scope *scope, const struct eff_node *node, struct
     return eff_tree_compile(&inner, item, child);
 }
 
+static bool
+template_given(const struct eff_scope *scope, const struct eff_node *node, struct eff_tree *tree)
+{
+    const struct eff_node *item = eff_node_get(node, "only_given");
+    struct eff_tree *child = eff_new(scope->arena, struct eff_tree, 1);
+
+    if (node->count != 1 || item->kind != EFF_NODE_MAP) {
+        eff_problem_add(scope->problems, node->place, TEMPLATE_CODE, EFF_STR(""),
+                        "`only_given` stands alone, with a mapping");
+        return false;
+    }
+    *tree = (struct eff_tree){.kind = EFF_TREE_GIVEN, .count = 1, .items = child};
+    return eff_tree_compile(scope, item, child);
+}
+
 eff_str
 eff_json_key_text(struct eff_arena *arena, eff_str key)
 {
@@ -360,8 +378,9 @@ eff_tree_compile(const struct eff_scope *scope, const struct eff_node *node,
     case EFF_NODE_LIST:
         return template_list(scope, node, ret_tree);
     case EFF_NODE_MAP:
-        return eff_node_get(node, "for_each") ? template_each(scope, node, ret_tree)
-                                              : template_map(scope, node, ret_tree);
+        return eff_node_get(node, "for_each")     ? template_each(scope, node, ret_tree)
+               : eff_node_get(node, "only_given") ? template_given(scope, node, ret_tree)
+                                                  : template_map(scope, node, ret_tree);
     }
     return false;
 }
@@ -385,6 +404,18 @@ eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind)
         if (tree->keys && eff_text_has(&tree->keys[i], kind))
             return true;
         if (eff_tree_has(&tree->items[i], kind))
+            return true;
+    }
+    return false;
+}
+
+bool
+eff_tree_has_kind(const struct eff_tree *tree, enum eff_tree_kind kind)
+{
+    if (tree->kind == kind)
+        return true;
+    for (size_t i = 0; i < tree->count; i++) {
+        if (eff_tree_has_kind(&tree->items[i], kind))
             return true;
     }
     return false;
@@ -426,6 +457,7 @@ uses_ref(struct eff_uses *uses, const struct eff_ref *ref)
         uses_all_fields(uses);
         break;
     case EFF_REF_FIELDS:
+    case EFF_REF_FIELD_VALUES:
     case EFF_REF_EACH_VALUE:
         uses_all_fields(uses);
         break;

@@ -34,10 +34,12 @@ enum eff_ref_kind {
     EFF_REF_EACH_VALUE,
     EFF_REF_FIELD_NAMES,  /* {fields.names}: a list */
     EFF_REF_RECORD_NAMES, /* {record.names}: match and fields, each once */
-    EFF_REF_BATCH_KEY,    /* {batch.idempotency_key} */
-    EFF_REF_BATCH_ROWS,   /* {batch.rows}: how many */
-    EFF_REF_JOB_ID,       /* {job.id} */
-    EFF_REF_CURSOR,       /* {cursor}: of the next page */
+    EFF_REF_FIELD_VALUES, /* {fields.values}: a list in the order of the names, NULL where there is none */
+    EFF_REF_BATCH_ID,   /* {batch.id}: a number; the same when the batch is sent again */
+    EFF_REF_BATCH_KEY,  /* {batch.idempotency_key} */
+    EFF_REF_BATCH_ROWS, /* {batch.rows}: how many */
+    EFF_REF_JOB_ID,     /* {job.id} */
+    EFF_REF_CURSOR,     /* {cursor}: of the next page */
 };
 
 enum eff_filter {
@@ -76,6 +78,7 @@ enum eff_tree_kind {
     EFF_TREE_MAP,
     EFF_TREE_LIST,
     EFF_TREE_EACH,
+    EFF_TREE_GIVEN, /* without what is NULL or empty, and without itself when nothing is left */
 };
 
 enum eff_each { EFF_EACH_ROW = 1, EFF_EACH_FIELD };
@@ -122,6 +125,7 @@ eff_str eff_json_key_text(struct eff_arena *arena, eff_str key);
 /* Whether any reference of that kind stands in it. */
 bool eff_text_has(const struct eff_text *text, enum eff_ref_kind kind);
 bool eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind);
+bool eff_tree_has_kind(const struct eff_tree *tree, enum eff_tree_kind kind);
 /* Which of a row's own values are named in it: any match value, and fields by index. */
 struct eff_uses {
     bool match;

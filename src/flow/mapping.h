@@ -31,8 +31,11 @@ enum eff_normalize {
     EFF_NORMALIZE_PHONE,
     EFF_NORMALIZE_NAME,
     EFF_NORMALIZE_ZIP,
-    EFF_NORMALIZE_COUNTRY
+    EFF_NORMALIZE_COUNTRY,
+    EFF_NORMALIZE_PHONE_DIGITS,
+    EFF_NORMALIZE_LETTERS
 };
+#define EFF_NORMALIZE_NAMES "none|email|gmail|phone|name|zip|country|phone_digits|letters"
 
 struct eff_map_pair {
     eff_str from; /* text form of the source value */

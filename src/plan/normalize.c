@@ -9,6 +9,8 @@
  *            (Google Ads, TikTok; Meta wants the same without its "+"). Required: the
  *            country code, with "+" or "00" before it. Blanks, dots, dashes, slashes
  *            and brackets go, "(0)" too; letters and extensions are refused
+ *   phone_digits  the same without its "+" (Meta)
+ *   letters  lower case, letters only (Meta: cities and states)
  *   name     lower case, no punctuation or symbols, single blanks (Meta; Google: trim and lower,
  *            which agrees but for names such as o'brien)
  *   zip      lower case, no white space or dash; of the US form 12345-6789 the
@@ -188,6 +190,30 @@ normalize_phone(eff_str *text, struct eff_arena *arena)
 }
 
 static const char *
+normalize_phone_bare(eff_str *text, struct eff_arena *arena)
+{
+    const char *why = normalize_phone(text, arena);
+
+    if (!why)
+        *text = eff_str_sub(*text, text->len > 0, SIZE_MAX);
+    return why;
+}
+
+static const char *
+normalize_letters(eff_str *text, struct eff_arena *arena)
+{
+    eff_str folded = normalize_fold(*text, NORMALIZE_BLANKS_NONE, true, arena);
+    char *letters = eff_new(arena, char, folded.len + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < folded.len; i++)
+        if (folded.ptr[i] < '0' || folded.ptr[i] > '9')
+            letters[len++] = folded.ptr[i];
+    *text = (eff_str){letters, len};
+    return NULL;
+}
+
+static const char *
 normalize_name(eff_str *text, struct eff_arena *arena)
 {
     *text = normalize_fold(*text, NORMALIZE_BLANKS_SINGLE, true, arena);
@@ -250,6 +276,10 @@ normalize_text(enum eff_normalize rule, eff_str *text, struct eff_arena *arena)
         return normalize_zip(text, arena);
     case EFF_NORMALIZE_COUNTRY:
         return normalize_country(text, arena);
+    case EFF_NORMALIZE_PHONE_DIGITS:
+        return normalize_phone_bare(text, arena);
+    case EFF_NORMALIZE_LETTERS:
+        return normalize_letters(text, arena);
     }
     return "there is no such rule";
 }
@@ -258,8 +288,8 @@ enum eff_fault
 eff_convert_normalize(enum eff_normalize rule, const struct eff_value *value,
                       struct eff_arena *arena, struct eff_value *ret_value, struct eff_err *err)
 {
-    static const char *const names[] = {"",     "email",    "email",  "phone",
-                                        "name", "zip code", "country"};
+    static const char *const names[] = {"",         "email",   "email", "phone",  "name",
+                                        "zip code", "country", "phone", "letters"};
     const char *why;
     eff_str text;
 
@@ -276,7 +306,7 @@ eff_convert_normalize(enum eff_normalize rule, const struct eff_value *value,
         return eff_convert_str(EFF_TEXT, text.len > 0 ? text : EFF_STR(""), ret_value, err);
     EFF_FAIL(err, EFF_ROW, "cannot normalize as %s: %s",
              (size_t)rule < sizeof(names) / sizeof(names[0]) ? names[rule] : "", why);
-    if (rule == EFF_NORMALIZE_PHONE)
+    if (rule == EFF_NORMALIZE_PHONE || rule == EFF_NORMALIZE_PHONE_DIGITS)
         eff_err_hint(err, "Give the number with its country code, as +49 30 1234567; a template "
                           "such as \"+49{{ phone }}\" can put it in front.");
     return err->fault;

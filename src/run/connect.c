@@ -56,10 +56,60 @@ eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err)
 
 /* ---- source ---- */
 
+/* A field that the user normalizes or hashes is left as it is. */
+static bool
+connect_prepares_itself(const struct eff_field_conf *field)
+{
+    for (size_t i = 0; i < field->transforms_count; i++)
+        if (field->transforms[i].kind == EFF_TRANSFORM_NORMALIZE ||
+            field->transforms[i].kind == EFF_TRANSFORM_HASH)
+            return true;
+    return false;
+}
+
+static void
+connect_prepare(struct eff_sync_run *r, struct eff_field_conf *field)
+{
+    const struct eff_prepared *prepared = r->dest->prepared;
+    struct eff_transform *all;
+
+    for (size_t i = 0; i < r->dest->prepared_count && !connect_prepares_itself(field); i++) {
+        if (!eff_str_eq(prepared[i].name, field->name))
+            continue;
+        all = eff_new(&r->run, struct eff_transform,
+                      field->transforms_count + prepared[i].transforms_count);
+        for (size_t k = 0; k < field->transforms_count; k++)
+            all[k] = field->transforms[k];
+        for (size_t k = 0; k < prepared[i].transforms_count; k++)
+            all[field->transforms_count + k] = prepared[i].transforms[k];
+        field->transforms = all;
+        field->transforms_count += prepared[i].transforms_count;
+        return;
+    }
+}
+
+/* The sync, with the identifiers of members in the form that the destination wants. */
+static struct eff_sync_conf
+connect_prepared(struct eff_sync_run *r)
+{
+    struct eff_sync_conf sync = *r->sync;
+    struct eff_field_conf *fields = eff_new(&r->run, struct eff_field_conf, sync.fields_count);
+
+    if (sync.mode != EFF_MODE_MEMBERS || r->dest->prepared_count == 0)
+        return sync;
+    for (size_t i = 0; i < sync.fields_count; i++) {
+        fields[i] = sync.fields[i];
+        connect_prepare(r, &fields[i]);
+    }
+    sync.fields = fields;
+    return sync;
+}
+
 enum eff_fault
 eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
 {
     const struct eff_source_ops *ops = r->sync->source->kind->user;
+    struct eff_sync_conf prepared = connect_prepared(r);
     enum eff_fault fault;
 
     EFF_TRY(ops->open(r->sync->source->config, r->os, &r->run, &r->source, err));
@@ -72,7 +122,7 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
         eff_err_where(err, r->sync->model_place.file, r->sync->model_place.line,
                       r->sync->model_place.column);
     EFF_TRY(fault);
-    EFF_TRY(eff_compile_mapping(r->sync, &r->columns, &r->run, &r->mapping, err));
+    EFF_TRY(eff_compile_mapping(&prepared, &r->columns, &r->run, &r->mapping, err));
     r->needed = eff_new(&r->run, bool, r->columns.count);
     eff_compile_needed(&r->mapping, r->needed, r->columns.count);
     return EFF_OK;

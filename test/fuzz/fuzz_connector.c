@@ -33,6 +33,7 @@ fuzz_use(struct restdest *world, eff_str kind)
         if (restdest_step(world, d, NULL).kind == 0)
             abort();
     }
+    restdest_bind(world, EFF_MODE_MEMBERS, EFF_REMOVED_DELETE, "thing", 2);
     world->dest->ops->close(world->dest);
 }
 

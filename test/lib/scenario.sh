@@ -193,7 +193,7 @@ sandbox() {
     SANDBOX=$!
     lib_vendors=0
     for lib_word in "$@"; do
-        case $lib_word in salesforce | hubspot | slack) lib_vendors=$((lib_vendors + 1)) ;; esac
+        case $lib_word in salesforce | hubspot | slack | meta) lib_vendors=$((lib_vendors + 1)) ;; esac
     done
     lib_wait=0
     while [ "$(grep -c http sandbox.txt)" -lt "$lib_vendors" ]; do
@@ -207,6 +207,7 @@ sandbox() {
     done
     SF=$(sed -n 's/^salesforce //p' sandbox.txt)
     HS=$(sed -n 's/^hubspot //p' sandbox.txt)
+    META=$(sed -n 's/^meta //p' sandbox.txt)
     SLACK=$(sed -n 's/^slack //p' sandbox.txt)
 }
 

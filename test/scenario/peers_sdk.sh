@@ -7,11 +7,11 @@ if ! command -v node > /dev/null 2>&1 || [ ! -d "$EFF_PEERS/node_modules/jsforce
     exit 77
 fi
 
-"$EFFERENT" sandbox salesforce hubspot slack --port 0 > addresses 2> sandbox.log &
+"$EFFERENT" sandbox salesforce hubspot slack meta --port 0 > addresses 2> sandbox.log &
 sandbox=$!
 trap 'kill $sandbox 2> /dev/null' EXIT
 tries=0
-while [ "$(wc -l < addresses)" -lt 3 ]; do
+while [ "$(wc -l < addresses)" -lt 4 ]; do
     tries=$((tries + 1))
     if [ $tries -gt 200 ] || ! kill -0 $sandbox 2> /dev/null; then
         echo "peers_sdk: the stand-ins did not start"
@@ -22,12 +22,13 @@ while [ "$(wc -l < addresses)" -lt 3 ]; do
 done
 SALESFORCE_URL=$(sed -n 's/^salesforce //p' addresses)
 HUBSPOT_URL=$(sed -n 's/^hubspot //p' addresses)
+META_URL=$(sed -n 's/^meta //p' addresses)
 SLACK_URL=$(sed -n 's/^slack //p' addresses)
-export SALESFORCE_URL HUBSPOT_URL SLACK_URL
+export SALESFORCE_URL HUBSPOT_URL SLACK_URL META_URL
 
 cd "$EFF_PEERS" || exit 1
 code=0
-for file in salesforce.test.mjs hubspot.test.mjs slack.test.mjs; do
+for file in salesforce.test.mjs hubspot.test.mjs slack.test.mjs meta.test.mjs; do
     node --test "$file" || code=1
 done
 

@@ -80,6 +80,13 @@ hubspot(void **state)
 }
 
 static void
+meta(void **state)
+{
+    (void)state;
+    run_connector("meta", 7);
+}
+
+static void
 salesforce(void **state)
 {
     (void)state;
@@ -171,9 +178,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hubspot), cmocka_unit_test(salesforce), cmocka_unit_test(zendesk),
-        cmocka_unit_test(klaviyo), cmocka_unit_test(customerio), cmocka_unit_test(pendo),
-        cmocka_unit_test(http),    cmocka_unit_test(slack),      cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(hubspot), cmocka_unit_test(salesforce),
+        cmocka_unit_test(meta),    cmocka_unit_test(zendesk),
+        cmocka_unit_test(klaviyo), cmocka_unit_test(customerio),
+        cmocka_unit_test(pendo),   cmocka_unit_test(http),
+        cmocka_unit_test(slack),   cmocka_unit_test(wrong_cases_fail),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

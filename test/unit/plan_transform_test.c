@@ -466,6 +466,11 @@ test_normalize_email(void **state)
 static void
 test_normalize_phone(void **state)
 {
+    static const struct change bare[] = {
+        {"text:+49 (0)30 1234567", "text:49301234567"},
+        {"text:", "text:"},
+        {"text:0049301234567", "text:49301234567"},
+    };
     static const struct change phones[] = {
         {"text:+1 (234) 567-8910", "text:+12345678910"},
         {"text:+44 844 412 4653", "text:+448444124653"},
@@ -498,11 +503,17 @@ test_normalize_phone(void **state)
 
     (void)state;
     check_normalize(EFF_NORMALIZE_PHONE, phones, COUNT(phones));
+    check_normalize(EFF_NORMALIZE_PHONE_DIGITS, bare, COUNT(bare));
 }
 
 static void
 test_normalize_names(void **state)
 {
+    static const struct change cities[] = {
+        {"text: New York 2 ", "text:newyork"},
+        {"text:S\xc3\xa3o Paulo", "text:s\xc3\xa3opaulo"},
+        {"text:St. Louis", "text:stlouis"},
+    };
     static const struct change names[] = {
         {"text: Mary-Ann  O'Brien, Jr. ", "text:maryann obrien jr"},
         {"text:\xc3\x89MILIE", "text:\xc3\xa9milie"},
@@ -535,6 +546,7 @@ test_normalize_names(void **state)
     (void)state;
     check_normalize(EFF_NORMALIZE_NAME, names, COUNT(names));
     check_normalize(EFF_NORMALIZE_ZIP, zips, COUNT(zips));
+    check_normalize(EFF_NORMALIZE_LETTERS, cities, COUNT(cities));
     check_normalize(EFF_NORMALIZE_COUNTRY, countries, COUNT(countries));
 }
 
@@ -691,7 +703,7 @@ test_random_texts(void **state)
         struct eff_transform t = {
             .kind = (enum eff_transform_kind)(1 + random_below(&random, EFF_TRANSFORM_HASH)),
             .cast = (enum eff_kind)(EFF_BOOL + random_below(&random, EFF_JSON)),
-            .normalize = (enum eff_normalize)(1 + random_below(&random, EFF_NORMALIZE_COUNTRY)),
+            .normalize = (enum eff_normalize)(1 + random_below(&random, EFF_NORMALIZE_LETTERS)),
             .format = EFF_STR("%Y")};
         struct eff_field field = {.name = EFF_STR("f"),
                                   .inputs_count = 1,

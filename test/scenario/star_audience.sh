@@ -1,0 +1,143 @@
+#!/bin/sh
+# timeout: 120
+#
+# Goal: an ad platform's audience has exactly the people of the model, hashed as the platform wants
+# them: no row lost, none too many, whatever is lost on the way; and nothing says "applied".
+# Method: Meta's stand-in, from plain e-mails and phone numbers as people write them. What must be
+# over there is hashed here by sha256sum, and compared whole after each story.
+. "$EFF_SRC/test/lib/scenario.sh"
+
+sandbox meta
+hash() { printf %s "$1" | sha256sum | cut -c1-64; }
+
+# 30 people; the form that is hashed, and its hash, by what the model holds.
+db people.db 'create table hashed (plain text primary key, hash text)'
+n=0
+{
+    echo 'begin;'
+    while [ $n -lt 40 ]; do
+        n=$((n + 1))
+        echo "insert into hashed values (' Person$n@Example.COM ', '$(hash "person$n@example.com")'), ('+49 (0)30 10000-$n', '$(hash "493010000$n")');"
+    done
+    echo "insert into hashed values ('Ann-Marie', '$(hash annmarie)'), ('DE', '$(hash de)'); commit;"
+} > hashed.sql
+db people.db < hashed.sql
+
+audience() { # AUDIENCE is a new one
+    curl -sS --max-time 20 -H 'Authorization: Bearer test-token' -H 'Content-Type: application/json' --data-binary \
+        '{"name": "vip", "subtype": "CUSTOM", "customer_file_source": "USER_PROVIDED_ONLY"}' \
+        "$META/v25.0/act_1/customaudiences" > answer.json
+    AUDIENCE=$(sqlite3 :memory: "select cast(readfile('answer.json') as text) ->> '$.id'")
+}
+start() { # NAME FIELDS
+    about "$1"
+    audience
+    project "$1" << END
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {ads: {type: meta, token: test-token, url: "$META"}}
+END
+    sync vip << END
+sync: vip
+table: vip
+key: id
+to: ads.$AUDIENCE
+mode: members
+fields: $2
+guard: {max_removed: 100%}
+END
+    db "$P/shop.db" "create table vip (id integer primary key, email text, phone text, first text, country text);
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < 30)
+        insert into vip select i, ' Person' || i || '@Example.COM ', case when i % 3 then '+49 (0)30 10000-' || i end,
+        'Ann-Marie', 'DE' from n"
+}
+in_audience() { # WHAT: the model's people, of $KEYS those that are mapped
+    records "$META" members
+    same "$1" "$(db people.db "attach '$P/shop.db' as s; select $HERE from (select id, (select hash from hashed where
+        plain = email) e, (select hash from hashed where plain = phone) p, (select hash from hashed where plain = first) f,
+        (select hash from hashed where plain = country) c from s.vip) order by id")" "$(db records.db "select $THERE from r
+        where f ->> '$.audience' = '$AUDIENCE' order by cast(f ->> '$.EXTERN_ID' as int)")"
+}
+
+start meta '{EXTERN_ID: id, EMAIL: email, PHONE: phone}'
+HERE='id, e, p' THERE="f ->> '$.EXTERN_ID', f ->> '$.EMAIL', f ->> '$.PHONE'"
+eff 0 plan
+counts vip read=30 added=30 planned=30
+eff 0 run
+counts vip read=30 added=30 planned=30 delivered=30
+in_audience "first load"
+eff 0 run
+counts vip read=30 unchanged=30 requests=0
+
+about "add, change, remove"
+db "$P/shop.db" "delete from vip where id in (4, 5); update vip set email = ' Person35@Example.COM ' where id = 1;
+    update vip set phone = '+49 (0)30 10000-36' where id = 3; update vip set phone = null where id = 7;
+    insert into vip values (31, ' Person31@Example.COM ', null, 'Ann-Marie', 'DE')"
+eff 0 run
+counts vip read=29 unchanged=25 added=1 changed=3 removed=2 planned=6 delivered=6
+in_audience "changes"
+eff 0 run
+counts vip read=29 unchanged=29 requests=0
+
+about "values that are nobody, or are hashed already"
+db "$P/shop.db" "insert into vip values (32, 'no address', null, null, null), (33, null, '030 123', null, null),
+    (34, '$(hash person34@example.com | tr a-f A-F)', null, null, null)"
+eff 3 run
+counts vip read=32 unchanged=29 added=1 invalid=2 planned=1 delivered=1
+says 'cannot normalize as email'
+db "$P/shop.db" "delete from vip where id in (32, 33); update vip set email = ' Person34@Example.COM ' where id = 34"
+eff 0 run
+in_audience "the same person, hashed or not"
+
+about "identifiers come and go"
+sed -i 's/^fields.*/fields: {EXTERN_ID: id, EMAIL: email, PHONE: phone, FN: first, COUNTRY: country}/' "$P/syncs/vip.yml"
+eff 0 run
+counts vip read=30 unchanged=0 changed=30 planned=30 delivered=30
+db "$P/shop.db" "delete from vip where id = 10"
+eff 0 run
+counts vip read=29 unchanged=29 removed=1 planned=1 delivered=1
+records "$META" members
+same "nothing of a removed one" 0 "$(db records.db "select count(*) from r where f ->> '$.EXTERN_ID' = '10' and f ->> '$.FN' is not null")"
+sed -i 's/^fields.*/fields: {EXTERN_ID: id, EMIAL: email}/' "$P/syncs/vip.yml"
+eff 1 run
+says 'knows no identifier `EMIAL`'
+
+about "rows that the vendor counts and does not name"
+start invalid '{EXTERN_ID: id, EMAIL: email}'
+HERE='id, e' THERE="f ->> '$.EXTERN_ID', f ->> '$.EMAIL'"
+ask "$META/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "times": 1, "then": {"partial": {"rows": 9, "message": "by chance"}}}]}'
+eff 0 run
+counts vip read=30 added=30 planned=30 delivered=30
+in_audience "asked again"
+
+about "an expired token, a gone audience, an hour that is used up"
+db "$P/shop.db" "update vip set email = ' Person40@Example.COM ' where id = 1"
+ask "$META/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "times": 1, "then": {"status": 401}}]}'
+eff 1 run
+says 'the token has expired'
+ask "$META/_sandbox/faults" '{"rules": []}'
+eff 0 run
+in_audience "after the expired token"
+
+start lost '{EXTERN_ID: id, EMAIL: email, PHONE: phone}'
+HERE='id, e, p' THERE="f ->> '$.EXTERN_ID', f ->> '$.EMAIL', f ->> '$.PHONE'"
+about "what may be lost, by chance"
+ask "$META/_sandbox/faults" '{"rules": [
+    {"match": {"writes": true, "probability": 0.3}, "then": {"reset_after": true}},
+    {"match": {"writes": true, "probability": 0.1}, "then": {"status": 503}},
+    {"match": {"writes": true, "probability": 0.1}, "then": {"truncate": 20}}]}'
+for round in 1 2 3; do
+    db "$P/shop.db" "delete from vip where id % 9 = $round; update vip set email = ' Person' || (1 + (id + $round) % 40) ||
+        '@Example.COM ' where id % 4 = $round; insert or ignore into vip values (30 + $round, ' Person' || (30 + $round) ||
+        '@Example.COM ', null, null, null)"
+    run_eff run -p "$P" --output json
+    document_good run
+done
+ask "$META/_sandbox/faults" '{"rules": []}'
+for round in 1 2 3; do
+    run_eff run -p "$P" --output json
+    document_good run
+done
+[ "$CODE" = 0 ] || fail "it does not come to an end"
+in_audience "after lost answers"
+
+finish
