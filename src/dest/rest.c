@@ -415,18 +415,15 @@ rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
     const struct eff_str_list *only = &dest->connector->objects.only;
     struct eff_buf list = {0};
 
-    for (size_t i = 0; i < only->count; i++) {
-        if (eff_str_eq(only->at[i], sync->object))
-            return EFF_OK;
+    if (only->count == 0 || rest_listed(only, sync->object))
+        return EFF_OK;
+    for (size_t i = 0; i < only->count; i++)
         eff_buf_addf(&list, "%s" EFF_STR_FMT, i ? ", " : "", EFF_STR_ARG(only->at[i]));
-    }
-    if (only->count > 0) {
-        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " has no object `" EFF_STR_FMT "`",
-                 EFF_STR_ARG(dest->connector->title), EFF_STR_ARG(sync->object));
-        eff_err_hint(err, "It has: " EFF_STR_FMT ".", EFF_STR_ARG(eff_buf_str(&list)));
-    }
+    EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " has no object `" EFF_STR_FMT "`",
+             EFF_STR_ARG(dest->connector->title), EFF_STR_ARG(sync->object));
+    eff_err_hint(err, "It has: " EFF_STR_FMT ".", EFF_STR_ARG(eff_buf_str(&list)));
     eff_buf_free(&list);
-    return only->count > 0 ? err->fault : EFF_OK;
+    return err->fault;
 }
 
 /* Records are found by some fields only: any other would make twins, or nothing. */

@@ -22,6 +22,7 @@ accepted() { # what it is about; the project is in ./page
     mkdir -p page/syncs page/models
     echo 'SELECT 1' > page/models/lead_scores.sql
     cp page/models/lead_scores.sql page/models/customer_value.sql
+    cp page/models/lead_scores.sql page/models/vip.sql
 }
 blocks "$EFF_SRC/README.md" readme
 blocks "$EFF_SRC/docs/guide.md" guide
@@ -34,11 +35,11 @@ cp readme.1.yml page/efferent.yml
 cp readme.2.yml page/syncs
 accepted README.md
 
-cat guide.1.yml guide.5.yml > page/efferent.yml
-cp guide.2.yml page/syncs
+cat guide.1.yml guide.6.yml > page/efferent.yml
+cp guide.2.yml guide.3.yml page/syncs
 {
     printf 'sync: other\nsql: SELECT 1\nkey: id\nto: crm.Contact\n'
-    cat guide.3.yml guide.4.yml
+    cat guide.4.yml guide.5.yml
 } > page/syncs/other.yml
 accepted docs/guide.md
 
