@@ -361,6 +361,23 @@ render_soql(struct eff_buf *buf, eff_str text)
     eff_buf_add_char(buf, '\'');
 }
 
+static void
+render_brackets(struct eff_buf *buf, eff_str text)
+{
+    eff_str part, rest;
+    bool more = eff_str_cut(text, '.', &part, &rest);
+
+    eff_buf_add(buf, part);
+    while (more) {
+        struct eff_json_writer w = {.buf = buf};
+
+        more = eff_str_cut(rest, '.', &part, &rest);
+        eff_buf_add_char(buf, '[');
+        eff_json_write_str(&w, part);
+        eff_buf_add_char(buf, ']');
+    }
+}
+
 /* A value as plain text, through the reference's filter. */
 enum eff_rendered
 eff_render_plain(struct eff_render *r, const struct eff_ref *ref, const struct eff_value *value,
@@ -387,6 +404,8 @@ eff_render_plain(struct eff_render *r, const struct eff_ref *ref, const struct e
         render_soql(buf, eff_buf_str(&text));
     else if (ref->filter == EFF_FILTER_QUOTED)
         eff_json_write_str(&w, eff_buf_str(&text));
+    else if (ref->filter == EFF_FILTER_BRACKETS)
+        render_brackets(buf, eff_buf_str(&text));
     else
         eff_buf_add(buf, eff_buf_str(&text));
     eff_buf_free(&text);

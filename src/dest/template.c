@@ -84,6 +84,8 @@ template_filter(eff_str name, enum eff_filter *ret_filter)
         *ret_filter = EFF_FILTER_QUOTED;
     else if (eff_str_is(name, "lower"))
         *ret_filter = EFF_FILTER_LOWER;
+    else if (eff_str_is(name, "brackets"))
+        *ret_filter = EFF_FILTER_BRACKETS;
     else if (eff_str_is(name, "number"))
         *ret_filter = EFF_FILTER_NUMBER;
     else

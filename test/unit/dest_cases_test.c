@@ -94,6 +94,13 @@ salesforce(void **state)
 }
 
 static void
+stripe(void **state)
+{
+    (void)state;
+    run_connector("stripe", 16);
+}
+
+static void
 zendesk(void **state)
 {
     (void)state;
@@ -179,7 +186,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hubspot), cmocka_unit_test(salesforce),
-        cmocka_unit_test(meta),    cmocka_unit_test(zendesk),
+        cmocka_unit_test(meta),    cmocka_unit_test(stripe),
+        cmocka_unit_test(zendesk),
         cmocka_unit_test(klaviyo), cmocka_unit_test(customerio),
         cmocka_unit_test(pendo),   cmocka_unit_test(http),
         cmocka_unit_test(slack),   cmocka_unit_test(wrong_cases_fail),
