@@ -108,9 +108,8 @@ rest_listed(const struct eff_str_list *list, eff_str text)
     for (size_t i = 0; i < list->count; i++) {
         eff_str entry = list->at[i];
 
-        if (eff_str_eq(entry, text) ||
-            (eff_str_ends(entry, EFF_STR("*")) &&
-             eff_str_starts(text, eff_str_sub(entry, 0, entry.len - 1))))
+        if (eff_str_eq(entry, text) || (eff_str_ends(entry, EFF_STR("*")) &&
+                                        eff_str_starts(text, eff_str_sub(entry, 0, entry.len - 1))))
             return true;
     }
     return false;

@@ -48,7 +48,7 @@ enum eff_filter {
     EFF_FILTER_QUOTED, /* "text", likewise: JSON's own rules */
     EFF_FILTER_LOWER,
     EFF_FILTER_BRACKETS, /* a.b as a["b"]: how some query languages name what lies within */
-    EFF_FILTER_NUMBER, /* in JSON: the text of a whole number, as a number */
+    EFF_FILTER_NUMBER,   /* in JSON: the text of a whole number, as a number */
 };
 
 struct eff_ref {

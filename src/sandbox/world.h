@@ -74,6 +74,7 @@ struct eff_vendor {
 extern const struct eff_vendor eff_vendor_salesforce;
 extern const struct eff_vendor eff_vendor_hubspot;
 extern const struct eff_vendor eff_vendor_slack;
+extern const struct eff_vendor eff_vendor_stripe;
 extern const struct eff_vendor eff_vendor_meta;
 
 /* What tests may set: {"settings": {...}} in a faults document. */

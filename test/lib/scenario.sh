@@ -185,7 +185,8 @@ one_problem() { # PATTERN of its message [WHERE]
 
 # ---- the sandbox ----
 
-# sandbox ARGS...: starts it on free ports; SF, HS and SLACK are the addresses that it told.
+# sandbox VENDOR... [--OPTION=VALUE...]: starts it on free ports; SF, HS, SLACK, STRIPE and so on are the addresses
+# that it told: the vendor's name in capitals, but for the first two.
 sandbox() {
     : > sandbox.txt
     "$EFFERENT" sandbox --port 0 "$@" > sandbox.txt 2> sandbox.err &
@@ -193,7 +194,7 @@ sandbox() {
     SANDBOX=$!
     lib_vendors=0
     for lib_word in "$@"; do
-        case $lib_word in salesforce | hubspot | slack | meta) lib_vendors=$((lib_vendors + 1)) ;; esac
+        case $lib_word in -* | *[!a-z_]*) break ;; *) lib_vendors=$((lib_vendors + 1)) ;; esac
     done
     lib_wait=0
     while [ "$(grep -c http sandbox.txt)" -lt "$lib_vendors" ]; do
@@ -205,10 +206,10 @@ sandbox() {
         fi
         sleep 0.05
     done
-    SF=$(sed -n 's/^salesforce //p' sandbox.txt)
-    HS=$(sed -n 's/^hubspot //p' sandbox.txt)
-    META=$(sed -n 's/^meta //p' sandbox.txt)
-    SLACK=$(sed -n 's/^slack //p' sandbox.txt)
+    while read -r lib_name lib_address; do
+        eval "$(echo "$lib_name" | tr '[:lower:]' '[:upper:]')=\$lib_address"
+    done < sandbox.txt
+    SF=${SALESFORCE:-} HS=${HUBSPOT:-}
 }
 
 ask() { # URL [JSON]: a control call; answer.json is what came

@@ -1,5 +1,5 @@
 #!/bin/sh
-# timeout: 300
+# timeout: 600
 # serial
 #
 # Goal: a process that is killed anywhere loses nothing, repeats nothing that shows, removes nothing

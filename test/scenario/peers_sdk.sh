@@ -7,11 +7,14 @@ if ! command -v node > /dev/null 2>&1 || [ ! -d "$EFF_PEERS/node_modules/jsforce
     exit 77
 fi
 
-"$EFFERENT" sandbox salesforce hubspot slack meta --port 0 > addresses 2> sandbox.log &
+# Each has test/peers/<name>.test.mjs, which is told its address as <NAME>_URL.
+vendors='salesforce hubspot slack meta stripe'
+# shellcheck disable=SC2086 # they are words
+"$EFFERENT" sandbox $vendors --port 0 > addresses 2> sandbox.log &
 sandbox=$!
 trap 'kill $sandbox 2> /dev/null' EXIT
 tries=0
-while [ "$(wc -l < addresses)" -lt 4 ]; do
+while [ "$(wc -l < addresses)" -lt "$(echo "$vendors" | wc -w)" ]; do
     tries=$((tries + 1))
     if [ $tries -gt 200 ] || ! kill -0 $sandbox 2> /dev/null; then
         echo "peers_sdk: the stand-ins did not start"
@@ -20,16 +23,14 @@ while [ "$(wc -l < addresses)" -lt 4 ]; do
     fi
     sleep 0.05
 done
-SALESFORCE_URL=$(sed -n 's/^salesforce //p' addresses)
-HUBSPOT_URL=$(sed -n 's/^hubspot //p' addresses)
-META_URL=$(sed -n 's/^meta //p' addresses)
-SLACK_URL=$(sed -n 's/^slack //p' addresses)
-export SALESFORCE_URL HUBSPOT_URL SLACK_URL META_URL
+while read -r name address; do
+    export "$(echo "$name" | tr '[:lower:]' '[:upper:]')_URL=$address"
+done < addresses
 
 cd "$EFF_PEERS" || exit 1
 code=0
-for file in salesforce.test.mjs hubspot.test.mjs slack.test.mjs meta.test.mjs; do
-    node --test "$file" || code=1
+for vendor in $vendors; do
+    node --test "$vendor.test.mjs" || code=1
 done
 
 kill -TERM $sandbox

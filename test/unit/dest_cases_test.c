@@ -185,12 +185,17 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hubspot), cmocka_unit_test(salesforce),
-        cmocka_unit_test(meta),    cmocka_unit_test(stripe),
+        cmocka_unit_test(hubspot),
+        cmocka_unit_test(salesforce),
+        cmocka_unit_test(meta),
+        cmocka_unit_test(stripe),
         cmocka_unit_test(zendesk),
-        cmocka_unit_test(klaviyo), cmocka_unit_test(customerio),
-        cmocka_unit_test(pendo),   cmocka_unit_test(http),
-        cmocka_unit_test(slack),   cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(klaviyo),
+        cmocka_unit_test(customerio),
+        cmocka_unit_test(pendo),
+        cmocka_unit_test(http),
+        cmocka_unit_test(slack),
+        cmocka_unit_test(wrong_cases_fail),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
