@@ -196,11 +196,16 @@ lane_start_part(struct deliver_lane *lane, struct deliver_part part)
         items[i].index = i;
         items[i].verdict = (struct eff_verdict){0};
     }
+    // What the last try noted goes on: a job that it forgot is not asked again.
+    if (lane->part.memo_changed && lane->part.count == lane->whole.count)
+        lane->whole.memo = lane->part.memo;
+    else
+        lane->part.memo_changed = false;
+    lane->whole.memo_changed = lane->part.memo_changed && part.count == lane->whole.count;
     lane->now = part;
     lane->part = lane->whole;
     lane->part.items = items;
     lane->part.count = part.count;
-    lane->part.memo_changed = false;
     lane->part.scratch = NULL;
     lane->part.arena = &lane->arena;
     if (part.count != lane->whole.count)
@@ -646,6 +651,7 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t
     if (!deliver_op_free(d, lane->op))
         return false;
     eff_arena_reset(&lane->arena);
+    lane->part = (struct eff_delivery){0};
     lane->batch = d->next_batch++;
     lane->parts_count = 0;
     lane->logins = 0;

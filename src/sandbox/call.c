@@ -2,6 +2,7 @@
  * sandbox/call: reading one request and writing its answer.
  */
 #include "base/clock.h"
+#include "base/hash.h"
 #include "sandbox/world.h"
 
 #include <stdalign.h>
@@ -109,6 +110,16 @@ eff_call_bearer(const struct eff_call *call)
         !eff_str_eq_nocase(scheme, EFF_STR("oauth")))
         return EFF_STR_NONE;
     return eff_str_trim(token);
+}
+
+bool
+eff_call_basic(const struct eff_call *call, eff_str *ret_user, eff_str *ret_password)
+{
+    eff_str value = eff_call_header(call, "authorization"), scheme, pair;
+
+    return eff_str_cut(value, ' ', &scheme, &pair) && eff_str_eq_nocase(scheme, EFF_STR("basic")) &&
+           eff_base64_decode(call->arena, eff_str_trim(pair), &pair) &&
+           eff_str_cut(pair, ':', ret_user, ret_password);
 }
 
 const struct eff_json *

@@ -245,6 +245,7 @@ eff_cell_write(struct eff_json_writer *w, struct eff_cell cell)
         break;
     case EFF_CELL_NUMBER:
     case EFF_CELL_BOOL:
+    case EFF_CELL_JSON:
         eff_json_write_raw(w, cell.text);
         break;
     case EFF_CELL_KEEP:

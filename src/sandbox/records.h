@@ -20,6 +20,7 @@ enum eff_cell_kind {
     EFF_CELL_TEXT,
     EFF_CELL_NUMBER, /* as JSON text */
     EFF_CELL_BOOL,   /* "true" or "false" */
+    EFF_CELL_JSON,   /* an object or a list, as JSON text */
 };
 
 struct eff_cell {

@@ -36,6 +36,10 @@
 static const struct eff_vendor *const server_vendors[] = {
     &eff_vendor_salesforce, &eff_vendor_hubspot, &eff_vendor_slack,
     &eff_vendor_stripe,     &eff_vendor_meta,
+    &eff_vendor_zendesk,
+    &eff_vendor_klaviyo,
+    &eff_vendor_customerio,
+    &eff_vendor_pendo,
 };
 
 #define SERVER_VENDORS (sizeof(server_vendors) / sizeof(server_vendors[0]))
@@ -534,6 +538,22 @@ eff_sandbox_vendor(size_t index)
 }
 
 static enum eff_fault
+server_hint_vendors(struct eff_err *err)
+{
+    struct eff_buf names = {0};
+
+    for (size_t i = 0; i < SERVER_VENDORS; i++)
+        eff_buf_addf(&names, "%s%s",
+                     i == 0                    ? ""
+                     : i + 1 == SERVER_VENDORS ? " and "
+                                               : ", ",
+                     server_vendors[i]->name);
+    eff_err_hint(err, "There are " EFF_STR_FMT ".", EFF_STR_ARG(eff_buf_str(&names)));
+    eff_buf_free(&names);
+    return err->fault;
+}
+
+static enum eff_fault
 server_check_config(const struct eff_sandbox_config *config, struct eff_err *err)
 {
     if (config->vendors_count == 0 || config->vendors_count > SERVER_VENDORS_MAX)
@@ -545,7 +565,7 @@ server_check_config(const struct eff_sandbox_config *config, struct eff_err *err
         if (server_find_vendor(config->vendors[i]) == NULL) {
             EFF_FAIL(err, EFF_CONFIG, "there is no stand-in for \"" EFF_STR_FMT "\"",
                      EFF_STR_ARG(config->vendors[i]));
-            return eff_err_hint(err, "There are salesforce and hubspot.");
+            return server_hint_vendors(err);
         }
         for (size_t j = 0; j < i; j++)
             if (eff_str_eq(config->vendors[i], config->vendors[j]))

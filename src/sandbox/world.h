@@ -73,6 +73,10 @@ struct eff_vendor {
 
 extern const struct eff_vendor eff_vendor_salesforce;
 extern const struct eff_vendor eff_vendor_hubspot;
+extern const struct eff_vendor eff_vendor_zendesk;
+extern const struct eff_vendor eff_vendor_klaviyo;
+extern const struct eff_vendor eff_vendor_customerio;
+extern const struct eff_vendor eff_vendor_pendo;
 extern const struct eff_vendor eff_vendor_slack;
 extern const struct eff_vendor eff_vendor_stripe;
 extern const struct eff_vendor eff_vendor_meta;
@@ -178,6 +182,8 @@ int64_t eff_call_param_int(const struct eff_call *call, const char *name, int64_
 eff_str eff_call_bearer(const struct eff_call *call);
 /* %XX decoded; with plus, '+' is a blank. False on bad escapes and NULs. */
 bool eff_call_decode(struct eff_arena *arena, eff_str text, bool plus, eff_str *ret_text);
+/* User and password of Basic authentication; false when there are none. */
+bool eff_call_basic(const struct eff_call *call, eff_str *ret_user, eff_str *ret_password);
 /* NULL, and the reason in err, when the body is no JSON or too deep. */
 const struct eff_json *eff_call_json(const struct eff_call *call, struct eff_err *err);
 

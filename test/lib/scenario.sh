@@ -212,6 +212,8 @@ sandbox() {
     SF=${SALESFORCE:-} HS=${HUBSPOT:-}
 }
 
+stand() { sed -n "s/^$1 //p" sandbox.txt; } # VENDOR: its address
+
 ask() { # URL [JSON]: a control call; answer.json is what came
     if [ $# = 1 ]; then
         curl -sS --max-time 20 "$1" > answer.json
