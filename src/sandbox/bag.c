@@ -32,7 +32,7 @@ eff_bag_cell(struct eff_arena *arena, const struct eff_json *value)
 
 void
 eff_bag_make(struct eff_call *call, struct eff_shape *shape, const char *prefix,
-                 const struct eff_json *object)
+             const struct eff_json *object)
 {
     struct eff_world *world = call->world;
     struct eff_json_iter iter = eff_json_iterate(object);
@@ -57,7 +57,7 @@ eff_bag_make(struct eff_call *call, struct eff_shape *shape, const char *prefix,
 
 static void
 bag_read_one(struct eff_call *call, const struct eff_shape *shape, eff_str name,
-                 const struct eff_json *value, struct eff_cell *cells, eff_str *unknown)
+             const struct eff_json *value, struct eff_cell *cells, eff_str *unknown)
 {
     const struct eff_field *field = eff_shape_field(&call->world->shapes, shape, name);
 
@@ -69,7 +69,7 @@ bag_read_one(struct eff_call *call, const struct eff_shape *shape, eff_str name,
 
 eff_str
 eff_bag_read(struct eff_call *call, const struct eff_shape *shape, const char *group,
-                 const struct eff_json *object, struct eff_cell *cells)
+             const struct eff_json *object, struct eff_cell *cells)
 {
     struct eff_json_iter iter = eff_json_iterate(object), inner;
     eff_str opens = eff_str_of(group), key, unknown = EFF_STR_NONE;
@@ -83,15 +83,15 @@ eff_bag_read(struct eff_call *call, const struct eff_shape *shape, const char *g
         inner = eff_json_iterate(value);
         while (eff_json_next(&inner, &key, &value))
             bag_read_one(call, shape,
-                             eff_str_printf(call->arena, "%s" EFF_STR_FMT, group, EFF_STR_ARG(key)),
-                             value, cells, &unknown);
+                         eff_str_printf(call->arena, "%s" EFF_STR_FMT, group, EFF_STR_ARG(key)),
+                         value, cells, &unknown);
     }
     return unknown;
 }
 
 static void
-bag_write(struct eff_json_writer *w, const struct eff_record *record, eff_str group,
-              bool inside, bool nulls)
+bag_write(struct eff_json_writer *w, const struct eff_record *record, eff_str group, bool inside,
+          bool nulls)
 {
     const struct eff_shape *shape = record->shape;
 
@@ -109,7 +109,7 @@ bag_write(struct eff_json_writer *w, const struct eff_record *record, eff_str gr
 
 void
 eff_bag_write(struct eff_json_writer *w, const struct eff_record *record, const char *group,
-                  bool nulls)
+              bool nulls)
 {
     bag_write(w, record, eff_str_of(group), false, nulls);
     if (group != NULL)
@@ -117,8 +117,8 @@ eff_bag_write(struct eff_json_writer *w, const struct eff_record *record, const 
 }
 
 void
-eff_bag_write_group(struct eff_json_writer *w, const struct eff_record *record,
-                        const char *group, bool nulls)
+eff_bag_write_group(struct eff_json_writer *w, const struct eff_record *record, const char *group,
+                    bool nulls)
 {
     eff_str opens = eff_str_of(group);
 
@@ -129,8 +129,8 @@ eff_bag_write_group(struct eff_json_writer *w, const struct eff_record *record,
 }
 
 bool
-eff_bag_find(struct eff_call *call, const struct eff_shape *shape, const char *field,
-                 eff_str value, struct eff_record *ret_record)
+eff_bag_find(struct eff_call *call, const struct eff_shape *shape, const char *field, eff_str value,
+             struct eff_record *ret_record)
 {
     struct eff_world *world = call->world;
     const struct eff_field *key = eff_shape_field(&world->shapes, shape, eff_str_of(field));
@@ -153,7 +153,7 @@ eff_bag_text(const struct eff_world *world, const struct eff_record *record, con
 
 void
 eff_bag_store(struct eff_call *call, const struct eff_shape *shape, struct eff_record *record,
-                  const struct eff_cell *cells)
+              const struct eff_cell *cells)
 {
     struct eff_world *world = call->world;
     int64_t now = eff_world_now(world), seq = record->seq;

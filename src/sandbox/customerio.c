@@ -456,8 +456,8 @@ customerio_attributes(struct eff_call *call)
     struct eff_record record;
     struct eff_json_writer w;
 
-    if (!eff_bag_find(call, shape, type.len ? eff_str_c(call->arena, type) : "id",
-                          call->args[0], &record)) {
+    if (!eff_bag_find(call, shape, type.len ? eff_str_c(call->arena, type) : "id", call->args[0],
+                      &record)) {
         customerio_refuse(call, 404, NULL, NULL);
         return;
     }

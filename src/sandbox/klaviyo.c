@@ -368,7 +368,7 @@ klaviyo_list_named(struct eff_call *call, struct eff_json_writer *w, struct klav
                                                       eff_kl_seq(value), call->arena, &record) &&
                                       !record.deleted
                                 : eff_bag_find(call, eff_kl_profiles(call),
-                                                   eff_str_c(call->arena, field), value, &record))
+                                               eff_str_c(call->arena, field), value, &record))
         klaviyo_list_one(call, w, list, &record);
 }
 

@@ -176,8 +176,7 @@ pendo_row(struct eff_call *call, const struct eff_shape *shape, const struct eff
     struct eff_record record;
     eff_str key;
 
-    if (!eff_bag_find(call, shape, eff_str_c(call->arena, shape->prefix), id, &record) &&
-        !create) {
+    if (!eff_bag_find(call, shape, eff_str_c(call->arena, shape->prefix), id, &record) && !create) {
         count->missing[count->missing_count++] = id;
         return;
     }
@@ -350,8 +349,7 @@ pendo_show(struct eff_call *call)
 
     if (shape == NULL)
         return;
-    if (!eff_bag_find(call, shape, eff_str_c(call->arena, shape->prefix), call->args[1],
-                          &record)) {
+    if (!eff_bag_find(call, shape, eff_str_c(call->arena, shape->prefix), call->args[1], &record)) {
         pendo_refuse(call, 404, NULL, NULL);
         return;
     }

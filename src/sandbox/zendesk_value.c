@@ -98,9 +98,9 @@ eff_zd_find(struct eff_call *call, const struct eff_shape *shape, const struct e
         return record;
     }
     if (!eff_bag_find(call, shape, "external_id",
-                          eff_json_str(eff_json_get(object, EFF_STR("external_id"))), &record))
+                      eff_json_str(eff_json_get(object, EFF_STR("external_id"))), &record))
         eff_bag_find(call, shape, other, eff_json_str(eff_json_get(object, eff_str_of(other))),
-                         &record);
+                     &record);
     return record;
 }
 
@@ -221,8 +221,7 @@ value_check(struct eff_call *call, const struct eff_record *record, struct eff_c
             (eff_cell_null(cells[i]) || cells[i].text.len == 0))
             return value_problem(call, field, "BlankValue", "cannot be blank", EFF_STR(""));
         if (given && eff_field_has(field, EFF_FIELD_UNIQUE) && !eff_cell_null(cells[i]) &&
-            eff_bag_find(call, shape, eff_str_c(call->arena, field->name), cells[i].text,
-                             &other) &&
+            eff_bag_find(call, shape, eff_str_c(call->arena, field->name), cells[i].text, &other) &&
             other.seq != record->seq)
             return value_problem(call, field, "DuplicateValue",
                                  "is already being used by another record", cells[i].text);
