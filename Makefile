@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo test quick sim sim-mutants coverage bench lint format fuzz install clean distclean help
+.PHONY: all setup configure demo test test-integration quick sim sim-mutants coverage bench lint format fuzz install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -23,6 +23,9 @@ demo: all ## a first sync, offline, from a local database into a local stand-in
 
 test: ## everything that must hold: tests, sanitizers, lints, a clang build
 	@sh tools/test
+
+test-integration: ## beside the real software of others: dbt on DuckDB and on PostgreSQL
+	@sh tools/test-integration
 
 quick: all ## unit and scenario tests of build/ only
 	@cmake --build $(BUILD)
@@ -72,4 +75,4 @@ distclean: ## remove everything that is not in git
 	rm -rf build test/peers/node_modules
 
 help: ## this text
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18

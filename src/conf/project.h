@@ -77,6 +77,8 @@ struct eff_model_ref {
 };
 /* False with *ret_wrong, one line, when the text is no such call. */
 bool eff_model_ref_parse(eff_str text, struct eff_model_ref *ret_ref, const char **ret_wrong);
+/* Takes a text in quotes off the front of the arguments of such a call, and the blanks around. */
+bool eff_ref_take_text(eff_str *rest, eff_str *ret_text);
 
 /* A model, seed, snapshot or source of a dbt project, as far as selecting by it needs. */
 struct eff_model {

@@ -3,9 +3,8 @@
  */
 #include "conf/project.h"
 
-/* Takes one quoted text off the front. */
-static bool
-ref_text(eff_str *rest, eff_str *ret_text)
+bool
+eff_ref_take_text(eff_str *rest, eff_str *ret_text)
 {
     eff_str s = eff_str_trim(*rest);
     size_t end;
@@ -13,11 +12,18 @@ ref_text(eff_str *rest, eff_str *ret_text)
     if (s.len == 0 || (s.ptr[0] != '\'' && s.ptr[0] != '"'))
         return false;
     end = eff_str_find_char(eff_str_sub(s, 1, SIZE_MAX), s.ptr[0]);
-    if (end == SIZE_MAX || end == 0)
+    if (end == SIZE_MAX)
         return false;
     *ret_text = eff_str_sub(s, 1, end);
     *rest = eff_str_trim(eff_str_sub(s, end + 2, SIZE_MAX));
     return true;
+}
+
+/* A name, which is never empty. */
+static bool
+ref_text(eff_str *rest, eff_str *ret_text)
+{
+    return eff_ref_take_text(rest, ret_text) && ret_text->len > 0;
 }
 
 /* v=2, version='2', or nothing of the kind. */

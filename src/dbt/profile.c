@@ -57,30 +57,37 @@ profile_jinja_wrong(const struct profile *p, const struct eff_node *node, eff_st
     return false;
 }
 
-/* env_var('X', 'default') | filter, between {{ and }}. */
+/* env_var('X'), env_var('X', 'default'): *ret_fallback is EFF_STR_NONE without one. */
+static bool
+profile_call_parse(eff_str call, eff_str *ret_name, eff_str *ret_fallback)
+{
+    eff_str word, rest;
+
+    *ret_fallback = EFF_STR_NONE;
+    if (!eff_str_cut(eff_str_trim(call), '(', &word, &rest) ||
+        !eff_str_is(eff_str_trim(word), "env_var") || !eff_ref_take_text(&rest, ret_name) ||
+        ret_name->len == 0)
+        return false;
+    if (!eff_str_starts(rest, EFF_STR(",")))
+        return eff_str_is(rest, ")");
+    rest = eff_str_sub(rest, 1, SIZE_MAX);
+    return eff_ref_take_text(&rest, ret_fallback) && eff_str_is(rest, ")");
+}
+
+/* The call, and maybe a filter behind it, between {{ and }}. */
 static bool
 profile_call(const struct profile *p, const struct eff_node *node, eff_str inner,
              eff_str *ret_value)
 {
-    eff_str call, filter, name, fallback = EFF_STR_NONE;
-    const char *wrong;
-    struct eff_model_ref args;
+    eff_str call, filter, name, fallback;
 
     eff_str_cut(inner, '|', &call, &filter);
-    call = eff_str_trim(call);
-    if (!eff_str_starts(call, EFF_STR("env_var")))
+    if (!profile_call_parse(call, &name, &fallback))
         return profile_jinja_wrong(p, node, inner);
-    call = eff_str_printf(p->arena, "ref" EFF_STR_FMT, EFF_STR_ARG(eff_str_sub(call, 7, SIZE_MAX)));
-    if (!eff_model_ref_parse(call, &args, &wrong) || args.version.ptr != NULL)
-        return profile_jinja_wrong(p, node, inner);
-    name = args.package.ptr != NULL ? args.package : args.name;
-    if (args.package.ptr != NULL)
-        fallback = args.name;
     if (!profile_env(p, name, ret_value)) {
         if (fallback.ptr == NULL) {
             eff_problem_add(p->problems, node->place, "EFF1106",
-                            eff_str_printf(p->arena,
-                                           "Set the environment variable " EFF_STR_FMT ".",
+                            eff_str_printf(p->arena, "Set the environment variable " EFF_STR_FMT ".",
                                            EFF_STR_ARG(name)),
                             "env_var('" EFF_STR_FMT "') is not set", EFF_STR_ARG(name));
             return false;

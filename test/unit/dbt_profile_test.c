@@ -78,7 +78,7 @@ static const char both[] = "shop:\n"
                            "      port: \"{{ env_var('PORT') | int }}\"\n"
                            "      user: \"u_{{ env_var('WHO', 'dbt') }}\"\n"
                            "      password: \"{{ env_var('DBT_ENV_SECRET_PW') }}\"\n"
-                           "      dbname: shop\n"
+                           "      dbname: \"{{ env_var( 'NONE' , '' ) }}shop\"\n"
                            "      schema: marts\n"
                            "      role: reader\n";
 

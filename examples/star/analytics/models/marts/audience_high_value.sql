@@ -1,0 +1,3 @@
+select customer_id, email
+from {{ ref('customers') }}
+where lifetime_value >= 250
