@@ -87,7 +87,8 @@ profile_call(const struct profile *p, const struct eff_node *node, eff_str inner
     if (!profile_env(p, name, ret_value)) {
         if (fallback.ptr == NULL) {
             eff_problem_add(p->problems, node->place, "EFF1106",
-                            eff_str_printf(p->arena, "Set the environment variable " EFF_STR_FMT ".",
+                            eff_str_printf(p->arena,
+                                           "Set the environment variable " EFF_STR_FMT ".",
                                            EFF_STR_ARG(name)),
                             "env_var('" EFF_STR_FMT "') is not set", EFF_STR_ARG(name));
             return false;
