@@ -80,6 +80,7 @@ struct eff_deliver {
     unsigned dead; /* exchanges in a row without a usable answer */
 
     bool logging_in;
+    int64_t wall_ms;           /* of the last step */
     uint64_t logins;           /* completed */
     struct deliver_lane login; /* only task, request, state, arena, tries */
 
@@ -112,7 +113,8 @@ deliver_login_start(struct eff_deliver *d)
 {
     d->logging_in = true;
     eff_arena_reset(&d->login.arena);
-    d->login.task = (struct eff_task){.kind = EFF_TASK_AUTHORIZE, .arena = &d->login.arena};
+    d->login.task = (struct eff_task){
+        .kind = EFF_TASK_AUTHORIZE, .now_wall_ms = d->wall_ms, .arena = &d->login.arena};
     d->login.state = LANE_STEP;
     d->login.tries = 0;
 }
@@ -515,6 +517,8 @@ lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_res
     struct eff_err err = {0};
     struct eff_step step = d->config.dest->ops->step(d->config.dest, &lane->task, last, &err);
 
+    if (last && last->wire == EFF_WIRE_ANSWERED && step.kind != EFF_STEP_AUTH)
+        lane->logins = 0; /* a delivery of several requests may outlive its token */
     switch (step.kind) {
     case EFF_STEP_SEND:
         lane->request = step.request;
@@ -878,6 +882,7 @@ eff_deliver_next(struct eff_deliver *deliver, int64_t now, int64_t wall_ms)
 {
     struct eff_effect effect;
 
+    deliver->wall_ms = deliver->login.task.now_wall_ms = wall_ms;
     if (login_effect(deliver, now, &effect))
         return effect;
     for (size_t i = 0; i < deliver->lanes_count; i++)

@@ -235,29 +235,81 @@ static const struct eff_option auth_options[] = {
 
 struct login_conf {
     struct eff_call_conf call;
-    eff_str token, url, expires_in;
+    eff_str token, url, expires_in, when;
+    const struct eff_node *key, *header, *claims;
+    int64_t lifetime_ms;
 };
 
 static const struct eff_option login_options[] = {
     EFF_CALL_OPTIONS(struct login_conf, call),
+    {"when", EFF_OPT_STR, offsetof(struct login_conf, when)},
+    {"jwt.key", EFF_OPT_NODE, offsetof(struct login_conf, key)},
+    {"jwt.header", EFF_OPT_NODE, offsetof(struct login_conf, header)},
+    {"jwt.claims", EFF_OPT_NODE, offsetof(struct login_conf, claims)},
+    {"jwt.lifetime", EFF_OPT_TIME, offsetof(struct login_conf, lifetime_ms), "1h", 1000, 86400000},
     {"token", EFF_OPT_STR, offsetof(struct login_conf, token), .flags = EFF_OPT_REQUIRED},
     {"url", EFF_OPT_STR, offsetof(struct login_conf, url)},
     {"expires_in", EFF_OPT_STR, offsetof(struct login_conf, expires_in)},
 };
 
 static bool
-connector_login(struct eff_compile *c, const struct eff_node *map, struct eff_login *login)
+login_object(struct eff_compile *c, const struct eff_node *map, struct eff_tree *tree)
+{
+    struct eff_scope scope = eff_compile_scope(c, 0);
+
+    if (!map)
+        return true;
+    if (map->kind != EFF_NODE_MAP || map->count == 0) {
+        eff_compile_fail(c, map, "`header` and `claims` are mappings");
+        return false;
+    }
+    return eff_tree_compile(&scope, map, tree);
+}
+
+/* iat and exp are added when it is signed. */
+static bool
+login_jwt(struct eff_compile *c, const struct eff_node *map, const struct login_conf *conf,
+          struct eff_login *login)
+{
+    if (!conf->key && !conf->header && !conf->claims)
+        return true;
+    if (!conf->key || !conf->claims) {
+        eff_compile_fail(c, map, "`jwt` needs `key` and `claims`");
+        return false;
+    }
+    login->jwt_lifetime_ms = conf->lifetime_ms;
+    return eff_compile_text(c, conf->key, 0, &login->jwt_key) &
+           login_object(c, conf->header, &login->jwt_header) &
+           login_object(c, conf->claims, &login->jwt_claims);
+}
+
+static bool
+login_when(struct eff_compile *c, const struct eff_node *map, eff_str name, size_t *ret_option)
+{
+    *ret_option = SIZE_MAX;
+    for (size_t i = 0; i < c->connector->options_count; i++)
+        if (name.ptr && eff_str_eq(c->connector->option_names[i], name))
+            *ret_option = i;
+    if (!name.ptr || *ret_option != SIZE_MAX)
+        return true;
+    eff_compile_fail(c, map, "`when` names no option");
+    return false;
+}
+
+static bool
+login_one(struct eff_compile *c, const struct eff_node *map, struct eff_login *login)
 {
     struct login_conf conf = {0};
     bool good;
 
-    if (!map)
-        return true;
     if (!eff_compile_fill(c, map, login_options, COUNT(login_options), &conf))
         return false;
     *login = (struct eff_login){
         .given = true, .token = conf.token, .base = conf.url, .expires_in = conf.expires_in};
-    good = eff_compile_call(c, map, &conf.call, 0, &login->call);
+    good = login_when(c, map, conf.when, &login->when);
+    good &= login_jwt(c, map, &conf, login);
+    good &= eff_compile_call(c, map, &conf.call, login->jwt_key.parts ? EFF_SCOPE_LOGIN : 0,
+                             &login->call);
     if (!login->call.base.parts) {
         eff_compile_fail(c, map, "`base` is missing: where the login is sent");
         good = false;
@@ -265,6 +317,21 @@ connector_login(struct eff_compile *c, const struct eff_node *map, struct eff_lo
     good &= eff_compile_pointer(c, map, conf.token);
     good &= !conf.url.ptr || eff_compile_pointer(c, map, conf.url);
     good &= !conf.expires_in.ptr || eff_compile_pointer(c, map, conf.expires_in);
+    return good;
+}
+
+/* One, or a list of them. */
+static bool
+connector_logins(struct eff_compile *c, const struct eff_node *node)
+{
+    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
+    struct eff_login *logins = eff_new(c->arena, struct eff_login, count);
+    bool good = true;
+
+    for (size_t i = 0; i < count; i++)
+        good &= login_one(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node, &logins[i]);
+    c->connector->logins = logins;
+    c->connector->logins_count = count;
     return good;
 }
 
@@ -285,7 +352,7 @@ connector_auth(struct eff_compile *c, const struct eff_node *map, const struct e
     good &= eff_compile_text(c, conf.user, 0, &connector->basic_user);
     good &= eff_compile_text(c, conf.password, 0, &connector->basic_password);
     good &= eff_compile_ints(c, conf.expired, &connector->expired);
-    good &= connector_login(c, conf.login, &connector->login);
+    good &= connector_logins(c, conf.login);
     good &= eff_compile_pairs(c, conf.header, EFF_SCOPE_SESSION, false, &auth_count, &auth);
     good &= eff_compile_pairs(c, headers, 0, false, &connector->plain_headers_count,
                               &connector->plain_headers);

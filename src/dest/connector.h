@@ -117,6 +117,8 @@ struct eff_job {
     eff_str failed_count;                   /* likewise: how many rows the results must refuse */
     struct eff_str_list done, failed, open; /* states; failed: none of it was applied */
     int64_t first_ms, most_ms, give_up_ms;
+    struct eff_str_list partial; /* done, and something was refused that is only counted */
+    bool late_taken;             /* what does not end in time was taken all the same */
     enum eff_outcome unlisted;
     size_t files_count;
     const struct eff_job_file *files;
@@ -239,6 +241,10 @@ struct eff_login {
     bool given;
     struct eff_call call;
     eff_str token, base, expires_in; /* pointers */
+    size_t when;                     /* option that must be given; SIZE_MAX: always */
+    struct eff_text jwt_key;         /* parts == NULL: no assertion is signed */
+    struct eff_tree jwt_header, jwt_claims;
+    int64_t jwt_lifetime_ms;
 };
 
 /* A field whose form is the vendor's: the mapping ends with these transforms. */
@@ -261,9 +267,10 @@ struct eff_connector {
     struct eff_text auth_token; /* a token that is given makes the login unnecessary */
     struct eff_text auth_url;   /* {session.url} until a login tells another */
     struct eff_text basic_user, basic_password; /* parts == NULL: no basic authentication */
-    struct eff_login login;
-    struct eff_ints expired; /* statuses; none: 401 */
-    size_t headers_count;    /* of auth and headers: on every request but the login */
+    size_t logins_count;
+    const struct eff_login *logins; /* the first whose option is given */
+    struct eff_ints expired;        /* statuses; none: 401 */
+    size_t headers_count;           /* of auth and headers: on every request but the login */
     const struct eff_pair *headers;
     size_t plain_headers_count; /* of `headers` alone: also on the login */
     const struct eff_pair *plain_headers;

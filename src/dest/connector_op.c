@@ -180,7 +180,8 @@ eff_compile_answer(struct eff_compile *c, const struct eff_node *map, bool one_r
 struct job_call_conf {
     struct eff_call_conf call;
     eff_str id, at, failed_count;
-    struct eff_str_list done, failed, open;
+    struct eff_str_list done, failed, open, partial;
+    int late;
     int64_t first_ms, most_ms, give_up_ms;
     const struct eff_node *error;
 };
@@ -196,6 +197,8 @@ static const struct eff_option job_poll_options[] = {
     {"done", EFF_OPT_LIST, offsetof(struct job_call_conf, done), .flags = EFF_OPT_REQUIRED},
     {"failed", EFF_OPT_LIST, offsetof(struct job_call_conf, failed)},
     {"open", EFF_OPT_LIST, offsetof(struct job_call_conf, open)},
+    {"partial", EFF_OPT_LIST, offsetof(struct job_call_conf, partial)},
+    {"late", EFF_OPT_ENUM, offsetof(struct job_call_conf, late), .choices = "maybe|taken"},
     {"failed_count", EFF_OPT_STR, offsetof(struct job_call_conf, failed_count)},
     {"every.first", EFF_OPT_TIME, offsetof(struct job_call_conf, first_ms), "2s", 100, 3600000},
     {"every.most", EFF_OPT_TIME, offsetof(struct job_call_conf, most_ms), "60s", 100, 3600000},
@@ -264,6 +267,8 @@ job_poll(struct eff_compile *c, const struct eff_node *map, struct eff_job *job)
     job->done = conf.done;
     job->failed = conf.failed;
     job->open = conf.open;
+    job->partial = conf.partial;
+    job->late_taken = conf.late == 1;
     job->failed_count = conf.failed_count;
     job->first_ms = conf.first_ms;
     job->most_ms = conf.most_ms;

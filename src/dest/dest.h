@@ -93,6 +93,7 @@ struct eff_task {
     struct eff_schema *schema;     /* DESCRIBE */
     struct eff_read *read;         /* READ */
     eff_str object;                /* DESCRIBE, READ */
+    int64_t now_wall_ms;           /* AUTHORIZE: a signed login says when it was made */
     void *scratch;                 /* the driver's own; NULL on the first step */
     struct eff_arena *arena;       /* lives as long as the task */
 };

@@ -241,6 +241,21 @@ render_row_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
     }
 }
 
+static enum eff_rendered
+render_option_member(struct eff_render *r, const struct eff_ref *ref, struct eff_value *ret_value)
+{
+    const struct eff_json *json = NULL;
+    struct eff_err ignored = {0};
+    eff_str text = EFF_STR_NONE;
+
+    if (eff_json_parse(r->options[ref->option], r->arena, &json, &ignored) == EFF_OK)
+        text = eff_json_str(eff_json_pointer(json, ref->name));
+    if (!text.len)
+        return render_missing(r, ref, "an option is no JSON with ", ref->name);
+    *ret_value = eff_value_of_str(EFF_TEXT, text);
+    return EFF_RENDERED;
+}
+
 /* What a reference to one value stands for. */
 enum eff_rendered
 eff_render_value(struct eff_render *r, const struct eff_ref *ref, struct eff_value *ret_value)
@@ -248,7 +263,11 @@ eff_render_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
     const struct eff_delivery *d = r->delivery;
 
     switch (ref->kind) {
+    case EFF_REF_ASSERTION:
+        return render_str(r, ref, r->assertion, "the login has no `jwt`", ret_value);
     case EFF_REF_OPTION:
+        if (ref->name.len && r->options[ref->option].ptr)
+            return render_option_member(r, ref, ret_value);
         return render_str(r, ref, r->options[ref->option], "an option that is needed is not set",
                           ret_value);
     case EFF_REF_TOKEN:

@@ -57,6 +57,7 @@ struct eff_render {
     const struct eff_values *values;
     const eff_str *options; /* by the option's index; ptr == NULL: not given */
     eff_str token, base, job, cursor;
+    eff_str assertion;
     eff_str run;                         /* its id */
     const struct eff_delivery *delivery; /* NULL where no rows are */
     eff_str object;

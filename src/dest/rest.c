@@ -136,6 +136,17 @@ rest_can_read(const struct rest_dest *dest, eff_str object)
            (!object.ptr || reading->only.count == 0 || rest_listed(&reading->only, object));
 }
 
+static const struct eff_login *
+rest_login(const struct rest_dest *dest)
+{
+    const struct eff_connector *c = dest->connector;
+
+    for (size_t i = 0; i < c->logins_count; i++)
+        if (c->logins[i].when == SIZE_MAX || dest->options[c->logins[i].when].ptr)
+            return &c->logins[i];
+    return NULL;
+}
+
 static enum eff_fault
 rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_dest **ret_dest,
           struct eff_err *err)
@@ -152,6 +163,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
         options[i] = rest_option_text(&connector->options[i], conf->config, run);
     dest->options = options;
     EFF_TRY(rest_complete(dest, connector, err));
+    dest->login = rest_login(dest);
     rest_hosts(dest, connector);
     rest_limits(dest);
     EFF_TRY(rest_account(dest, err));

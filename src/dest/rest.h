@@ -24,12 +24,13 @@ struct rest_dest {
     struct eff_rate_limit *limits;
     int64_t rows_planned;
     eff_str run_id;
-    eff_str object;      /* of the sync */
-    eff_str token, url;  /* of the session */
-    int64_t expires_ms;  /* 0: not told */
-    int64_t now_ms;      /* when the last answer came */
-    bool refused;        /* the credential was refused since the last login */
-    struct eff_buf body; /* scratch */
+    eff_str object;                /* of the sync */
+    eff_str token, url;            /* of the session */
+    int64_t expires_ms;            /* 0: not told */
+    int64_t now_ms;                /* when the last answer came */
+    const struct eff_login *login; /* NULL: none */
+    bool refused;                  /* the credential was refused since the last login */
+    struct eff_buf body;           /* scratch */
 };
 
 enum rest_phase {
@@ -66,7 +67,8 @@ struct rest_work {
     bool job_strangers; /* a result was about no row that we know */
     int64_t job_started_ms;
     unsigned polls, failures;
-    size_t file;                  /* of the job's results */
+    size_t file; /* of the job's results */
+    struct eff_verdict job_partial;
     struct rest_leaving *leaving; /* not NULL: old identifiers are being taken out first */
 };
 

@@ -188,23 +188,6 @@ job_uploaded(struct eff_delivery *delivery, struct rest_work *work)
     return (struct eff_step){0};
 }
 
-/* What cannot be asked now is asked later, a bounded number of times. */
-static struct eff_step
-job_ask_again(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
-              const struct eff_response *response)
-{
-    const struct eff_job *job = &rest_variant(work)->job;
-    int64_t wait = eff_response_retry_after_ms(response);
-
-    if (++work->failures > JOB_FAILURES_MAX)
-        return job_unknown(delivery, work, "JOB_UNREACHABLE", EFF_STR("the job cannot be asked"));
-    if (work->job_started_ms > 0 && dest->now_ms - work->job_started_ms > job->give_up_ms)
-        return job_unknown(delivery, work, "JOB_UNFINISHED",
-                           EFF_STR("the job did not end in time"));
-    return (struct eff_step){.kind = EFF_STEP_WAIT,
-                             .wait_ms = wait >= 0 ? wait : job_pause(job, work->failures)};
-}
-
 static int64_t
 job_refused(const struct eff_delivery *delivery, const struct rest_work *work)
 {
@@ -227,10 +210,37 @@ job_end(struct eff_delivery *delivery, struct rest_work *work)
         job_refused(delivery, work) < work->job_failed)
         verdict = rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("NO_RESULT"),
                                EFF_STR("the job's results do not name this row"));
+    else if (work->job_partial.code.ptr) /* some of it; which is not told */
+        verdict = work->job_partial;
     rest_rows_verdict(delivery, work, verdict);
     job_forget(delivery, work);
     work->phase = REST_START;
     return (struct eff_step){0};
+}
+
+/* It goes on over there; where that is as good as done, nothing more is waited for. */
+static struct eff_step
+job_late(struct eff_delivery *delivery, struct rest_work *work)
+{
+    if (rest_variant(work)->job.late_taken)
+        return job_end(delivery, work);
+    return job_unknown(delivery, work, "JOB_UNFINISHED", EFF_STR("the job did not end in time"));
+}
+
+/* What cannot be asked now is asked later, a bounded number of times. */
+static struct eff_step
+job_ask_again(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+              const struct eff_response *response)
+{
+    const struct eff_job *job = &rest_variant(work)->job;
+    int64_t wait = eff_response_retry_after_ms(response);
+
+    if (++work->failures > JOB_FAILURES_MAX)
+        return job_unknown(delivery, work, "JOB_UNREACHABLE", EFF_STR("the job cannot be asked"));
+    if (work->job_started_ms > 0 && dest->now_ms - work->job_started_ms > job->give_up_ms)
+        return job_late(delivery, work);
+    return (struct eff_step){.kind = EFF_STEP_WAIT,
+                             .wait_ms = wait >= 0 ? wait : job_pause(job, work->failures)};
 }
 
 /* Lists that stand in the poll's answer are read at once; the first file to fetch is next. */
@@ -265,6 +275,15 @@ job_done(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work
     work->cursor = EFF_STR_NONE;
     work->job_strangers = false;
     work->job_failed = -1;
+    work->job_partial = (struct eff_verdict){0};
+    if (rest_listed(&job->partial, state)) {
+        struct eff_connector errors = {.error = job->error};
+        struct rest_refusal refusal =
+            rest_refusal_of(&errors, &(struct eff_response){0}, json, delivery->arena);
+
+        work->job_partial = rest_verdict(job->unlisted, EFF_OK,
+                                         eff_str_copy(delivery->arena, state), refusal.message);
+    }
     eff_json_int(eff_json_pointer(json, job->failed_count), &work->job_failed);
     if (rest_listed(&job->failed, state)) {
         struct eff_response none = {.status = 0};
@@ -290,15 +309,15 @@ job_polled(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_wo
     if (!state.len)
         return job_ask_again(dest, delivery, work, response);
     work->failures = 0;
-    if (rest_listed(&job->done, state) || rest_listed(&job->failed, state))
+    if (rest_listed(&job->done, state) || rest_listed(&job->failed, state) ||
+        rest_listed(&job->partial, state))
         return job_done(dest, delivery, work, json, state);
     if (rest_listed(&job->open, state) && job->close.given) {
         work->phase = REST_JOB_CLOSE; /* the closing request had not arrived */
         return (struct eff_step){0};
     }
     if (work->job_started_ms > 0 && dest->now_ms - work->job_started_ms > job->give_up_ms)
-        return job_unknown(delivery, work, "JOB_UNFINISHED",
-                           EFF_STR("the job did not end in time"));
+        return job_late(delivery, work);
     return (struct eff_step){.kind = EFF_STEP_WAIT, .wait_ms = job_pause(job, work->polls++)};
 }
 

@@ -1,4 +1,5 @@
 /* rest_task: login, discovery of the other side's schema, reading records back. */
+#include "base/sign.h"
 #include "dest/rest.h"
 
 #define TASK_TRIES_MAX 5
@@ -24,7 +25,7 @@ struct task_work {
 bool
 rest_needs_login(const struct rest_dest *dest)
 {
-    if (!dest->connector->login.given)
+    if (!dest->login)
         return false;
     return !dest->token.ptr || (dest->expires_ms > 0 && dest->now_ms > dest->expires_ms - 60000);
 }
@@ -145,7 +146,7 @@ static struct eff_step
 authorize_answer(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
                  struct eff_err *err)
 {
-    const struct eff_login *login = &dest->connector->login;
+    const struct eff_login *login = dest->login;
     const struct eff_json *json = rest_json(last, task->arena);
     eff_str token = eff_json_str(eff_json_pointer(json, login->token));
     eff_str url =
@@ -185,6 +186,47 @@ authorize_answer(struct rest_dest *dest, struct eff_task *task, const struct eff
     return (struct eff_step){.kind = EFF_STEP_DONE};
 }
 
+/* The members of a JSON object, without its braces. */
+static enum eff_fault
+authorize_members(struct eff_render *r, const struct eff_tree *tree, eff_str *ret_members,
+                  struct eff_err *err)
+{
+    struct eff_buf buf = {0};
+    bool good = eff_render_json(r, tree, &buf);
+
+    *ret_members = eff_str_copy(r->arena, eff_str_sub(eff_buf_str(&buf), 1, buf.len - 2));
+    eff_buf_free(&buf);
+    if (good)
+        return EFF_OK;
+    EFF_FAIL(err, EFF_CONFIG, "login: " EFF_STR_FMT, EFF_STR_ARG(r->problem));
+    return eff_err_hint(err, "Give what the login needs in the destination's block.");
+}
+
+static enum eff_fault
+authorize_sign(const struct rest_dest *dest, int64_t now_ms, struct eff_render *r,
+               eff_str *ret_token, struct eff_err *err)
+{
+    const struct eff_login *login = dest->login;
+    eff_str header = EFF_STR_NONE, claims;
+    struct eff_buf key = {0};
+    long long now = (long long)(now_ms / 1000), lifetime = login->jwt_lifetime_ms / 1000;
+    enum eff_fault fault;
+
+    if (login->jwt_header.kind)
+        EFF_TRY(authorize_members(r, &login->jwt_header, &header, err));
+    EFF_TRY(authorize_members(r, &login->jwt_claims, &claims, err));
+    header = eff_str_printf(r->arena, "{\"alg\":\"RS256\",\"typ\":\"JWT\"%s" EFF_STR_FMT "}",
+                            header.len ? "," : "", EFF_STR_ARG(header));
+    claims = eff_str_printf(r->arena, "{" EFF_STR_FMT ",\"iat\":%lld,\"exp\":%lld}",
+                            EFF_STR_ARG(claims), now, now + lifetime);
+    if (eff_render_text(r, &login->jwt_key, EFF_SLOT_BODY, &key) != EFF_RENDERED)
+        fault = EFF_FAIL(err, EFF_CONFIG, "login: " EFF_STR_FMT, EFF_STR_ARG(r->problem));
+    else
+        fault = eff_jwt_sign(eff_buf_str(&key), header, claims, r->arena, ret_token, err);
+    eff_buf_free(&key);
+    return fault;
+}
+
 struct eff_step
 rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
                struct eff_err *err)
@@ -194,7 +236,7 @@ rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_r
 
     if (last)
         return authorize_answer(dest, task, last, err);
-    if (!dest->connector->login.given) {
+    if (!dest->login) {
         if (!dest->refused)
             return (struct eff_step){.kind = EFF_STEP_DONE};
         EFF_FAIL(err, EFF_AUTH, EFF_STR_FMT " refuses the credential",
@@ -204,8 +246,11 @@ rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_r
     }
     if (dest->token.ptr && !dest->refused && !rest_needs_login(dest))
         return (struct eff_step){.kind = EFF_STEP_DONE};
-    if (rest_request(dest, &dest->connector->login.call, &r, EFF_STR_NONE, true, &step.request,
-                     err) != REST_BUILT) {
+    if (dest->login->jwt_key.parts &&
+        authorize_sign(dest, task->now_wall_ms, &r, &r.assertion, err) != EFF_OK)
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    if (rest_request(dest, &dest->login->call, &r, EFF_STR_NONE, true, &step.request, err) !=
+        REST_BUILT) {
         eff_err_hint(err, "Give what the login needs in the destination's block.");
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }

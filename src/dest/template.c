@@ -16,6 +16,7 @@ struct template_name {
 static const struct template_name template_names[] = {
     {"session.token", EFF_REF_TOKEN, EFF_SCOPE_SESSION},
     {"session.url", EFF_REF_BASE, EFF_SCOPE_SESSION},
+    {"login.assertion", EFF_REF_ASSERTION, EFF_SCOPE_LOGIN},
     {"object", EFF_REF_OBJECT, EFF_SCOPE_BATCH | EFF_SCOPE_OBJECT},
     {"match.field", EFF_REF_MATCH_FIELD, EFF_SCOPE_BATCH},
     {"match.value", EFF_REF_MATCH_VALUE, EFF_SCOPE_ROW},
@@ -48,9 +49,16 @@ template_fail(const struct eff_scope *scope, const struct eff_node *node, size_t
     return false;
 }
 
+/* {service_account/client_email}: a member of the JSON that an option holds. */
 static bool
 template_option(const struct eff_scope *scope, eff_str name, struct eff_ref *ref)
 {
+    size_t slash = eff_str_find_char(name, '/');
+
+    if (slash != SIZE_MAX) {
+        ref->name = eff_str_sub(name, slash, SIZE_MAX);
+        name = eff_str_sub(name, 0, slash);
+    }
     for (size_t i = 0; i < scope->options_count; i++) {
         if (eff_str_eq(scope->options[i], name)) {
             ref->kind = EFF_REF_OPTION;

@@ -35,6 +35,7 @@ enum eff_ref_kind {
     EFF_REF_FIELD_NAMES,  /* {fields.names}: a list */
     EFF_REF_RECORD_NAMES, /* {record.names}: match and fields, each once */
     EFF_REF_FIELD_VALUES, /* {fields.values}: a list in the order of the names, NULL where there is none */
+    EFF_REF_ASSERTION,  /* {login.assertion}: the signed token of a login's `jwt` */
     EFF_REF_BATCH_ID,   /* {batch.id}: a number; the same when the batch is sent again */
     EFF_REF_BATCH_KEY,  /* {batch.idempotency_key} */
     EFF_REF_BATCH_ROWS, /* {batch.rows}: how many */
@@ -57,7 +58,7 @@ struct eff_ref {
     bool optional;  /* {x?}: leaves the entry out when there is none */
     bool over_rows; /* {rows.x}: one for each row, as a list */
     size_t option;  /* OPTION: index */
-    eff_str name;   /* MATCH_NAMED, FIELD_NAMED */
+    eff_str name;   /* MATCH_NAMED, FIELD_NAMED; OPTION: pointer into its JSON, or none */
 };
 
 struct eff_text_part {
@@ -103,6 +104,7 @@ enum eff_scope_flags {
     EFF_SCOPE_JOB = 8,
     EFF_SCOPE_CURSOR = 16,
     EFF_SCOPE_OBJECT = 32, /* {object} alone */
+    EFF_SCOPE_LOGIN = 64,
 };
 
 struct eff_scope {

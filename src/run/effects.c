@@ -116,6 +116,8 @@ effects_hint(const struct eff_verdict *verdict)
 {
     if (verdict->outcome == EFF_REFUSED)
         return "`efferent rows` shows each row and what was sent; they are tried again by each run.";
+    if (verdict->outcome == EFF_TAKEN)
+        return "The destination tells numbers only, not which rows: look there.";
     if (verdict->outcome == EFF_MAYBE_APPLIED)
         return "The answer was lost, and this operation cannot be repeated safely: look over there, "
                "then `efferent retry`.";
@@ -126,7 +128,9 @@ effects_hint(const struct eff_verdict *verdict)
 static eff_str
 effects_message(struct effects *e, const struct eff_verdict *verdict)
 {
-    const char *blame = verdict->outcome == EFF_REFUSED ? "refused" : "not delivered";
+    const char *blame = verdict->outcome == EFF_REFUSED ? "refused"
+                        : verdict->outcome == EFF_TAKEN ? "taken, but for some"
+                                                        : "not delivered";
     struct effects_cause *cause = e->causes;
 
     for (; cause < e->causes + e->causes_count; cause++)
@@ -187,6 +191,8 @@ effects_count(struct effects *e, const struct eff_verdict *verdict, bool hold_am
     e->r->sent_rows++;
     if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN) {
         e->counts->delivered++;
+        if (verdict->outcome == EFF_TAKEN && verdict->code.len)
+            effects_problem(e, verdict, "EFF2130");
         return;
     }
     if (verdict->outcome == EFF_REFUSED) {
@@ -212,7 +218,7 @@ effects_redact(struct eff_sync_run *r, const struct eff_delivery *delivery)
     for (size_t i = 0; i < delivery->count; i++) {
         struct eff_verdict *verdict = &delivery->items[i].verdict;
 
-        if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN)
+        if (verdict->outcome == EFF_APPLIED)
             continue;
         verdict->message = eff_redact(&r->redact, &r->batch, verdict->message);
         verdict->code = eff_redact(&r->redact, &r->batch, verdict->code);

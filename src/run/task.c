@@ -127,7 +127,9 @@ eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err)
 {
     bool auth = false;
     struct eff_task fresh = *task;
-    struct eff_task login = {.kind = EFF_TASK_AUTHORIZE, .arena = task->arena};
+    struct eff_task login = {.kind = EFF_TASK_AUTHORIZE,
+                             .now_wall_ms = r->os->wall_ms(r->os->self),
+                             .arena = task->arena};
 
     EFF_TRY(task_patiently(r, task, &auth, err));
     if (!auth)

@@ -312,6 +312,20 @@ control_reset(struct eff_call *call, const struct eff_json *body, struct eff_err
     return EFF_OK;
 }
 
+static enum eff_fault
+control_key(struct eff_call *call, const struct eff_json *body, struct eff_err *err)
+{
+    struct eff_json_writer w = eff_call_answer(call, 200);
+
+    (void)body;
+    (void)err;
+    eff_json_begin_object(&w);
+    eff_json_field_str(&w, "client", EFF_STR("test-user"));
+    eff_json_field_str(&w, "private_key", eff_sandbox_key());
+    eff_json_end_object(&w);
+    return EFF_OK;
+}
+
 static const struct control_route control_routes[] = {
     {"GET", "/_sandbox", control_overview},
     {"GET", "/_sandbox/records", control_records},
@@ -324,6 +338,7 @@ static const struct control_route control_routes[] = {
     {"POST", "/_sandbox/clock", control_set_clock},
     {"POST", "/_sandbox/tokens", control_set_tokens},
     {"POST", "/_sandbox/reset", control_reset},
+    {"GET", "/_sandbox/key", control_key},
 };
 
 static void

@@ -80,6 +80,7 @@ extern const struct eff_vendor eff_vendor_pendo;
 extern const struct eff_vendor eff_vendor_slack;
 extern const struct eff_vendor eff_vendor_stripe;
 extern const struct eff_vendor eff_vendor_meta;
+extern const struct eff_vendor eff_vendor_google;
 
 /* What tests may set: {"settings": {...}} in a faults document. */
 struct eff_settings {
@@ -211,6 +212,9 @@ struct eff_log_view {
     bool bodies;
 };
 void eff_log_write(struct eff_json_writer *w, const struct eff_log *log, struct eff_log_view view);
+
+/* key.c: the private key with which test-user signs a JWT */
+eff_str eff_sandbox_key(void);
 
 /* control.c: paths that begin with /_sandbox/ */
 void eff_control_handle(struct eff_call *call);

@@ -3,11 +3,11 @@
 #
 # Goal: an ad platform's audience has exactly the people of the model, hashed as the platform wants
 # them: no row lost, none too many, whatever is lost on the way; and nothing says "applied".
-# Method: Meta's stand-in, from plain e-mails and phone numbers as people write them. What must be
+# Method: Meta's and Google's stand-ins, from plain e-mails and phone numbers as people write them. What must be
 # over there is hashed here by sha256sum, and compared whole after each story.
 . "$EFF_SRC/test/lib/scenario.sh"
 
-sandbox meta
+sandbox meta google_data_manager
 hash() { printf %s "$1" | sha256sum | cut -c1-64; }
 
 # 30 people; the form that is hashed, and its hash, by what the model holds.
@@ -17,7 +17,8 @@ n=0
     echo 'begin;'
     while [ $n -lt 40 ]; do
         n=$((n + 1))
-        echo "insert into hashed values (' Person$n@Example.COM ', '$(hash "person$n@example.com")'), ('+49 (0)30 10000-$n', '$(hash "493010000$n")');"
+        echo "insert into hashed values (' Person$n@Example.COM ', '$(hash "person$n@example.com")'), ('+49 (0)30 10000-$n', '$(hash "493010000$n")'),
+            ('E.164 of $n', '$(hash "+493010000$n")');"
     done
     echo "insert into hashed values ('Ann-Marie', '$(hash annmarie)'), ('DE', '$(hash de)'); commit;"
 } > hashed.sql
@@ -139,5 +140,81 @@ for round in 1 2 3; do
 done
 [ "$CODE" = 0 ] || fail "it does not come to an end"
 in_audience "after lost answers"
+
+# ---- Google: a login that is signed, requests that are taken, and numbers only ----
+
+about "google"
+ask "$GOOGLE_DATA_MANAGER/_sandbox/key"
+project google << END
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations:
+  ads: {type: google_data_manager, url: "$GOOGLE_DATA_MANAGER", login_url: "$GOOGLE_DATA_MANAGER", account_id: "1", calls_per_minute: 6000,
+    service_account: "\${SERVICE_ACCOUNT}", consent: {ad_user_data: CONSENT_GRANTED}, terms: ACCEPTED}
+END
+sync vip << 'END'
+sync: vip
+table: vip
+key: id
+to: ads.987654
+mode: members
+fields: {emailAddress: email, phoneNumber: phone, address.givenName: first, address.familyName: family, address.regionCode: country, address.postalCode: zip}
+guard: {max_removed: 100%}
+END
+db "$P/shop.db" "create table vip (id integer primary key, email text, phone text, first text, family text, country text, zip text);
+    with recursive n(i) as (select 1 union all select i + 1 from n where i < 30)
+    insert into vip (id, email, phone) select i, case when i % 5 then ' Person' || i || '@Example.COM ' end,
+    case when i % 3 = 0 or i % 5 = 0 then '+49 (0)30 10000-' || i end from n;
+    update vip set first = 'Ann-Marie', family = 'Ann-Marie', country = 'de', zip = ' 10115 ' where id = 1"
+in_google() {
+    records "$GOOGLE_DATA_MANAGER" members
+    same "$1" "$(db people.db "attach '$P/shop.db' as s; select e, p, a from (select (select hash from hashed where plain = email) e,
+        (select hash from hashed where plain = 'E.164 of ' || replace(phone, '+49 (0)30 10000-', '')) p,
+        (select hash || '|' || hash || '|DE|10115' from hashed where plain = first) a from s.vip) order by 1, 2")" \
+        "$(db records.db "select f ->> '$.emailAddress', f ->> '$.phoneNumber', f ->> '$.address' from r order by 1, 2")"
+}
+account() { # of whom, with the stand-in's key
+    SERVICE_ACCOUNT=$(sqlite3 :memory: "select json_object('type', 'service_account', 'client_email', '$1', 'private_key_id', 'k1',
+        'private_key', cast(readfile('answer.json') as text) ->> '$.private_key')")
+    export SERVICE_ACCOUNT
+}
+account somebody@else.example
+eff 1 run
+says 'invalid_grant'
+account test-user
+eff 0 run
+counts vip read=30 added=30 planned=30 delivered=30
+in_google "first load"
+eff 0 run
+counts vip read=30 unchanged=30 requests=0
+db "$P/shop.db" "delete from vip where id in (4, 5); update vip set email = ' Person35@Example.COM ' where id = 1;
+    insert into vip (id, email) values (31, ' Person31@Example.COM ')"
+eff 0 run
+counts vip read=29 unchanged=27 added=1 changed=1 removed=2 planned=4 delivered=4
+in_google "changes"
+
+about "half an address, and half of a request"
+db "$P/shop.db" "insert into vip (id, email, first) values (32, ' Person32@Example.COM ', 'Ann-Marie')"
+eff 3 run
+counts vip read=30 unchanged=29 added=1 planned=1 rejected=1
+says 'given_name and family_name must be SHA-256'
+db "$P/shop.db" "update vip set first = null where id = 32; insert into vip (id, email) values (33, ' Person33@Example.COM ')"
+ask "$GOOGLE_DATA_MANAGER/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "times": 1, "then": {"partial": {"rows": 1}}}]}'
+eff 0 run
+counts vip read=31 unchanged=29 added=2 planned=2 delivered=2
+says 'PARTIAL_SUCCESS: PROCESSING_ERROR_REASON_NO_CONSENT'
+says 'EFF2130'
+
+about "lost answers, an expired token"
+ask "$GOOGLE_DATA_MANAGER/_sandbox/reset" '{}'
+eff 0 reset vip --yes
+ask "$GOOGLE_DATA_MANAGER/_sandbox/faults" '{"settings": {"job_polls": 0}, "rules": [
+    {"match": {"writes": true, "nth": 1}, "times": 1, "then": {"reset_after": true}},
+    {"match": {"path": "/v1/requestStatus"}, "times": 1, "then": {"status": 503}},
+    {"match": {"writes": true, "nth": 4}, "times": 1, "then": {"expire_token": true}}]}'
+eff 0 run
+in_google "after a lost answer"
+db "$P/shop.db" "update vip set phone = '+49 (0)30 10000-' || (30 + id / 3) where id % 3 = 0 and id <= 30"
+eff 0 run
+in_google "after a token has expired"
 
 finish

@@ -80,6 +80,13 @@ hubspot(void **state)
 }
 
 static void
+google(void **state)
+{
+    (void)state;
+    run_connector("google_data_manager", 4);
+}
+
+static void
 meta(void **state)
 {
     (void)state;
@@ -185,17 +192,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hubspot),
-        cmocka_unit_test(salesforce),
-        cmocka_unit_test(meta),
-        cmocka_unit_test(stripe),
-        cmocka_unit_test(zendesk),
-        cmocka_unit_test(klaviyo),
-        cmocka_unit_test(customerio),
-        cmocka_unit_test(pendo),
-        cmocka_unit_test(http),
-        cmocka_unit_test(slack),
-        cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(hubspot), cmocka_unit_test(salesforce), cmocka_unit_test(meta),
+        cmocka_unit_test(stripe),  cmocka_unit_test(google),     cmocka_unit_test(zendesk),
+        cmocka_unit_test(klaviyo), cmocka_unit_test(customerio), cmocka_unit_test(pendo),
+        cmocka_unit_test(http),    cmocka_unit_test(slack),      cmocka_unit_test(wrong_cases_fail),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
