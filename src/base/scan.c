@@ -6,6 +6,7 @@
  */
 #include "base/scan.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define SCAN_WINDOW ((size_t)256 << 10)
@@ -185,6 +186,7 @@ scan_nest(struct eff_scan *scan, struct eff_err *err)
                 objects &= ~((uint64_t)1 << depth);
                 objects |= (uint64_t)(c == '{') << depth++;
             } else if (c == '}' || c == ']') {
+                assert(depth > 0); // It began with a bracket that opens.
                 EFF_TRY(scan_closes(scan, objects, --depth, err));
             }
             scan->at++;

@@ -9,19 +9,10 @@ struct catalog_reader {
     struct eff_scan *scan;
     struct eff_arena *arena;
     struct eff_arena work;
-    size_t refs_count, cap;
+    size_t refs_count;
     const struct eff_model_ref *refs;
     struct eff_dbt_catalog *catalog;
 };
-
-static bool
-catalog_wanted(const struct catalog_reader *r, eff_str id)
-{
-    for (size_t i = 0; i < r->refs_count; i++)
-        if (eff_dbt_id_has(id, r->refs[i].name))
-            return true;
-    return false;
-}
 
 static enum eff_fault
 catalog_table(struct catalog_reader *r, eff_str id, struct eff_err *err)
@@ -42,14 +33,7 @@ catalog_table(struct catalog_reader *r, eff_str id, struct eff_err *err)
             .name = eff_str_copy(r->arena, name),
             .type = eff_str_copy(r->arena, eff_json_str(eff_json_get(column, EFF_STR("type")))),
         };
-    if (catalog->count == r->cap) {
-        struct eff_dbt_table *grown =
-            eff_new(r->arena, struct eff_dbt_table, r->cap ? 2 * r->cap : 16);
-        if (catalog->count > 0)
-            memcpy(grown, catalog->tables, catalog->count * sizeof *grown);
-        catalog->tables = grown;
-        r->cap = r->cap ? 2 * r->cap : 16;
-    }
+    catalog->tables = eff_dbt_room(r->arena, catalog->tables, catalog->count, sizeof table);
     catalog->tables[catalog->count++] = table;
     return EFF_OK;
 }
@@ -64,8 +48,8 @@ catalog_tables(struct catalog_reader *r, struct eff_err *err)
     while (there && more) {
         EFF_TRY(eff_scan_key(r->scan, &id, &more, err));
         if (more)
-            EFF_TRY(catalog_wanted(r, id) ? catalog_table(r, id, err)
-                                          : eff_scan_skip(r->scan, err));
+            EFF_TRY(eff_dbt_wanted(r->refs_count, r->refs, id) ? catalog_table(r, id, err)
+                                                               : eff_scan_skip(r->scan, err));
     }
     return EFF_OK;
 }

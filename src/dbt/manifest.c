@@ -24,14 +24,13 @@ struct manifest_reader {
     const struct eff_model_ref *refs;
     const struct eff_dbt_results *results;
     struct eff_dbt_manifest *manifest;
-    size_t cap;
     struct eff_model *models;
     struct manifest_parents *parents;
-    struct { /* what a failed test is about, before it is found */
-        size_t count, cap;
-        const struct eff_dbt_result **results;
-        eff_str *tested;
-    } failed;
+    size_t failed_count;
+    struct manifest_failed { /* what a failed test is about, before it is found */
+        const struct eff_dbt_result *result;
+        eff_str tested;
+    } * failed;
 };
 
 int
@@ -48,6 +47,15 @@ eff_dbt_schema_version(eff_str address, const char *artifact)
     if (eff_str_ends(tail, EFF_STR(".json")))
         tail.len -= 5;
     return eff_str_int(tail, &version) && version > 0 && version < 10000 ? (int)version : 0;
+}
+
+bool
+eff_dbt_wanted(size_t refs_count, const struct eff_model_ref *refs, eff_str id)
+{
+    for (size_t i = 0; i < refs_count; i++)
+        if (eff_dbt_id_has(id, refs[i].name))
+            return true;
+    return false;
 }
 
 bool
@@ -241,42 +249,14 @@ manifest_model_key(struct manifest_reader *r, eff_str key, struct eff_model *mod
     return EFF_OK;
 }
 
-static void
-manifest_grow(struct manifest_reader *r)
-{
-    size_t count = r->manifest->models.count, cap = r->cap ? 2 * r->cap : 64;
-    struct eff_model *models = eff_new(r->arena, struct eff_model, cap);
-    struct manifest_parents *parents = eff_new(r->arena, struct manifest_parents, cap);
-    struct eff_dbt_node **nodes = eff_new(r->arena, struct eff_dbt_node *, cap);
-
-    if (count > 0) {
-        memcpy(models, r->models, count * sizeof *models);
-        memcpy(parents, r->parents, count * sizeof *parents);
-        memcpy(nodes, r->manifest->nodes, count * sizeof(struct eff_dbt_node *));
-    }
-    r->models = models;
-    r->parents = parents;
-    r->manifest->nodes = nodes;
-    r->cap = cap;
-}
-
-/* Whether one of the refs may mean this id: its name is a part of it, or its end. */
-static bool
-manifest_wanted(const struct manifest_reader *r, eff_str id)
-{
-    for (size_t i = 0; i < r->refs_count; i++)
-        if (eff_dbt_id_has(id, r->refs[i].name))
-            return true;
-    return false;
-}
-
 /* A model, seed, snapshot or source. */
 static enum eff_fault
 manifest_model(struct manifest_reader *r, eff_str id, struct eff_err *err)
 {
     struct eff_model model = {.id = eff_str_copy(r->arena, id)};
-    struct eff_dbt_node *node =
-        manifest_wanted(r, id) ? eff_new(r->arena, struct eff_dbt_node, 1) : NULL;
+    struct eff_dbt_node *node = eff_dbt_wanted(r->refs_count, r->refs, id)
+                                    ? eff_new(r->arena, struct eff_dbt_node, 1)
+                                    : NULL;
     struct manifest_parents parents = {0};
     struct eff_str_list primary = {0};
     bool there, more = true, taken;
@@ -301,8 +281,10 @@ manifest_model(struct manifest_reader *r, eff_str id, struct eff_err *err)
         return EFF_FAIL(err, EFF_CONFIG, "has more than %zu models", MANIFEST_NODES_MAX);
     if (node != NULL && node->key.count == 0)
         node->key = primary;
-    if (at == r->cap)
-        manifest_grow(r);
+    r->models = eff_dbt_room(r->arena, r->models, at, sizeof model);
+    r->parents = eff_dbt_room(r->arena, r->parents, at, sizeof parents);
+    r->manifest->nodes =
+        eff_dbt_room(r->arena, r->manifest->nodes, at, sizeof(struct eff_dbt_node *));
     r->models[at] = model;
     r->parents[at] = parents;
     r->manifest->nodes[at] = node;
@@ -315,21 +297,8 @@ manifest_model(struct manifest_reader *r, eff_str id, struct eff_err *err)
 static void
 manifest_failure(struct manifest_reader *r, const struct eff_dbt_result *result, eff_str tested)
 {
-    if (r->failed.count == r->failed.cap) {
-        size_t cap = r->failed.cap ? 2 * r->failed.cap : 16;
-        const struct eff_dbt_result **results =
-            eff_new(r->arena, const struct eff_dbt_result *, cap);
-        eff_str *ids = eff_new(r->arena, eff_str, cap);
-        for (size_t i = 0; i < r->failed.count; i++) {
-            results[i] = r->failed.results[i];
-            ids[i] = r->failed.tested[i];
-        }
-        r->failed.results = results;
-        r->failed.tested = ids;
-        r->failed.cap = cap;
-    }
-    r->failed.results[r->failed.count] = result;
-    r->failed.tested[r->failed.count++] = tested;
+    r->failed = eff_dbt_room(r->arena, r->failed, r->failed_count, sizeof *r->failed);
+    r->failed[r->failed_count++] = (struct manifest_failed){result, tested};
 }
 
 /* A test that is attached to a model is about that one; any other about all that it reads. */
@@ -381,7 +350,6 @@ manifest_nodes(struct manifest_reader *r, bool disabled, struct eff_err *err)
 {
     struct eff_dbt_manifest *manifest = r->manifest;
     bool there, more = true;
-    size_t cap = 0;
     eff_str id;
 
     EFF_TRY(eff_scan_object(r->scan, &there, err));
@@ -393,13 +361,8 @@ manifest_nodes(struct manifest_reader *r, bool disabled, struct eff_err *err)
             EFF_TRY(manifest_node(r, id, err));
             continue;
         }
-        if (manifest->disabled_count == cap) {
-            eff_str *grown = eff_new(r->arena, eff_str, cap ? 2 * cap : 16);
-            if (cap > 0)
-                memcpy(grown, manifest->disabled, cap * sizeof *grown);
-            manifest->disabled = grown;
-            cap = cap ? 2 * cap : 16;
-        }
+        manifest->disabled =
+            eff_dbt_room(r->arena, manifest->disabled, manifest->disabled_count, sizeof(eff_str));
         manifest->disabled[manifest->disabled_count++] = eff_str_copy(r->arena, id);
         EFF_TRY(eff_scan_skip(r->scan, err));
     }
@@ -503,12 +466,12 @@ manifest_link(struct manifest_reader *r)
                 parents[r->models[i].parents_count++] = at;
         }
     }
-    manifest->failures = eff_new(r->arena, struct eff_dbt_failure, r->failed.count);
-    for (size_t i = 0; i < r->failed.count; i++) {
-        size_t at = manifest_find(ids, count, r->failed.tested[i]);
+    manifest->failures = eff_new(r->arena, struct eff_dbt_failure, r->failed_count);
+    for (size_t i = 0; i < r->failed_count; i++) {
+        size_t at = manifest_find(ids, count, r->failed[i].tested);
         if (at != SIZE_MAX)
             manifest->failures[manifest->failures_count++] =
-                (struct eff_dbt_failure){r->failed.results[i], at};
+                (struct eff_dbt_failure){r->failed[i].result, at};
     }
     manifest->models.at = r->models;
 }

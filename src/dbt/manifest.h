@@ -66,5 +66,7 @@ enum eff_fault eff_dbt_manifest_read(struct eff_scan *scan, size_t refs_count,
 int eff_dbt_schema_version(eff_str address, const char *artifact);
 /* Whether that name is a part of a unique id: "customers" of "model.shop.customers.v2". */
 bool eff_dbt_id_has(eff_str id, eff_str name);
+/* Whether one of the refs may mean this id. */
+bool eff_dbt_wanted(size_t refs_count, const struct eff_model_ref *refs, eff_str id);
 
 #endif

@@ -104,7 +104,7 @@ static bool
 profile_render(const struct profile *p, const struct eff_node *node, eff_str *ret_text)
 {
     struct eff_buf out = {0};
-    eff_str rest = node->text, value;
+    eff_str rest = node->text, value = EFF_STR("");
     bool ok = true;
     size_t at;
 

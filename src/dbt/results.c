@@ -18,8 +18,23 @@ struct results_reader {
     struct eff_arena *arena;
     struct eff_arena work; /* one value */
     struct eff_dbt_results *results;
-    size_t cap;
 };
+
+#define ROOM_FIRST ((size_t)16)
+
+void *
+eff_dbt_room(struct eff_arena *arena, void *at, size_t count, size_t size)
+{
+    void *grown;
+
+    if (count > 0 && (count < ROOM_FIRST || (count & (count - 1)) != 0))
+        return at;
+    grown = eff_arena_alloc(arena, size, alignof(max_align_t),
+                            count < ROOM_FIRST ? ROOM_FIRST : 2 * count);
+    if (count > 0)
+        memcpy(grown, at, count * size);
+    return grown;
+}
 
 static bool
 results_good(eff_str status)
@@ -57,26 +72,11 @@ results_text(struct results_reader *r, size_t most, eff_str *ret_text, struct ef
     return EFF_OK;
 }
 
-static void
-results_add(struct results_reader *r, const struct eff_dbt_result *result)
-{
-    struct eff_dbt_results *results = r->results;
-
-    if (results->bad_count == r->cap) {
-        size_t cap = r->cap ? 2 * r->cap : 32;
-        struct eff_dbt_result *grown = eff_new(r->arena, struct eff_dbt_result, cap);
-        if (results->bad_count > 0)
-            memcpy(grown, results->bad, results->bad_count * sizeof *grown);
-        results->bad = grown;
-        r->cap = cap;
-    }
-    results->bad[results->bad_count++] = *result;
-}
-
 static enum eff_fault
 results_one(struct results_reader *r, struct eff_err *err)
 {
-    struct eff_arena before = *r->arena;
+    struct eff_dbt_results *results = r->results;
+    size_t used = r->arena->used;
     struct eff_dbt_result result = {.message = EFF_STR("")};
     bool there, more = true;
     eff_str key;
@@ -97,10 +97,12 @@ results_one(struct results_reader *r, struct eff_err *err)
     }
     if (result.id.ptr == NULL || result.status.ptr == NULL)
         return EFF_FAIL(err, EFF_CONFIG, "has a result without `unique_id` or `status`");
-    if (results_good(result.status))
-        r->arena->used = before.used;
-    else
-        results_add(r, &result);
+    if (results_good(result.status)) {
+        r->arena->used = used;
+        return EFF_OK;
+    }
+    results->bad = eff_dbt_room(r->arena, results->bad, results->bad_count, sizeof result);
+    results->bad[results->bad_count++] = result;
     return EFF_OK;
 }
 

@@ -19,6 +19,12 @@ struct eff_dbt_results {
     struct eff_dbt_result *bad; /* by id */
 };
 
+/*
+ * Room for one entry more behind `count` of them: `at` itself, or a larger copy in the arena.
+ * Only for lists that grow by this alone.
+ */
+void *eff_dbt_room(struct eff_arena *arena, void *at, size_t count, size_t size);
+
 /* EFF_CONFIG with one line that goes on behind the file's name. */
 enum eff_fault eff_dbt_results_read(struct eff_scan *scan, struct eff_arena *arena,
                                     struct eff_dbt_results *ret_results, struct eff_err *err);
