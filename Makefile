@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo test test-integration quick sim sim-mutants coverage bench lint format fuzz install clean distclean help
+.PHONY: all setup configure demo star test test-integration quick sim sim-mutants coverage bench lint format fuzz install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -26,6 +26,10 @@ test: ## everything that must hold: tests, sanitizers, lints, a clang build
 
 test-integration: ## beside the real software of others: dbt on DuckDB and on PostgreSQL
 	@sh tools/test-integration
+
+star: all ## dbt, a warehouse in the middle, and nine tools around it: all syncs, with their stand-ins
+	@sh tools/setup duckdb integration
+	@sh tools/star
 
 quick: all ## unit and scenario tests of build/ only
 	@cmake --build $(BUILD)

@@ -16,7 +16,7 @@ start() { # NAME ROWS ON_REMOVED
     project "$1" << END
 sources: {shop: {type: sqlite, path: shop.db}}
 destinations:
-  billing: {type: stripe, url: "$STRIPE", token: sk_test_test-token, calls_per_second: 1000}
+  billing: {type: stripe, url: "$STRIPE", token: sk_test_test-token, calls_per_second: 1000, searches_per_second: 1000}
 END
     customers "$3" > "$P/syncs/customers.yml"
     ask "$STRIPE/_sandbox/reset" '{}'
