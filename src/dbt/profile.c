@@ -398,6 +398,12 @@ profile_translate(const struct eff_project_input *input, const struct eff_projec
         profile_postgres(p);
     else if (eff_str_is(type, "duckdb"))
         profile_duckdb(p);
+    else
+        eff_problem_add(problems, p->output->place, "EFF1404",
+                        EFF_STR("Write the source on its own, with a `type:` and its options."),
+                        "a profile of type \"" EFF_STR_FMT
+                        "\" cannot be used: only postgres and duckdb are read so far",
+                        EFF_STR_ARG(eff_value_shown(type)));
     *block = (struct eff_node){.kind = EFF_NODE_MAP,
                                .place = p->output->place,
                                .count = p->count,

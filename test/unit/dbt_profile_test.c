@@ -128,8 +128,10 @@ what_cannot_be_used_is_told(void **state)
         "", "shop: {outputs: {default: {type: duckdb, path: ':memory:'}}}\n",
         "dbt/profiles.yml:1:27 EFF1404 the profile's DuckDB is no file on this machine, so "
         "nothing is left of it to read [Give the profile a `path:` to a file that dbt builds.]\n");
-    refused("", "shop: {outputs: {default: {type: oracle}}}\n",
-            "dbt/profiles.yml:1:27 EFF1201 there is no source type \"oracle\"\n");
+    refused(
+        "", "shop: {outputs: {default: {type: oracle}}}\n",
+        "dbt/profiles.yml:1:27 EFF1404 a profile of type \"oracle\" cannot be used: only postgres "
+        "and duckdb are read so far [Write the source on its own, with a `type:` and its options.]\n");
     refused(
         "", "shop: {outputs: {default: {type: postgres, host: \"{{ env_var('NO') }}\"}}}\n",
         "dbt/profiles.yml:1:50 EFF1106 env_var('NO') is not set [Set the environment variable NO.]\n");
