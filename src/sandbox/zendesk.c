@@ -13,7 +13,7 @@ eff_str
 eff_zd_id(struct eff_arena *arena, const struct eff_shape *shape, int64_t seq)
 {
     (void)shape;
-    return eff_str_printf(arena, "%lld", (long long)(seq + ID_BASE));
+    return eff_str_printf(arena, "%lld", (long long)seq + ID_BASE);
 }
 
 int64_t
@@ -340,6 +340,7 @@ zendesk_list(struct eff_call *call)
     int64_t count = 0;
 
     size = size < 1 || size > PAGE_MAX ? PAGE_MAX : size;
+    page = page < 1 || page > INT32_MAX ? 1 : page;
     for (; eff_records_next(call->world->records, &scan, call->arena, &record); count++)
         if (count >= (page - 1) * size && count < page * size)
             eff_zd_write(call, &w, &record);
@@ -349,7 +350,7 @@ zendesk_list(struct eff_call *call)
                                           "http://127.0.0.1:%u" EFF_STR_FMT
                                           "?page=%lld&per_page=%lld",
                                           call->world->port, EFF_STR_ARG(call->path),
-                                          (long long)(page + 1), (long long)size)
+                                          (long long)page + 1, (long long)size)
                          : EFF_STR(""));
 }
 
