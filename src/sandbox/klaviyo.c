@@ -199,10 +199,10 @@ eff_kl_page(struct eff_call *call, int64_t *ret_after, int64_t *ret_size)
 {
     *ret_size = eff_call_param_int(call, "page[size]", 20);
     *ret_after = eff_call_param_int(call, "page[cursor]", 0);
-    if (*ret_size >= 1 && *ret_size <= PAGE_MAX && *ret_after >= 0 &&
-        *ret_after <= INT32_MAX)
+    if (*ret_size >= 1 && *ret_size <= PAGE_MAX && *ret_after >= 0 && *ret_after <= INT32_MAX)
         return true;
-    klaviyo_refuse(call, 400, NULL, "page[size] must be from 1 to 100, page[cursor] one that was given");
+    klaviyo_refuse(call, 400, NULL,
+                   "page[size] must be from 1 to 100, page[cursor] one that was given");
     return false;
 }
 

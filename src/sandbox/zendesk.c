@@ -344,14 +344,13 @@ zendesk_list(struct eff_call *call)
     for (; eff_records_next(call->world->records, &scan, call->arena, &record); count++)
         if (count >= (page - 1) * size && count < page * size)
             eff_zd_write(call, &w, &record);
-    zendesk_end_list(&w, count,
-                     count > page * size
-                         ? eff_str_printf(call->arena,
-                                          "http://127.0.0.1:%u" EFF_STR_FMT
-                                          "?page=%lld&per_page=%lld",
-                                          call->world->port, EFF_STR_ARG(call->path),
-                                          (long long)page + 1, (long long)size)
-                         : EFF_STR(""));
+    zendesk_end_list(
+        &w, count,
+        count > page * size
+            ? eff_str_printf(
+                  call->arena, "http://127.0.0.1:%u" EFF_STR_FMT "?page=%lld&per_page=%lld",
+                  call->world->port, EFF_STR_ARG(call->path), (long long)page + 1, (long long)size)
+            : EFF_STR(""));
 }
 
 /* ?external_id= and, for users, ?query=email or "email:a@b.c". */

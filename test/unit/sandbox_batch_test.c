@@ -75,9 +75,11 @@ zendesk_forgets_a_job_after_an_hour(void **state)
     char path[128];
 
     (void)state;
-    assert_int_equal(stand_send(s, "POST", "/api/v2/users/create_or_update_many",
-                                "{\"users\": [{\"external_id\": \"a\", \"name\": \"A\", \"x\": 1}, {\"external_id\": \"b\"}]}"),
-                     200);
+    assert_int_equal(
+        stand_send(
+            s, "POST", "/api/v2/users/create_or_update_many",
+            "{\"users\": [{\"external_id\": \"a\", \"name\": \"A\", \"x\": 1}, {\"external_id\": \"b\"}]}"),
+        200);
     assert_string_equal(stand_at(s, "/job_status/status"), "queued");
     snprintf(path, sizeof(path), "/api/v2/job_statuses/%s.json", stand_at(s, "/job_status/id"));
     stand_send(s, "GET", path, NULL);
@@ -103,11 +105,13 @@ zendesk_has_thirty_jobs_at_a_time(void **state)
             stand_send(s, "POST", "/api/v2/users/create_many", "{\"users\": [{\"name\": \"A\"}]}"),
             200);
     assert_int_equal(
-        stand_send(s, "POST", "/api/v2/users/create_many", "{\"users\": [{\"name\": \"A\"}]}"), 422);
+        stand_send(s, "POST", "/api/v2/users/create_many", "{\"users\": [{\"name\": \"A\"}]}"),
+        422);
     assert_string_equal(stand_at(s, "/error"), "TooManyJobs");
     stand_tell(s, "clock", "{'advance_ms': 6000}");
     assert_int_equal(
-        stand_send(s, "POST", "/api/v2/users/create_many", "{\"users\": [{\"name\": \"A\"}]}"), 200);
+        stand_send(s, "POST", "/api/v2/users/create_many", "{\"users\": [{\"name\": \"A\"}]}"),
+        200);
 }
 
 static void
@@ -121,13 +125,15 @@ klaviyo_wants_a_revision_and_pages_of_its_own(void **state)
     assert_int_equal(stand_send(s, "GET", "/api/profiles", NULL), 400);
     s->extra = "revision: 2026-07-15";
     assert_int_equal(stand_send(s, "GET", "/api/profiles", NULL), 200);
-    assert_int_equal(stand_send(s, "GET",
-                                "/api/profiles?page%5Bsize%5D=100&page%5Bcursor%5D=9223372036854775807",
-                                NULL),
-                     400);
-    assert_int_equal(stand_send(s, "POST", "/api/profiles",
-                                "{\"data\": {\"type\": \"profile\", \"attributes\": {\"email\": \"a@ex.org\", \"plan\": \"x\"}}}"),
-                     400);
+    assert_int_equal(
+        stand_send(s, "GET",
+                   "/api/profiles?page%5Bsize%5D=100&page%5Bcursor%5D=9223372036854775807", NULL),
+        400);
+    assert_int_equal(
+        stand_send(
+            s, "POST", "/api/profiles",
+            "{\"data\": {\"type\": \"profile\", \"attributes\": {\"email\": \"a@ex.org\", \"plan\": \"x\"}}}"),
+        400);
     assert_string_equal(stand_at(s, "/errors/0/source/pointer"), "/data/attributes/plan");
     s->type = "text/plain";
     assert_int_equal(stand_send(s, "POST", "/api/profiles", "{}"), 415);
