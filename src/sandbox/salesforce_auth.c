@@ -2,11 +2,14 @@
  * sandbox/salesforce_auth: tokens, by OAuth and by SOAP.
  *
  * The client test-user with the secret test-secret gets a new token each time;
- * so does the user of the same name with the same password. A JWT is read but
- * its signature is not checked: nobody has registered a key here.
+ * so does the user of the same name with the same password. A JWT must be signed
+ * with the key that /_sandbox/key gives.
  */
 #include "base/hash.h"
+#include "base/sign.h"
 #include "sandbox/salesforce.h"
+
+#define AUTH_JWT_SECONDS 300 /* from now until it expires, at most */
 
 static void
 auth_error(struct eff_call *call, int status, const char *error, const char *description)
@@ -58,24 +61,25 @@ auth_grant(struct eff_call *call)
     eff_json_end_object(&w);
 }
 
-/* Does the token say who issues it and, if so, until when? */
+/* Signed with our key, issued by test-user for us, and valid now and not for long. */
 static bool
 auth_jwt_fine(struct eff_call *call, eff_str jwt)
 {
-    eff_str head, payload, signature, text;
+    eff_str text, audience;
     const struct eff_json *claims;
     struct eff_err err = {0};
-    int64_t expires;
+    int64_t expires, now = eff_world_now(call->world) / 1000;
 
-    if (!eff_str_cut(jwt, '.', &head, &payload) || !eff_str_cut(payload, '.', &payload, &signature))
-        return false;
-    if (head.len == 0 || signature.len == 0 || payload.len > 65536 ||
-        !eff_base64_decode(call->arena, payload, &text) ||
+    if (!eff_jwt_verify(eff_sandbox_key(), jwt, call->arena, &text) ||
         eff_json_parse(text, call->arena, &claims, &err) != EFF_OK)
         return false;
+    audience = eff_json_str(eff_json_get(claims, EFF_STR("aud")));
     return eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("iss"))), "test-user") &&
-           eff_json_int(eff_json_get(claims, EFF_STR("exp")), &expires) &&
-           expires > eff_world_now(call->world) / 1000;
+           eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("sub"))), "test-user") &&
+           (eff_str_is(audience, "https://login.salesforce.com") ||
+            eff_str_is(audience, "https://test.salesforce.com")) &&
+           eff_json_int(eff_json_get(claims, EFF_STR("exp")), &expires) && expires > now &&
+           expires <= now + AUTH_JWT_SECONDS;
 }
 
 /* The secret may come in the form or, by RFC 6749, in an Authorization header. */

@@ -339,4 +339,24 @@ ask "$SF/_sandbox/faults" '{"rules": [], "settings": {"job_fail_after": -1}}'
 eff 0 run
 equal "after a job that failed half-way"
 
+about "a login that is signed"
+ask "$SF/_sandbox/reset" '{}'
+ask "$SF/_sandbox/key"
+SF_KEY=$(sqlite3 :memory: "select cast(readfile('answer.json') as text) ->> '$.private_key'")
+export SF_KEY
+leads signed 3 << 'END'
+sync: leads
+table: lead
+key: id
+to: force.Lead
+match: {Ext_Id__c: id}
+fields: {LastName: name, Company: {const: Acme}}
+END
+sed -i 's/client_secret: test-secret/username: test-user, private_key: "${SF_KEY}"/' "$P/efferent.yml"
+eff 0 run
+counts leads read=3 added=3 planned=3 delivered=3
+SF_KEY='-----BEGIN PRIVATE KEY-----'
+eff 1 run
+says 'the private key cannot be read'
+
 finish

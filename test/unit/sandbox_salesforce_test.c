@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "base/sign.h"
 #include "lib/stand.h"
 
 #define BASE "/services/data/v62.0"
@@ -73,6 +74,35 @@ shown(struct stand *s, const char *field)
     return stand_at(s, path);
 }
 
+/* A token call with a JWT; one thing of it is wrong. */
+static const char *
+signed_login(struct stand *s, int wrong)
+{
+    static char form[4096];
+    static char room[65536];
+    struct eff_arena arena = {.base = room, .budget = sizeof room, .name = "login"};
+    char claims[256];
+    struct eff_err err = {0};
+    eff_str key, token;
+
+    stand_send(s, "GET", "/_sandbox/key", NULL);
+    key = eff_str_of(stand_at(s, "/private_key"));
+    if (wrong == 3)
+        key = eff_rsa_new(&arena);
+    snprintf(
+        claims, sizeof claims,
+        "{\"iss\":\"test-user\",\"sub\":\"%s\",\"aud\":\"https://login.salesforce.com\",\"exp\":%lld}",
+        wrong == 2 ? "somebody" : "test-user", (long long)time(NULL) + (wrong == 1 ? 3600 : 120));
+    assert_int_equal(
+        eff_jwt_sign(key, EFF_STR("{\"alg\":\"RS256\"}"), eff_str_of(claims), &arena, &token, &err),
+        EFF_OK);
+    snprintf(
+        form, sizeof form,
+        "grant_type=urn%%3Aietf%%3Aparams%%3Aoauth%%3Agrant-type%%3Ajwt-bearer&assertion=" EFF_STR_FMT,
+        EFF_STR_ARG(token));
+    return form;
+}
+
 static void
 tokens(void **state)
 {
@@ -103,13 +133,12 @@ tokens(void **state)
         assert_int_equal(stand_send(s, "POST", "/services/oauth2/token", refused[i]), 400);
         assert_string_not_equal(stand_at(s, "/error"), "");
     }
-    // iss test-user, exp 9999999999
-    assert_int_equal(
-        stand_send(s, "POST", "/services/oauth2/token",
-                   "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion="
-                   "e30.eyJpc3MiOiJ0ZXN0LXVzZXIiLCJleHAiOjk5OTk5OTk5OTl9.c2ln"),
-        200);
-    assert_string_equal(stand_at(s, "/token_type"), "Bearer");
+    for (int wrong = 0; wrong < 4; wrong++) { // 0: none; the lifetime; the subject; the key
+        assert_int_equal(stand_send(s, "POST", "/services/oauth2/token", signed_login(s, wrong)),
+                         wrong ? 400 : 200);
+        if (wrong == 0)
+            assert_string_equal(stand_at(s, "/token_type"), "Bearer");
+    }
     s->extra = "Authorization: Basic dGVzdC11c2VyOnRlc3Qtc2VjcmV0";
     assert_int_equal(
         stand_send(s, "POST", "/services/oauth2/token", "grant_type=client_credentials"), 200);
