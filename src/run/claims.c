@@ -62,21 +62,20 @@ claims_fold(const struct eff_sync_run *r)
 }
 
 static struct eff_hash128
-claims_member_hash(struct eff_sync_run *r, const struct eff_value *member)
+claims_member_hash(struct eff_sync_run *r, const struct eff_value *member, struct eff_arena scratch)
 {
     struct eff_buf all = {0};
     struct eff_hash128 hash;
 
-    eff_members_text(&r->planner, member, claims_fold(r), r->batch, &all);
+    eff_members_text(&r->planner, member, claims_fold(r), scratch, &all);
     hash = eff_siphash128(r->secret.key, all.ptr, all.len);
     eff_buf_free(&all);
     return hash;
 }
 
 static struct eff_hash128
-claims_hash(struct eff_sync_run *r, const struct eff_value *match)
+claims_hash(struct eff_sync_run *r, const struct eff_value *match, struct eff_arena scratch)
 {
-    struct eff_arena scratch = r->batch;
     struct eff_buf text = {0}, all = {0};
     struct eff_hash128 hash;
 
@@ -108,7 +107,7 @@ claims_row_hash(struct eff_sync_run *r, const struct eff_value *row, struct eff_
     if (r->sync->mode == EFF_MODE_MEMBERS) {
         if (!eff_members_of_row(&r->planner, row, &scratch, &member, &ignored))
             return false;
-        *ret_hash = claims_member_hash(r, member.at);
+        *ret_hash = claims_member_hash(r, member.at, scratch);
         return true;
     }
     match = eff_new(&scratch, struct eff_value, r->mapping.match_count);
@@ -117,7 +116,7 @@ claims_row_hash(struct eff_sync_run *r, const struct eff_value *row, struct eff_
                 EFF_OK ||
             match[i].kind == EFF_NULL || match[i].kind == EFF_ABSENT)
             return false;
-    *ret_hash = claims_hash(r, match);
+    *ret_hash = claims_hash(r, match, scratch);
     return true;
 }
 
@@ -154,8 +153,8 @@ claims_doubt_members(struct eff_sync_run *r, const struct eff_change *change, ui
         return false;
     for (size_t i = 0; i < members.count; i++)
         doubted |= claims_doubt_one(
-            r, (struct claims_doubt){claims_member_hash(r, &members.at[i * members.width]), at,
-                                     (uint32_t)i});
+            r, (struct claims_doubt){claims_member_hash(r, &members.at[i * members.width], scratch),
+                                     at, (uint32_t)i});
     return doubted;
 }
 
@@ -167,7 +166,8 @@ claims_doubt_match(struct eff_sync_run *r, const struct eff_change *removal, uin
 
     if (!eff_identity_read(removal->identity, r->mapping.match_count, &scratch, &identity))
         return false;
-    return claims_doubt_one(r, (struct claims_doubt){claims_hash(r, identity.match), at, 0});
+    return claims_doubt_one(r,
+                            (struct claims_doubt){claims_hash(r, identity.match, scratch), at, 0});
 }
 
 bool
