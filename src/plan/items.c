@@ -92,7 +92,8 @@ eff_plan_write_op(enum eff_mode mode, bool is_new)
 
 /*
  * The payload is not in the key: after a lost state the provider answers with the
- * old result or a mismatch, and both prove that the record exists.
+ * old result or a mismatch, and both prove that the record exists. The incarnation is:
+ * after a removal, a create is another one.
  */
 static eff_str
 items_idempotency_key(const struct eff_planner *planner, enum eff_op op, eff_str key_json,
@@ -107,6 +108,8 @@ items_idempotency_key(const struct eff_planner *planner, enum eff_op op, eff_str
     eff_buf_add_slice(&buf, planner->object);
     eff_buf_add_slice(&buf, key_json);
     eff_buf_add_slice(&buf, eff_str_of(eff_op_name(op)));
+    if (planner->incarnation > 0)
+        eff_buf_add_u64(&buf, planner->incarnation);
     mac = eff_hmac_sha256(planner->secret, eff_buf_str(&buf));
     eff_buf_free(&buf);
     return eff_base64(arena, (eff_str){(const char *)mac.bytes, sizeof mac.bytes}, true);

@@ -22,7 +22,8 @@ struct eff_planner {
     const bool *field_added; /* mapping->fields_count: new since the snapshot; for COLUMNS */
     bool any_added;
     eff_str sync, object;
-    eff_str secret; /* of the sync: idempotency keys are made with it */
+    eff_str secret;       /* of the sync: idempotency keys are made with it */
+    uint64_t incarnation; /* of the next change's key: how often its record was removed */
 };
 
 enum eff_planned {

@@ -225,6 +225,18 @@ effects_redact(struct eff_sync_run *r, const struct eff_delivery *delivery)
     }
 }
 
+/* Before the removal is settled: then it cannot be forgotten by a death in between. */
+static enum eff_fault
+effects_incarnate(struct effects *e, const struct eff_delivery *delivery, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+
+    if ((delivery->op != EFF_OP_DELETE && delivery->op != EFF_OP_ARCHIVE) || !eff_run_is_keyed(r))
+        return EFF_OK;
+    return eff_control_incarnate(r->control, r->sync->name, delivery, r->os->wall_ms(r->os->self),
+                                 err);
+}
+
 static enum eff_fault
 effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_err *err)
 {
@@ -232,6 +244,7 @@ effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_er
     bool hold = effects_holds_ambiguous(e, effect->delivery->op, effect->first_attempt_ms);
 
     effects_redact(r, effect->delivery);
+    EFF_TRY(effects_incarnate(e, effect->delivery, err));
     EFF_TRY(eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch,
                                effect->attempts, effect->delivery, effect->acks,
                                effect->first_attempt_ms, r->os->wall_ms(r->os->self), hold,

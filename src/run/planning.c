@@ -230,6 +230,9 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
     struct eff_planned_item p;
     struct eff_err why = {0};
 
+    if (eff_run_is_keyed(r))
+        EFF_TRY(eff_control_incarnation(r->control, r->sync->name, change->key,
+                                        &r->planner.incarnation, err));
     switch (eff_plan_change(&r->planner, change, row, &r->batch, &p, &why)) {
     case EFF_PLANNED_SEND:
         if (row && p.item.leaving_count > 0 && eff_run_claims_doubt(r, change, row))

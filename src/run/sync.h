@@ -183,6 +183,13 @@ enum eff_fault eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
                               const struct eff_snapshot_column *columns, size_t columns_count,
                               bool with_identities, bool complete_read, struct eff_err *err);
 
+/* Do its creates carry idempotency keys? */
+static inline bool
+eff_run_is_keyed(const struct eff_sync_run *r)
+{
+    return r->limits[eff_plan_write_op(r->sync->mode, true)].class == EFF_CLASS_KEYED;
+}
+
 /* effects.c: delivers the batches of the open change file, settles each. */
 enum eff_fault eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *counts,
                                struct eff_err *err);

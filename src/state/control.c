@@ -33,7 +33,9 @@ static const char control_schema[] =
 
 static const char control_schema_2[] =
     "CREATE TABLE forgotten (sync TEXT NOT NULL, key BLOB NOT NULL, at INTEGER NOT NULL,"
-    " PRIMARY KEY (sync, key)) WITHOUT ROWID;";
+    " PRIMARY KEY (sync, key)) WITHOUT ROWID;"
+    "CREATE TABLE incarnation (sync TEXT NOT NULL, key BLOB NOT NULL, number INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, PRIMARY KEY (sync, key)) WITHOUT ROWID;";
 
 /* ---- opening ---- */
 

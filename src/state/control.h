@@ -185,6 +185,21 @@ enum eff_fault eff_control_forgotten(struct eff_control *control, eff_str sync,
 /* Empties the write-ahead log: what was deleted is nowhere in the files any more. */
 enum eff_fault eff_control_squeeze(struct eff_control *control, struct eff_err *err);
 
+/* ---- incarnations: how often the record of a key was removed ---- */
+
+/*
+ * A row that comes back after its record was removed is another create: with the idempotency key
+ * of the first, the provider would answer with the record that is gone. Counts up the rows of a
+ * removal that were applied; what is older than 30 days is forgotten: no provider keeps keys so long.
+ */
+enum eff_fault eff_control_incarnate(struct eff_control *control, eff_str sync,
+                                     const struct eff_delivery *delivery, int64_t now_ms,
+                                     struct eff_err *err);
+/* 0: it was never removed. */
+enum eff_fault eff_control_incarnation(struct eff_control *control, eff_str sync,
+                                       struct eff_hash128 key, uint64_t *ret_number,
+                                       struct eff_err *err);
+
 /* ---- care: a copy, a look, a sync that goes ---- */
 
 /* A copy as of one moment into a new file of mode 0600, fsynced; others may write meanwhile. */

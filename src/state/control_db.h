@@ -10,8 +10,8 @@
 
 #include "state/control.h"
 
-#define EFF_CONTROL_STATEMENTS_MAX 56
-#define EFF_CONTROL_FORMAT         2 /* 2 adds the table of forgotten keys */
+#define EFF_CONTROL_STATEMENTS_MAX 64
+#define EFF_CONTROL_FORMAT         2 /* 2 adds the tables of forgotten keys and of incarnations */
 
 struct eff_control {
     sqlite3 *db;

@@ -1,5 +1,6 @@
 /*
- * state/control_forget: keys that were forgotten, so that their rows stay out.
+ * state/control_forget: keys that were forgotten, so that their rows stay out; and how often the
+ * record of a key was removed.
  *
  * What is kept is the key's hash under the sync's own secret: it tells the row when it
  * comes again, and nobody who does not have the secret whose it was.
@@ -46,6 +47,56 @@ eff_control_squeeze(struct eff_control *control, struct eff_err *err)
              control->path);
     return eff_err_hint(err, "Repeat the command when nothing else runs.");
 }
+
+/* ---- incarnations ---- */
+
+#define INCARNATION_MS ((int64_t)30 * 24 * 3600 * 1000)
+
+static enum eff_fault
+incarnate_rows(struct eff_control *control, eff_str sync, const struct eff_delivery *delivery,
+               int64_t now_ms, struct eff_err *err)
+{
+    EFF_TRY(eff_control_exec(control, err, "DELETE FROM incarnation WHERE at < ?1", "i",
+                             now_ms - INCARNATION_MS));
+    for (size_t i = 0; i < delivery->count; i++) {
+        if (delivery->items[i].verdict.outcome != EFF_APPLIED)
+            continue;
+        EFF_TRY(eff_control_exec(
+            control, err,
+            "INSERT INTO incarnation (sync, key, number, at) VALUES (?1, ?2, 1, ?3)"
+            " ON CONFLICT (sync, key) DO UPDATE SET number = number + 1, at = ?3",
+            "ski", sync, delivery->items[i].key, now_ms));
+    }
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_control_incarnate(struct eff_control *control, eff_str sync,
+                      const struct eff_delivery *delivery, int64_t now_ms, struct eff_err *err)
+{
+    EFF_TRY(eff_control_begin(control, true, err));
+    return eff_control_end(control, incarnate_rows(control, sync, delivery, now_ms, err), err);
+}
+
+enum eff_fault
+eff_control_incarnation(struct eff_control *control, eff_str sync, struct eff_hash128 key,
+                        uint64_t *ret_number, struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_number = 0;
+    if (!control || control->format < EFF_CONTROL_FORMAT)
+        return EFF_OK;
+    EFF_TRY(eff_control_query(control, err, &s,
+                              "SELECT number FROM incarnation WHERE sync = ?1 AND key = ?2", "sk",
+                              sync, key));
+    while (eff_control_row(control, s, &fault, err))
+        *ret_number = (uint64_t)sqlite3_column_int64(s, 0);
+    return fault;
+}
+
+/* ---- reading what was forgotten ---- */
 
 static int
 forget_order(const void *a, const void *b)

@@ -119,6 +119,13 @@ same "ours and theirs" '55 1' "$(db records.db "select sum(f ->> '$.metadata' is
 eff 0 verify --all
 counts customers read=55 unchanged=55
 
+about "a row that comes back within a day is another customer, not the answer of its first creation again"
+db "$P/shop.db" "insert into customer values (56, 'back@example.com', 'Back', 560, null), (57, 'c57@example.com', 'Näme \"57\" & co', 570, null)"
+eff 0 run
+counts customers read=57 unchanged=55 added=2 planned=2 delivered=2
+eff 0 verify --all
+counts customers read=57 unchanged=57
+
 start clear 10 clear
 eff 0 run
 db "$P/shop.db" "delete from customer where id = 10"

@@ -36,6 +36,8 @@ static const struct eff_mapping mapping = {.key_count = 2,
                                            .fields_count = 1,
                                            .fields = &field};
 
+static uint64_t incarnation; /* how often the record was removed */
+
 static eff_str
 key_of(struct eff_arena *arena, const char *sync, const char *object, const char *secret,
        struct eff_value a, struct eff_value b, const char *payload)
@@ -47,7 +49,8 @@ key_of(struct eff_arena *arena, const char *sync, const char *object, const char
                                         .limits = limits,
                                         .sync = eff_str_of(sync),
                                         .object = eff_str_of(object),
-                                        .secret = eff_str_of(secret)};
+                                        .secret = eff_str_of(secret),
+                                        .incarnation = incarnation};
     const struct eff_change change = {.kind = EFF_CHANGE_ADD};
     const struct eff_value row[] = {a, b, eff_value_of_str(EFF_TEXT, eff_str_of(payload))};
     struct eff_planned_item planned;
@@ -134,6 +137,10 @@ the_same_create_has_the_same_key(void **unused)
     first = key_of(&arena, "s", "o", "x", text("a"), text("b"), "yesterday");
     again = key_of(&arena, "s", "o", "x", text("a"), text("b"), "today");
     assert_true(eff_str_eq(first, again));
+    incarnation = 1;
+    again = key_of(&arena, "s", "o", "x", text("a"), text("b"), "today");
+    incarnation = 0;
+    assert_false(eff_str_eq(first, again));
     eff_arena_deinit(&arena);
 }
 
