@@ -184,13 +184,8 @@ eff_kl_write_links(struct eff_call *call, struct eff_json_writer *w, eff_str nex
     eff_json_field_str(w, "self",
                        eff_str_printf(call->arena, "http://127.0.0.1:%u" EFF_STR_FMT,
                                       call->world->port, EFF_STR_ARG(call->target)));
-    eff_json_key(w, EFF_STR("next"));
-    if (next.len != 0)
-        eff_json_write_str(w, next);
-    else
-        eff_json_write_null(w);
-    eff_json_key(w, EFF_STR("prev"));
-    eff_json_write_null(w);
+    if (next.len != 0) // no member is null in Klaviyo's description of its links
+        eff_json_field_str(w, "next", next);
     eff_json_end_object(w);
 }
 
