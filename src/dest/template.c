@@ -54,15 +54,14 @@ static bool
 template_option(const struct eff_scope *scope, eff_str name, struct eff_ref *ref)
 {
     size_t slash = eff_str_find_char(name, '/');
+    eff_str pointer = slash == SIZE_MAX ? EFF_STR_NONE : eff_str_sub(name, slash, SIZE_MAX);
 
-    if (slash != SIZE_MAX) {
-        ref->name = eff_str_sub(name, slash, SIZE_MAX);
-        name = eff_str_sub(name, 0, slash);
-    }
+    name = eff_str_sub(name, 0, slash);
     for (size_t i = 0; i < scope->options_count; i++) {
         if (eff_str_eq(scope->options[i], name)) {
             ref->kind = EFF_REF_OPTION;
             ref->option = i;
+            ref->name = pointer;
             return true;
         }
     }
