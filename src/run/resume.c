@@ -85,11 +85,16 @@ resume_look(struct eff_sync_run *r, const struct eff_run_row *row, struct eff_er
     return EFF_OK;
 }
 
-/* A change file that no plan knows is from a process that died before it had sent anything. */
+/*
+ * A change file that no plan knows is from a process that died before it had sent anything.
+ * The plan's commit may have failed, and its log been removed, without that being durable: a
+ * power loss would bring the log back, and with it a plan. So the folder is made durable first.
+ */
 static enum eff_fault
 resume_sweep(struct eff_sync_run *r, struct eff_err *err)
 {
     struct eff_arena scratch = r->run;
+    bool durable = false;
     eff_str *names;
     size_t count;
 
@@ -101,6 +106,9 @@ resume_sweep(struct eff_sync_run *r, struct eff_err *err)
 
         if (!eff_str_starts(names[i], EFF_STR("changes-")))
             continue;
+        if (!durable)
+            EFF_TRY(r->os->sync_dir(r->os->self, r->state_folder, err));
+        durable = true;
         path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, r->folder, EFF_STR_ARG(names[i])).ptr;
         EFF_TRY(r->os->unlink(r->os->self, path, err));
     }
