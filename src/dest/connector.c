@@ -271,6 +271,8 @@ static bool
 login_jwt(struct eff_compile *c, const struct eff_node *map, const struct login_conf *conf,
           struct eff_login *login)
 {
+    bool good;
+
     if (!conf->key && !conf->header && !conf->claims)
         return true;
     if (!conf->key || !conf->claims) {
@@ -278,9 +280,10 @@ login_jwt(struct eff_compile *c, const struct eff_node *map, const struct login_
         return false;
     }
     login->jwt_lifetime_ms = conf->lifetime_ms;
-    return eff_compile_text(c, conf->key, 0, &login->jwt_key) &
-           login_object(c, conf->header, &login->jwt_header) &
-           login_object(c, conf->claims, &login->jwt_claims);
+    good = eff_compile_text(c, conf->key, 0, &login->jwt_key);
+    good &= login_object(c, conf->header, &login->jwt_header);
+    good &= login_object(c, conf->claims, &login->jwt_claims);
+    return good;
 }
 
 static bool

@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "sandbox/world.h"
 
-#define STRIPE_ID_BASE        INT64_C(0x10000000)
+#define STRIPE_ID_BASE        0x10000000
 #define STRIPE_METADATA_KEYS  50
 #define STRIPE_METADATA_KEY   40
 #define STRIPE_METADATA_VALUE 500
@@ -316,8 +316,10 @@ stripe_customers(const struct eff_call *call)
 static eff_str
 stripe_id(struct eff_arena *arena, const struct eff_shape *shape, int64_t seq)
 {
+    unsigned long long number = (unsigned long long)seq;
+
     (void)shape;
-    return eff_str_printf(arena, "cus_%014llx", (unsigned long long)(seq + STRIPE_ID_BASE));
+    return eff_str_printf(arena, "cus_%014llx", number + STRIPE_ID_BASE);
 }
 
 static bool
