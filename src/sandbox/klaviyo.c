@@ -378,7 +378,7 @@ klaviyo_list(struct eff_call *call)
     struct eff_json_iter iter;
     struct eff_record record;
     struct eff_json_writer w;
-    eff_str field;
+    eff_str field = EFF_STR_NONE;
 
     if (!eff_kl_page(call, &list.after, &list.size) ||
         (!all && (values = klaviyo_filter(call, &field)) == NULL))
