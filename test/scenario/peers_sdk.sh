@@ -9,8 +9,9 @@ fi
 
 # Each has test/peers/<name>.test.mjs, which is told its address as <NAME>_URL.
 vendors='salesforce hubspot slack meta stripe zendesk klaviyo customerio'
+: > addresses # the process in the background may be late to make it
 # shellcheck disable=SC2086 # they are words
-"$EFFERENT" sandbox $vendors --port 0 > addresses 2> sandbox.log &
+"$EFFERENT" sandbox $vendors --port 0 >> addresses 2> sandbox.log &
 sandbox=$!
 trap 'kill $sandbox 2> /dev/null' EXIT
 tries=0
