@@ -280,6 +280,7 @@ check_stages(struct eff_sync_run *r, struct eff_err *err)
     r->dest_sync.run = r->run_id;
     EFF_TRY(eff_run_bind(r, 0, err));
     EFF_TRY(eff_run_contract(r, err));
+    eff_run_overlaps(r);
     return eff_run_bind(r, 0, err);
 }
 

@@ -120,6 +120,9 @@ enum eff_fault eff_run_contract(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err);
 enum eff_fault eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err);
 
+/* overlap.c: a note in the report for each other sync that writes the same fields. */
+void eff_run_overlaps(struct eff_sync_run *r);
+
 /* read.c: the one read, into the diff. */
 enum eff_fault eff_run_read(struct eff_sync_run *r, struct eff_err *err);
 /* Reads again the rows of those keys (sorted); each hit is given to `take`. */

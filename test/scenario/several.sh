@@ -6,7 +6,7 @@
 # Method: a project of seven syncs and four destinations, one of which is down; each way to choose
 # among them; targets; secrets from each place, with a canary that is looked for in everything
 # that was printed and written.
-# covers: B25, F7, H2, S1
+# covers: B25, F7, G6, H2, S1
 . "$EFF_SRC/test/lib/scenario.sh"
 
 table() { # FILE TABLE
@@ -98,6 +98,19 @@ eff 3 run a b c
 statuses a=rejected b=ok c=ok # a was run to its end: b may follow
 says 'no 99'
 db "$P/shop.db" 'delete from t where id = 99'
+
+about "two syncs that write one field"
+make overlap
+eff 0 check a b
+same "notes" 0 "$(j '$.syncs[0].problems' | grep -c EFF2122)"
+sed 's/^sync: a$/sync: again/' "$P/syncs/a.yml" > "$P/syncs/again.yml"
+eff 0 check a again b
+same "who" a,again "$(sqlite3 :memory: "select group_concat(s.value ->> '\$.sync', ',') from json_each(cast(readfile('out.json') as text), '\$.syncs') s,
+    json_each(s.value, '\$.problems') p where p.value ->> '\$.code' = 'EFF2122'")"
+says 'writes a.name too'
+echo 'enabled: false' >> "$P/syncs/again.yml"
+eff 0 check a
+same "notes beside one that is off" 0 "$(j '$.syncs[0].problems' | grep -c EFF2122)"
 
 about jobs
 sed -i 's/^table: t/sql: WITH RECURSIVE w(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM w WHERE i < 500000) SELECT * FROM t WHERE (SELECT count(*) FROM w) > 0/' "$P/syncs/a.yml" "$P/syncs/b.yml" "$P/syncs/c.yml"
