@@ -16,7 +16,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define CHANGES_MAGIC           "EFFCHG01"
+#define CHANGES_MARK            "EFFCHG"
+#define CHANGES_FORMAT          "01"
+#define CHANGES_MAGIC           CHANGES_MARK CHANGES_FORMAT
 #define CHANGES_END             "EFFCHGEN"
 #define CHANGES_SEED            0x45464643484e4731u
 #define CHANGES_CHUNK_HEAD      16
@@ -328,6 +330,22 @@ changes_read_names(struct eff_reader *reader, struct eff_arena *run, size_t *ret
     return names;
 }
 
+/* What another version froze, only that version can send as it was meant. */
+static enum eff_fault
+changes_check_format(const struct eff_changes *changes, eff_str mark, struct eff_err *err)
+{
+    if (eff_str_eq(mark, EFF_STR(CHANGES_MAGIC)))
+        return EFF_OK;
+    if (!eff_str_starts(mark, EFF_STR(CHANGES_MARK)))
+        return changes_damaged(changes, "its head is not one of ours", err);
+    EFF_FAIL(err, EFF_CONFIG,
+             "the change file %s has format " EFF_STR_FMT ", this efferent reads format %s",
+             changes->path, EFF_STR_ARG(((eff_str){mark.ptr + sizeof CHANGES_MARK - 1, 2})),
+             CHANGES_FORMAT);
+    return eff_err_hint(err, "Let the version of efferent that wrote it finish its run, then run "
+                             "this one.");
+}
+
 static enum eff_fault
 changes_read_head(struct eff_changes *changes, struct eff_arena *run, uint64_t *ret_checksum,
                   struct eff_err *err)
@@ -340,7 +358,8 @@ changes_read_head(struct eff_changes *changes, struct eff_arena *run, uint64_t *
     EFF_TRY(changes_read(changes, 0, start, sizeof start, err));
     len = eff_read_u32(&reader);
     *ret_checksum = eff_read_u64(&reader);
-    if (memcmp(start, CHANGES_MAGIC, 8) != 0 || len > CHANGES_CHUNK_BYTES_MAX)
+    EFF_TRY(changes_check_format(changes, (eff_str){start, 8}, err));
+    if (len > CHANGES_CHUNK_BYTES_MAX)
         return changes_damaged(changes, "its head is not one of ours", err);
     bytes = eff_new(run, char, len + 1);
     EFF_TRY(changes_read(changes, sizeof start, bytes, len, err));
