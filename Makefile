@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo star test test-integration quick sim sim-mutants coverage bench lint format fuzz install clean distclean help
+.PHONY: all setup configure demo star test test-integration quick sim sim-mutants coverage bench lint format fuzz parts reproduce install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -66,6 +66,12 @@ format: ## put all C files into the house style
 fuzz: ## every fuzzer for SECONDS (default 60) each
 	@sh tools/setup test
 	@sh tools/fuzz $(SECONDS)
+
+parts: all ## what the program is made of and loads, as an SBOM (build/efferent.cdx.json)
+	@sh tools/parts
+
+reproduce: ## build the commit twice, in two places: the same program byte for byte
+	@sh tools/reproduce
 
 install: all ## copy the program to PREFIX (default /usr/local)
 	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"

@@ -49,3 +49,4 @@ set_source_files_properties("${assets_s}" PROPERTIES OBJECT_DEPENDS "${asset_fil
 add_library(eff_assets STATIC "${assets_s}")
 set_target_properties(eff_assets PROPERTIES LINKER_LANGUAGE C)
 target_include_directories(eff_assets PRIVATE "${PROJECT_SOURCE_DIR}") # where .incbin looks
+target_compile_options(eff_assets PRIVATE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
