@@ -144,8 +144,9 @@ eff_arena_reset(struct eff_arena *arena)
         head->touched = ARENA_KEEP;
 }
 
-void *
-eff_arena_try(struct eff_arena *arena, size_t size, size_t align, size_t count)
+/* NULL over the budget. What of it is not zero is told, and left as it is. */
+static char *
+arena_take(struct eff_arena *arena, size_t size, size_t align, size_t count, size_t *ret_dirty)
 {
     struct arena_head *head;
     size_t bytes, start, end, dirty;
@@ -164,12 +165,35 @@ eff_arena_try(struct eff_arena *arena, size_t size, size_t align, size_t count)
     head = arena_head(arena);
     ARENA_ALLOW(arena->base + start, bytes);
     dirty = head->touched > start ? head->touched - start : 0;
-    memset(arena->base + start, 0, dirty < bytes ? dirty : bytes);
-    arena_guard_after(arena, end);
+    *ret_dirty = dirty < bytes ? dirty : bytes;
+    if (ARENA_GUARDED)
+        arena_guard_after(arena, end);
     if (end > head->touched)
         head->touched = end;
     arena->used = end;
     return arena->base + start;
+}
+
+void *
+eff_arena_try(struct eff_arena *arena, size_t size, size_t align, size_t count)
+{
+    size_t dirty;
+    char *ptr = arena_take(arena, size, align, count, &dirty);
+
+    if (ptr != NULL)
+        memset(ptr, 0, dirty);
+    return ptr;
+}
+
+char *
+eff_arena_bytes(struct eff_arena *arena, size_t count)
+{
+    size_t dirty;
+    char *ptr = arena_take(arena, 1, 1, count, &dirty);
+
+    if (ptr == NULL)
+        arena_overflow(arena);
+    return ptr;
 }
 
 void *

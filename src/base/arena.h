@@ -32,7 +32,9 @@ void eff_arena_reset(struct eff_arena *arena);
 
 /* Zeroed, never NULL; over the budget it calls the overflow hook, which does not return. */
 void *eff_arena_alloc(struct eff_arena *arena, size_t size, size_t align, size_t count);
-/* The same, but NULL over the budget: for the daemon's requests and for input of unknown size. */
+/* Bytes that the caller fills at once, and so are not zeroed; else as eff_arena_alloc. */
+char *eff_arena_bytes(struct eff_arena *arena, size_t count);
+/* Zeroed, but NULL over the budget: for the daemon's requests and for input of unknown size. */
 void *eff_arena_try(struct eff_arena *arena, size_t size, size_t align, size_t count);
 
 /*

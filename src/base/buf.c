@@ -66,13 +66,6 @@ eff_buf_reserve_more(struct eff_buf *buf, size_t more)
 }
 
 void
-eff_buf_grow(struct eff_buf *buf, size_t written)
-{
-    assert(written == 0 || (buf->cap > 0 && written <= buf->cap - 1 - buf->len));
-    buf->len += written;
-}
-
-void
 eff_buf_addf(struct eff_buf *buf, const char *format, ...)
 {
     va_list args;
@@ -102,9 +95,11 @@ eff_buf_addf(struct eff_buf *buf, const char *format, ...)
 void
 eff_buf_add_int(struct eff_buf *buf, int64_t value)
 {
-    char text[EFF_INT_TEXT_MAX];
+    char *at = eff_buf_reserve(buf, EFF_INT_TEXT_MAX);
 
-    eff_buf_add_bytes(buf, text, eff_int_text(value, text));
+    if (at == NULL)
+        return;
+    buf->len += eff_int_text(value, at);
 }
 
 void

@@ -8,6 +8,8 @@
 #ifndef EFF_BASE_BUF_H
 #define EFF_BASE_BUF_H
 
+#include <assert.h>
+
 #include "base/str.h"
 
 struct eff_buf {
@@ -31,7 +33,14 @@ eff_buf_reserve(struct eff_buf *buf, size_t more)
         return eff_buf_reserve_more(buf, more);
     return buf->ptr + buf->len;
 }
-void eff_buf_grow(struct eff_buf *buf, size_t written); /* at most what was reserved */
+/* At most what was reserved. */
+static inline void
+eff_buf_grow(struct eff_buf *buf, size_t written)
+{
+    assert(written == 0 || (buf->cap > 0 && written <= buf->cap - 1 - buf->len));
+    buf->len += written;
+}
+
 /* What is added must not lie in the buffer itself. Each add is whole or, when full, nothing. */
 static inline void
 eff_buf_add_bytes(struct eff_buf *buf, const void *ptr, size_t len)

@@ -7,6 +7,8 @@
  */
 #include "base/clock.h"
 
+#include "base/number.h"
+
 #include <stdio.h>
 
 #define CLOCK_DAY_MICROS INT64_C(86400000000)
@@ -38,12 +40,14 @@ eff_days_from_civil(int year, int month, int day)
 void
 eff_civil_from_days(int64_t days, int *ret_year, int *ret_month, int *ret_day)
 {
-    int64_t era, day_in_era, year_in_era, day_in_year, month_from_march;
+    // Within an era 32 bits are enough, which divide in half the time.
+    uint32_t day_in_era, year_in_era, day_in_year, month_from_march;
+    int64_t era;
 
     days = days > CLOCK_DAYS_MAX ? CLOCK_DAYS_MAX : days < -CLOCK_DAYS_MAX ? -CLOCK_DAYS_MAX : days;
     days += CLOCK_EPOCH;
     era = clock_floor_div(days, CLOCK_ERA_DAYS);
-    day_in_era = days - era * CLOCK_ERA_DAYS;
+    day_in_era = (uint32_t)(days - era * CLOCK_ERA_DAYS);
     // Take away the leap days that came before (every 1460, but not every 36524) to divide by 365.
     year_in_era =
         (day_in_era - day_in_era / 1460 + day_in_era / 36524 - day_in_era / (CLOCK_ERA_DAYS - 1)) /
@@ -52,7 +56,7 @@ eff_civil_from_days(int64_t days, int *ret_year, int *ret_month, int *ret_day)
     month_from_march = (5 * day_in_year + 2) / 153;
     *ret_day = (int)(day_in_year - (153 * month_from_march + 2) / 5 + 1);
     *ret_month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-    *ret_year = (int)(era * 400 + year_in_era + (*ret_month < 3));
+    *ret_year = (int)(era * 400 + (int64_t)year_in_era + (*ret_month < 3));
 }
 
 int64_t
@@ -74,16 +78,16 @@ struct eff_civil
 eff_civil_from_micros(int64_t micros, unsigned sub_nanos)
 {
     int64_t days = clock_floor_div(micros, CLOCK_DAY_MICROS);
-    int64_t rest = micros % CLOCK_DAY_MICROS;
+    // Unsigned: the first moment of the first day may lie before INT64_MIN.
+    uint64_t rest = (uint64_t)micros - (uint64_t)days * CLOCK_DAY_MICROS;
+    uint32_t seconds = (uint32_t)(rest / 1000000);
     struct eff_civil civil = {.has_time = true};
 
-    rest += rest < 0 ? CLOCK_DAY_MICROS : 0;
     eff_civil_from_days(days, &civil.year, &civil.month, &civil.day);
-    civil.nanos = (int)(rest % 1000000 * 1000 + sub_nanos);
-    rest /= 1000000;
-    civil.hour = (int)(rest / 3600);
-    civil.minute = (int)(rest / 60 % 60);
-    civil.second = (int)(rest % 60);
+    civil.nanos = (int)((rest - (uint64_t)seconds * 1000000) * 1000 + sub_nanos);
+    civil.hour = (int)(seconds / 3600);
+    civil.minute = (int)(seconds / 60 % 60);
+    civil.second = (int)(seconds % 60);
     return civil;
 }
 
@@ -291,20 +295,11 @@ eff_http_date_parse(eff_str text, int64_t *ret_seconds)
     return true;
 }
 
-/* Exactly so many digits, without an end; number has no more. printf costs ten times this. */
-static char *
-clock_digits(char *to, int number, int digits)
-{
-    for (int i = digits - 1; i >= 0; i--, number /= 10)
-        to[i] = (char)('0' + number % 10);
-    return to + digits;
-}
-
 /* ".123" for the fraction, nothing for none; returns the length. */
 static size_t
 clock_fraction_text(int nanos, char *ret_text)
 {
-    int digits = 9;
+    size_t digits = 9;
 
     if (nanos == 0)
         return 0;
@@ -313,8 +308,8 @@ clock_fraction_text(int nanos, char *ret_text)
         digits--;
     }
     ret_text[0] = '.';
-    *clock_digits(ret_text + 1, nanos, digits) = '\0';
-    return 1 + (size_t)digits;
+    *eff_digits_text(ret_text + 1, (uint64_t)nanos, digits) = '\0';
+    return 1 + digits;
 }
 
 static size_t
@@ -324,11 +319,12 @@ clock_day_text(int year, int month, int day, char ret_text[EFF_TIME_TEXT_MAX])
 
     if (year < 0 || year > 9999)
         return (size_t)snprintf(ret_text, EFF_TIME_TEXT_MAX, "%04d-%02d-%02d", year, month, day);
-    to = clock_digits(to, year, 4);
+    to = eff_digit_pair(to, (unsigned)year / 100);
+    to = eff_digit_pair(to, (unsigned)year % 100);
     *to++ = '-';
-    to = clock_digits(to, month, 2);
+    to = eff_digit_pair(to, (unsigned)month);
     *to++ = '-';
-    *clock_digits(to, day, 2) = '\0';
+    *eff_digit_pair(to, (unsigned)day) = '\0';
     return 10;
 }
 
@@ -348,11 +344,11 @@ eff_datetime_text(int64_t micros, unsigned sub_nanos, bool zone, char ret_text[E
     size_t len = clock_day_text(civil.year, civil.month, civil.day, ret_text);
 
     ret_text[len++] = 'T';
-    clock_digits(ret_text + len, civil.hour, 2);
+    eff_digit_pair(ret_text + len, (unsigned)civil.hour);
     ret_text[len + 2] = ':';
-    clock_digits(ret_text + len + 3, civil.minute, 2);
+    eff_digit_pair(ret_text + len + 3, (unsigned)civil.minute);
     ret_text[len + 5] = ':';
-    clock_digits(ret_text + len + 6, civil.second, 2);
+    eff_digit_pair(ret_text + len + 6, (unsigned)civil.second);
     len += 8;
     len += clock_fraction_text(civil.nanos, ret_text + len);
     if (zone)

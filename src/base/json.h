@@ -72,6 +72,20 @@ struct eff_json_writer {
     bool after_key;
 };
 
+/* The comma and the new line that the next key or value needs. */
+void eff_json_separate(struct eff_json_writer *w);
+
+/* Where the next value may be written, in at most `most` bytes, or NULL; then eff_buf_grow. */
+static inline char *
+eff_json_place(struct eff_json_writer *w, size_t most)
+{
+    if (w->after_key)
+        w->after_key = false;
+    else
+        eff_json_separate(w);
+    return eff_buf_reserve(w->buf, most);
+}
+
 void eff_json_begin_object(struct eff_json_writer *w);
 void eff_json_end_object(struct eff_json_writer *w);
 void eff_json_begin_array(struct eff_json_writer *w);

@@ -32,14 +32,9 @@ json_new_line(struct eff_json_writer *w)
         eff_buf_add_char(w->buf, ' ');
 }
 
-/* What comes before a key or a value: nothing after a key, else a comma and a new line. */
-static void
-json_separate(struct eff_json_writer *w)
+void
+eff_json_separate(struct eff_json_writer *w)
 {
-    if (w->after_key) {
-        w->after_key = false;
-        return;
-    }
     if (w->depth == 0)
         return;
     if (json_has_members(w))
@@ -51,9 +46,13 @@ json_separate(struct eff_json_writer *w)
 static void
 json_begin(struct eff_json_writer *w, char bracket)
 {
+    char *to = eff_json_place(w, 1);
+
     assert(w->depth < EFF_JSON_DEPTH_MAX);
-    json_separate(w);
-    eff_buf_add_char(w->buf, bracket);
+    if (to != NULL) {
+        *to = bracket;
+        eff_buf_grow(w->buf, 1);
+    }
     w->has_members &= ~((uint64_t)1 << w->depth);
     w->depth++;
 }
@@ -103,13 +102,84 @@ json_escape(struct eff_buf *buf, unsigned char c)
     eff_buf_add_bytes(buf, text, 2);
 }
 
+#define JSON_EACH_BYTE(c) (0x0101010101010101u * (uint64_t)(c))
+
+/* Whether one of eight bytes is no printable ASCII, a quote or a backslash. */
+static inline bool
+json_word_is_odd(uint64_t word)
+{
+    uint64_t quote = word ^ JSON_EACH_BYTE('"'), slash = word ^ JSON_EACH_BYTE('\\');
+
+    // The top bit of a byte: it is above 0x7f, below 0x20, or zero after the exclusive or.
+    return ((word | (word - JSON_EACH_BYTE(0x20)) | (quote - JSON_EACH_BYTE(1)) |
+             (slash - JSON_EACH_BYTE(1))) &
+            JSON_EACH_BYTE(0x80)) != 0;
+}
+
+/* Fewer than eight bytes. */
+static size_t
+json_copy_few(char *to, eff_str text)
+{
+    uint64_t word = JSON_EACH_BYTE('a');
+    uint32_t first, last;
+
+    if (text.len >= sizeof(first)) { // some bytes twice
+        memcpy(&first, text.ptr, sizeof(first));
+        memcpy(&last, text.ptr + text.len - sizeof(last), sizeof(last));
+        if (json_word_is_odd(first | (uint64_t)last << 32))
+            return 0;
+        memcpy(to, &first, sizeof(first));
+        memcpy(to + text.len - sizeof(last), &last, sizeof(last));
+        return text.len;
+    }
+    for (size_t i = 0; i < text.len; i++)
+        word = word << 8 | (unsigned char)text.ptr[i];
+    if (json_word_is_odd(word))
+        return 0;
+    for (size_t i = 0; i < text.len; i++)
+        to[i] = text.ptr[i];
+    return text.len;
+}
+
+/* Copies what stands for itself, until there is something odd near; tells how much that was. */
+static size_t
+json_copy_plain(char *to, eff_str text)
+{
+    uint64_t word;
+    size_t at;
+
+    if (text.len < sizeof(word))
+        return json_copy_few(to, text);
+    for (at = 0; at + sizeof(word) <= text.len; at += sizeof(word)) {
+        memcpy(&word, text.ptr + at, sizeof(word));
+        if (json_word_is_odd(word))
+            return at;
+        memcpy(to + at, &word, sizeof(word));
+    }
+    memcpy(&word, text.ptr + text.len - sizeof(word), sizeof(word)); // some bytes twice
+    if (json_word_is_odd(word))
+        return at;
+    memcpy(to + text.len - sizeof(word), &word, sizeof(word));
+    return text.len;
+}
+
 /* Adds whole runs of bytes that stand for themselves, and in between what does not. */
 static void
 json_add_string(struct eff_buf *buf, eff_str text)
 {
-    size_t from = 0, at = 0;
+    char *to = eff_buf_reserve(buf, text.len + 2);
+    size_t from, at;
 
-    eff_buf_add_char(buf, '"');
+    if (to == NULL)
+        return;
+    *to++ = '"';
+    from = at = json_copy_plain(to, text);
+    if (at == text.len) { // most texts have nothing to escape
+        to[at] = '"';
+        eff_buf_grow(buf, at + 2);
+        return;
+    }
+    eff_buf_grow(buf, 1 + at);
     while (at < text.len) {
         unsigned char c = (unsigned char)text.ptr[at];
         uint32_t code;
@@ -163,7 +233,7 @@ void
 eff_json_key(struct eff_json_writer *w, eff_str key)
 {
     assert(!w->after_key && w->depth > 0);
-    json_separate(w);
+    eff_json_separate(w);
     json_add_string(w->buf, key);
     eff_buf_add(w->buf, w->indent == 0 ? EFF_STR(":") : EFF_STR(": "));
     w->after_key = true;
@@ -172,28 +242,31 @@ eff_json_key(struct eff_json_writer *w, eff_str key)
 void
 eff_json_write_str(struct eff_json_writer *w, eff_str text)
 {
-    json_separate(w);
+    eff_json_place(w, 0);
     json_add_string(w->buf, text);
 }
 
 void
 eff_json_write_int(struct eff_json_writer *w, int64_t value)
 {
-    json_separate(w);
-    eff_buf_add_int(w->buf, value);
+    char *to = eff_json_place(w, EFF_INT_TEXT_MAX);
+
+    if (to != NULL)
+        eff_buf_grow(w->buf, eff_int_text(value, to));
 }
 
 void
 eff_json_write_double(struct eff_json_writer *w, double value)
 {
-    char text[EFF_DOUBLE_TEXT_MAX];
+    char *to;
 
     if (!isfinite(value)) {
         eff_json_write_null(w);
         return;
     }
-    json_separate(w);
-    eff_buf_add_bytes(w->buf, text, eff_double_text(value, text));
+    to = eff_json_place(w, EFF_DOUBLE_TEXT_MAX);
+    if (to != NULL)
+        eff_buf_grow(w->buf, eff_double_text(value, to));
 }
 
 void
@@ -211,8 +284,12 @@ eff_json_write_null(struct eff_json_writer *w)
 void
 eff_json_write_raw(struct eff_json_writer *w, eff_str json)
 {
-    json_separate(w);
-    eff_buf_add(w->buf, json);
+    char *to = eff_json_place(w, json.len);
+
+    if (to == NULL || json.len == 0)
+        return;
+    memcpy(to, json.ptr, json.len);
+    eff_buf_grow(w->buf, json.len);
 }
 
 void

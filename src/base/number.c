@@ -92,6 +92,38 @@ eff_number_valid(eff_str text)
     return number_split(text, &parts);
 }
 
+bool
+eff_number_is_json(eff_str text)
+{
+    const char *at = text.ptr, *end, *from;
+
+    if (text.len == 0)
+        return false;
+    end = at + text.len;
+    if (*at == '-')
+        at++;
+    for (from = at; at < end && *at >= '0' && *at <= '9';)
+        at++;
+    if (at == from || (at - from > 1 && *from == '0'))
+        return false;
+    if (at < end && *at == '.') {
+        for (from = ++at; at < end && *at >= '0' && *at <= '9';)
+            at++;
+        if (at == from)
+            return false;
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        if (at < end && (*at == '+' || *at == '-'))
+            at++;
+        for (from = at; at < end && *at >= '0' && *at <= '9';)
+            at++;
+        if (at == from)
+            return false;
+    }
+    return at == end;
+}
+
 static char
 number_digit(const struct number_parts *parts, size_t index)
 {
@@ -164,7 +196,37 @@ number_trim_exponent(char *text, size_t len)
     return len - zeros;
 }
 
-#define NUMBER_SHORT_PLACES 6
+const char eff_digit_pairs[] = "0001020304050607080910111213141516171819"
+                               "2021222324252627282930313233343536373839"
+                               "4041424344454647484950515253545556575859"
+                               "6061626364656667686970717273747576777879"
+                               "8081828384858687888990919293949596979899";
+
+char *
+eff_digits_text(char *to, uint64_t number, size_t count)
+{
+    char *end = to + count, *at = end;
+
+    for (; at - to >= 2; number /= 100) {
+        at -= 2;
+        eff_digit_pair(at, (unsigned)(number % 100));
+    }
+    if (at > to)
+        *to = (char)('0' + number % 10);
+    return end;
+}
+
+static size_t
+number_count_digits(uint64_t number)
+{
+    size_t count = 1;
+
+    for (; number >= 10000; number /= 10000)
+        count += 4;
+    return count + (number >= 10) + (number >= 100) + (number >= 1000);
+}
+
+#define NUMBER_SHORT_PLACES 18
 
 /*
  * Most doubles that people store are short decimals: 12.5, 3, 0.07. Where n and
@@ -176,44 +238,54 @@ number_trim_exponent(char *text, size_t len)
 static size_t
 number_short_double(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
 {
-    static const uint64_t powers[NUMBER_SHORT_PLACES + 1] = {1,     10,     100,    1000,
-                                                             10000, 100000, 1000000};
+    static const double powers[NUMBER_SHORT_PLACES + 1] = {1,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
+                                                           1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
+                                                           1e14, 1e15, 1e16, 1e17, 1e18};
     double size = fabs(value), scaled;
-    size_t places = 0, len = 0;
-    uint64_t n;
+    size_t places = 0;
+    char *to = ret_text;
+    uint64_t n, whole;
 
     if (!(size >= 1e-4 && size < 1e15))
         return 0;
     for (;; places++) {
         if (places > NUMBER_SHORT_PLACES)
             return 0;
-        scaled = size * (double)powers[places];
+        scaled = size * powers[places];
         if (scaled >= 1e15)
             return 0;
         n = (uint64_t)(scaled + 0.5);
-        if ((double)n / (double)powers[places] == size)
+        // A division takes long, and only what is nearly whole can come back.
+        if (fabs(scaled - (double)n) <= scaled * 0x1p-51 && (double)n / powers[places] == size)
             break;
     }
     if (value < 0)
-        ret_text[len++] = '-';
-    len += eff_int_text((int64_t)(n / powers[places]), ret_text + len);
+        *to++ = '-';
+    whole = n / (uint64_t)powers[places];
+    to = eff_digits_text(to, whole, number_count_digits(whole));
     if (places > 0) {
-        n %= powers[places];
-        ret_text[len] = '.';
-        for (size_t i = places; i > 0; i--, n /= 10)
-            ret_text[len + i] = (char)('0' + n % 10);
-        len += 1 + places;
-        ret_text[len] = '\0';
+        *to++ = '.';
+        to = eff_digits_text(to, n - whole * (uint64_t)powers[places], places);
     }
-    return len;
+    *to = '\0';
+    return (size_t)(to - ret_text);
+}
+
+/* So many digits may do, and fewer do not. */
+static int
+number_first_digits(double size)
+{
+    if (size < DBL_MIN)
+        return 1;
+    // Any double above DBL_MIN keeps 15 digits, and number_short_double looked at all of those.
+    return size >= 1e-4 && size < 1e15 ? 16 : 15;
 }
 
 size_t
 eff_double_text(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
 {
     size_t brief = number_short_double(value, ret_text);
-    // Any double above DBL_MIN keeps 15 digits; smaller ones have fewer, down to one.
-    int digits = fabs(value) < DBL_MIN ? 1 : 15;
+    int digits = number_first_digits(fabs(value));
     int len;
 
     if (brief > 0)
@@ -233,18 +305,13 @@ eff_double_text(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
 size_t
 eff_int_text(int64_t value, char ret_text[EFF_INT_TEXT_MAX])
 {
-    char digits[EFF_INT_TEXT_MAX];
     // Unsigned negation is defined for INT64_MIN too.
     uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    size_t count = 0, len = 0;
+    char *to = ret_text;
 
-    do
-        digits[count++] = (char)('0' + size % 10);
-    while ((size /= 10) > 0);
     if (value < 0)
-        ret_text[len++] = '-';
-    while (count > 0)
-        ret_text[len++] = digits[--count];
-    ret_text[len] = '\0';
-    return len;
+        *to++ = '-';
+    to = eff_digits_text(to, size, number_count_digits(size));
+    *to = '\0';
+    return (size_t)(to - ret_text);
 }

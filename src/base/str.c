@@ -178,9 +178,10 @@ eff_str_c(struct eff_arena *arena, eff_str s)
     char *copy;
 
     assert(s.len < SIZE_MAX);
-    copy = eff_new(arena, char, s.len + 1);
+    copy = eff_arena_bytes(arena, s.len + 1);
     if (s.len > 0)
         memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
     return copy;
 }
 

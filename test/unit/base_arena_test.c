@@ -199,6 +199,31 @@ test_scratch_copies(void **state)
     eff_arena_deinit(&arena);
 }
 
+/* Bytes for the caller to fill: they do not overlap, and what they leave is zeroed for others. */
+static void
+test_bytes(void **state)
+{
+    struct eff_arena arena;
+    char *first, *bytes, *after;
+
+    (void)state;
+    eff_arena_init(&arena, "run", MIB);
+    for (int round = 0; round < 2; round++) {
+        first = eff_new(&arena, char, 10);
+        bytes = eff_arena_bytes(&arena, 1000);
+        memset(bytes, 'b', 1000);
+        after = eff_new(&arena, char, 2000);
+        assert_true(bytes >= first + 10 && after >= bytes + 1000);
+        assert_true(all_are(first, 10, 0) && all_are(after, 2000, 0));
+        memset(after, 'a', 2000);
+        assert_true(all_are(bytes, 1000, 'b'));
+        eff_arena_reset(&arena);
+        assert_true(all_are(eff_new(&arena, char, 3000), 3000, 0));
+        eff_arena_reset(&arena);
+    }
+    eff_arena_deinit(&arena);
+}
+
 static void
 test_hook(void **state)
 {
@@ -340,6 +365,7 @@ main(void)
         cmocka_unit_test(test_large_reservation_is_free),
         cmocka_unit_test(test_reset_gives_memory_back),
         cmocka_unit_test(test_scratch_copies),
+        cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_hook),
         cmocka_unit_test(test_default_ends_the_process),
         cmocka_unit_test(test_poison),

@@ -7,6 +7,7 @@
  */
 // links: base
 #include "base/clock.h"
+#include "lib/byprintf.h"
 #include "lib/random.h"
 
 #include <setjmp.h>
@@ -247,7 +248,7 @@ test_there_and_back(void **state)
         int64_t micros = (int64_t)(random_next(&random) % (uint64_t)span) - 719162 * DAY;
         unsigned sub_nanos = random_below(&random, 3) == 0 ? random_below(&random, 1000) : 0;
         struct eff_civil civil;
-        char text[EFF_TIME_TEXT_MAX];
+        char text[EFF_TIME_TEXT_MAX], wanted[64];
         time_t seconds;
         struct tm tm = {0};
         size_t len;
@@ -255,6 +256,8 @@ test_there_and_back(void **state)
         if (random_below(&random, 2) == 0)
             micros -= micros % 1000000;
         len = eff_datetime_text(micros, sub_nanos, round % 2 == 0, text);
+        byprintf_datetime(micros, sub_nanos, round % 2 == 0, wanted);
+        assert_string_equal(text, wanted);
         assert_int_equal(strlen(text), len);
         assert_true(eff_time_parse((eff_str){text, len}, &civil));
         assert_true(eff_micros_from_civil(&civil) == micros);

@@ -463,6 +463,54 @@ test_write_bad_utf8(void **state)
     }
 }
 
+/* How one byte that is alone is written. */
+static size_t
+byte_as_json(unsigned char c, char ret_text[8])
+{
+    static const char named[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+
+    for (const char *at = named; *at; at += 2)
+        if (*at == (char)c)
+            return (size_t)snprintf(ret_text, 8, "\\%c", at[1]);
+    if (c < 0x20)
+        return (size_t)snprintf(ret_text, 8, "\\u%04x", c);
+    if (c >= 0x80)
+        return (size_t)snprintf(ret_text, 8, "\xef\xbf\xbd");
+    return (size_t)snprintf(ret_text, 8, "%c", c);
+}
+
+/* Plain bytes are copied eight at a time: each byte at each place of texts of each length. */
+static void
+test_write_every_byte(void **state)
+{
+    struct eff_buf buf = {0};
+    char text[32], wanted[64], odd[8];
+
+    (void)state;
+    for (size_t len = 1; len <= 26; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                struct eff_json_writer w = {.buf = &buf};
+                size_t odd_len = byte_as_json((unsigned char)c, odd);
+
+                for (size_t i = 0; i < len; i++)
+                    text[i] = (char)('a' + i);
+                text[at] = (char)c;
+                wanted[0] = '"';
+                memcpy(wanted + 1, text, at);
+                memcpy(wanted + 1 + at, odd, odd_len);
+                memcpy(wanted + 1 + at + odd_len, text + at + 1, len - at - 1);
+                wanted[len + odd_len] = '"';
+                eff_buf_reset(&buf);
+                eff_json_write_str(&w, (eff_str){text, len});
+                assert_int_equal(buf.len, len + odd_len + 1);
+                assert_memory_equal(buf.ptr, wanted, buf.len);
+            }
+        }
+    }
+    eff_buf_free(&buf);
+}
+
 static void
 test_write_deep(void **state)
 {
@@ -665,6 +713,7 @@ main(void)
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_write_bad_utf8),
+        cmocka_unit_test(test_write_every_byte),
         cmocka_unit_test(test_write_deep),
         cmocka_unit_test(test_random_documents),
         cmocka_unit_test(test_every_prefix_is_refused),

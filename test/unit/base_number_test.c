@@ -6,6 +6,7 @@
  */
 // links: base
 #include "base/number.h"
+#include "lib/byprintf.h"
 #include "lib/random.h"
 
 #include <float.h>
@@ -259,16 +260,14 @@ test_int(void **state)
     }
 }
 
-/* The text by printf alone: the fewest of 15 to 17 digits that read back. */
-static size_t
-by_printf(double value, char text[EFF_DOUBLE_TEXT_MAX])
+static void
+same_as_printf(double value)
 {
-    int digits = 15, len;
+    char text[EFF_DOUBLE_TEXT_MAX], wanted[64];
 
-    do
-        len = snprintf(text, EFF_DOUBLE_TEXT_MAX, "%.*g", digits, value);
-    while (strtod(text, NULL) != value && ++digits <= 17);
-    return (size_t)len;
+    byprintf_double(value, wanted);
+    assert_int_equal(eff_double_text(value, text), strlen(wanted));
+    assert_string_equal(text, wanted);
 }
 
 /* Short decimals of every scale, what is next to them, and the ends of the quick way. */
@@ -280,24 +279,73 @@ test_double_short(void **state)
                                   0.1 + 0.2,    1.0000001,   1.00000001,      0.3333333,
                                   123456789.01, 5e-324,      DBL_MAX};
     uint64_t random = 20;
-    char text[EFF_DOUBLE_TEXT_MAX], wanted[EFF_DOUBLE_TEXT_MAX];
 
     (void)state;
-    for (size_t i = 0; i < 200000 + sizeof(ends) / sizeof(ends[0]); i++) {
+    for (size_t i = 0; i < 100000 + sizeof(ends) / sizeof(ends[0]); i++) {
         double value = (double)(int64_t)(random_next(&random) >> random_below(&random, 64)) /
-                       pow(10, random_below(&random, 12));
+                       pow(10, random_below(&random, 19));
 
-        if (i >= 200000)
-            value = ends[i - 200000];
+        if (i >= 100000)
+            value = ends[i - 100000];
         else if (i % 3 == 0)
             value = nextafter(value, i % 2 ? 0 : INFINITY);
-        if (!(fabs(value) >= 1e-4 && fabs(value) < 1e15)) // exponents are another test's
-            continue;
-        assert_int_equal(eff_double_text(value, text), by_printf(value, wanted));
-        assert_string_equal(text, wanted);
-        assert_int_equal(eff_double_text(-value, text), by_printf(-value, wanted));
-        assert_string_equal(text, wanted);
+        same_as_printf(value);
+        same_as_printf(-value);
     }
+}
+
+/* Any bits; test/sweep does the same with millions. */
+static void
+test_double_any(void **state)
+{
+    uint64_t random = 21;
+
+    (void)state;
+    for (int round = 0; round < 50000; round++) {
+        uint64_t bits = random_next(&random);
+        double value;
+
+        if (round % 2)
+            bits = (bits & 0x800fffffffffffff) | (uint64_t)(1006 + bits % 70) << 52; // no exponent
+        memcpy(&value, &bits, sizeof(value));
+        if (isfinite(value))
+            same_as_printf(value);
+    }
+}
+
+static void
+test_is_json(void **state)
+{
+    static const char *const takes[] = {"0",      "-0",  "1",     "-12",    "0.5",
+                                        "10.250", "1e5", "1E+05", "1.5e-7", "-0.0E0"};
+    static const char *const refuses[] = {"+1", ".5",   "5.",   "007", "-",    "-.5",
+                                          "1e", "1.e5", "1e5 ", "00",  "-01.5"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(takes) / sizeof(takes[0]); i++)
+        assert_true(eff_number_is_json(eff_str_of(takes[i])));
+    for (size_t i = 0; i < sizeof(refuses) / sizeof(refuses[0]); i++)
+        assert_false(eff_number_is_json(eff_str_of(refuses[i])));
+    for (size_t i = 0; i < sizeof(not_numbers) / sizeof(not_numbers[0]); i++)
+        assert_false(eff_number_is_json(eff_str_of(not_numbers[i])));
+    assert_false(eff_number_is_json(EFF_STR_NONE));
+}
+
+static void
+test_digits(void **state)
+{
+    char text[32];
+
+    (void)state;
+    for (size_t count = 0; count <= 20; count++) {
+        memset(text, '#', sizeof(text));
+        assert_ptr_equal(eff_digits_text(text, count % 10, count), text + count);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(text[i], i + 1 < count ? '0' : '0' + (int)(count % 10));
+        assert_int_equal(text[count], '#');
+    }
+    assert_ptr_equal(eff_digits_text(text, UINT64_MAX, 20), text + 20);
+    assert_memory_equal(text, "18446744073709551615", 20);
 }
 
 int
@@ -311,6 +359,9 @@ main(void)
         cmocka_unit_test(test_double_table),
         cmocka_unit_test(test_double_random),
         cmocka_unit_test(test_double_short),
+        cmocka_unit_test(test_double_any),
+        cmocka_unit_test(test_is_json),
+        cmocka_unit_test(test_digits),
         cmocka_unit_test(test_int),
     };
 
