@@ -166,11 +166,12 @@ eff_content_read(eff_str content, const bool *needed, size_t width, struct eff_v
 {
     struct eff_reader reader = eff_reader_of(content);
 
-    for (size_t i = 0; i < width; i++) {
-        if (needed[i])
-            eff_value_read(&reader, &ret_row[i]);
-        else
-            ret_row[i] = (struct eff_value){.kind = EFF_NULL};
+    for (size_t i = 0, run; i < width; i += run) {
+        for (run = 0; i + run < width && needed[i + run];)
+            run++;
+        eff_values_read(&reader, run, ret_row + i);
+        for (; i + run < width && !needed[i + run]; run++)
+            ret_row[i + run] = (struct eff_value){.kind = EFF_NULL};
     }
     return !reader.bad && reader.at == reader.end;
 }

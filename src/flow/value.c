@@ -8,6 +8,8 @@
  */
 #include "flow/value.h"
 
+#include <endian.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -130,44 +132,6 @@ eff_value_text(struct eff_buf *buf, const struct eff_value *value)
     }
 }
 
-static size_t
-value_digits(eff_str text, size_t at)
-{
-    size_t from = at;
-
-    while (at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9')
-        at++;
-    return at - from;
-}
-
-/* RFC 8259 is stricter than SQL: no "+1", no ".5", no "5.", no "007". */
-static bool
-value_is_json_number(eff_str text)
-{
-    size_t at = text.len > 0 && text.ptr[0] == '-';
-    size_t count = value_digits(text, at);
-
-    if (count == 0 || (count > 1 && text.ptr[at] == '0'))
-        return false;
-    at += count;
-    if (at < text.len && text.ptr[at] == '.') {
-        count = value_digits(text, ++at);
-        if (count == 0)
-            return false;
-        at += count;
-    }
-    if (at < text.len && (text.ptr[at] == 'e' || text.ptr[at] == 'E')) {
-        at++;
-        if (at < text.len && (text.ptr[at] == '+' || text.ptr[at] == '-'))
-            at++;
-        count = value_digits(text, at);
-        if (count == 0)
-            return false;
-        at += count;
-    }
-    return at == text.len;
-}
-
 /* The source's own digits where JSON allows them; what is no number at all becomes a string. */
 static void
 value_json_decimal(struct eff_json_writer *w, eff_str text)
@@ -175,7 +139,7 @@ value_json_decimal(struct eff_json_writer *w, eff_str text)
     char canonical[512];
     size_t len;
 
-    if (value_is_json_number(text)) {
+    if (eff_number_is_json(text)) {
         eff_json_write_raw(w, text);
         return;
     }
@@ -243,28 +207,6 @@ value_put_varint(unsigned char *to, uint64_t number)
     return len;
 }
 
-static uint64_t
-value_get_varint(struct eff_reader *reader)
-{
-    uint64_t number = 0;
-
-    if (reader->at < reader->end && *reader->at < 0x80) // lengths and small numbers
-        return *reader->at++;
-
-    for (unsigned shift = 0; shift < 64 && reader->at < reader->end; shift += 7) {
-        unsigned char byte = *reader->at++;
-
-        number |= (uint64_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            if (shift == 63 && byte > 1) // A bit would be lost: not what value_put_varint wrote.
-                break;
-            return number;
-        }
-    }
-    reader->bad = true;
-    return 0;
-}
-
 static void
 value_write_int(struct eff_buf *buf, const struct eff_value *value, uint32_t nanos)
 {
@@ -299,11 +241,16 @@ value_write_slice(struct eff_buf *buf, const struct eff_value *value)
 static void
 value_write_float(struct eff_buf *buf, const struct eff_value *value)
 {
+    char *to = eff_buf_reserve(buf, 1 + sizeof(uint64_t));
     uint64_t bits;
 
+    if (!to)
+        return;
     memcpy(&bits, &value->f, sizeof(bits));
-    eff_buf_add_char(buf, (char)value->kind);
-    eff_buf_add_u64(buf, bits);
+    bits = htole64(bits);
+    to[0] = (char)value->kind;
+    memcpy(to + 1, &bits, sizeof(bits));
+    eff_buf_grow(buf, 1 + sizeof(bits));
 }
 
 void
@@ -337,79 +284,146 @@ eff_value_write(struct eff_buf *buf, const struct eff_value *value)
     }
 }
 
-/* The payload goes straight to its place: see value.h about values that are returned. */
-static void
-value_read_int(struct eff_reader *reader, bool with_nanos, struct eff_value *ret_value)
-{
-    uint64_t zigzag = value_get_varint(reader), nanos = 0;
+/* ---- reading: `at` is carried in a register, and NULL once something is not as it was written ---- */
 
-    ret_value->i = (int64_t)(zigzag >> 1 ^ (zigzag & 1 ? UINT64_MAX : 0));
-    if (with_nanos) {
-        nanos = value_get_varint(reader);
-        reader->bad |= nanos > 999;
+static const unsigned char *
+value_long_varint(const unsigned char *at, const unsigned char *end, uint64_t *ret_number)
+{
+    uint64_t number = 0;
+
+    for (unsigned shift = 0; shift < 64 && at < end; shift += 7) {
+        unsigned char byte = *at++;
+
+        number |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte >= 0x80)
+            continue;
+        if (shift == 63 && byte > 1) // A bit would be lost: not what value_put_varint wrote.
+            return NULL;
+        *ret_number = number;
+        return at;
     }
-    ret_value->len = (uint32_t)nanos;
+    return NULL;
 }
 
-static void
-value_read_slice(struct eff_reader *reader, struct eff_value *ret_value)
+static inline const unsigned char *
+value_varint(const unsigned char *at, const unsigned char *end, uint64_t *ret_number)
 {
-    uint64_t len = value_get_varint(reader);
-
-    if (len > UINT32_MAX || len > (uint64_t)(reader->end - reader->at)) {
-        reader->bad = true;
-        return;
+    if (at < end && *at < 0x80) { // lengths and small numbers
+        *ret_number = *at;
+        return at + 1;
     }
-    ret_value->len = (uint32_t)len;
-    ret_value->ptr = (const char *)reader->at;
-    reader->at += len;
+    return value_long_varint(at, end, ret_number);
 }
 
-static void
-value_read_payload(struct eff_reader *reader, uint8_t tag, struct eff_value *ret_value)
+static inline const unsigned char *
+value_read_int(const unsigned char *at, const unsigned char *end, struct eff_value *ret_value)
 {
-    bool with_nanos = tag & VALUE_WITH_NANOS;
-    uint8_t kind = tag & (VALUE_WITH_NANOS - 1);
+    uint64_t zigzag = 0;
 
-    if (with_nanos && kind != EFF_TIME && kind != EFF_DATETIME && kind != EFF_INSTANT)
-        reader->bad = true;
+    at = value_varint(at, end, &zigzag);
+    ret_value->len = 0;
+    ret_value->i = (int64_t)(zigzag >> 1 ^ (0 - (zigzag & 1)));
+    return at;
+}
+
+static const unsigned char *
+value_read_nanos(const unsigned char *at, const unsigned char *end, uint8_t kind,
+                 struct eff_value *ret_value)
+{
+    uint64_t nanos = 0;
+
+    if (kind != EFF_TIME && kind != EFF_DATETIME && kind != EFF_INSTANT)
+        return NULL;
     ret_value->kind = kind;
-    switch ((enum eff_kind)kind) {
+    at = value_read_int(at, end, ret_value);
+    if (at)
+        at = value_varint(at, end, &nanos);
+    ret_value->len = (uint32_t)nanos;
+    return nanos > 999 ? NULL : at;
+}
+
+static inline const unsigned char *
+value_read_float(const unsigned char *at, const unsigned char *end, struct eff_value *ret_value)
+{
+    uint64_t bits;
+
+    if ((size_t)(end - at) < sizeof(bits))
+        return NULL;
+    memcpy(&bits, at, sizeof(bits));
+    ret_value->len = 0;
+    ret_value->i = (int64_t)le64toh(bits);
+    return at + sizeof(bits);
+}
+
+static inline const unsigned char *
+value_read_slice(const unsigned char *at, const unsigned char *end, struct eff_value *ret_value)
+{
+    uint64_t len = 0;
+
+    at = value_varint(at, end, &len);
+    if (!at || len > UINT32_MAX || len > (uint64_t)(end - at))
+        return NULL;
+    ret_value->len = (uint32_t)len;
+    ret_value->ptr = (const char *)at;
+    return at + len;
+}
+
+/* The payload goes straight to its place: see value.h about values that are returned. */
+static inline const unsigned char *
+value_read(const unsigned char *at, const unsigned char *end, struct eff_value *ret_value)
+{
+    uint8_t tag;
+
+    if (at == end)
+        return NULL;
+    tag = *at++;
+    ret_value->kind = tag;
+    switch ((enum eff_kind)tag) {
     case EFF_NULL:
     case EFF_ABSENT:
         ret_value->len = 0;
         ret_value->i = 0;
-        return;
+        return at;
     case EFF_BOOL:
     case EFF_INT:
     case EFF_DATE:
     case EFF_TIME:
     case EFF_DATETIME:
     case EFF_INSTANT:
-        value_read_int(reader, with_nanos, ret_value);
-        return;
+        return value_read_int(at, end, ret_value);
     case EFF_FLOAT:
-        ret_value->len = 0;
-        ret_value->i = (int64_t)eff_read_u64(reader);
-        return;
+        return value_read_float(at, end, ret_value);
     case EFF_DECIMAL:
     case EFF_TEXT:
     case EFF_BYTES:
     case EFF_JSON:
     case EFF_BAD:
-        value_read_slice(reader, ret_value);
+        return value_read_slice(at, end, ret_value);
+    }
+    return tag & VALUE_WITH_NANOS
+               ? value_read_nanos(at, end, tag & (VALUE_WITH_NANOS - 1), ret_value)
+               : NULL;
+}
+
+void
+eff_values_read(struct eff_reader *reader, size_t count, struct eff_value *ret_values)
+{
+    const unsigned char *at = reader->bad ? NULL : reader->at;
+    size_t done = 0;
+
+    for (; at && done < count; done++)
+        at = value_read(at, reader->end, &ret_values[done]);
+    if (at) {
+        reader->at = at;
         return;
     }
     reader->bad = true;
+    for (size_t i = done ? done - 1 : 0; i < count; i++)
+        ret_values[i] = (struct eff_value){.kind = EFF_NULL};
 }
 
 void
 eff_value_read(struct eff_reader *reader, struct eff_value *ret_value)
 {
-    if (!reader->bad && reader->at < reader->end)
-        value_read_payload(reader, *reader->at++, ret_value);
-    else
-        reader->bad = true;
-    if (reader->bad)
-        *ret_value = (struct eff_value){.kind = EFF_NULL};
+    eff_values_read(reader, 1, ret_value);
 }

@@ -78,9 +78,11 @@ void eff_value_json(struct eff_json_writer *w, const struct eff_value *value);
 /*
  * Round-trips every kind, for files of our own; eff_value_read borrows from the bytes. It fills a
  * place and returns nothing: gcc 12 puts a returned value together in memory, piece by piece, and
- * loads it as a whole, which the processor cannot forward. NULL when the reader is bad.
+ * loads it as a whole, which the processor cannot forward. NULL when the reader is bad. Several
+ * values that follow each other are read in one call.
  */
 void eff_value_write(struct eff_buf *buf, const struct eff_value *value);
 void eff_value_read(struct eff_reader *reader, struct eff_value *ret_value);
+void eff_values_read(struct eff_reader *reader, size_t count, struct eff_value *ret_values);
 
 #endif

@@ -511,8 +511,7 @@ changes_read_values(struct eff_reader *reader, size_t count, struct eff_arena *a
 {
     struct eff_value *values = eff_new(arena, struct eff_value, count);
 
-    for (size_t i = 0; i < count; i++)
-        eff_value_read(reader, &values[i]);
+    eff_values_read(reader, count, values);
     return values;
 }
 
@@ -520,6 +519,7 @@ static void
 changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct eff_arena *arena,
                   struct eff_item *item, struct eff_acknowledged *ack)
 {
+    const struct eff_changes_names *names = &changes->names;
     uint8_t parts;
 
     ack->key.hi = eff_read_u64(reader);
@@ -531,10 +531,14 @@ changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct
     item->remote_id = eff_read_slice(reader);
     item->idempotency_key = eff_read_slice(reader);
     parts = eff_read_u8(reader);
-    item->match = changes_read_values(reader, changes->names.match_count, arena);
-    if (parts == ITEM_MOVED)
-        item->old_match = changes_read_values(reader, changes->names.match_count, arena);
-    item->fields = changes_read_values(reader, changes->names.fields_count, arena);
+    if (parts == ITEM_MOVED) {
+        item->match = changes_read_values(reader, names->match_count, arena);
+        item->old_match = changes_read_values(reader, names->match_count, arena);
+        item->fields = changes_read_values(reader, names->fields_count, arena);
+        return;
+    }
+    item->match = changes_read_values(reader, names->match_count + names->fields_count, arena);
+    item->fields = item->match + names->match_count;
     if (parts != ITEM_LEAVING)
         return;
     item->leaving_count = eff_read_u32(reader);
@@ -543,8 +547,7 @@ changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct
         return;
     }
     item->leaving = changes_read_values(
-        reader, item->leaving_count * (changes->names.match_count + changes->names.fields_count),
-        arena);
+        reader, item->leaving_count * (names->match_count + names->fields_count), arena);
     ack->unsure = eff_read_slice(reader);
 }
 
@@ -554,7 +557,7 @@ changes_load_chunk(struct eff_changes *changes, const struct eff_chunk *chunk,
                    struct eff_acknowledged *acks, struct eff_err *err)
 {
     size_t len = CHANGES_CHUNK_HEAD + (size_t)chunk->bytes;
-    char *bytes = eff_arena_alloc(arena, 1, 1, len);
+    char *bytes = eff_arena_bytes(arena, len);
     struct eff_reader reader = eff_reader_of((eff_str){bytes, len});
     uint64_t checksum;
 

@@ -106,6 +106,38 @@ every_value_comes_back(void **state)
     eff_buf_free(&buf);
 }
 
+/* Read at once; cut anywhere, the whole ones are there, and NULL in place of the others. */
+static void
+several_values_come_back(void **state)
+{
+    struct eff_value values[64], back[64];
+    size_t count = boundaries(values), ends[64];
+    struct eff_buf buf = {0};
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        eff_value_write(&buf, &values[i]);
+        ends[i] = buf.len;
+    }
+    for (size_t cut = 0; cut <= buf.len; cut++) {
+        char *copy = malloc(cut ? cut : 1);
+        struct eff_reader reader;
+
+        memcpy(copy, buf.ptr, cut);
+        reader = eff_reader_of((eff_str){copy, cut});
+        eff_values_read(&reader, count, back);
+        assert_int_equal(reader.bad, cut < buf.len);
+        for (size_t i = 0; i < count; i++) {
+            if (cut < ends[i])
+                assert_int_equal(back[i].kind, EFF_NULL);
+            else
+                assert_same(&back[i], &values[i]);
+        }
+        free(copy);
+    }
+    eff_buf_free(&buf);
+}
+
 static void
 small_values_are_small(void **state)
 {
@@ -296,6 +328,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_value_comes_back),
+        cmocka_unit_test(several_values_come_back),
         cmocka_unit_test(small_values_are_small),
         cmocka_unit_test(every_cut_is_noticed),
         cmocka_unit_test(random_bytes_do_no_harm),
