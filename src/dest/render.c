@@ -80,14 +80,6 @@ eff_shapes_build(struct eff_arena *arena, const struct eff_delivery *delivery, b
     }
 }
 
-const struct eff_value *
-eff_shape_value(const struct eff_shape *shape, const struct eff_item *item)
-{
-    if (shape->from == EFF_SHAPE_FIELD)
-        return &item->fields[shape->index];
-    return shape->rematch_only && !item->old_match ? NULL : &item->match[shape->index];
-}
-
 bool
 eff_shape_present(const struct eff_shape *shape, const struct eff_item *item)
 {

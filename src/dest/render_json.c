@@ -18,13 +18,13 @@ json_key(struct eff_json_writer *w, eff_str key_json)
     char *to = eff_buf_reserve(w->buf, key_json.len + 1);
     size_t comma = w->has_members & bit ? 1 : 0;
 
-    if (to) {
-        to[0] = ',';
-        memcpy(to + comma, key_json.ptr, key_json.len);
-        eff_buf_grow(w->buf, key_json.len + comma);
-    }
     w->has_members |= bit;
     w->after_key = true;
+    if (!to)
+        return;
+    to[0] = ',';
+    memcpy(to + comma, key_json.ptr, key_json.len);
+    eff_buf_grow(w->buf, key_json.len + comma);
 }
 
 static enum eff_rendered
@@ -32,6 +32,10 @@ json_value(struct render_json *j, const struct eff_value *value)
 {
     struct eff_render *r = j->r;
 
+    if (value->kind == EFF_TEXT) {
+        eff_json_write_str(&j->w, eff_value_str(value));
+        return EFF_RENDERED;
+    }
     if (eff_values_json(r->values, &j->w, value, *r->arena, &j->text))
         return EFF_RENDERED;
     if (j->w.after_key)
@@ -63,17 +67,22 @@ json_members(struct render_json *j, const struct eff_shape *first)
     enum eff_rendered worst = EFF_RENDERED;
 
     for (const struct eff_shape *at = first; at && worst == EFF_RENDERED; at = at->next) {
-        if (!eff_shape_present(at, item))
-            continue;
-        json_key(&j->w, at->key_json);
-        if (at->from != EFF_SHAPE_GROUP) {
-            worst = at->from == EFF_SHAPE_MATCH ? json_match(j, eff_shape_value(at, item))
-                                                : json_value(j, eff_shape_value(at, item));
+        const struct eff_value *value;
+
+        if (at->from == EFF_SHAPE_GROUP) {
+            if (!eff_shape_present(at, item))
+                continue;
+            json_key(&j->w, at->key_json);
+            eff_json_begin_object(&j->w);
+            worst = json_members(j, at->first);
+            eff_json_end_object(&j->w);
             continue;
         }
-        eff_json_begin_object(&j->w);
-        worst = json_members(j, at->first);
-        eff_json_end_object(&j->w);
+        value = eff_shape_value(at, item);
+        if (!value || value->kind == EFF_ABSENT)
+            continue;
+        json_key(&j->w, at->key_json);
+        worst = at->from == EFF_SHAPE_MATCH ? json_match(j, value) : json_value(j, value);
     }
     return worst;
 }
@@ -197,12 +206,11 @@ json_ref(struct render_json *j, const struct eff_ref *ref)
 bool
 eff_render_left_out(struct eff_render *r, const struct eff_tree *tree)
 {
-    struct eff_value value = {0};
-
     if (tree->kind != EFF_TREE_VALUE && tree->kind != EFF_TREE_TEXT)
         return false;
     for (size_t i = 0; i < tree->text.count; i++) {
         const struct eff_text_part *part = &tree->text.parts[i];
+        struct eff_value value;
 
         if (part->is_ref && part->ref.optional && !part->ref.over_rows &&
             eff_render_value(r, &part->ref, &value) == EFF_RENDER_LEFT_OUT)

@@ -6,6 +6,9 @@
 #include <math.h>
 
 #define VALUE_DAY_S 86400
+/* 0000-01-01T00:00:00 to 9999-12-31T23:59:59.999999 */
+#define VALUE_MICROS_FIRST (-INT64_C(62167219200000000))
+#define VALUE_MICROS_LAST  INT64_C(253402300799999999)
 
 static int64_t
 value_floor(int64_t number, int64_t by)
@@ -13,36 +16,19 @@ value_floor(int64_t number, int64_t by)
     return number / by - (number % by < 0);
 }
 
-static char *
-value_digits(char *to, int number, int digits)
-{
-    for (int i = digits - 1; i >= 0; i--, number /= 10)
-        to[i] = (char)('0' + number % 10);
-    return to + digits;
-}
-
 /* Milliseconds always, in three digits: what several vendors document as their only form. */
 static size_t
 value_iso_ms(int64_t micros, bool zone, char ret_text[EFF_VALUE_TEXT_MAX])
 {
-    struct eff_civil at = eff_civil_from_micros(micros, 0);
     char *to = ret_text;
+    int64_t fraction;
 
-    if (at.year < 0 || at.year > 9999)
+    if (micros < VALUE_MICROS_FIRST || micros > VALUE_MICROS_LAST)
         return eff_datetime_text(micros, 0, zone, ret_text);
-    to = value_digits(to, at.year, 4);
-    *to++ = '-';
-    to = value_digits(to, at.month, 2);
-    *to++ = '-';
-    to = value_digits(to, at.day, 2);
-    *to++ = 'T';
-    to = value_digits(to, at.hour, 2);
-    *to++ = ':';
-    to = value_digits(to, at.minute, 2);
-    *to++ = ':';
-    to = value_digits(to, at.second, 2);
+    fraction = micros - value_floor(micros, 1000000) * 1000000;
+    to += eff_datetime_text(micros - fraction, 0, false, to);
     *to++ = '.';
-    to = value_digits(to, at.nanos / 1000000, 3);
+    to = eff_digits_text(to, (uint64_t)fraction / 1000, 3);
     if (zone)
         *to++ = 'Z';
     return (size_t)(to - ret_text);
@@ -167,60 +153,18 @@ eff_values_text(const struct eff_values *values, const struct eff_value *value,
     return true;
 }
 
-#define VALUE_EACH_BYTE(c) (0x0101010101010101u * (uint64_t)(c))
-
-/* Printable ASCII without quotes and backslashes; eight bytes at a time. */
-static bool
-value_plain(eff_str s)
-{
-    uint64_t odd = 0;
-
-    for (size_t at = 0; at < s.len; at += 8) {
-        uint64_t word = VALUE_EACH_BYTE('a'), quote, slash;
-
-        memcpy(&word, s.ptr + at, s.len - at < 8 ? s.len - at : 8);
-        quote = word ^ VALUE_EACH_BYTE('"');
-        slash = word ^ VALUE_EACH_BYTE('\\');
-        // The top bit of a byte: it is above 0x7f, below 0x20, or zero after the exclusive or.
-        odd |= word | (word - VALUE_EACH_BYTE(0x20)) | (quote - VALUE_EACH_BYTE(1)) |
-               (slash - VALUE_EACH_BYTE(1));
-    }
-    return (odd & VALUE_EACH_BYTE(0x80)) == 0;
-}
-
-/* Most texts have nothing to escape, and stand behind a key: they are copied as they are. */
-static void
-value_string(struct eff_json_writer *w, eff_str s)
-{
-    char *to;
-
-    if (!w->after_key || !value_plain(s)) {
-        eff_json_write_str(w, s);
-        return;
-    }
-    w->after_key = false;
-    to = eff_buf_reserve(w->buf, s.len + 2);
-    if (!to)
-        return;
-    to[0] = '"';
-    if (s.len)
-        memcpy(to + 1, s.ptr, s.len);
-    to[s.len + 1] = '"';
-    eff_buf_grow(w->buf, s.len + 2);
-}
-
 static void
 value_as_string(struct eff_json_writer *w, const struct eff_value *value, struct eff_buf *text)
 {
     char digits[EFF_INT_TEXT_MAX];
 
     if (value->kind == EFF_INT) {
-        value_string(w, (eff_str){digits, eff_int_text(value->i, digits)});
+        eff_json_write_str(w, (eff_str){digits, eff_int_text(value->i, digits)});
         return;
     }
     text->len = 0;
     eff_value_text(text, value);
-    value_string(w, eff_buf_str(text));
+    eff_json_write_str(w, eff_buf_str(text));
 }
 
 static bool
@@ -243,14 +187,40 @@ static void
 value_json_time(const struct eff_values *values, struct eff_json_writer *w,
                 const struct eff_value *value)
 {
-    char text[EFF_VALUE_TEXT_MAX];
+    char *to = eff_json_place(w, EFF_VALUE_TEXT_MAX + 2);
     bool number;
-    eff_str s = {text, eff_values_time(values, value, &number, text)};
+    size_t len;
 
-    if (number && !values->number_text)
-        eff_json_write_raw(w, s);
+    if (!to)
+        return;
+    len = eff_values_time(values, value, &number, to + 1); // nothing in it needs an escape
+    if (number && !values->number_text) {
+        memmove(to, to + 1, len);
+        eff_buf_grow(w->buf, len);
+        return;
+    }
+    to[0] = '"';
+    to[1 + len] = '"';
+    eff_buf_grow(w->buf, len + 2);
+}
+
+static bool
+value_json_decimal(const struct eff_values *values, struct eff_json_writer *w,
+                   const struct eff_value *value, struct eff_buf *text)
+{
+    eff_str number = eff_value_str(value);
+
+    if (!values->number_text && eff_number_is_json(number)) {
+        eff_json_write_raw(w, number);
+        return true;
+    }
+    if (!eff_number_valid(number))
+        return false;
+    if (values->number_text)
+        value_as_string(w, value, text);
     else
-        value_string(w, s);
+        eff_value_json(w, value);
+    return true;
 }
 
 bool
@@ -259,30 +229,34 @@ eff_values_json(const struct eff_values *values, struct eff_json_writer *w,
 {
     switch ((enum eff_kind)value->kind) {
     case EFF_TEXT:
-        value_string(w, eff_value_str(value));
+        eff_json_write_str(w, eff_value_str(value));
         return true;
     case EFF_NULL:
     case EFF_ABSENT:
         if (values->null_is_text)
-            value_string(w, values->null_text);
+            eff_json_write_str(w, values->null_text);
         else
             eff_json_write_null(w);
         return true;
-    case EFF_FLOAT:
-    case EFF_DECIMAL:
     case EFF_INT:
-        if (value->kind == EFF_FLOAT && !isfinite(value->f))
-            return false;
-        if (value->kind == EFF_DECIMAL && !eff_number_valid(eff_value_str(value)))
+        if (values->number_text)
+            value_as_string(w, value, text);
+        else
+            eff_json_write_int(w, value->i);
+        return true;
+    case EFF_FLOAT:
+        if (!isfinite(value->f))
             return false;
         if (values->number_text)
             value_as_string(w, value, text);
         else
-            eff_value_json(w, value);
+            eff_json_write_double(w, value->f);
         return true;
+    case EFF_DECIMAL:
+        return value_json_decimal(values, w, value, text);
     case EFF_BOOL:
         if (values->boolean_text)
-            value_string(w, value->i ? EFF_STR("true") : EFF_STR("false"));
+            eff_json_write_str(w, value->i ? EFF_STR("true") : EFF_STR("false"));
         else
             eff_json_write_bool(w, value->i != 0);
         return true;

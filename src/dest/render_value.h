@@ -29,7 +29,14 @@ void eff_render_names(struct eff_render *r, enum eff_ref_kind kind); /* into r->
 const struct eff_shape *eff_render_shape(const struct eff_render *r, enum eff_ref_kind kind);
 
 /* NULL: a match field that did not change. */
-const struct eff_value *eff_shape_value(const struct eff_shape *shape, const struct eff_item *item);
+static inline const struct eff_value *
+eff_shape_value(const struct eff_shape *shape, const struct eff_item *item)
+{
+    if (shape->from == EFF_SHAPE_FIELD)
+        return &item->fields[shape->index];
+    return shape->rematch_only && !item->old_match ? NULL : &item->match[shape->index];
+}
+
 bool eff_shape_present(const struct eff_shape *shape, const struct eff_item *item);
 
 #endif
