@@ -64,6 +64,31 @@ eff_value_of_float(double f)
     return (struct eff_value){.kind = EFF_FLOAT, .f = f};
 }
 
+/* The same straight into a cell, where there are millions: see eff_value_read about returned ones. */
+static inline void
+eff_value_set_int(struct eff_value *value, enum eff_kind kind, int64_t i)
+{
+    value->kind = (uint8_t)kind;
+    value->len = 0;
+    value->i = i;
+}
+
+static inline void
+eff_value_set_float(struct eff_value *value, double f)
+{
+    value->kind = EFF_FLOAT;
+    value->len = 0;
+    value->f = f;
+}
+
+static inline void
+eff_value_set_str(struct eff_value *value, enum eff_kind kind, const void *ptr, size_t len)
+{
+    value->kind = (uint8_t)kind;
+    value->len = (uint32_t)len;
+    value->ptr = ptr;
+}
+
 const char *eff_kind_name(enum eff_kind kind); /* "null", "integer", "text", ... for messages */
 
 struct eff_buf;

@@ -52,24 +52,26 @@ eff_convert_float(float f)
     return strtod(text, NULL);
 }
 
-struct eff_value
-eff_convert_date(int64_t days)
+void
+eff_convert_date_to(int64_t days, struct eff_value *ret_value)
 {
     if (days < CONVERT_DAY_FIRST || days > CONVERT_DAY_LAST)
-        return eff_convert_bad("the date is outside the years 1 to 9999");
-    return eff_value_of_int(EFF_DATE, days);
+        *ret_value = eff_convert_bad("the date is outside the years 1 to 9999");
+    else
+        eff_value_set_int(ret_value, EFF_DATE, days);
 }
 
-struct eff_value
-eff_convert_micros(enum eff_kind kind, int64_t micros, unsigned nanos)
+void
+eff_convert_micros_to(enum eff_kind kind, int64_t micros, unsigned nanos,
+                      struct eff_value *ret_value)
 {
-    struct eff_value value = eff_value_of_int(kind, micros);
-
     if (micros < CONVERT_DAY_FIRST * CONVERT_DAY_MICROS ||
-        micros >= (CONVERT_DAY_LAST + 1) * CONVERT_DAY_MICROS)
-        return eff_convert_bad("the timestamp is outside the years 1 to 9999");
-    value.len = nanos;
-    return value;
+        micros >= (CONVERT_DAY_LAST + 1) * CONVERT_DAY_MICROS) {
+        *ret_value = eff_convert_bad("the timestamp is outside the years 1 to 9999");
+        return;
+    }
+    eff_value_set_int(ret_value, kind, micros);
+    ret_value->len = nanos;
 }
 
 struct eff_value

@@ -10,8 +10,10 @@
  *     ) AS efferent_model (c1, c2, c3)) TO STDOUT (FORMAT binary)
  *
  * where only types that postgres_type.c does not know are converted by the
- * server. That is the cheapest way out of PostgreSQL: cells point into the
- * buffers that libpq hands over, one per row, which live until the next call.
+ * server. That is the cheapest way out of PostgreSQL. libpq hands over a buffer
+ * for each row, which is copied behind the others of the batch and given back at
+ * once: malloc has it at hand for the next row, while hundreds that are held make
+ * it search. Cells point into the copy, which lives until the next call.
  *
  * A result is complete when the trailer of the binary format and the server's
  * command tag have both arrived; a stream that ends in any other way is an error.
@@ -29,7 +31,7 @@
 
 #define PG_ROWS_MAX    512
 #define PG_CELLS_MAX   65536
-#define PG_BATCH_BYTES ((size_t)1 << 20)   /* of row buffers held at a time */
+#define PG_BATCH_BYTES ((size_t)1 << 20)   /* of rows copied at a time; larger ones are held */
 #define PG_TEXT_BYTES  ((size_t)512 << 20) /* addresses for texts made here */
 #define PG_JSON_BYTES  ((size_t)64 << 20)  /* addresses for a plan */
 #define PG_HEADER_MIN  19
@@ -67,8 +69,9 @@ struct pg_source {
     size_t width;
     struct eff_value *cells;
     size_t rows_max, cells_cap;
-    char *held[PG_ROWS_MAX]; /* libpq's buffers behind the present batch */
-    size_t held_count;
+    char *bytes; /* PG_BATCH_BYTES; the rows of the present batch */
+    size_t bytes_len;
+    char *held; /* libpq's own buffer of its last row, where that is large */
     struct eff_arena batch;
     struct eff_err failed; /* given again by every further call */
 };
@@ -122,9 +125,9 @@ pg_begin(struct pg_source *s, struct eff_err *err)
 static void
 pg_release_rows(struct pg_source *s)
 {
-    for (size_t i = 0; i < s->held_count; i++)
-        PQfreemem(s->held[i]);
-    s->held_count = 0;
+    PQfreemem(s->held);
+    s->held = NULL;
+    s->bytes_len = 0;
 }
 
 static void
@@ -150,10 +153,12 @@ pg_close(struct eff_source *source)
     PQfreeCancel(s->canceller);
     PQfinish(s->conn);
     free(s->cells);
+    free(s->bytes);
     eff_arena_deinit(&s->batch);
     s->canceller = NULL;
     s->conn = NULL;
     s->cells = NULL;
+    s->bytes = NULL;
     s->phase = PG_IDLE;
 }
 
@@ -348,7 +353,9 @@ pg_make_room(struct pg_source *s, struct eff_err *err)
         s->cells_cap = s->rows_max * s->width;
         s->cells = malloc(s->cells_cap * sizeof(*s->cells));
     }
-    return s->cells ? EFF_OK : EFF_FAIL(err, EFF_BROKEN, "out of memory");
+    if (!s->bytes)
+        s->bytes = malloc(PG_BATCH_BYTES);
+    return s->cells && s->bytes ? EFF_OK : EFF_FAIL(err, EFF_BROKEN, "out of memory");
 }
 
 static enum eff_fault
@@ -409,7 +416,7 @@ pg_tuple(struct pg_source *s, const unsigned char *at, const unsigned char *end,
         len = eff_pg_u32(at);
         at += 4;
         if (len == UINT32_MAX) {
-            row[i] = (struct eff_value){.kind = EFF_NULL};
+            eff_value_set_int(&row[i], EFF_NULL, 0);
             continue;
         }
         if (len > (size_t)(end - at) || !eff_pg_field(s->forms[i], at, len, &s->batch, &row[i]))
@@ -469,15 +476,31 @@ pg_finish(struct pg_source *s, struct eff_err *err)
     return EFF_OK;
 }
 
+/* Where the message may lie until the next call. */
+static const unsigned char *
+pg_keep(struct pg_source *s, char *message, size_t len)
+{
+    char *kept = s->bytes + s->bytes_len;
+
+    if (len > PG_BATCH_BYTES - s->bytes_len) {
+        s->held = message;
+        return (const unsigned char *)message;
+    }
+    memcpy(kept, message, len);
+    PQfreemem(message);
+    s->bytes_len += len;
+    return (const unsigned char *)kept;
+}
+
 /* Rows until the batch is full or the result ends; a fault is left in s->failed. */
 static size_t
 pg_fill(struct pg_source *s)
 {
-    size_t rows = 0, bytes = 0;
+    size_t rows = 0;
     char *message;
     int len;
 
-    while (rows < s->rows_max && bytes < PG_BATCH_BYTES && s->held_count < PG_ROWS_MAX) {
+    while (rows < s->rows_max && !s->held) {
         len = PQgetCopyData(s->conn, &message, 0);
         if (len < 0) {
             if (len == -1)
@@ -487,9 +510,8 @@ pg_fill(struct pg_source *s)
             s->phase = s->failed.fault == EFF_OK ? PG_DONE : PG_IDLE;
             break;
         }
-        s->held[s->held_count++] = message;
-        bytes += (size_t)len + s->width;
-        if (pg_message(s, (const unsigned char *)message, (size_t)len, &rows, &s->failed) != EFF_OK)
+        if (pg_message(s, pg_keep(s, message, (size_t)len), (size_t)len, &rows, &s->failed) !=
+            EFF_OK)
             break;
     }
     return rows;

@@ -22,6 +22,7 @@
  */
 #include "source/postgres_type.h"
 
+#include "base/number.h"
 #include "source/convert.h"
 
 #define PG_EPOCH_DAYS   10957 /* 2000-01-01 */
@@ -119,6 +120,29 @@ pg_put_digit(char *to, unsigned digit)
     return to + 4;
 }
 
+/* Up to 16 digits on each side of the point, which is most of them: each side is one integer. */
+static size_t
+pg_short_numeric_text(const struct pg_numeric *n, char *text)
+{
+    static const uint64_t cut[] = {1, 10, 100, 1000}; /* what the last group has beyond the scale */
+    int groups = (n->scale + 3) / 4;
+    uint64_t whole = 0, fraction = 0;
+    char *to = text;
+
+    for (int weight = n->weight; weight >= 0; weight--)
+        whole = whole * 10000 + pg_digit(n, weight);
+    for (int group = 1; group <= groups; group++)
+        fraction = fraction * 10000 + pg_digit(n, -group);
+    if (n->negative)
+        *to++ = '-';
+    to += eff_int_text((int64_t)whole, to);
+    if (n->scale == 0)
+        return (size_t)(to - text);
+    *to++ = '.';
+    to = eff_digits_text(to, fraction / cut[groups * 4 - n->scale], (size_t)n->scale);
+    return (size_t)(to - text);
+}
+
 /* Text as the server would write it: `scale` digits after the point. */
 static size_t
 pg_numeric_text(const struct pg_numeric *n, char *text)
@@ -126,6 +150,8 @@ pg_numeric_text(const struct pg_numeric *n, char *text)
     int groups = (n->scale + 3) / 4;
     char *to = text, *first;
 
+    if (n->weight < 4 && groups <= 4)
+        return pg_short_numeric_text(n, text);
     if (n->negative)
         *to++ = '-';
     first = to;
@@ -142,7 +168,8 @@ pg_numeric_text(const struct pg_numeric *n, char *text)
     return (size_t)(first - text) + (size_t)n->scale;
 }
 
-static bool
+/* Not inlined: what it saves on the stack, the many cells without a decimal need not. */
+__attribute__((noinline)) static bool
 pg_numeric(const unsigned char *ptr, size_t len, struct eff_arena *batch,
            struct eff_value *ret_value)
 {
@@ -170,7 +197,7 @@ pg_numeric(const unsigned char *ptr, size_t len, struct eff_arena *batch,
     text = eff_convert_room(batch,
                             (size_t)(n.weight < 0 ? 1 : n.weight + 1) * 4 + (size_t)n.scale + 8);
     if (text)
-        *ret_value = eff_value_of_str(EFF_DECIMAL, (eff_str){text, pg_numeric_text(&n, text)});
+        eff_value_set_str(ret_value, EFF_DECIMAL, text, pg_numeric_text(&n, text));
     else
         *ret_value = eff_convert_bad("the value is too large");
     return true;
@@ -178,26 +205,28 @@ pg_numeric(const unsigned char *ptr, size_t len, struct eff_arena *batch,
 
 /* ------------------------------------------------------------------------ fixed sizes */
 
-static struct eff_value
-pg_date(uint32_t raw)
+static void
+pg_date(uint32_t raw, struct eff_value *ret_value)
 {
     int32_t days = (int32_t)raw;
 
     if (days == INT32_MAX || days == INT32_MIN)
-        return eff_convert_bad("the date is infinite");
-    return eff_convert_date((int64_t)days + PG_EPOCH_DAYS);
+        *ret_value = eff_convert_bad("the date is infinite");
+    else
+        eff_convert_date_to((int64_t)days + PG_EPOCH_DAYS, ret_value);
 }
 
-static struct eff_value
-pg_timestamp(enum eff_kind kind, uint64_t raw)
+static void
+pg_timestamp(enum eff_kind kind, uint64_t raw, struct eff_value *ret_value)
 {
     int64_t micros = (int64_t)raw;
 
     if (micros == INT64_MAX || micros == INT64_MIN)
-        return eff_convert_bad("the timestamp is infinite");
-    if (__builtin_add_overflow(micros, PG_EPOCH_MICROS, &micros))
-        return eff_convert_bad("the timestamp is outside the years 1 to 9999");
-    return eff_convert_micros(kind, micros, 0);
+        *ret_value = eff_convert_bad("the timestamp is infinite");
+    else if (__builtin_add_overflow(micros, PG_EPOCH_MICROS, &micros))
+        *ret_value = eff_convert_bad("the timestamp is outside the years 1 to 9999");
+    else
+        eff_convert_micros_to(kind, micros, 0, ret_value);
 }
 
 static double
@@ -220,68 +249,62 @@ pg_float4(const unsigned char *ptr)
     return eff_convert_float(f);
 }
 
-static struct eff_value
-pg_slice(enum eff_kind kind, const unsigned char *ptr, size_t len)
-{
-    return eff_value_of_str(kind, (eff_str){(const char *)ptr, len});
-}
-
 bool
 eff_pg_field(enum eff_pg_form form, const unsigned char *ptr, size_t len, struct eff_arena *batch,
              struct eff_value *ret_value)
 {
     switch (form) {
     case EFF_PG_BOOL:
-        *ret_value = eff_value_of_int(EFF_BOOL, len == 1 && ptr[0] != 0);
+        eff_value_set_int(ret_value, EFF_BOOL, len == 1 && ptr[0] != 0);
         return len == 1;
     case EFF_PG_INT2:
-        *ret_value = eff_value_of_int(EFF_INT, len == 2 ? (int16_t)eff_pg_u16(ptr) : 0);
+        eff_value_set_int(ret_value, EFF_INT, len == 2 ? (int16_t)eff_pg_u16(ptr) : 0);
         return len == 2;
     case EFF_PG_INT4:
-        *ret_value = eff_value_of_int(EFF_INT, len == 4 ? (int32_t)eff_pg_u32(ptr) : 0);
+        eff_value_set_int(ret_value, EFF_INT, len == 4 ? (int32_t)eff_pg_u32(ptr) : 0);
         return len == 4;
     case EFF_PG_OID:
-        *ret_value = eff_value_of_int(EFF_INT, len == 4 ? eff_pg_u32(ptr) : 0);
+        eff_value_set_int(ret_value, EFF_INT, len == 4 ? eff_pg_u32(ptr) : 0);
         return len == 4;
     case EFF_PG_INT8:
-        *ret_value = eff_value_of_int(EFF_INT, len == 8 ? (int64_t)eff_pg_u64(ptr) : 0);
+        eff_value_set_int(ret_value, EFF_INT, len == 8 ? (int64_t)eff_pg_u64(ptr) : 0);
         return len == 8;
     case EFF_PG_FLOAT4:
-        *ret_value = eff_value_of_float(len == 4 ? pg_float4(ptr) : 0);
+        eff_value_set_float(ret_value, len == 4 ? pg_float4(ptr) : 0);
         return len == 4;
     case EFF_PG_FLOAT8:
-        *ret_value = eff_value_of_float(len == 8 ? pg_float8(ptr) : 0);
+        eff_value_set_float(ret_value, len == 8 ? pg_float8(ptr) : 0);
         return len == 8;
     case EFF_PG_NUMERIC:
         return pg_numeric(ptr, len, batch, ret_value);
     case EFF_PG_DATE:
-        *ret_value = pg_date(len == 4 ? eff_pg_u32(ptr) : 0);
+        pg_date(len == 4 ? eff_pg_u32(ptr) : 0, ret_value);
         return len == 4;
     case EFF_PG_TIME:
-        *ret_value = eff_value_of_int(EFF_TIME, len == 8 ? (int64_t)eff_pg_u64(ptr) : 0);
+        eff_value_set_int(ret_value, EFF_TIME, len == 8 ? (int64_t)eff_pg_u64(ptr) : 0);
         return len == 8;
     case EFF_PG_TIMESTAMP:
     case EFF_PG_TIMESTAMPTZ:
-        *ret_value = pg_timestamp(form == EFF_PG_TIMESTAMP ? EFF_DATETIME : EFF_INSTANT,
-                                  len == 8 ? eff_pg_u64(ptr) : 0);
+        pg_timestamp(form == EFF_PG_TIMESTAMP ? EFF_DATETIME : EFF_INSTANT,
+                     len == 8 ? eff_pg_u64(ptr) : 0, ret_value);
         return len == 8;
     case EFF_PG_UUID:
         if (len == 16)
             *ret_value = eff_convert_uuid(batch, ptr);
         return len == 16;
     case EFF_PG_JSONB: // a version byte, and then text
-        *ret_value = pg_slice(EFF_JSON, ptr + 1, len ? len - 1 : 0);
+        eff_value_set_str(ret_value, EFF_JSON, ptr + 1, len ? len - 1 : 0);
         return len > 1 && ptr[0] == 1;
     case EFF_PG_JSON:
     case EFF_PG_CAST_JSON:
-        *ret_value = pg_slice(EFF_JSON, ptr, len);
+        eff_value_set_str(ret_value, EFF_JSON, ptr, len);
         return true;
     case EFF_PG_BYTES:
-        *ret_value = pg_slice(EFF_BYTES, ptr, len);
+        eff_value_set_str(ret_value, EFF_BYTES, ptr, len);
         return true;
     case EFF_PG_TEXT:
     case EFF_PG_CAST_TEXT:
-        *ret_value = pg_slice(EFF_TEXT, ptr, len);
+        eff_value_set_str(ret_value, EFF_TEXT, ptr, len);
         return true;
     }
     return false;

@@ -391,27 +391,33 @@ sqlite_fits(struct sqlite_source *s, bool first, struct eff_err *err)
     return s->block != NULL;
 }
 
-static struct eff_value
-sqlite_copy(struct sqlite_source *s, enum eff_kind kind, const void *ptr, size_t len)
+static void
+sqlite_copy(struct sqlite_source *s, enum eff_kind kind, const void *ptr, size_t len,
+            struct eff_value *ret_value)
 {
     char *to = s->block + s->block_used;
 
     if (len > 0)
         memcpy(to, ptr, len);
     s->block_used += len;
-    return eff_value_of_str(kind, (eff_str){to, len});
+    eff_value_set_str(ret_value, kind, to, len);
 }
 
-static struct eff_value
-sqlite_real(struct sqlite_source *s, enum sqlite_hint hint, double f)
+static void
+sqlite_real(struct sqlite_source *s, enum sqlite_hint hint, double f, struct eff_value *ret_value)
 {
-    char text[EFF_DOUBLE_TEXT_MAX];
+    char *to = s->block + s->block_used; // sqlite_row_bytes counted it
 
-    if (hint != HINT_DECIMAL)
-        return eff_value_of_float(f);
-    if (!isfinite(f))
-        return eff_value_of_str(EFF_BAD, EFF_STR("an infinite number in a decimal column"));
-    return sqlite_copy(s, EFF_DECIMAL, text, eff_double_text(f, text));
+    if (hint != HINT_DECIMAL) {
+        eff_value_set_float(ret_value, f);
+        return;
+    }
+    if (!isfinite(f)) {
+        *ret_value = eff_value_of_str(EFF_BAD, EFF_STR("an infinite number in a decimal column"));
+        return;
+    }
+    eff_value_set_str(ret_value, EFF_DECIMAL, to, eff_double_text(f, to));
+    s->block_used += ret_value->len;
 }
 
 /* True when the text is what the column declares. */
@@ -423,12 +429,12 @@ sqlite_time(enum sqlite_hint hint, eff_str text, struct eff_value *ret_value)
     if (!eff_time_parse(text, &civil))
         return false;
     if (hint == HINT_DATE) {
-        *ret_value =
-            eff_value_of_int(EFF_DATE, eff_days_from_civil(civil.year, civil.month, civil.day));
+        eff_value_set_int(ret_value, EFF_DATE,
+                          eff_days_from_civil(civil.year, civil.month, civil.day));
         return !civil.has_time;
     }
-    *ret_value = eff_value_of_int(civil.has_offset ? EFF_INSTANT : EFF_DATETIME,
-                                  eff_micros_from_civil(&civil));
+    eff_value_set_int(ret_value, civil.has_offset ? EFF_INSTANT : EFF_DATETIME,
+                      eff_micros_from_civil(&civil));
     ret_value->len = (uint32_t)(civil.nanos % 1000);
     return true;
 }
@@ -445,22 +451,21 @@ sqlite_is_json(struct sqlite_source *s, eff_str text)
     return eff_json_parse(text, &s->json, &root, &err) == EFF_OK;
 }
 
-static struct eff_value
-sqlite_text(struct sqlite_source *s, enum sqlite_hint hint, int column)
+static void
+sqlite_text(struct sqlite_source *s, enum sqlite_hint hint, int column, struct eff_value *ret_value)
 {
     const char *ptr = (const char *)sqlite3_column_text(s->stmt, column);
     eff_str text = {ptr, (size_t)sqlite3_column_bytes(s->stmt, column)};
-    struct eff_value value;
+    bool json;
 
-    if ((hint == HINT_DATE || hint == HINT_DATETIME) && sqlite_time(hint, text, &value))
-        return value;
-    if (hint == HINT_JSON && sqlite_is_json(s, text))
-        return sqlite_copy(s, EFF_JSON, text.ptr, text.len);
-    return sqlite_copy(s, EFF_TEXT, text.ptr, text.len);
+    if ((hint == HINT_DATE || hint == HINT_DATETIME) && sqlite_time(hint, text, ret_value))
+        return;
+    json = hint == HINT_JSON && sqlite_is_json(s, text);
+    sqlite_copy(s, json ? EFF_JSON : EFF_TEXT, text.ptr, text.len, ret_value);
 }
 
-static struct eff_value
-sqlite_cell(struct sqlite_source *s, int column)
+static void
+sqlite_cell(struct sqlite_source *s, int column, struct eff_value *ret_value)
 {
     enum sqlite_hint hint = (enum sqlite_hint)s->hints[column];
     const void *blob;
@@ -469,16 +474,21 @@ sqlite_cell(struct sqlite_source *s, int column)
     switch (sqlite3_column_type(s->stmt, column)) {
     case SQLITE_INTEGER:
         i = sqlite3_column_int64(s->stmt, column);
-        return eff_value_of_int(hint == HINT_BOOL && (i == 0 || i == 1) ? EFF_BOOL : EFF_INT, i);
+        eff_value_set_int(ret_value, hint == HINT_BOOL && (i == 0 || i == 1) ? EFF_BOOL : EFF_INT,
+                          i);
+        break;
     case SQLITE_FLOAT:
-        return sqlite_real(s, hint, sqlite3_column_double(s->stmt, column));
+        sqlite_real(s, hint, sqlite3_column_double(s->stmt, column), ret_value);
+        break;
     case SQLITE_TEXT:
-        return sqlite_text(s, hint, column);
+        sqlite_text(s, hint, column, ret_value);
+        break;
     case SQLITE_BLOB:
         blob = sqlite3_column_blob(s->stmt, column); // before its length
-        return sqlite_copy(s, EFF_BYTES, blob, (size_t)sqlite3_column_bytes(s->stmt, column));
+        sqlite_copy(s, EFF_BYTES, blob, (size_t)sqlite3_column_bytes(s->stmt, column), ret_value);
+        break;
     default:
-        return (struct eff_value){.kind = EFF_NULL};
+        eff_value_set_int(ret_value, EFF_NULL, 0);
     }
 }
 
@@ -506,7 +516,7 @@ sqlite_fill(struct sqlite_source *s)
             break;
         }
         for (size_t i = 0; i < s->width; i++)
-            s->cells[rows * s->width + i] = sqlite_cell(s, (int)i);
+            sqlite_cell(s, (int)i, &s->cells[rows * s->width + i]);
         rows++;
     }
     return rows;

@@ -404,6 +404,36 @@ cpu_seconds(void)
            (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
 }
 
+/* Rows are copied until a batch's bytes are full; what is larger stays where libpq has it. */
+static void
+large_rows_come_whole(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(
+        reading_query(&r, "SELECT i, repeat(chr(97 + i % 26), CASE WHEN i % 50 = 7 THEN 3000000"
+                          " WHEN i % 10 = 3 THEN 600000 WHEN i % 50 = 9 THEN 1048576 ELSE i END)"
+                          " AS t, -i AS n FROM generate_series(1, 200) i"),
+        EFF_OK);
+    assert_int_equal(r.rows, 200);
+    for (size_t row = 0; row < r.rows; row++) {
+        const struct eff_value *cells = &r.cells[row * 3];
+        int64_t i = (int64_t)row + 1;
+        size_t len = i % 50 == 7   ? 3000000
+                     : i % 10 == 3 ? 600000
+                     : i % 50 == 9 ? 1048576
+                                   : (size_t)i;
+
+        assert_int_equal(cells[0].i, i);
+        assert_int_equal(cells[2].i, -i);
+        assert_int_equal(cells[1].len, len);
+        for (size_t at = 0; at < len; at++)
+            if (cells[1].ptr[at] != 'a' + i % 26)
+                fail_msg("row %lld differs at byte %zu", (long long)i, at);
+    }
+    reading_close(&r);
+}
+
 static void
 a_million_rows_are_cheap(void **state)
 {
@@ -457,6 +487,7 @@ main(void)
         cmocka_unit_test(schemas_are_searched),
         cmocka_unit_test(connections_fail_in_plain_words),
         cmocka_unit_test(privileges_are_told),
+        cmocka_unit_test(large_rows_come_whole),
         cmocka_unit_test(a_million_rows_are_cheap),
     };
 
