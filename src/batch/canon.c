@@ -9,6 +9,7 @@
  */
 #include "batch/canon.h"
 
+#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -141,6 +142,48 @@ canon_as_int(struct canon_number *number, size_t digits)
     return true;
 }
 
+/* Up to 19 digits and no exponent, in one pass. False: it takes a closer look. */
+static bool
+canon_short_number(eff_str text, struct canon_number *ret_number)
+{
+    const char *at = text.ptr, *end, *first, *point = NULL;
+    int32_t exponent = 0;
+    uint64_t word = 0;
+    bool negative;
+
+    if (text.len == 0 || text.len > 19)
+        return false;
+    end = at + text.len;
+    negative = *at == '-';
+    at += *at == '-' || *at == '+';
+    for (first = at; at < end; at++) {
+        unsigned digit = (unsigned)(unsigned char)*at - '0';
+
+        if (digit <= 9) {
+            word = word * 10 + digit;
+            continue;
+        }
+        if (*at != '.' || point)
+            return false;
+        point = at;
+    }
+    if (end - first == (point ? 1 : 0)) // no digit at all
+        return false;
+    if (point)
+        exponent = (int32_t)(point + 1 - end);
+    for (; exponent < 0 && word % 10 == 0 && word > 0; exponent++)
+        word /= 10;
+    if (word > 0 && exponent < 0) {
+        *ret_number = (struct canon_number){
+            .class = CANON_DECIMAL, .negative = negative, .exponent = exponent, .word = word};
+        return true;
+    }
+    if (word > (uint64_t)INT64_MAX + negative)
+        return false;
+    *ret_number = (struct canon_number){.class = CANON_INT, .word = negative ? 0 - word : word};
+    return true;
+}
+
 static struct canon_number
 canon_number(eff_str text)
 {
@@ -149,6 +192,8 @@ canon_number(eff_str text)
     struct canon_scan scan = {0};
     int64_t exponent = 0;
 
+    if (canon_short_number(text, &number))
+        return number;
     if (at < end && (*at == '-' || *at == '+'))
         number.negative = *at++ == '-';
     at = canon_scan_digits(at, end, &scan);
@@ -425,14 +470,14 @@ eff_value_hash(uint64_t seed, const struct eff_value *value, struct eff_arena sc
 static void
 canon_add_word(struct eff_buf *buf, unsigned class, uint64_t word)
 {
-    char *to = eff_buf_reserve(buf, 9);
+    char *to = eff_buf_reserve(buf, 1 + sizeof(word));
 
     if (!to)
         return;
+    word = htole64(word);
     to[0] = (char)class;
-    for (int i = 0; i < 8; i++)
-        to[1 + i] = (char)(word >> (8 * i));
-    eff_buf_grow(buf, 9);
+    memcpy(to + 1, &word, sizeof(word));
+    eff_buf_grow(buf, 1 + sizeof(word));
 }
 
 static void

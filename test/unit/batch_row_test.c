@@ -219,6 +219,43 @@ random_decimals_agree_with_their_canonical_text(void **state)
     assert_true(equal > 100);
 }
 
+/* Up to 19 digits are taken in one pass, longer texts are not: with zeros behind, the same number. */
+static void
+short_decimals_are_those_with_more_zeros(void **state)
+{
+    struct eff_buf brief = {0}, padded = {0};
+    uint64_t seed = 3;
+
+    (void)state;
+    for (int round = 0; round < 200000; round++) {
+        char text[2][64];
+        unsigned digits = 1 + random_below(&seed, 19), point = random_below(&seed, digits + 1);
+        struct eff_value value[2];
+        size_t len = 0;
+
+        if (random_below(&seed, 3) == 0)
+            text[0][len++] = random_below(&seed, 2) ? '-' : '+';
+        for (unsigned i = 0; i < digits; i++) {
+            if (i == point)
+                text[0][len++] = '.';
+            text[0][len++] = (char)('0' + (random_below(&seed, 3) ? random_below(&seed, 10) : 0));
+        }
+        snprintf(text[1], sizeof(text[1]), "%.*s%s%s", (int)len, text[0],
+                 memchr(text[0], '.', len) ? "" : ".", "00000000000000000000");
+        value[0] = eff_value_of_str(EFF_DECIMAL, (eff_str){text[0], len});
+        value[1] = eff_value_of_str(EFF_DECIMAL, eff_str_of(text[1]));
+        assert_true(eff_value_hash(9, &value[0], scratch) == eff_value_hash(9, &value[1], scratch));
+        eff_buf_reset(&brief);
+        eff_buf_reset(&padded);
+        eff_value_canonical(&brief, &value[0], scratch);
+        eff_value_canonical(&padded, &value[1], scratch);
+        assert_int_equal(brief.len, padded.len);
+        assert_memory_equal(brief.ptr, padded.ptr, brief.len);
+    }
+    eff_buf_free(&brief);
+    eff_buf_free(&padded);
+}
+
 static void
 the_seed_matters(void **state)
 {
@@ -540,6 +577,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_of_spellings),
         cmocka_unit_test(random_decimals_agree_with_their_canonical_text),
+        cmocka_unit_test(short_decimals_are_those_with_more_zeros),
         cmocka_unit_test(the_seed_matters),
         cmocka_unit_test(problems_are_found),
         cmocka_unit_test(keys_are_typed_and_injective),
