@@ -133,6 +133,25 @@ eff_buf_add_slice(struct eff_buf *buf, eff_str s)
     eff_buf_add(buf, s);
 }
 
+void
+eff_url_encode(struct eff_buf *buf, eff_str text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            c == '-' || c == '.' || c == '_' || c == '~') {
+            eff_buf_add_char(buf, (char)c);
+            continue;
+        }
+        eff_buf_add_char(buf, '%');
+        eff_buf_add_char(buf, hex[c >> 4]);
+        eff_buf_add_char(buf, hex[c & 15]);
+    }
+}
+
 struct eff_reader
 eff_reader_of(eff_str bytes)
 {

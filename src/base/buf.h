@@ -73,6 +73,8 @@ eff_buf_add_char(struct eff_buf *buf, char c)
 void eff_buf_addf(struct eff_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void eff_buf_add_int(struct eff_buf *buf, int64_t value);
+/* Percent-encoded: what RFC 3986 section 2.3 does not call unreserved. */
+void eff_url_encode(struct eff_buf *buf, eff_str text);
 /* Little-endian, for files of our own. */
 void eff_buf_add_u32(struct eff_buf *buf, uint32_t value);
 void eff_buf_add_u64(struct eff_buf *buf, uint64_t value);

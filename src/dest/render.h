@@ -106,6 +106,4 @@ size_t eff_render_estimate(const struct eff_render *r, const struct eff_tree *tr
 bool eff_values_text(const struct eff_values *values, const struct eff_value *value,
                      struct eff_arena scratch, struct eff_buf *buf);
 
-void eff_url_encode(struct eff_buf *buf, eff_str text);
-
 #endif
