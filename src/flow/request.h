@@ -76,6 +76,7 @@ struct eff_request {
     size_t answer_bytes_max; /* 0: 64 MiB; more is EFF_WIRE_LOST */
     size_t hosts_count;      /* hosts that may be on loopback or private addresses: */
     const eff_str *hosts;    /* those that the project's own file names literally */
+    bool metadata; /* to the cloud's metadata service, for a credential of this machine's own */
 
     struct eff_sql_request sql;
     struct eff_file_request file;

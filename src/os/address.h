@@ -14,7 +14,7 @@
 enum eff_address {
     EFF_ADDRESS_PUBLIC = 1,
     EFF_ADDRESS_PRIVATE, /* loopback, private, link-local, reserved: only for hosts that are listed */
-    EFF_ADDRESS_METADATA, /* a cloud's metadata service, which hands out credentials: never */
+    EFF_ADDRESS_METADATA, /* a cloud's metadata service, which hands out credentials: only for a login that asks for it */
 };
 
 enum eff_address eff_address_of(const struct sockaddr *address);

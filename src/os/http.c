@@ -173,7 +173,8 @@ http_on_body(char *ptr, size_t size, size_t count, void *user)
 static bool
 http_address_allowed(struct http_slot *slot, enum eff_address address, const char *text)
 {
-    if (address == EFF_ADDRESS_PUBLIC || (address == EFF_ADDRESS_PRIVATE && slot->listed))
+    if (address == EFF_ADDRESS_PUBLIC || (address == EFF_ADDRESS_PRIVATE && slot->listed) ||
+        (address == EFF_ADDRESS_METADATA && slot->listed && slot->request->metadata))
         return true;
     slot->blocked = true;
     snprintf(slot->reason, sizeof(slot->reason), "address %s is not allowed: %s", text,

@@ -11,8 +11,9 @@
  *   address failed), or libcurl counted no byte of the request. All else without
  *   a complete answer is LOST.
  * - It goes to public addresses by https only, unless request->hosts lists the
- *   URL's host; a cloud's metadata address never. Checked on the address of each
- *   new connection, and again when a kept one is used.
+ *   URL's host; to a cloud's metadata address only when the request says so as well,
+ *   as a login does whose project gives no other credential. Checked on the address
+ *   of each new connection, and again when a kept one is used.
  * - Redirects are answers, proxies and cookies are not used, TLS is 1.2 or newer
  *   and verified with the system's certificates (or those of SSL_CERT_FILE).
  */

@@ -494,6 +494,35 @@ test_metadata_never(void **state)
     }
 }
 
+/* A login may ask for it, by the flag and the list both; the flag opens nothing else. */
+static void
+test_metadata_asked_for(void **state)
+{
+    static const struct {
+        const char *host, *entry;
+        bool asked, allowed;
+    } cases[] = {
+        {"169.254.170.23", "169.254.170.23", true, true},
+        {"169.254.170.23", "169.254.170.23", false, false},
+        {"169.254.170.23", "127.0.0.1", true, false},
+        {"127.0.0.1", "169.254.170.23", true, false},
+    };
+    struct eff_request request = {
+        .kind = EFF_REQUEST_HTTP, .timeout_ms = 200, .method = EFF_STR("GET"), .hosts_count = 1};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        eff_str entry = eff_str_of(cases[i].entry);
+        char url[128];
+
+        snprintf(url, sizeof(url), "http://%s:1/token", cases[i].host);
+        request.url = eff_str_of(url);
+        request.hosts = &entry;
+        request.metadata = cases[i].asked;
+        assert_int_equal(exchange(&request)->not_allowed, !cases[i].allowed);
+    }
+}
+
 /* ---- where it must not go ---- */
 
 static bool
@@ -819,6 +848,7 @@ main(int argc, char **argv)
         EACH(test_blocked_is_said),
         EACH(test_listed),
         EACH(test_metadata_never),
+        EACH(test_metadata_asked_for),
         EACH(test_redirects_are_answers),
         EACH(test_proxy_variables),
         EACH(test_bad_headers),
