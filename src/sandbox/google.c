@@ -8,8 +8,7 @@
  */
 #include <string.h>
 
-#include "base/sign.h"
-#include "sandbox/world.h"
+#include "sandbox/google_login.h"
 
 #define GOOGLE_ROWS_MAX        10000
 #define GOOGLE_IDENTIFIERS_MAX 10
@@ -111,52 +110,10 @@ google_admit(struct eff_call *call)
     return false;
 }
 
-/* Signed by our key, issued by test-user for this scope and address, and valid now. */
-static bool
-google_assertion_fine(struct eff_call *call, eff_str assertion)
-{
-    const struct eff_json *claims = NULL;
-    struct eff_err err = {0};
-    int64_t from = 0, to = 0, now = eff_world_now(call->world) / 1000;
-    eff_str text, aud;
-
-    if (!eff_jwt_verify(eff_sandbox_key(), assertion, call->arena, &text) ||
-        eff_json_parse(text, call->arena, &claims, &err) != EFF_OK)
-        return false;
-    aud = eff_json_str(eff_json_get(claims, EFF_STR("aud")));
-    return eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("iss"))), "test-user") &&
-           eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("scope"))),
-                      "https://www.googleapis.com/auth/datamanager") &&
-           eff_str_ends(aud, EFF_STR("/token")) &&
-           eff_json_int(eff_json_get(claims, EFF_STR("iat")), &from) &&
-           eff_json_int(eff_json_get(claims, EFF_STR("exp")), &to) && from <= now + 60 &&
-           to > now && to - from <= 3600;
-}
-
 static void
 google_token(struct eff_call *call)
 {
-    eff_str grant = eff_call_form(call, call->body, "grant_type"), token;
-    struct eff_json_writer w;
-
-    if (!eff_str_is(grant, "urn:ietf:params:oauth:grant-type:jwt-bearer") ||
-        !google_assertion_fine(call, eff_call_form(call, call->body, "assertion"))) {
-        w = eff_call_answer(call, 400);
-        eff_json_begin_object(&w);
-        eff_json_field_str(&w, "error", EFF_STR("invalid_grant"));
-        eff_json_field_str(&w, "error_description", EFF_STR("Invalid JWT Signature or claims."));
-        eff_json_end_object(&w);
-        return;
-    }
-    token = eff_str_printf(call->arena, "ya29.%016llx",
-                           (unsigned long long)eff_world_random(call->world));
-    eff_world_issue(call->world, token);
-    w = eff_call_answer(call, 200);
-    eff_json_begin_object(&w);
-    eff_json_field_str(&w, "access_token", token);
-    eff_json_field_int(&w, "expires_in", 3599);
-    eff_json_field_str(&w, "token_type", EFF_STR("Bearer"));
-    eff_json_end_object(&w);
+    eff_google_login(call, "https://www.googleapis.com/auth/datamanager");
 }
 
 /* ---- shapes ---- */

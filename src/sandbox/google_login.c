@@ -1,0 +1,79 @@
+/*
+ * sandbox/google_login: tokens of Google's stand-ins.
+ */
+#include "sandbox/google_login.h"
+
+#include "base/sign.h"
+
+/* Signed by our key, issued by test-user for this scope and address, and valid now. */
+static bool
+login_assertion_fine(struct eff_call *call, eff_str assertion, const char *scope)
+{
+    const struct eff_json *claims = NULL;
+    struct eff_err err = {0};
+    int64_t from = 0, to = 0, now = eff_world_now(call->world) / 1000;
+    eff_str text, aud;
+
+    if (!eff_jwt_verify(eff_sandbox_key(), assertion, call->arena, &text) ||
+        eff_json_parse(text, call->arena, &claims, &err) != EFF_OK)
+        return false;
+    aud = eff_json_str(eff_json_get(claims, EFF_STR("aud")));
+    return eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("iss"))), "test-user") &&
+           eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("scope"))), scope) &&
+           eff_str_ends(aud, EFF_STR("/token")) &&
+           eff_json_int(eff_json_get(claims, EFF_STR("iat")), &from) &&
+           eff_json_int(eff_json_get(claims, EFF_STR("exp")), &to) && from <= now + 60 &&
+           to > now && to - from <= 3600;
+}
+
+static bool
+login_refresh_fine(struct eff_call *call)
+{
+    return eff_str_is(eff_call_form(call, call->body, "client_id"), "test-user") &&
+           eff_str_is(eff_call_form(call, call->body, "client_secret"), "test-secret") &&
+           eff_str_is(eff_call_form(call, call->body, "refresh_token"), "test-refresh-token");
+}
+
+static void
+login_refuse(struct eff_call *call, const char *why)
+{
+    struct eff_json_writer w = eff_call_answer(call, 400);
+
+    eff_json_begin_object(&w);
+    eff_json_field_str(&w, "error", EFF_STR("invalid_grant"));
+    eff_json_field_str(&w, "error_description", eff_str_of(why));
+    eff_json_end_object(&w);
+}
+
+void
+eff_google_grant(struct eff_call *call)
+{
+    eff_str token = eff_str_printf(call->arena, "ya29.%016llx",
+                                   (unsigned long long)eff_world_random(call->world));
+    struct eff_json_writer w = eff_call_answer(call, 200);
+
+    eff_world_issue(call->world, token);
+    eff_json_begin_object(&w);
+    eff_json_field_str(&w, "access_token", token);
+    eff_json_field_int(&w, "expires_in", 3599);
+    eff_json_field_str(&w, "token_type", EFF_STR("Bearer"));
+    eff_json_end_object(&w);
+}
+
+void
+eff_google_login(struct eff_call *call, const char *scope)
+{
+    eff_str grant = eff_call_form(call, call->body, "grant_type");
+
+    if (eff_str_is(grant, "refresh_token")) {
+        if (login_refresh_fine(call))
+            eff_google_grant(call);
+        else
+            login_refuse(call, "Token has been expired or revoked.");
+    } else if (!eff_str_is(grant, "urn:ietf:params:oauth:grant-type:jwt-bearer") ||
+               !login_assertion_fine(call, eff_call_form(call, call->body, "assertion"), scope)) {
+        login_refuse(call, "Invalid JWT Signature or claims.");
+    } else {
+        eff_google_grant(call);
+    }
+}
