@@ -247,6 +247,9 @@ check_print(struct eff_cli *cli, const struct eff_report *report)
     }
     eff_term_add(&cli->out, EFF_BOLD, report->sync);
     eff_term_addf(&cli->out, style, "  %s", eff_status_name(report->status));
+    if (report->has_scanned)
+        eff_term_addf(&cli->out, EFF_DIM, "  its model scans " EFF_STR_FMT,
+                      EFF_STR_ARG(eff_term_bytes(&cli->arena, report->bytes_scanned)));
     eff_term_line(&cli->out);
 }
 

@@ -114,6 +114,20 @@ print_read(struct eff_cli *cli, const struct eff_report *r)
 }
 
 static void
+print_scanned(struct eff_cli *cli, const struct eff_report *r)
+{
+    eff_str bytes = eff_term_bytes(&cli->arena, r->bytes_scanned);
+
+    if (!r->has_scanned)
+        return;
+    eff_term_add(&cli->out, EFF_DIM, EFF_STR("  scans"));
+    eff_term_pad(&cli->out, 7, PRINT_LABEL);
+    eff_term_pad(&cli->out, bytes.len, PRINT_NUMBER);
+    eff_term_add(&cli->out, EFF_BOLD, bytes);
+    eff_term_add(&cli->out, EFF_DIM, EFF_STR("   in the warehouse, which bills for it\n"));
+}
+
+static void
 print_planned(struct eff_cli *cli, const struct eff_report *r)
 {
     const struct eff_print_part parts[] = {
@@ -369,6 +383,7 @@ eff_print_report(struct eff_cli *cli, const struct eff_report *r)
     } else {
         if (r->read > 0 || r->status == EFF_STATUS_OK)
             print_read(cli, r);
+        print_scanned(cli, r);
         print_planned(cli, r);
     }
     if (!r->is_plan)

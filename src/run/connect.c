@@ -105,6 +105,16 @@ connect_prepared(struct eff_sync_run *r)
     return sync;
 }
 
+static void
+connect_scans(struct eff_sync_run *r)
+{
+    const struct eff_source_ops *ops = r->source->ops;
+    int64_t bytes = ops->scans ? ops->scans(r->source) : -1;
+
+    r->report->has_scanned = bytes >= 0;
+    r->report->bytes_scanned = bytes >= 0 ? (uint64_t)bytes : 0;
+}
+
 enum eff_fault
 eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -122,6 +132,7 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
         eff_err_where(err, r->sync->model_place.file, r->sync->model_place.line,
                       r->sync->model_place.column);
     EFF_TRY(fault);
+    connect_scans(r);
     EFF_TRY(eff_compile_mapping(&prepared, &r->columns, &r->run, &r->mapping, err));
     r->needed = eff_new(&r->run, bool, r->columns.count);
     eff_compile_needed(&r->mapping, r->needed, r->columns.count);

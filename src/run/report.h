@@ -61,6 +61,8 @@ struct eff_report {
     uint64_t planned, delivered, superseded, rejected, held, pending;
     uint64_t possible_duplicates;
     uint64_t requests, retries, throttled, calls_other, bytes_sent;
+    uint64_t bytes_scanned; /* that the warehouse said it would read for the model, and bill */
+    bool has_scanned;       /* it said so */
     struct eff_counts resumed;
     bool has_resumed;
 

@@ -119,6 +119,8 @@ json_write_sample(struct eff_json_writer *w, const struct eff_sample *sample)
 static void
 json_write_held(struct eff_json_writer *w, const struct eff_report *report)
 {
+    if (report->has_scanned)
+        eff_json_field_int(w, "bytes_scanned", (int64_t)report->bytes_scanned);
     if (report->plan.ptr)
         eff_json_field_str(w, "plan", report->plan);
     if (report->fields_held_count > 0) {
@@ -353,6 +355,16 @@ json_read_held(const struct eff_json *json, struct eff_report *report)
 }
 
 static void
+json_read_scanned(const struct eff_json *json, struct eff_report *report)
+{
+    int64_t bytes = 0;
+
+    report->has_scanned =
+        eff_json_int(eff_json_get(json, EFF_STR("bytes_scanned")), &bytes) && bytes >= 0;
+    report->bytes_scanned = report->has_scanned ? (uint64_t)bytes : 0;
+}
+
+static void
 json_read_status_flags(const struct eff_json *json, struct eff_report *report)
 {
     const struct eff_json *seconds = eff_json_get(json, EFF_STR("seconds"));
@@ -385,6 +397,7 @@ eff_report_read(const struct eff_json *json, struct eff_arena *arena, struct eff
         !json_read_problems(json, &report))
         return false;
     json_read_held(json, &report);
+    json_read_scanned(json, &report);
     json_read_samples(json, &report);
     *ret_report = report;
     return true;

@@ -4,10 +4,7 @@
 #include "source/source.h"
 
 const struct eff_source_ops *const eff_sources[] = {
-    &eff_source_sqlite,
-    &eff_source_postgres,
-    &eff_source_duckdb,
-    NULL,
+    &eff_source_sqlite, &eff_source_postgres, &eff_source_duckdb, &eff_source_bigquery, NULL,
 };
 
 const struct eff_source_ops *

@@ -41,6 +41,11 @@ struct eff_source_ops {
     eff_str (*table_sql)(struct eff_source *source, eff_str table, struct eff_arena *arena);
     /* Rows the query will give, by the planner or a count, or -1; used for progress only. */
     int64_t (*estimate)(struct eff_source *source, eff_str sql);
+    /*
+     * Bytes that the warehouse reads, and bills, for the query: its own estimate, known once
+     * `query` has returned; -1: it does not say. NULL where nothing is billed.
+     */
+    int64_t (*scans)(struct eff_source *source);
     void (*cancel)(struct eff_source *source);
     void (*close)(struct eff_source *source); /* accepts a half-opened source; NULL is fine */
 };
@@ -52,6 +57,7 @@ struct eff_source {
 extern const struct eff_source_ops eff_source_sqlite;
 extern const struct eff_source_ops eff_source_postgres;
 extern const struct eff_source_ops eff_source_duckdb;
+extern const struct eff_source_ops eff_source_bigquery;
 
 extern const struct eff_source_ops *const eff_sources[]; /* all of them, NULL at the end */
 const struct eff_source_ops *eff_source_find(eff_str kind);
