@@ -6,6 +6,7 @@
  * read, with dbt's filters for types behind them, which change nothing here.
  */
 #include "base/buf.h"
+#include "base/json.h"
 #include "conf/value.h"
 #include "conf/yaml.h"
 #include "dbt/dbt.h"
@@ -226,6 +227,119 @@ profile_duckdb(struct profile *p)
     return true;
 }
 
+/* ---- BigQuery ---- */
+
+static bool
+profile_bq_wrong(struct profile *p, const char *hint, const char *what)
+{
+    eff_problem_add(p->problems, p->output->place, "EFF1404", eff_str_of(hint), "%s", what);
+    return false;
+}
+
+/* keyfile_json: {type: service_account, ...} */
+static bool
+profile_bq_key(struct profile *p)
+{
+    const struct eff_node *key = eff_node_get(p->output, "keyfile_json");
+    struct eff_buf text = {0};
+    struct eff_json_writer w = {.buf = &text};
+    bool ok = key != NULL && key->kind == EFF_NODE_MAP;
+    eff_str value;
+
+    if (!ok)
+        return profile_bq_wrong(p, "Write the key file's members below `keyfile_json:`.",
+                                "the profile's `keyfile_json` is no map");
+    eff_json_begin_object(&w);
+    for (size_t i = 0; ok && i < key->count; i++) {
+        if (key->values[i].kind != EFF_NODE_SCALAR)
+            continue;
+        ok = profile_render(p, &key->values[i], &value);
+        eff_json_key(&w, key->keys[i].text);
+        eff_json_write_str(&w, ok ? value : EFF_STR(""));
+        if (ok && eff_node_is(&key->keys[i], "private_key"))
+            eff_fill_secret(p->problems, value);
+    }
+    eff_json_end_object(&w);
+    if (ok)
+        profile_put(p, "credentials", eff_buf_str(&text));
+    eff_buf_free(&text);
+    return ok;
+}
+
+/* A token, or what one is made of, from gcloud's kind of login. */
+static bool
+profile_bq_secrets(struct profile *p)
+{
+    static const char *const members[] = {"client_id", "client_secret", "refresh_token",
+                                          "token_uri"};
+    eff_str refresh = profile_get(p, "refresh_token");
+    struct eff_buf text = {0};
+    struct eff_json_writer w = {.buf = &text};
+
+    if (refresh.len == 0) {
+        profile_put(p, "token", profile_get(p, "token"));
+        return true;
+    }
+    eff_fill_secret(p->problems, refresh);
+    eff_fill_secret(p->problems, profile_get(p, "client_secret"));
+    eff_json_begin_object(&w);
+    eff_json_field_str(&w, "type", EFF_STR("authorized_user"));
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        eff_json_field_str(&w, members[i], profile_get(p, members[i]));
+    eff_json_end_object(&w);
+    profile_put(p, "credentials", eff_buf_str(&text));
+    eff_buf_free(&text);
+    return true;
+}
+
+static bool
+profile_bq_login(struct profile *p)
+{
+    eff_str method = profile_get(p, "method"), path = profile_get(p, "keyfile");
+
+    if (profile_get(p, "impersonate_service_account").len > 0)
+        return profile_bq_wrong(p,
+                                "Give a key of that account, or let its token be made elsewhere.",
+                                "the profile's `impersonate_service_account` cannot be used");
+    if (eff_str_is(method, "oauth"))
+        return true;
+    if (eff_str_is(method, "service-account-json"))
+        return profile_bq_key(p);
+    if (eff_str_is(method, "oauth-secrets"))
+        return profile_bq_secrets(p);
+    if (!eff_str_is(method, "service-account") || path.len == 0)
+        return profile_bq_wrong(p,
+                                "`method:` is oauth, oauth-secrets, service-account (with "
+                                "`keyfile:`) or service-account-json.",
+                                "the profile does not say how to log in to BigQuery");
+    if (!eff_str_starts(path, EFF_STR("/")))
+        path = eff_str_printf(p->arena, EFF_STR_FMT "/" EFF_STR_FMT,
+                              EFF_STR_ARG(p->project->dbt.project), EFF_STR_ARG(path));
+    profile_put(p, "key_file", path);
+    return true;
+}
+
+static bool
+profile_bigquery(struct profile *p)
+{
+    static const char *const same[] = {"location", "execution_project", "priority",
+                                       "maximum_bytes_billed", NULL};
+    eff_str seconds = profile_either(p, "job_execution_timeout_seconds", "timeout_seconds"),
+            project = profile_either(p, "project", "database");
+
+    if (project.len == 0)
+        return profile_bq_wrong(p, "Add `project:` to the profile's output.",
+                                "the profile names no project of BigQuery's");
+    profile_put(p, "project", project);
+    profile_put(p, "dataset", profile_either(p, "dataset", "schema"));
+    for (size_t i = 0; same[i] != NULL; i++)
+        profile_put(p, same[i], profile_get(p, same[i]));
+    if (seconds.len > 0)
+        profile_put(p, "timeout", eff_str_printf(p->arena, EFF_STR_FMT "s", EFF_STR_ARG(seconds)));
+    profile_put(p, "url", profile_get(p, "api_endpoint"));
+    return profile_bq_login(p);
+}
+
 /* ---- from profiles.yml to one output ---- */
 
 static eff_str
@@ -398,11 +512,13 @@ profile_translate(const struct eff_project_input *input, const struct eff_projec
         profile_postgres(p);
     else if (eff_str_is(type, "duckdb"))
         profile_duckdb(p);
+    else if (eff_str_is(type, "bigquery"))
+        profile_bigquery(p);
     else
         eff_problem_add(problems, p->output->place, "EFF1404",
                         EFF_STR("Write the source on its own, with a `type:` and its options."),
                         "a profile of type \"" EFF_STR_FMT
-                        "\" cannot be used: only postgres and duckdb are read so far",
+                        "\" cannot be used: only postgres, duckdb and bigquery are read so far",
                         EFF_STR_ARG(eff_value_shown(type)));
     *block = (struct eff_node){.kind = EFF_NODE_MAP,
                                .place = p->output->place,

@@ -9,6 +9,15 @@
 #include "base/buf.h"
 
 enum eff_fault
+reading_open_in(struct reading *r, struct eff_os *os, const struct eff_source_ops *ops,
+                const void *config)
+{
+    memset(r, 0, sizeof(*r));
+    eff_arena_init(&r->arena, "reading", (size_t)1 << 30);
+    return ops->open(config, os, &r->arena, &r->source, &r->err);
+}
+
+enum eff_fault
 reading_open(struct reading *r, const struct eff_source_ops *ops, const void *config)
 {
     memset(r, 0, sizeof(*r));

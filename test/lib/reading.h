@@ -26,6 +26,9 @@ enum eff_fault reading_query(struct reading *r, const char *sql);
 /* Reads and forgets: rows counted in r->rows. */
 enum eff_fault reading_drain(struct reading *r, const char *sql);
 void reading_close(struct reading *r);
+/* The same in the real world, which the caller owns: for sources that speak HTTP. */
+enum eff_fault reading_open_in(struct reading *r, struct eff_os *os,
+                               const struct eff_source_ops *ops, const void *config);
 
 /* "integer:1 text:abc null: | ..." of the last query, rows separated by " | "; lives in the arena. */
 const char *reading_text(struct reading *r);

@@ -17,7 +17,33 @@ static struct eff_arena arena;
 static struct eff_project *project;
 static struct eff_problems problems;
 
+struct bigquery {
+    eff_str project, dataset, location, execution_project, key_file, credentials, token, url;
+    int64_t maximum_bytes_billed, timeout_ms;
+    int priority;
+};
+#define BIGQUERY(name, kind)                                                                       \
+    {                                                                                              \
+#name, kind, offsetof(struct bigquery, name), NULL, 0, 0, "A part of it.", 0, NULL         \
+    }
+static const struct eff_option bigquery_options[] = {
+    BIGQUERY(project, EFF_OPT_STR),
+    BIGQUERY(dataset, EFF_OPT_STR),
+    BIGQUERY(location, EFF_OPT_STR),
+    BIGQUERY(execution_project, EFF_OPT_STR),
+    BIGQUERY(key_file, EFF_OPT_PATH),
+    BIGQUERY(credentials, EFF_OPT_SECRET),
+    BIGQUERY(token, EFF_OPT_SECRET),
+    BIGQUERY(url, EFF_OPT_URL),
+    BIGQUERY(maximum_bytes_billed, EFF_OPT_SIZE),
+    {"timeout", EFF_OPT_TIME, offsetof(struct bigquery, timeout_ms), NULL, 0, 0, "A part of it.", 0,
+     NULL},
+    {"priority", EFF_OPT_ENUM, offsetof(struct bigquery, priority), "interactive", 0, 0,
+     "A part of it.", 0, "interactive|batch"},
+};
+
 static struct eff_kind_desc kinds[] = {
+    CONFWORLD_KIND("bigquery", bigquery_options, struct bigquery),
     CONFWORLD_KIND("postgres", confworld_db_options, struct confworld_db),
     CONFWORLD_KIND("duckdb", confworld_db_options, struct confworld_db),
     {.kind = {"", 0}},
@@ -40,14 +66,14 @@ load(const char *source, const char *target, const char *profiles, const char *f
         .root = EFF_STR("/p"),
         .target = eff_str_of(target),
         .lookup = &lookup,
-        .source_kinds_count = 3,
+        .source_kinds_count = 4,
         .source_kinds = kinds,
         .files = &world,
         .read = confworld_read,
         .list = confworld_list,
     };
 
-    kinds[2] = eff_dbt_source_kind;
+    kinds[3] = eff_dbt_source_kind;
     eff_arena_reset(&arena);
     world.files[0].bytes = eff_str_printf(
         &arena, "dbt: {project: dbt}\nsources: {w: {type: dbt%s}}\n%s", source, targets);
@@ -112,6 +138,91 @@ the_target_of_the_command_line(void **state)
     assert_true(eff_str_is(project->sources[0].kind->kind, "duckdb"));
 }
 
+static bool
+is_secret(const char *text)
+{
+    for (size_t i = 0; i < project->secrets_count; i++)
+        if (eff_str_is(project->secrets[i], text))
+            return true;
+    return false;
+}
+
+static const struct bigquery *
+bigquery(const char *login)
+{
+    const char *profiles =
+        eff_str_printf(&arena, "shop: {outputs: {default: {type: bigquery, project: acme, %s}}}\n",
+                       login)
+            .ptr;
+    char copy[1024];
+
+    snprintf(copy, sizeof copy, "%s", profiles); /* loading forgets the arena */
+    assert_true(load("", NULL, copy, "dbt/profiles.yml"));
+    assert_true(eff_str_is(project->sources[0].kind->kind, "bigquery"));
+    return project->sources[0].config;
+}
+
+static void
+logins_to_bigquery(void **state)
+{
+    const struct bigquery *config;
+
+    (void)state;
+    config = bigquery("method: oauth, schema: marts, location: EU, priority: batch, "
+                      "execution_project: bills, maximum_bytes_billed: 1000000, "
+                      "job_execution_timeout_seconds: 90, api_endpoint: 'https://x.example'");
+    assert_true(eff_str_is(config->project, "acme"));
+    assert_true(eff_str_is(config->dataset, "marts"));
+    assert_true(eff_str_is(config->location, "EU"));
+    assert_true(eff_str_is(config->execution_project, "bills"));
+    assert_true(eff_str_is(config->url, "https://x.example"));
+    assert_int_equal(config->priority, 1);
+    assert_int_equal(config->maximum_bytes_billed, 1000000);
+    assert_int_equal(config->timeout_ms, 90000);
+    assert_int_equal(config->key_file.len + config->credentials.len + config->token.len, 0);
+    config = bigquery("method: service-account, dataset: marts, keyfile: keys/bq.json");
+    assert_true(eff_str_is(config->key_file, "/p/dbt/keys/bq.json"));
+    config = bigquery("method: service-account, keyfile: /keys/bq.json");
+    assert_true(eff_str_is(config->key_file, "/keys/bq.json"));
+    config = bigquery("method: service-account-json, keyfile_json: {type: service_account, "
+                      "client_email: a@b, private_key: \"{{ env_var('DBT_ENV_SECRET_PW') }}\"}");
+    assert_true(eff_str_is(config->credentials, "{\"type\":\"service_account\",\"client_email\":"
+                                                "\"a@b\",\"private_key\":\"s'e\\\\c${X}\"}"));
+    assert_true(is_secret("s'e\\c${X}"));
+    config = bigquery("method: oauth-secrets, token: tok");
+    assert_true(eff_str_is(config->token, "tok"));
+    config = bigquery("method: oauth-secrets, refresh_token: r1, client_id: c, client_secret: s3, "
+                      "token_uri: 'https://t.example/token'");
+    assert_true(eff_str_is(config->credentials,
+                           "{\"type\":\"authorized_user\",\"client_id\":\"c\",\"client_secret\":"
+                           "\"s3\",\"refresh_token\":\"r1\",\"token_uri\":\"https://t.example/"
+                           "token\"}"));
+    assert_true(is_secret("r1") && is_secret("s3"));
+}
+
+static void
+logins_to_bigquery_that_cannot_be_used(void **state)
+{
+    (void)state;
+    refused("", "shop: {outputs: {default: {type: bigquery, dataset: x, method: oauth}}}\n",
+            "dbt/profiles.yml:1:27 EFF1404 the profile names no project of BigQuery's [Add "
+            "`project:` to the profile's output.]\n");
+    refused("", "shop: {outputs: {default: {type: bigquery, project: p, method: wif}}}\n",
+            "dbt/profiles.yml:1:27 EFF1404 the profile does not say how to log in to BigQuery "
+            "[`method:` is oauth, oauth-secrets, service-account (with `keyfile:`) or "
+            "service-account-json.]\n");
+    refused("",
+            "shop: {outputs: {default: {type: bigquery, project: p, method: oauth, "
+            "impersonate_service_account: a@b}}}\n",
+            "dbt/profiles.yml:1:27 EFF1404 the profile's `impersonate_service_account` cannot be "
+            "used [Give a key of that account, or let its token be made elsewhere.]\n");
+    refused("",
+            "shop: {outputs: {default: {type: bigquery, project: p, method: "
+            "service-account-json}}}\n",
+            "dbt/profiles.yml:1:27 EFF1404 the profile's `keyfile_json` is no map [Write the key "
+            "file's members below `keyfile_json:`.]\n");
+}
+
 static void
 what_cannot_be_used_is_told(void **state)
 {
@@ -130,8 +241,8 @@ what_cannot_be_used_is_told(void **state)
         "nothing is left of it to read [Give the profile a `path:` to a file that dbt builds.]\n");
     refused(
         "", "shop: {outputs: {default: {type: oracle}}}\n",
-        "dbt/profiles.yml:1:27 EFF1404 a profile of type \"oracle\" cannot be used: only postgres "
-        "and duckdb are read so far [Write the source on its own, with a `type:` and its options.]\n");
+        "dbt/profiles.yml:1:27 EFF1404 a profile of type \"oracle\" cannot be used: only "
+        "postgres, duckdb and bigquery are read so far [Write the source on its own, with a `type:` and its options.]\n");
     refused(
         "", "shop: {outputs: {default: {type: postgres, host: \"{{ env_var('NO') }}\"}}}\n",
         "dbt/profiles.yml:1:50 EFF1106 env_var('NO') is not set [Set the environment variable NO.]\n");
@@ -153,6 +264,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_profiles_own_target),
         cmocka_unit_test(the_target_of_the_command_line),
+        cmocka_unit_test(logins_to_bigquery),
+        cmocka_unit_test(logins_to_bigquery_that_cannot_be_used),
         cmocka_unit_test(what_cannot_be_used_is_told),
     };
     int failed;

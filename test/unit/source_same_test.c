@@ -2,12 +2,13 @@
  * Goal: the same value has the same hash whichever source it came from.
  * Method: a table of boundary values, each as SQLite, PostgreSQL and DuckDB hold
  * it (NULL: that one cannot), read through the three drivers from real
- * databases; equal within a row, different from every other row's.
+ * databases, and as BigQuery sends it; equal within a row, different from every other row's.
  * covers: D2
  */
-// links: testlib base flow os source batch
+// links: testlib base flow os conf source batch
 // timeout: 180
 #include "batch/row.h"
+#include "lib/bigquery.h"
 #include "lib/pg.h"
 #include "lib/reading.h"
 #include "source/duckdb_api.h"
@@ -24,91 +25,114 @@
 struct same {
     const char *type, *sqlite; /* SQLite tells types by the column's declaration only */
     const char *pg, *duck;
+    const char
+        *bigquery; /* of the column, what stands behind "type":; |; the wire's value; ' for " */
 };
 
 static const struct same table[] = {
-    {"INT", "NULL", "NULL::int", "NULL::INT"},
-    {"BOOLEAN", "1", "true", "true"},
-    {"BOOLEAN", "0", "false", "false"},
-    {"INT", "0", "0::int2", "0::TINYINT"},
-    {"INT", "1", "1.00::numeric", "1.000::DECIMAL(9,3)"},
-    {"INT", "-1", "-1::int8", "-1::HUGEINT"},
-    {"INT", "9007199254740993", "9007199254740993", "9007199254740993"},
-    {"INT", "9223372036854775807", "9223372036854775807", "9223372036854775807"},
-    {"INT", "-9223372036854775808", "-9223372036854775808::numeric", "-9223372036854775808"},
-    {NULL, NULL, "9223372036854775808", "9223372036854775808::UBIGINT"},
-    {NULL, NULL, "18446744073709551615", "18446744073709551615::UBIGINT"},
+    {"INT", "NULL", "NULL::int", "NULL::INT", "'INT64'|null"},
+    {"BOOLEAN", "1", "true", "true", "'BOOL'|'true'"},
+    {"BOOLEAN", "0", "false", "false", "'BOOL'|'false'"},
+    {"INT", "0", "0::int2", "0::TINYINT", "'INT64'|'0'"},
+    {"INT", "1", "1.00::numeric", "1.000::DECIMAL(9,3)", "'NUMERIC'|'1'"},
+    {"INT", "-1", "-1::int8", "-1::HUGEINT", "'INT64'|'-1'"},
+    {"INT", "9007199254740993", "9007199254740993", "9007199254740993",
+     "'INT64'|'9007199254740993'"},
+    {"INT", "9223372036854775807", "9223372036854775807", "9223372036854775807",
+     "'INT64'|'9223372036854775807'"},
+    {"INT", "-9223372036854775808", "-9223372036854775808::numeric", "-9223372036854775808",
+     "'INT64'|'-9223372036854775808'"},
+    {NULL, NULL, "9223372036854775808", "9223372036854775808::UBIGINT",
+     "'NUMERIC'|'9223372036854775808'"},
+    {NULL, NULL, "18446744073709551615", "18446744073709551615::UBIGINT",
+     "'NUMERIC'|'18446744073709551615'"},
     {NULL, NULL, "170141183460469231731687303715884105727",
-     "170141183460469231731687303715884105727::HUGEINT"},
+     "170141183460469231731687303715884105727::HUGEINT",
+     "'BIGNUMERIC'|'170141183460469231731687303715884105727'"},
     {NULL, NULL, "-170141183460469231731687303715884105728",
-     "(-170141183460469231731687303715884105728)::HUGEINT"},
-    {"DECIMAL(9,2)", "0.1", "0.1::numeric", "0.10::DECIMAL(4,2)"},
-    {"DECIMAL(9,2)", "-12.5", "-12.50::numeric(9,2)", "(-12.5)::DECIMAL(9,2)"},
-    {NULL, NULL, "12345678901234567890.123456789", "12345678901234567890.123456789::DECIMAL(38,9)"},
-    {NULL, NULL, "0.000000000000000001::numeric", "0.000000000000000001::DECIMAL(38,18)"},
+     "(-170141183460469231731687303715884105728)::HUGEINT",
+     "'BIGNUMERIC'|'-170141183460469231731687303715884105728'"},
+    {"DECIMAL(9,2)", "0.1", "0.1::numeric", "0.10::DECIMAL(4,2)", "'NUMERIC'|'0.1'"},
+    {"DECIMAL(9,2)", "-12.5", "-12.50::numeric(9,2)", "(-12.5)::DECIMAL(9,2)", "'NUMERIC'|'-12.5'"},
+    {NULL, NULL, "12345678901234567890.123456789", "12345678901234567890.123456789::DECIMAL(38,9)",
+     "'NUMERIC'|'12345678901234567890.123456789'"},
+    {NULL, NULL, "0.000000000000000001::numeric", "0.000000000000000001::DECIMAL(38,18)",
+     "'BIGNUMERIC'|'0.000000000000000001'"},
     {NULL, NULL, "99999999999999999999999999999999999999",
-     "99999999999999999999999999999999999999::DECIMAL(38,0)"},
-    {"REAL", "0.0", "'-0'::float8", "0::DOUBLE"},
-    {"REAL", "1.0", "1::float8", "1::DOUBLE"},
-    {"REAL", "0.1", "0.1::float4", "0.1::FLOAT"},
-    {"REAL", "1.0e308", "1e308::float8", "1e308::DOUBLE"},
-    {"REAL", "5e-324", "5e-324::float8", "5e-324::DOUBLE"},
-    {"REAL", "3.4028235e38", "3.4028235e38::float4", "3.4028235e38::FLOAT"},
-    {"REAL", "0.30000000000000004", "0.30000000000000004::float8", "0.30000000000000004::DOUBLE"},
-    {"REAL", "9e999", "'Infinity'::float8", "'inf'::DOUBLE"},
-    {NULL, NULL, "'NaN'::float4", "'nan'::DOUBLE"},
-    {"TEXT", "''", "''::text", "''"},
-    {"TEXT", "'1'", "'1'::varchar", "'1'"},
-    {"TEXT", "' a '", "' a '::text", "' a '"},
+     "99999999999999999999999999999999999999::DECIMAL(38,0)",
+     "'BIGNUMERIC'|'99999999999999999999999999999999999999'"},
+    {"REAL", "0.0", "'-0'::float8", "0::DOUBLE", "'FLOAT64'|'-0.0'"},
+    {"REAL", "1.0", "1::float8", "1::DOUBLE", "'FLOAT64'|'1.0'"},
+    {"REAL", "0.1", "0.1::float4", "0.1::FLOAT", "'FLOAT64'|'0.1'"},
+    {"REAL", "1.0e308", "1e308::float8", "1e308::DOUBLE", "'FLOAT64'|'1e+308'"},
+    {"REAL", "5e-324", "5e-324::float8", "5e-324::DOUBLE", "'FLOAT64'|'5e-324'"},
+    {"REAL", "3.4028235e38", "3.4028235e38::float4", "3.4028235e38::FLOAT",
+     "'FLOAT64'|'3.4028235E38'"},
+    {"REAL", "0.30000000000000004", "0.30000000000000004::float8", "0.30000000000000004::DOUBLE",
+     "'FLOAT64'|'0.30000000000000004'"},
+    {"REAL", "9e999", "'Infinity'::float8", "'inf'::DOUBLE", "'FLOAT64'|'Infinity'"},
+    {NULL, NULL, "'NaN'::float4", "'nan'::DOUBLE", "'FLOAT64'|'NaN'"},
+    {"TEXT", "''", "''::text", "''", "'STRING'|''"},
+    {"TEXT", "'1'", "'1'::varchar", "'1'", "'STRING'|'1'"},
+    {"TEXT", "' a '", "' a '::text", "' a '", "'STRING'|' a '"},
     {"TEXT", "'\xc3\xa4\xf0\x9f\x98\x80'", "'\xc3\xa4\xf0\x9f\x98\x80'",
-     "'\xc3\xa4\xf0\x9f\x98\x80'"},
-    {"TEXT", "'a\xcc\x88'", "'a\xcc\x88'", "'a\xcc\x88'"},
+     "'\xc3\xa4\xf0\x9f\x98\x80'", "'STRING'|'\xc3\xa4\xf0\x9f\x98\x80'"},
+    {"TEXT", "'a\xcc\x88'", "'a\xcc\x88'", "'a\xcc\x88'", "'STRING'|'a\xcc\x88'"},
     {"TEXT", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
-     "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid",
-     "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID"},
-    {"TEXT", "'ab'", "'ab'::char(5)", "'ab'::ENUM('ab')"},
-    {"TEXT", "'101'", "B'101'", "'101'::BIT"},
-    {"TEXT", "'12:30:00+02'", "'12:30+02'::timetz", "'12:30:00+02'::TIMETZ"},
-    {"TEXT", "'2024-02-29'", "'2024-02-29'::text", "'2024-02-29'"},
-    {"BLOB", "x''", "''::bytea", "''::BLOB"},
-    {"BLOB", "x'00ff'", "'\\x00ff'::bytea", "'\\x00\\xFF'::BLOB"},
-    {"DATE", "'1970-01-01'", "'1970-01-01'::date", "'1970-01-01'::DATE"},
-    {"DATE", "'0001-01-01'", "'0001-01-01'::date", "'0001-01-01'::DATE"},
-    {"DATE", "'2024-02-29'", "'2024-02-29'::date", "'2024-02-29'::DATE"},
-    {"DATE", "'9999-12-31'", "'9999-12-31'::date", "'9999-12-31'::DATE"},
-    {NULL, NULL, "'00:00'::time", "'00:00:00'::TIME"},
-    {NULL, NULL, "'23:59:59.999999'::time", "'23:59:59.999999'::TIME"},
-    {"DATETIME", "'1970-01-01 00:00:00'", "'1970-01-01'::timestamp", "'1970-01-01'::TIMESTAMP"},
+     "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'::uuid", "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID",
+     "'STRING'|'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'"},
+    {"TEXT", "'ab'", "'ab'::char(5)", "'ab'::ENUM('ab')", "'STRING'|'ab'"},
+    {"TEXT", "'101'", "B'101'", "'101'::BIT", "'STRING'|'101'"},
+    {"TEXT", "'12:30:00+02'", "'12:30+02'::timetz", "'12:30:00+02'::TIMETZ",
+     "'STRING'|'12:30:00+02'"},
+    {"TEXT", "'2024-02-29'", "'2024-02-29'::text", "'2024-02-29'", "'STRING'|'2024-02-29'"},
+    {"BLOB", "x''", "''::bytea", "''::BLOB", "'BYTES'|''"},
+    {"BLOB", "x'00ff'", "'\\x00ff'::bytea", "'\\x00\\xFF'::BLOB", "'BYTES'|'AP8='"},
+    {"DATE", "'1970-01-01'", "'1970-01-01'::date", "'1970-01-01'::DATE", "'DATE'|'1970-01-01'"},
+    {"DATE", "'0001-01-01'", "'0001-01-01'::date", "'0001-01-01'::DATE", "'DATE'|'0001-01-01'"},
+    {"DATE", "'2024-02-29'", "'2024-02-29'::date", "'2024-02-29'::DATE", "'DATE'|'2024-02-29'"},
+    {"DATE", "'9999-12-31'", "'9999-12-31'::date", "'9999-12-31'::DATE", "'DATE'|'9999-12-31'"},
+    {NULL, NULL, "'00:00'::time", "'00:00:00'::TIME", "'TIME'|'00:00:00'"},
+    {NULL, NULL, "'23:59:59.999999'::time", "'23:59:59.999999'::TIME", "'TIME'|'23:59:59.999999'"},
+    {"DATETIME", "'1970-01-01 00:00:00'", "'1970-01-01'::timestamp", "'1970-01-01'::TIMESTAMP",
+     "'DATETIME'|'1970-01-01T00:00:00'"},
     {"DATETIME", "'1969-12-31 23:59:59.999999'", "'1969-12-31 23:59:59.999999'::timestamp",
-     "'1969-12-31 23:59:59.999999'::TIMESTAMP_NS"},
+     "'1969-12-31 23:59:59.999999'::TIMESTAMP_NS", "'DATETIME'|'1969-12-31T23:59:59.999999'"},
     {"DATETIME", "'2024-02-29 12:30:00.123'", "'2024-02-29 12:30:00.123'::timestamp",
-     "'2024-02-29 12:30:00.123'::TIMESTAMP_MS"},
+     "'2024-02-29 12:30:00.123'::TIMESTAMP_MS", "'DATETIME'|'2024-02-29T12:30:00.123000'"},
     {"DATETIME", "'9999-12-31 23:59:59'", "'9999-12-31 23:59:59'::timestamp",
-     "'9999-12-31 23:59:59'::TIMESTAMP_S"},
+     "'9999-12-31 23:59:59'::TIMESTAMP_S", "'DATETIME'|'9999-12-31T23:59:59'"},
     {"DATETIME", "'2024-02-29 12:30:00.123456789'", NULL,
      "'2024-02-29 12:30:00.123456789'::TIMESTAMP_NS"},
     {"TIMESTAMP", "'1970-01-01 00:00:00Z'", "'1970-01-01 02:00:00+02'::timestamptz",
-     "'1970-01-01 00:00:00+00'::TIMESTAMPTZ"},
+     "'1970-01-01 00:00:00+00'::TIMESTAMPTZ", "'TIMESTAMP'|'0'"},
     {"TIMESTAMP", "'2024-02-29T12:30:00.000001+05:30'",
-     "'2024-02-29 07:00:00.000001+00'::timestamptz",
-     "'2024-02-29 09:00:00.000001+02'::TIMESTAMPTZ"},
+     "'2024-02-29 07:00:00.000001+00'::timestamptz", "'2024-02-29 09:00:00.000001+02'::TIMESTAMPTZ",
+     "'TIMESTAMP'|'1709190000000001'"},
     {"JSON", "'{\"a\":1.5,\"b\":[null,true]}'", "'{\"b\":[null,true],\"a\":1.50}'::jsonb",
-     "{'b': [NULL, true], 'a': 1.5::DECIMAL(9,3)}::JSON"},
-    {"JSON", "'[1,2,3]'", "ARRAY[1,2,3]", "[1, 2, 3]"},
+     "{'b': [NULL, true], 'a': 1.5::DECIMAL(9,3)}::JSON",
+     "'JSON'|'{\\'b\\':[null,true],\\'a\\':1.50}'"},
+    {"JSON", "'[1,2,3]'", "ARRAY[1,2,3]", "[1, 2, 3]",
+     "'INTEGER', 'mode': 'REPEATED'|[{'v': '1'}, {'v': '2'}, {'v': '3'}]"},
     {"JSON", "'{\"x\":9007199254740993}'", "'{\"x\": 9007199254740993}'::json",
-     "{'x': 9007199254740993}"},
-    {"JSON", "'[\"a\\u00e4\"]'", "ARRAY['a\xc3\xa4']", "['a\xc3\xa4']"},
-    {"JSON", "'{\"f1\":1}'", "ROW(1)", "MAP {'f1': 1}"},
-    {"JSON", "'null'", "'null'::jsonb", "'null'::JSON"},
+     "{'x': 9007199254740993}",
+     "'RECORD', 'fields': [{'name': 'x', 'type': 'INTEGER'}]|{'f': [{'v': '9007199254740993'}]}"},
+    {"JSON", "'[\"a\\u00e4\"]'", "ARRAY['a\xc3\xa4']", "['a\xc3\xa4']",
+     "'STRING', 'mode': 'REPEATED'|[{'v': 'a\xc3\xa4'}]"},
+    {"JSON", "'{\"f1\":1}'", "ROW(1)", "MAP {'f1': 1}",
+     "'RECORD', 'fields': [{'name': 'f1', 'type': 'INTEGER'}]|{'f': [{'v': '1'}]}"},
+    {"JSON", "'null'", "'null'::jsonb", "'null'::JSON", "'JSON'|'null'"},
 };
 
 #define COUNT (sizeof(table) / sizeof(table[0]))
 
-enum { SQLITE, POSTGRES, DUCKDB, SOURCES };
+enum { SQLITE, POSTGRES, DUCKDB, BIGQUERY, SOURCES };
 
 static uint64_t hashes[SOURCES][COUNT];
 static bool held[SOURCES][COUNT];
 static struct pg_cluster cluster;
+static struct eff_arena process;
+static struct eff_os *real; /* for those that speak HTTP */
 
 struct sqlite_config { /* as in the drivers */
     eff_str path;
@@ -127,7 +151,10 @@ struct duck_config {
 static const char *
 expression(int source, const struct same *same)
 {
-    return source == SQLITE ? same->sqlite : source == POSTGRES ? same->pg : same->duck;
+    return source == SQLITE     ? same->sqlite
+           : source == POSTGRES ? same->pg
+           : source == DUCKDB   ? same->duck
+                                : same->bigquery;
 }
 
 /* One query with one column per value that the source can hold. */
@@ -144,13 +171,15 @@ read_values(int source, const struct eff_source_ops *ops, const void *config, co
         held[source][i] = expression(source, &table[i]) != NULL;
         if (held[source][i] && source == SQLITE)
             eff_buf_addf(&sql, "%sc%zu", sql.len ? ", " : "SELECT ", i);
-        else if (held[source][i])
+        else if (held[source][i] && source != BIGQUERY)
             eff_buf_addf(&sql, "%s%s AS c%zu", sql.len ? ", " : "SELECT ",
                          expression(source, &table[i]), i);
     }
     eff_buf_add(&sql, eff_str_of(from));
     eff_buf_add_char(&sql, 0);
-    if (reading_open(&r, ops, config) != EFF_OK || reading_query(&r, sql.ptr) != EFF_OK)
+    if ((source == BIGQUERY ? reading_open_in(&r, real, ops, config)
+                            : reading_open(&r, ops, config)) != EFF_OK ||
+        reading_query(&r, sql.ptr) != EFF_OK)
         fail_msg("%s: %s", ops->kind, r.err.msg);
     assert_int_equal(r.rows, 1);
     for (size_t i = 0; i < COUNT; i++) {
@@ -264,10 +293,73 @@ duckdb_and_the_others(void **state)
     eff_arena_deinit(&arena);
 }
 
+/* ---- BigQuery: its answers, from a peer of our own ---- */
+
+static void
+add_json(struct eff_buf *buf, eff_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        eff_buf_add_char(buf, text.ptr[i] == '\'' ? '"' : text.ptr[i]);
+}
+
+static void
+bigquery_row(struct eff_buf *buf, int64_t index, void *user)
+{
+    eff_str field, v;
+
+    (void)index;
+    (void)user;
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!table[i].bigquery)
+            continue;
+        eff_str_cut(eff_str_of(table[i].bigquery), '|', &field, &v);
+        eff_buf_addf(buf, "%s{\"v\": ", i ? ", " : "{\"f\": [");
+        add_json(buf, v);
+        eff_buf_add_char(buf, '}');
+    }
+    eff_buf_addf(buf, "]}");
+}
+
+static void
+bigquery_and_the_others(void **state)
+{
+    struct bigquery_peer peer = {.row = bigquery_row, .rows = 1, .page_rows = 1};
+    struct sqlite_config sqlite = {EFF_STR("same.db"), 0};
+    struct eff_buf fields = {0};
+    eff_str field, v;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        if (!table[i].bigquery)
+            continue;
+        eff_str_cut(eff_str_of(table[i].bigquery), '|', &field, &v);
+        eff_buf_addf(&fields, "%s{\"name\": \"c%zu\", \"type\": ", i ? ", " : "[", i);
+        add_json(&fields, field);
+        eff_buf_add_char(&fields, '}');
+    }
+    eff_buf_addf(&fields, "]");
+    eff_buf_add_char(&fields, 0);
+    peer.fields = fields.ptr;
+    bigquery_peer_start(&peer);
+    read_values(BIGQUERY, &eff_source_bigquery, &peer.config, "");
+    bigquery_peer_stop(&peer);
+    eff_buf_free(&fields);
+    read_values(SQLITE, &eff_source_sqlite, &sqlite, " FROM t");
+    compare(SQLITE, BIGQUERY);
+    compare(BIGQUERY, BIGQUERY);
+    if (!pg_optional())
+        compare(POSTGRES, BIGQUERY);
+}
+
 static int
 setup(void **state)
 {
+    struct eff_err err = {0};
+
     (void)state;
+    eff_arena_init(&process, "process", (size_t)1 << 30);
+    if (eff_os_real(&process, &real, &err) != EFF_OK)
+        return -1;
     return pg_optional() || pg_cluster_start(&cluster) ? 0 : -1;
 }
 
@@ -277,6 +369,8 @@ teardown(void **state)
     (void)state;
     if (!pg_optional())
         pg_cluster_stop(&cluster);
+    eff_os_real_close(real);
+    eff_arena_deinit(&process);
     return 0;
 }
 
@@ -286,6 +380,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sqlite_and_postgres),
         cmocka_unit_test(duckdb_and_the_others),
+        cmocka_unit_test(bigquery_and_the_others),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
