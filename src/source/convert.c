@@ -3,13 +3,18 @@
  */
 #include "source/convert.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 #define CONVERT_DAY_FIRST  (-719162) /* 0001-01-01 */
 #define CONVERT_DAY_LAST   2932896   /* 9999-12-31 */
 #define CONVERT_DAY_MICROS 86400000000
+#define CONVERT_SCALE_MAX  100 /* of numbers of 256 bits, either way */
+#define CONVERT_DIGITS_MAX 80  /* of 256 bits: 78 */
 
 char *
 eff_convert_room(struct eff_arena *arena, size_t len)
@@ -144,4 +149,104 @@ eff_convert_uint128(struct eff_arena *arena, unsigned __int128 number)
     if (number <= INT64_MAX)
         return eff_value_of_int(EFF_INT, (int64_t)number);
     return convert_decimal(arena, false, number, 0);
+}
+
+/* Digits of a number, most significant first; it is used up. Returns how many. */
+static size_t
+convert_digits(uint64_t words[4], char ret_digits[CONVERT_DIGITS_MAX])
+{
+    char reversed[CONVERT_DIGITS_MAX];
+    size_t count = 0;
+
+    while (words[0] | words[1] | words[2] | words[3]) {
+        unsigned __int128 rest = 0;
+
+        for (int i = 3; i >= 0; i--) {
+            rest = rest << 64 | words[i];
+            words[i] = (uint64_t)(rest / 10);
+            rest %= 10;
+        }
+        reversed[count++] = (char)('0' + (int)rest);
+    }
+    for (size_t i = 0; i < count; i++)
+        ret_digits[i] = reversed[count - 1 - i];
+    return count;
+}
+
+struct eff_value
+eff_convert_int256(struct eff_arena *arena, const uint64_t words[4], int scale)
+{
+    char digits[CONVERT_DIGITS_MAX], text[CONVERT_DIGITS_MAX + CONVERT_SCALE_MAX + 4];
+    uint64_t size[4], carry = 1;
+    bool negative = words[3] >> 63;
+    size_t count, places = scale > 0 ? (size_t)scale : 0, len = 0;
+
+    if (scale > CONVERT_SCALE_MAX || scale < -CONVERT_SCALE_MAX)
+        return eff_convert_bad("the number has too many digits");
+    for (int i = 0; i < 4; i++) {
+        size[i] = negative ? ~words[i] + carry : words[i];
+        carry = carry && size[i] == 0;
+    }
+    count = convert_digits(size, digits);
+    if (negative)
+        text[len++] = '-';
+    if (count <= places)
+        text[len++] = '0';
+    for (size_t i = 0; i < count && count > places && i < count - places; i++)
+        text[len++] = digits[i];
+    for (int i = scale; i < 0 && count > 0; i++)
+        text[len++] = '0';
+    if (places > 0)
+        text[len++] = '.';
+    for (size_t i = count; i < places; i++)
+        text[len++] = '0';
+    for (size_t i = count > places ? count - places : 0; places > 0 && i < count; i++)
+        text[len++] = digits[i];
+    return eff_convert_copy(arena, EFF_DECIMAL, (eff_str){text, len});
+}
+
+double
+eff_convert_half(uint16_t bits)
+{
+    int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    double size, near, half_step = ldexp(0.5, (exponent ? exponent : 1) - 25);
+    char text[32];
+
+    if (exponent == 31)
+        return fraction ? (double)NAN : bits >> 15 ? -INFINITY : INFINITY;
+    size = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+    for (int digits = 1; digits < 6 && size != rint(size); digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, size);
+        near = strtod(text, NULL);
+        if (fabs(near - size) < half_step)
+            return bits >> 15 ? -near : near;
+    }
+    return bits >> 15 ? -size : size;
+}
+
+static size_t
+convert_unit(char *text, size_t len, size_t cap, int32_t count, const char *unit)
+{
+    if (count == 0)
+        return len;
+    return len + (size_t)snprintf(text + len, cap - len, "%s%" PRId32 " %s%s", len ? " " : "",
+                                  count, unit, count == 1 || count == -1 ? "" : "s");
+}
+
+struct eff_value
+eff_convert_interval(struct eff_arena *arena, int32_t months, int32_t days, int64_t micros,
+                     unsigned nanos)
+{
+    char text[160], time[EFF_TIME_TEXT_MAX];
+    size_t len = 0, time_len;
+
+    len = convert_unit(text, len, sizeof(text), months / 12, "year");
+    len = convert_unit(text, len, sizeof(text), months % 12, "month");
+    len = convert_unit(text, len, sizeof(text), days, "day");
+    if (micros || nanos || len == 0) {
+        time_len = eff_timeofday_text(micros, nanos, time);
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s", len ? " " : "",
+                                (int)time_len, time);
+    }
+    return eff_convert_copy(arena, EFF_TEXT, (eff_str){text, len});
 }

@@ -45,5 +45,12 @@ struct eff_value eff_convert_uuid(struct eff_arena *arena, const unsigned char b
 /* number / 10^scale as INT when it is an integer of 64 bits, else DECIMAL. */
 struct eff_value eff_convert_int128(struct eff_arena *arena, __int128 number, unsigned scale);
 struct eff_value eff_convert_uint128(struct eff_arena *arena, unsigned __int128 number);
+/* The same from four words of 64 bits, lowest first, in two's complement; a negative scale multiplies. */
+struct eff_value eff_convert_int256(struct eff_arena *arena, const uint64_t words[4], int scale);
+/* IEEE 754 binary16, as the double with its shortest text. */
+double eff_convert_half(uint16_t bits);
+/* "1 year 2 months 3 days 04:05:06.7", as DuckDB writes it; "00:00:00" for nothing. */
+struct eff_value eff_convert_interval(struct eff_arena *arena, int32_t months, int32_t days,
+                                      int64_t micros, unsigned nanos);
 
 #endif

@@ -20,7 +20,6 @@
  */
 #include "source/duckdb_value.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -242,33 +241,6 @@ duck_time_tz(struct eff_duck_context *c, uint64_t bits)
     return duck_printed(c, text, len);
 }
 
-static size_t
-duck_unit(char *text, size_t len, size_t cap, int32_t count, const char *unit)
-{
-    if (count == 0)
-        return len;
-    return len + (size_t)snprintf(text + len, cap - len, "%s%" PRId32 " %s%s", len ? " " : "",
-                                  count, unit, count == 1 || count == -1 ? "" : "s");
-}
-
-/* "1 year 2 months 3 days 04:05:06.7" */
-static struct eff_value
-duck_interval(struct eff_duck_context *c, const struct eff_duck_interval *interval)
-{
-    char text[160], time[EFF_TIME_TEXT_MAX];
-    size_t len = 0, time_len;
-
-    len = duck_unit(text, len, sizeof(text), interval->months / 12, "year");
-    len = duck_unit(text, len, sizeof(text), interval->months % 12, "month");
-    len = duck_unit(text, len, sizeof(text), interval->days, "day");
-    if (interval->micros || len == 0) {
-        time_len = eff_timeofday_text(interval->micros, 0, time);
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s", len ? " " : "",
-                                (int)time_len, time);
-    }
-    return duck_printed(c, text, len);
-}
-
 /* The first byte says how many of the first bits after it are padding. */
 static struct eff_value
 duck_bits(struct eff_duck_context *c, const unsigned char *ptr, size_t len)
@@ -396,6 +368,7 @@ static struct eff_value
 duck_cell(struct eff_duck_context *c, const struct eff_duck_type *type, void *vector,
           const void *data, size_t row)
 {
+    const struct eff_duck_interval *interval;
     eff_str text;
 
     switch (type->id) {
@@ -449,7 +422,9 @@ duck_cell(struct eff_duck_context *c, const struct eff_duck_type *type, void *ve
     case EFF_DUCK_TIME_TZ:
         return duck_time_tz(c, ((const uint64_t *)data)[row]);
     case EFF_DUCK_INTERVAL:
-        return duck_interval(c, (const struct eff_duck_interval *)data + row);
+        interval = (const struct eff_duck_interval *)data + row;
+        return eff_convert_interval(c->batch, interval->months, interval->days, interval->micros,
+                                    0);
     case EFF_DUCK_BIT:
         text = duck_string((const struct eff_duck_string *)data + row);
         return duck_bits(c, (const unsigned char *)text.ptr, text.len);

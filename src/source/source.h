@@ -58,6 +58,7 @@ extern const struct eff_source_ops eff_source_sqlite;
 extern const struct eff_source_ops eff_source_postgres;
 extern const struct eff_source_ops eff_source_duckdb;
 extern const struct eff_source_ops eff_source_bigquery;
+extern const struct eff_source_ops eff_source_adbc;
 
 extern const struct eff_source_ops *const eff_sources[]; /* all of them, NULL at the end */
 const struct eff_source_ops *eff_source_find(eff_str kind);

@@ -165,6 +165,26 @@ eff_sql_writes(struct eff_err *err)
 }
 
 enum eff_fault
+eff_sql_reads(eff_str statement, struct eff_err *err)
+{
+    static const char *const words[] = {"SELECT", "WITH", "VALUES", "TABLE", "FROM"};
+    size_t at = 0, next = 0, end;
+    bool blank = true;
+
+    while (next < statement.len && (blank || statement.ptr[at] == '(')) {
+        at = next;
+        next = sql_skip_token(statement, at, &blank);
+    }
+    for (end = at; end < statement.len && sql_is_word(statement.ptr[end]);)
+        end++;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (eff_str_eq_nocase(eff_str_sub(statement, at, end - at), eff_str_of(words[i])))
+            return EFF_OK;
+    }
+    return eff_sql_writes(err);
+}
+
+enum eff_fault
 eff_sql_check_columns(const struct eff_columns *columns, struct eff_err *err)
 {
     for (size_t i = 0; i < columns->count; i++) {

@@ -20,6 +20,11 @@ void eff_sql_position(eff_str sql, size_t offset, int *ret_line, int *ret_column
 /* EFF_CONFIG: "<text> (line L, column C of the SQL)"; an offset beyond sql leaves the place out. */
 enum eff_fault eff_sql_fault(eff_str sql, size_t offset, const char *text, struct eff_err *err);
 enum eff_fault eff_sql_writes(struct eff_err *err); /* EFF_CONFIG: a model only reads */
+/*
+ * EFF_CONFIG unless the statement begins as a query does: SELECT, WITH, VALUES, TABLE, FROM or a
+ * bracket. For drivers that cannot say what a statement is; it is no parser.
+ */
+enum eff_fault eff_sql_reads(eff_str statement, struct eff_err *err);
 
 /* EFF_CONFIG naming both when two columns have one name, or a column has none. */
 enum eff_fault eff_sql_check_columns(const struct eff_columns *columns, struct eff_err *err);

@@ -1,13 +1,15 @@
 /*
  * Goal: the same value has the same hash whichever source it came from.
  * Method: a table of boundary values, each as SQLite, PostgreSQL and DuckDB hold
- * it (NULL: that one cannot), read through the three drivers from real
- * databases, and as BigQuery sends it; equal within a row, different from every other row's.
+ * it (NULL: that one cannot), read through the drivers from real databases, DuckDB's
+ * also through ADBC, and as BigQuery sends it; equal within a row, different from every
+ * other row's.
  * covers: D2
  */
 // links: testlib base flow os conf source batch
 // timeout: 180
 #include "batch/row.h"
+#include "conf/yaml.h"
 #include "lib/bigquery.h"
 #include "lib/pg.h"
 #include "lib/reading.h"
@@ -126,7 +128,7 @@ static const struct same table[] = {
 
 #define COUNT (sizeof(table) / sizeof(table[0]))
 
-enum { SQLITE, POSTGRES, DUCKDB, BIGQUERY, SOURCES };
+enum { SQLITE, POSTGRES, DUCKDB, ADBC, BIGQUERY, SOURCES };
 
 static uint64_t hashes[SOURCES][COUNT];
 static bool held[SOURCES][COUNT];
@@ -148,13 +150,34 @@ struct duck_config {
     int64_t threads, memory_limit;
 };
 
+struct adbc_config {
+    eff_str driver, entrypoint, uri, username, password;
+    const struct eff_node *options, *connection_options, *statement_options;
+};
+
+/* Types that DuckDB passes on as its own bytes, or without their zone, since Arrow has none. */
+static bool
+arrow_has(const char *expression)
+{
+    return !strstr(expression, "::HUGEINT") && !strstr(expression, "::BIT") &&
+           !strstr(expression, "::TIMETZ");
+}
+
 static const char *
 expression(int source, const struct same *same)
 {
-    return source == SQLITE     ? same->sqlite
-           : source == POSTGRES ? same->pg
-           : source == DUCKDB   ? same->duck
-                                : same->bigquery;
+    switch (source) {
+    case SQLITE:
+        return same->sqlite;
+    case POSTGRES:
+        return same->pg;
+    case DUCKDB:
+        return same->duck;
+    case BIGQUERY:
+        return same->bigquery;
+    default:
+        return same->duck && arrow_has(same->duck) ? same->duck : NULL;
+    }
 }
 
 /* One query with one column per value that the source can hold. */
@@ -266,6 +289,22 @@ make_duckdb(const struct eff_duck_api *api)
 }
 
 static void
+read_adbc(const char *library)
+{
+    struct eff_node keys[] = {
+        {.kind = EFF_NODE_SCALAR, .text = EFF_STR("arrow_lossless_conversion")}};
+    struct eff_node values[] = {{.kind = EFF_NODE_SCALAR, .text = EFF_STR("true")}};
+    struct eff_node options = {.kind = EFF_NODE_MAP, .count = 1, .keys = keys, .values = values};
+    struct adbc_config adbc = {.driver = eff_str_of(library), .options = &options};
+
+    read_values(ADBC, &eff_source_adbc, &adbc, "");
+    compare(DUCKDB, ADBC);
+    compare(SQLITE, ADBC);
+    if (!pg_optional())
+        compare(POSTGRES, ADBC);
+}
+
+static void
 duckdb_and_the_others(void **state)
 {
     const char *deps = getenv("EFF_DEPS"), *required = getenv("EFF_REQUIRE_DUCKDB");
@@ -290,6 +329,7 @@ duckdb_and_the_others(void **state)
     compare(SQLITE, DUCKDB);
     if (!pg_optional())
         compare(POSTGRES, DUCKDB);
+    read_adbc(getenv("EFFERENT_DUCKDB") ? getenv("EFFERENT_DUCKDB") : path);
     eff_arena_deinit(&arena);
 }
 
