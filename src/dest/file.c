@@ -17,30 +17,22 @@
  *   of the bound run, its name; it may come again. A resumed run must therefore be
  *   bound with its own id, and finished.
  */
-#include "base/buf.h"
-#include "base/json.h"
 #include "dest/dest.h"
+#include "dest/records.h"
 
 #define FILE_ROWS_MAX  5000
 #define FILE_BYTES_MAX ((size_t)8 << 20)
 #define FILE_TRIES     3
-#define FILE_NAME_MAX  200 /* of object and run together; 255 is what file systems take */
-
-enum file_format { FILE_JSONL = 0, FILE_CSV };
 
 struct file_config {
     eff_str path;
-    int format; /* enum file_format: index into choices */
-    bool protect_formulas;
+    struct eff_records records;
 };
 
 static const struct eff_option file_options[] = {
     {"path", EFF_OPT_PATH, offsetof(struct file_config, path), NULL, 0, 0,
      "The folder that gets the files; it is made when it is missing.", EFF_OPT_REQUIRED, NULL},
-    {"format", EFF_OPT_ENUM, offsetof(struct file_config, format), "jsonl", 0, 0,
-     "One JSON object per line, or CSV with a header.", 0, "jsonl|csv"},
-    {"protect_formulas", EFF_OPT_BOOL, offsetof(struct file_config, protect_formulas), "false", 0,
-     0, "CSV: put a ' before texts that a spreadsheet would take for a formula.", 0, NULL},
+    EFF_RECORDS_OPTIONS(struct file_config, records),
 };
 
 struct file_out { /* one file of this process */
@@ -91,26 +83,6 @@ file_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     return EFF_OK;
 }
 
-/* The object becomes part of a file's name, and must not lead out of the folder. */
-static enum eff_fault
-file_check_name(eff_str object, eff_str run, struct eff_err *err)
-{
-    bool good = object.len > 0 && object.ptr[0] != '.' && eff_utf8_valid(object) &&
-                object.len + run.len <= FILE_NAME_MAX;
-
-    for (size_t i = 0; i < object.len && good; i++) {
-        unsigned char c = (unsigned char)object.ptr[i];
-
-        good = c >= 0x20 && c != 0x7f && c != '/' && c != '\\';
-    }
-    if (good)
-        return EFF_OK;
-    EFF_FAIL(err, EFF_CONFIG, "\"" EFF_STR_FMT "\" cannot be the name of a file",
-             EFF_STR_ARG(object));
-    return eff_err_hint(err, "Use letters, digits, - and _, at most %d bytes.",
-                        FILE_NAME_MAX - (int)run.len);
-}
-
 static struct file_out *
 file_out(struct file_dest *dest, eff_str path)
 {
@@ -131,209 +103,36 @@ static enum eff_fault
 file_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
           struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
 {
-    static const enum eff_op ops[] = {EFF_OP_UPSERT, EFF_OP_CLEAR, EFF_OP_DELETE, EFF_OP_APPEND};
+    static const struct eff_op_limits common = {
+        .rows_max = FILE_ROWS_MAX, .bytes_max = FILE_BYTES_MAX, .concurrency = 1};
     struct file_dest *dest = (struct file_dest *)base;
-    bool csv = dest->config->format == FILE_CSV;
 
-    if (sync->mode != EFF_MODE_UPSERT && sync->mode != EFF_MODE_MIRROR &&
-        sync->mode != EFF_MODE_APPEND) {
-        EFF_FAIL(err, EFF_CONFIG, "a file takes change records, and cannot do this mode");
-        return eff_err_hint(err, "Use upsert, mirror or append.");
-    }
-    if (sync->on_removed == EFF_REMOVED_ARCHIVE) {
-        EFF_FAIL(err, EFF_CONFIG, "a file cannot archive records");
-        return eff_err_hint(err, "Use on_removed: keep, clear or delete.");
-    }
-    EFF_TRY(file_check_name(sync->object, sync->run, err));
+    EFF_TRY(eff_records_bind(&dest->config->records, "a file", sync, &common, limits, err));
     dest->path = eff_str_printf(dest->run, EFF_STR_FMT "/" EFF_STR_FMT "-" EFF_STR_FMT ".%s",
                                 EFF_STR_ARG(dest->config->path), EFF_STR_ARG(sync->object),
-                                EFF_STR_ARG(sync->run), csv ? "csv" : "jsonl");
-    memset(limits, 0, sizeof(*limits) * EFF_OPS_COUNT);
-    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-        limits[ops[i]] = (struct eff_op_limits){.supported = true,
-                                                .class = EFF_CLASS_CONVERGE,
-                                                .rows_max = FILE_ROWS_MAX,
-                                                .bytes_max = FILE_BYTES_MAX,
-                                                .concurrency = 1,
-                                                .whole_rows = csv, // no sign for "absent"
-                                                .rematch = !csv};
+                                EFF_STR_ARG(sync->run), eff_records_suffix(&dest->config->records));
     return EFF_OK;
 }
 
-/* Escapes can make six bytes of one in JSON; most texts have none. */
 static size_t
 file_item_bytes(struct eff_dest *base, const struct eff_delivery *delivery,
                 const struct eff_item *item)
 {
-    size_t bytes = 64;
-
     (void)base;
-    for (size_t i = 0; i < delivery->match_count; i++)
-        bytes += delivery->match_names[i].len + 48 +
-                 (item->match[i].kind >= EFF_DECIMAL ? (size_t)item->match[i].len * 2 : 0);
-    for (size_t i = 0; item->fields != NULL && i < delivery->fields_count; i++)
-        bytes += delivery->field_names[i].len + 48 +
-                 (item->fields[i].kind >= EFF_DECIMAL ? (size_t)item->fields[i].len * 2 : 0);
-    return bytes;
-}
-
-/* ---- records ---- */
-
-static bool
-file_has_fields(enum eff_op op)
-{
-    return op == EFF_OP_UPSERT || op == EFF_OP_APPEND;
-}
-
-static void
-file_json_values(struct eff_json_writer *w, const char *name, size_t count, const eff_str *names,
-                 const struct eff_value *values)
-{
-    eff_json_key(w, eff_str_of(name));
-    eff_json_begin_object(w);
-    for (size_t i = 0; i < count; i++) {
-        if (values[i].kind == EFF_ABSENT)
-            continue;
-        eff_json_key(w, names[i]);
-        eff_value_json(w, &values[i]);
-    }
-    eff_json_end_object(w);
-}
-
-static void
-file_json_nulls(struct eff_json_writer *w, const struct eff_delivery *delivery)
-{
-    eff_json_key(w, EFF_STR("fields"));
-    eff_json_begin_object(w);
-    for (size_t i = 0; i < delivery->fields_count; i++) {
-        eff_json_key(w, delivery->field_names[i]);
-        eff_json_write_null(w);
-    }
-    eff_json_end_object(w);
-}
-
-static void
-file_json_record(struct eff_buf *buf, const struct eff_delivery *delivery,
-                 const struct eff_item *item)
-{
-    struct eff_json_writer w = {.buf = buf};
-
-    eff_json_begin_object(&w);
-    eff_json_field_str(&w, "op", eff_str_of(eff_op_name(delivery->op)));
-    file_json_values(&w, "key", delivery->match_count, delivery->match_names, item->match);
-    if (item->old_match != NULL)
-        file_json_values(&w, "old_key", delivery->match_count, delivery->match_names,
-                         item->old_match);
-    if (file_has_fields(delivery->op) && item->fields != NULL)
-        file_json_values(&w, "fields", delivery->fields_count, delivery->field_names, item->fields);
-    else if (delivery->op == EFF_OP_CLEAR)
-        file_json_nulls(&w, delivery);
-    eff_json_end_object(&w);
-    eff_buf_add_char(buf, '\n');
-}
-
-/* RFC 4180; an empty text is "", NULL is nothing, as PostgreSQL's COPY writes them. */
-static void
-file_csv_text(struct eff_buf *buf, eff_str text, bool formula)
-{
-    bool quote = text.len == 0 || formula || text.ptr[0] == ' ' || text.ptr[text.len - 1] == ' ';
-
-    for (size_t i = 0; i < text.len && !quote; i++)
-        quote = memchr(",\"\r\n\t", text.ptr[i], 5) != NULL;
-    if (!quote) {
-        eff_buf_add(buf, text);
-        return;
-    }
-    eff_buf_add(buf, formula ? EFF_STR("\"'") : EFF_STR("\""));
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"')
-            eff_buf_add_char(buf, '"');
-        eff_buf_add_char(buf, text.ptr[i]);
-    }
-    eff_buf_add_char(buf, '"');
-}
-
-static void
-file_csv_value(struct eff_buf *buf, struct eff_buf *scratch, const struct file_config *config,
-               const struct eff_value *value)
-{
-    bool formula = false;
-    eff_str text;
-
-    if (value->kind == EFF_NULL || value->kind == EFF_ABSENT)
-        return;
-    eff_buf_reset(scratch);
-    eff_value_text(scratch, value);
-    text = eff_buf_str(scratch);
-    if (config->protect_formulas && value->kind == EFF_TEXT && text.len > 0)
-        formula = memchr("=+-@\t\r", text.ptr[0], 6) != NULL;
-    file_csv_text(buf, text, formula);
-    buf->full = buf->full || scratch->full;
-}
-
-/* A field that is called like a column before it is told apart. */
-static void
-file_csv_header(struct eff_buf *buf, const struct eff_delivery *delivery)
-{
-    eff_buf_add(buf, EFF_STR("op"));
-    for (size_t i = 0; i < delivery->match_count; i++) {
-        eff_buf_add_char(buf, ',');
-        file_csv_text(buf, delivery->match_names[i], false);
-    }
-    for (size_t i = 0; i < delivery->fields_count; i++) {
-        eff_str name = delivery->field_names[i];
-        bool taken = eff_str_is(name, "op");
-
-        for (size_t m = 0; m < delivery->match_count; m++)
-            taken = taken || eff_str_eq(name, delivery->match_names[m]);
-        if (taken)
-            name = eff_str_printf(delivery->arena, "fields." EFF_STR_FMT, EFF_STR_ARG(name));
-        eff_buf_add_char(buf, ',');
-        file_csv_text(buf, name, false);
-    }
-    eff_buf_add(buf, EFF_STR("\r\n"));
-}
-
-static void
-file_csv_record(struct eff_buf *buf, struct eff_buf *scratch, const struct file_config *config,
-                const struct eff_delivery *delivery, const struct eff_item *item)
-{
-    bool has_fields = file_has_fields(delivery->op) && item->fields != NULL;
-
-    eff_buf_add(buf, eff_str_of(eff_op_name(delivery->op)));
-    for (size_t i = 0; i < delivery->match_count; i++) {
-        eff_buf_add_char(buf, ',');
-        file_csv_value(buf, scratch, config, &item->match[i]);
-    }
-    for (size_t i = 0; i < delivery->fields_count; i++) {
-        eff_buf_add_char(buf, ',');
-        if (has_fields)
-            file_csv_value(buf, scratch, config, &item->fields[i]);
-    }
-    eff_buf_add(buf, EFF_STR("\r\n"));
+    return eff_record_bytes(delivery, item);
 }
 
 static enum eff_fault
 file_records(const struct file_dest *dest, struct eff_delivery *delivery, bool first,
              eff_str *ret_bytes, struct eff_err *err)
 {
-    bool csv = dest->config->format == FILE_CSV, full;
-    struct eff_buf buf = {0}, scratch = {0};
+    struct eff_buf buf = {0};
+    bool good = eff_records_write(&dest->config->records, delivery, first, &buf);
 
-    if (csv && first)
-        file_csv_header(&buf, delivery);
-    for (size_t i = 0; i < delivery->count; i++) {
-        if (csv)
-            file_csv_record(&buf, &scratch, dest->config, delivery, &delivery->items[i]);
-        else
-            file_json_record(&buf, delivery, &delivery->items[i]);
-    }
-    full = buf.full;
-    if (!full)
+    if (good)
         *ret_bytes = eff_str_copy(delivery->arena, eff_buf_str(&buf));
     eff_buf_free(&buf);
-    eff_buf_free(&scratch);
-    return full ? EFF_FAIL(err, EFF_BROKEN, "out of memory for the records of a batch") : EFF_OK;
+    return good ? EFF_OK : EFF_FAIL(err, EFF_BROKEN, "out of memory for the records of a batch");
 }
 
 /* ---- delivering ---- */
