@@ -8,6 +8,7 @@
 #define EFF_FLOW_REQUEST_H
 
 #include "base/err.h"
+#include "base/sigv4.h"
 #include "base/str.h"
 #include "flow/value.h"
 
@@ -77,6 +78,8 @@ struct eff_request {
     size_t hosts_count;      /* hosts that may be on loopback or private addresses: */
     const eff_str *hosts;    /* those that the project's own file names literally */
     bool metadata; /* to the cloud's metadata service, for a credential of this machine's own */
+    const struct eff_sigv4
+        *sign; /* NULL: none; signed when it leaves, for a signature has a date */
 
     struct eff_sql_request sql;
     struct eff_file_request file;

@@ -321,9 +321,30 @@ http_has_header(const struct eff_request *request, const char *name)
     return false;
 }
 
+static bool
+http_sign(struct http_slot *slot, const struct eff_request *request, struct eff_arena scratch)
+{
+    struct eff_sigv4_headers headers =
+        eff_sigv4_sign(request->sign, request->method, request->url, request->body,
+                       eff_moment_wall_ms(), &scratch);
+    bool good;
+
+    eff_buf_addf(&slot->line, "X-Amz-Date: " EFF_STR_FMT, EFF_STR_ARG(headers.date));
+    good = http_add_line(slot);
+    eff_buf_addf(&slot->line, "X-Amz-Content-Sha256: " EFF_STR_FMT, EFF_STR_ARG(headers.content));
+    good = http_add_line(slot) && good;
+    eff_buf_addf(&slot->line, "Authorization: " EFF_STR_FMT, EFF_STR_ARG(headers.authorization));
+    good = http_add_line(slot) && good;
+    if (request->sign->token.len == 0)
+        return good;
+    eff_buf_addf(&slot->line, "X-Amz-Security-Token: " EFF_STR_FMT,
+                 EFF_STR_ARG(request->sign->token));
+    return http_add_line(slot) && good;
+}
+
 /* "Name:" takes a default of libcurl's away, "Name;" sends one without a value. */
 static bool
-http_headers(struct http_slot *slot, const struct eff_request *request)
+http_headers(struct http_slot *slot, const struct eff_request *request, struct eff_arena scratch)
 {
     static const struct {
         const char *name, *line;
@@ -348,6 +369,8 @@ http_headers(struct http_slot *slot, const struct eff_request *request)
         eff_buf_add(&slot->line, header->value);
         good = http_add_line(slot) && good;
     }
+    if (request->sign != NULL)
+        good = http_sign(slot, request, scratch) && good;
     return good && curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) == CURLE_OK;
 }
 
@@ -379,7 +402,7 @@ http_method(struct http_slot *slot, const struct eff_request *request)
 }
 
 static bool
-http_prepare(struct http_slot *slot, const struct eff_request *request)
+http_prepare(struct http_slot *slot, const struct eff_request *request, struct eff_arena scratch)
 {
     int64_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_MS;
     int64_t connect_ms = timeout_ms < HTTP_CONNECT_MS ? timeout_ms : HTTP_CONNECT_MS;
@@ -391,7 +414,7 @@ http_prepare(struct http_slot *slot, const struct eff_request *request)
     if (slot->line.full || curl_easy_setopt(slot->easy, CURLOPT_URL, slot->line.ptr) != CURLE_OK)
         return false;
     eff_buf_reset(&slot->line);
-    return http_method(slot, request) && http_headers(slot, request);
+    return http_method(slot, request) && http_headers(slot, request, scratch);
 }
 
 static void
@@ -432,7 +455,7 @@ eff_http_submit(struct eff_http *http, uint64_t ticket, const struct eff_request
         http_not_sent(slot, true, eff_str_of(err.msg));
         return;
     }
-    if (slot->easy == NULL || !http_prepare(slot, request) ||
+    if (slot->easy == NULL || !http_prepare(slot, request, *http->process) ||
         curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK) {
         http_not_sent(slot, false, EFF_STR("out of memory"));
         return;
