@@ -445,7 +445,7 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
     struct effects e = {
         .r = r, .again = !eff_str_eq(run_id, r->run_id), .run_id = run_id, .counts = counts};
     struct eff_err after = {0};
-    enum eff_fault fault = EFF_OK;
+    enum eff_fault fault = EFF_OK, finished = EFF_OK;
 
     e.count = eff_changes_count(r->changes, &e.batches);
     EFF_TRY(eff_control_settled(r->control, run_id, &r->run, &r->settled_count, &r->settled, err));
@@ -455,8 +455,13 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
     eff_run_stage(r, "send");
     if (effects_any(&e)) {
         fault = effects_deliver(&e, err);
-        if (fault == EFF_OK)
-            fault = effects_finish(r, err);
+        if (fault != EFF_BROKEN) /* what was sent gets its end, even when there was more to send */
+            finished = effects_finish(r, &after);
+        if (fault == EFF_OK && finished != EFF_OK) {
+            *err = after;
+            fault = finished;
+        }
+        after = (struct eff_err){0};
     }
     /*
      * Even when it ended early, every row is accounted for. When that cannot be

@@ -56,14 +56,16 @@ eff_run_obey(struct eff_sync_run *r, struct eff_err *err)
 }
 
 static enum eff_fault
-task_exchange(struct eff_sync_run *r, const struct eff_request *request,
-              const struct eff_response **ret_response, struct eff_err *err)
+task_exchange(struct eff_sync_run *r, const struct eff_task *task,
+              const struct eff_request *request, const struct eff_response **ret_response,
+              struct eff_err *err)
 {
     EFF_TRY(eff_run_obey(r, err));
     r->report->calls_other++;
     r->os->submit(r->os->self, TASK_TICKET, request);
     while (r->os->next(r->os->self, INT64_MAX, ret_response) != TASK_TICKET)
-        if (!r->os->go_on(r->os->self)) {
+        /* a run that was stopped is still tidied up: requests have a timeout of their own */
+        if (!r->os->go_on(r->os->self) && task->kind != EFF_TASK_FINISH) {
             r->os->cancel(r->os->self, TASK_TICKET);
             return task_cancelled(err);
         }
@@ -83,7 +85,7 @@ task_walk(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, struct 
         last = NULL;
         switch (step.kind) {
         case EFF_STEP_SEND:
-            EFF_TRY(task_exchange(r, &step.request, &last, err));
+            EFF_TRY(task_exchange(r, task, &step.request, &last, err));
             break;
         case EFF_STEP_WAIT:
             EFF_TRY(task_pause(r, step.wait_ms, err));
