@@ -200,6 +200,7 @@ extern const struct eff_dest_ops eff_dest_sqlite;
 extern const struct eff_dest_ops eff_dest_postgres;
 extern const struct eff_dest_ops eff_dest_mysql;
 extern const struct eff_dest_ops eff_dest_file;
+extern const struct eff_dest_ops eff_dest_s3;
 extern const struct eff_dest_ops eff_dest_exec;
 extern const struct eff_dest_ops eff_dest_custom_api;
 extern const struct eff_dest_ops eff_dest_rest; /* behind every connector file */

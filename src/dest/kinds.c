@@ -66,9 +66,9 @@ bool
 eff_dest_kinds(size_t files_count, const struct eff_connector_file *files, struct eff_arena *arena,
                size_t *ret_count, struct eff_kind_desc **ret_kinds, struct eff_problems *problems)
 {
-    static const struct eff_dest_ops *const drivers[] = {&eff_dest_sqlite, &eff_dest_postgres,
-                                                         &eff_dest_mysql,  &eff_dest_file,
-                                                         &eff_dest_exec,   &eff_dest_custom_api};
+    static const struct eff_dest_ops *const drivers[] = {
+        &eff_dest_sqlite, &eff_dest_postgres, &eff_dest_mysql,     &eff_dest_file,
+        &eff_dest_s3,     &eff_dest_exec,     &eff_dest_custom_api};
     size_t drivers_count = sizeof drivers / sizeof drivers[0];
     struct kinds kinds = {.arena = arena, .problems = problems};
     bool good = true;
