@@ -11,10 +11,30 @@
 static void
 case_report(struct case_run *run, const char *when)
 {
+    struct eff_problems *problems = run->report->problems;
+    struct eff_place place = run->at ? run->at->place : (struct eff_place){.file = run->path};
+
+    place.file = eff_str_copy(problems->arena, place.file);
     run->report->failures++;
-    eff_buf_addf(run->report->text, EFF_STR_FMT ": " EFF_STR_FMT "%s%s: %s\n",
-                 EFF_STR_ARG(run->path), EFF_STR_ARG(run->conf.name), when[0] ? ", " : "", when,
-                 run->problem);
+    eff_problem_add(problems, place, "EFF1501", EFF_STR_NONE, "`" EFF_STR_FMT "`%s%s: %s",
+                    EFF_STR_ARG(run->conf.name), when[0] ? ", " : "", when, run->problem);
+}
+
+/* What could not be read has places of its own. */
+static void
+case_report_problems(struct case_run *run)
+{
+    struct eff_problems *problems = run->report->problems;
+
+    run->report->failures++;
+    for (size_t i = 0; i < run->problems.count; i++) {
+        const struct eff_problem *found = &run->problems.at[i];
+        struct eff_place place = found->place;
+
+        place.file = eff_str_copy(problems->arena, place.file);
+        eff_problem_add(problems, place, found->code, eff_str_copy(problems->arena, found->hint),
+                        EFF_STR_FMT, EFF_STR_ARG(found->message));
+    }
 }
 
 /* The same JSON has the same text: sorted, compact. EFF_STR_NONE when it is none. */
@@ -95,7 +115,7 @@ case_request_body(struct case_run *run, const struct eff_node *expect,
                                  EFF_STR_ARG(eff_str_sub(request->body, 0, 200)));
     }
     if (!eff_str_eq(want, got))
-        return eff_case_fail(run, "expected body " EFF_STR_FMT "\n      got " EFF_STR_FMT,
+        return eff_case_fail(run, "expected the body " EFF_STR_FMT ", got " EFF_STR_FMT,
                              EFF_STR_ARG(eff_str_sub(want, 0, 250)),
                              EFF_STR_ARG(eff_str_sub(got, 0, 250)));
     return true;
@@ -107,6 +127,7 @@ case_request(struct case_run *run, const struct eff_node *exchange,
 {
     const struct eff_node *expect = eff_node_get(exchange, "expect");
 
+    run->at = expect ? expect : exchange;
     if (!expect)
         return eff_case_fail(run, "an exchange has no `expect`");
     return case_request_line(run, expect, request) &&
@@ -207,6 +228,8 @@ case_exchange(struct case_run *run, const struct eff_request *request,
 
     if (retried)
         at = case_find(run, request);
+    if (at >= count)
+        run->at = list ? list : run->document;
     if (at >= count)
         return eff_case_fail(run, "a request too many: " EFF_STR_FMT " " EFF_STR_FMT,
                              EFF_STR_ARG(request->method), EFF_STR_ARG(request->url));
@@ -345,6 +368,7 @@ case_verdict(struct case_run *run, size_t index, const struct eff_node *want,
 {
     eff_str outcome = case_want_outcome(want);
 
+    run->at = want;
     if (!case_outcome_is(outcome, got->outcome))
         return eff_case_fail(
             run, "row %zu: expected " EFF_STR_FMT ", got %s " EFF_STR_FMT " " EFF_STR_FMT, index,
@@ -369,6 +393,7 @@ case_compare(struct case_run *run, const struct eff_delivery *delivery)
     const struct eff_node *want = run->conf.verdicts;
     size_t count = want && want->kind == EFF_NODE_LIST ? want->count : 0;
 
+    run->at = want ? want : run->document;
     if (!eff_str_is(run->conf.end, case_steps[run->end]))
         return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s %s",
                              EFF_STR_ARG(run->conf.end), case_steps[run->end], run->err.msg);
@@ -381,10 +406,11 @@ case_compare(struct case_run *run, const struct eff_delivery *delivery)
         if (!case_verdict(run, i, &want->values[i], &delivery->items[i].verdict))
             return false;
     }
-    if (run->conf.exchange && run->next != run->conf.exchange->count)
-        return eff_case_fail(run, "only %zu of %zu requests were made", run->next,
-                             run->conf.exchange->count);
-    return true;
+    if (!run->conf.exchange || run->next == run->conf.exchange->count)
+        return true;
+    run->at = &run->conf.exchange->values[run->next];
+    return eff_case_fail(run, "only %zu of %zu requests were made", run->next,
+                         run->conf.exchange->count);
 }
 
 /* The same, or honestly unknown. */
@@ -398,6 +424,7 @@ case_compare_faulty(struct case_run *run, const struct eff_delivery *delivery)
         eff_str outcome =
             want && i < want->count ? case_want_outcome(&want->values[i]) : EFF_STR("");
 
+        run->at = want && i < want->count ? &want->values[i] : run->document;
         if (got->outcome == EFF_MAYBE_APPLIED || case_outcome_is(outcome, got->outcome))
             continue;
         if (got->outcome == EFF_PENDING && run->end != EFF_STEP_DONE)
@@ -482,9 +509,10 @@ case_compare_json(struct case_run *run, const struct eff_node *want, struct eff_
     eff_str a = case_canonical(run->arena, eff_case_json(run->arena, want));
     eff_str b = case_canonical(run->arena, eff_buf_str(got));
 
+    run->at = want;
     eff_buf_free(got);
     return eff_str_eq(a, b) ||
-           eff_case_fail(run, "expected " EFF_STR_FMT "\n  got " EFF_STR_FMT,
+           eff_case_fail(run, "expected " EFF_STR_FMT ", got " EFF_STR_FMT,
                          EFF_STR_ARG(eff_str_sub(a, 0, 280)), EFF_STR_ARG(eff_str_sub(b, 0, 280)));
 }
 
@@ -548,10 +576,8 @@ case_once(struct case_run *run)
     }
     if (run->dest)
         run->dest->ops->close(run->dest);
-    if (!good && !run->problem[0])
-        eff_case_fail(
-            run, EFF_STR_FMT,
-            EFF_STR_ARG(run->problems.count ? run->problems.at[0].message : EFF_STR("it failed")));
+    if (!good && !run->problem[0] && run->problems.count == 0)
+        eff_case_fail(run, "it failed");
     return good;
 }
 
@@ -566,12 +592,17 @@ case_try(const struct case_run *prepared, enum case_fault fault, size_t at, size
 
     run.arena = &scratch;
     run.problems.arena = &scratch;
+    run.at = run.document;
     run.fault = fault;
     run.fault_at = at;
     run.cut = cut;
     run.report->replays += fault != CASE_NONE;
     if (case_once(&run))
         return;
+    if (!run.problem[0]) {
+        case_report_problems(&run);
+        return;
+    }
     if (fault == CASE_NONE)
         when[0] = 0;
     else if (fault == CASE_CUT)
@@ -599,17 +630,26 @@ case_replays(struct case_run *run)
 }
 
 static void
+case_unread(struct case_run *run)
+{
+    if (run->problem[0] == 0 && run->problems.count > 0) {
+        case_report_problems(run);
+        return;
+    }
+    eff_case_fail(run, "it cannot be read");
+    case_report(run, "");
+}
+
+static void
 case_document(const struct case_run *common, const struct eff_node *document)
 {
     struct case_run run = *common;
     size_t failures = common->report->failures;
 
     run.report->cases++;
+    run.document = run.at = document;
     if (!eff_case_read(&run, document)) {
-        eff_case_fail(&run, EFF_STR_FMT,
-                      EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
-                                                     : EFF_STR("it cannot be read")));
-        case_report(&run, "");
+        case_unread(&run);
         return;
     }
     case_try(&run, CASE_NONE, 0, 0);
@@ -632,12 +672,14 @@ eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str con
         if (eff_str_eq(kinds[i].kind, connector))
             run.kind = &kinds[i];
     }
-    run.conf.name = EFF_STR("file");
-    if (!run.kind || !eff_yaml_parse(bytes, path, &arena, &count, &documents, &run.problems)) {
-        eff_case_fail(&run, EFF_STR_FMT,
-                      EFF_STR_ARG(run.problems.count ? run.problems.at[0].message
-                                                     : EFF_STR("no such connector")));
+    run.conf.name = connector;
+    if (!run.kind) {
+        eff_case_fail(&run, "no such connector");
         case_report(&run, "");
+        return;
+    }
+    if (!eff_yaml_parse(bytes, path, &arena, &count, &documents, &run.problems)) {
+        case_unread(&run);
         return;
     }
     for (size_t i = 0; i < count; i++)

@@ -14,7 +14,7 @@
 
 struct eff_case_report {
     size_t cases, replays, failures;
-    struct eff_buf *text; /* a line per failure */
+    struct eff_problems *problems; /* one per failure, where it stands in the file */
 };
 
 /* Runs all cases (YAML documents) of one file. scratch's budget bounds each case. */

@@ -33,6 +33,8 @@ struct case_run {
     struct case_sync sync;
     const struct eff_kind_desc *kind;
     struct eff_delivery rows; /* as read: copied for each run */
+    const struct eff_node *document;
+    const struct eff_node *at; /* what is being compared: where a failure is told */
 
     struct eff_dest *dest;
     size_t next; /* of the exchange */

@@ -21,6 +21,15 @@ static struct eff_arena kinds_arena, scratch;
 static size_t kinds_count;
 static struct eff_kind_desc *kinds;
 
+static void
+print_problems(const struct eff_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        print_error(EFF_STR_FMT ":%d:%d: " EFF_STR_FMT "\n",
+                    EFF_STR_ARG(problems->at[i].place.file), problems->at[i].place.line,
+                    problems->at[i].place.column, EFF_STR_ARG(problems->at[i].message));
+}
+
 static int
 setup(void **state)
 {
@@ -31,10 +40,7 @@ setup(void **state)
     eff_arena_init(&scratch, "case", (size_t)256 << 20);
     if (eff_dest_kinds(0, NULL, &kinds_arena, &kinds_count, &kinds, &problems))
         return 0;
-    for (size_t i = 0; i < problems.count; i++)
-        print_error(EFF_STR_FMT ":%d:%d: " EFF_STR_FMT "\n", EFF_STR_ARG(problems.at[i].place.file),
-                    problems.at[i].place.line, problems.at[i].place.column,
-                    EFF_STR_ARG(problems.at[i].message));
+    print_problems(&problems);
     return 1;
 }
 
@@ -50,8 +56,8 @@ teardown(void **state)
 static void
 run_connector(const char *connector, size_t cases_least)
 {
-    struct eff_buf text = {0};
-    struct eff_case_report report = {.text = &text};
+    struct eff_problems problems = {.arena = &kinds_arena};
+    struct eff_case_report report = {.problems = &problems};
     char folder[80];
 
     snprintf(folder, sizeof folder, "connectors/%s/cases/", connector);
@@ -64,9 +70,7 @@ run_connector(const char *connector, size_t cases_least)
                           &report);
     }
     print_message("%s: %zu cases, %zu replays\n", connector, report.cases, report.replays);
-    if (report.failures > 0)
-        print_error(EFF_STR_FMT, EFF_STR_ARG(eff_buf_str(&text)));
-    eff_buf_free(&text);
+    print_problems(&problems);
     assert_int_equal(report.failures, 0);
     assert_true(report.cases >= cases_least);
     assert_true(report.replays > report.cases);
@@ -149,42 +153,48 @@ slack(void **state)
     run_connector("slack", 7);
 }
 
-/* A runner that passes everything proves nothing. */
+/* A runner that passes everything proves nothing; what is wrong is told where it stands. */
 static void
 wrong_cases_fail(void **state)
 {
-    static const char *const wrong[] = {
-        /* another body */
-        "case: a\noptions: {token: t}\nsync: {object: contacts, match: email}\nop: archive\n"
-        "rows: [{$id: '1', email: a}]\nexchange: [{expect: {post: /crm/v3/objects/contacts/batch/archive, "
-        "json: {inputs: [{id: '2'}]}}, answer: {status: 204}}]\nverdicts: [applied]\n",
-        /* another verdict */
-        "case: b\noptions: {token: t}\nsync: {object: contacts, match: email}\nop: archive\n"
-        "rows: [{$id: '1', email: a}]\nexchange: [{expect: {post: /crm/v3/objects/contacts/batch/archive, "
-        "json: {inputs: [{id: '1'}]}}, answer: {status: 204}}]\nverdicts: [{refused: X}]\n",
-        /* another address */
-        "case: c\noptions: {token: t}\nsync: {object: contacts, match: email}\nop: archive\n"
-        "rows: [{$id: '1', email: a}]\nexchange: [{expect: {post: /crm/v3/objects/deals/batch/archive, "
-        "json: {inputs: [{id: '1'}]}}, answer: {status: 204}}]\nverdicts: [applied]\n",
-        /* a request that is not made */
-        "case: d\noptions: {token: t}\nsync: {object: contacts, match: email}\nop: archive\n"
-        "rows: [{$id: '1', email: a}]\nexchange:\n- {expect: {post: /crm/v3/objects/contacts/batch/archive, "
-        "json: {inputs: [{id: '1'}]}}, answer: {status: 204}}\n- {expect: {get: /x}}\nverdicts: [applied]\n",
-        "case: e\nunknown: 1\n",
-        "case: f\noptions: {tokn: t}\n",
+#define HEAD                                                                                       \
+    "options: {token: t}\nsync: {object: contacts, match: email}\nop: archive\n"                   \
+    "rows: [{$id: '1', email: a}]\n"
+#define ARCHIVE(object, id)                                                                        \
+    "exchange:\n- expect: {post: /crm/v3/objects/" object "/batch/archive, "                       \
+    "json: {inputs: [{id: '" id "'}]}}\n  answer: {status: 204}\n"
+    static const struct {
+        const char *text;
+        int line, column;
+    } wrong[] = {
+        /* another body, another verdict, another address, a request that is not made, one too many */
+        {"case: a\n" HEAD ARCHIVE("contacts", "2") "verdicts: [applied]\n", 7, 11},
+        {"case: b\n" HEAD ARCHIVE("contacts", "1") "verdicts: [{refused: X}]\n", 9, 12},
+        {"case: c\n" HEAD ARCHIVE("deals", "1") "verdicts: [applied]\n", 7, 11},
+        {"case: d\n" HEAD ARCHIVE("contacts", "1") "- {expect: {get: /x}}\nverdicts: [applied]\n",
+         9, 3},
+        {"case: e\n" HEAD "verdicts: [applied]\n", 1, 1},
+        {"case: f\nunknown: 1\n", 2, 1},
+        {"case: g\noptions: {tokn: t}\n", 2, 11},
+        {"case: h\nrows: [\n", 3, 0},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct eff_buf text = {0};
-        struct eff_case_report report = {.text = &text};
+        struct eff_problems problems = {.arena = &kinds_arena};
+        struct eff_case_report report = {.problems = &problems};
+        const struct eff_problem *first;
 
         eff_case_file(kinds_count, kinds, EFF_STR("hubspot"), EFF_STR("wrong.yaml"),
-                      eff_str_of(wrong[i]), &scratch, &report);
-        eff_buf_free(&text);
-        if (report.failures != 1)
-            print_error("case %zu: %zu failures\n", i, report.failures);
+                      eff_str_of(wrong[i].text), &scratch, &report);
         assert_int_equal(report.failures, 1);
+        assert_true(problems.count >= 1);
+        first = &problems.at[0];
+        assert_true(eff_str_is(first->place.file, "wrong.yaml"));
+        if (first->place.line != wrong[i].line ||
+            (wrong[i].column > 0 && first->place.column != wrong[i].column))
+            fail_msg("case %zu is told at %d:%d: " EFF_STR_FMT, i, first->place.line,
+                     first->place.column, EFF_STR_ARG(first->message));
     }
 }
 
