@@ -149,6 +149,8 @@ bool eff_cli_completion(struct eff_buf *buf, eff_str shell);
 bool eff_cli_json(const struct eff_cli *cli);
 /* Opens os; reports and returns false when it cannot be done. *ret_code is the exit code then. */
 bool eff_cli_world(struct eff_cli *cli, int *ret_code);
+/* The project's folder, absolute; false: there is none here. Needs os. */
+bool eff_cli_root(struct eff_cli *cli, eff_str *ret_root);
 /* os and the kinds of sources and destinations. */
 bool eff_cli_kinds(struct eff_cli *cli, int *ret_code);
 /* All of it, and the syncs that are chosen. */

@@ -1,12 +1,11 @@
 /*
- * cli/cmd_docs: what the program knows about itself: pages, connectors, version, sandbox.
+ * cli/cmd_docs: what the program knows about itself: pages, version, sandbox.
  */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "conf/schema.h"
-#include "dest/connector.h"
 #include "run/codes.h"
 #include "source/source.h"
 
@@ -104,114 +103,6 @@ eff_cli_cmd_completion(struct eff_cli *cli)
     if (!eff_cli_completion(&buf, cli->options.args[0]))
         return docs_wrong(cli);
     return eff_cli_print(cli, &buf, EFF_EXIT_OK);
-}
-
-/* ---- connectors ---- */
-
-static eff_str
-docs_title(const struct eff_kind_desc *kind)
-{
-    const struct eff_dest_kind *dest = kind->user;
-
-    return dest->connector ? dest->connector->title : eff_str_of(dest->ops->title);
-}
-
-static int
-docs_connectors(struct eff_cli *cli)
-{
-    struct eff_buf buf = {0};
-    struct eff_json_writer w = {.buf = &buf};
-
-    if (eff_cli_json(cli)) {
-        eff_json_begin_object(&w);
-        eff_json_field_int(&w, "format", 1);
-        eff_json_field_str(&w, "command", EFF_STR("connector"));
-        eff_json_field_str(&w, "status", EFF_STR("ok"));
-        eff_json_field_int(&w, "exit_code", 0);
-        eff_json_key(&w, EFF_STR("connectors"));
-        eff_json_begin_array(&w);
-    }
-    for (size_t i = 0; i < cli->dest_kinds_count; i++) {
-        const struct eff_kind_desc *kind = &cli->dest_kinds[i];
-
-        if (eff_cli_json(cli)) {
-            eff_json_begin_object(&w);
-            eff_json_field_str(&w, "name", kind->kind);
-            eff_json_field_str(&w, "title", docs_title(kind));
-            eff_json_end_object(&w);
-            continue;
-        }
-        eff_term_add(&cli->out, EFF_CYAN, kind->kind);
-        eff_term_pad(&cli->out, kind->kind.len, 16);
-        eff_term_add(&cli->out, EFF_PLAIN, docs_title(kind));
-        eff_term_line(&cli->out);
-    }
-    if (eff_cli_json(cli)) {
-        eff_json_end_array(&w);
-        eff_json_end_object(&w);
-        eff_buf_add_char(&buf, '\n');
-    }
-    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
-}
-
-static void
-docs_option(struct eff_cli *cli, const struct eff_option *option)
-{
-    struct eff_term *term = &cli->out;
-    size_t len = strlen(option->name);
-
-    eff_term_addf(term, EFF_CYAN, "  %s", option->name);
-    eff_term_pad(term, len, 24);
-    if (len >= 24)
-        eff_term_add(term, EFF_PLAIN, EFF_STR(" "));
-    eff_term_wrap(term, EFF_PLAIN, eff_str_of(option->help ? option->help : ""), 26, 26);
-    if (option->flags & EFF_OPT_REQUIRED)
-        eff_term_add(term, EFF_YELLOW, EFF_STR(" (required)"));
-    else if (option->fallback)
-        eff_term_addf(term, EFF_DIM, " (%s)", option->fallback);
-    eff_term_line(term);
-}
-
-static int
-docs_connector(struct eff_cli *cli, eff_str name)
-{
-    struct eff_err err = {0};
-    struct eff_buf none = {0};
-
-    for (size_t i = 0; i < cli->dest_kinds_count; i++) {
-        const struct eff_kind_desc *kind = &cli->dest_kinds[i];
-
-        if (!eff_str_eq(kind->kind, name))
-            continue;
-        eff_term_add(&cli->out, EFF_BOLD, kind->kind);
-        eff_term_addf(&cli->out, EFF_PLAIN, "  " EFF_STR_FMT "\n\n", EFF_STR_ARG(docs_title(kind)));
-        for (size_t k = 0; k < kind->options_count; k++)
-            docs_option(cli, &kind->options[k]);
-        return eff_cli_print(cli, &none, EFF_EXIT_OK);
-    }
-    EFF_FAIL(&err, EFF_CONFIG, "there is no connector `" EFF_STR_FMT "`", EFF_STR_ARG(name));
-    eff_err_hint(&err, "`efferent connector list` lists them.");
-    return eff_cli_fail(cli, &err);
-}
-
-int
-eff_cli_cmd_connector(struct eff_cli *cli)
-{
-    const struct eff_cli_options *o = &cli->options;
-    struct eff_err err = {0};
-    int code;
-
-    if (eff_str_is(o->args[0], "test") || eff_str_is(o->args[0], "new")) {
-        EFF_FAIL(&err, EFF_CONFIG,
-                 "`efferent connector " EFF_STR_FMT "` is not in this version yet",
-                 EFF_STR_ARG(o->args[0]));
-        return eff_cli_fail(cli, &err);
-    }
-    if (eff_str_is(o->args[0], "list") && o->args_count == 1)
-        return eff_cli_kinds(cli, &code) ? docs_connectors(cli) : code;
-    if (eff_str_is(o->args[0], "show") && o->args_count == 2)
-        return eff_cli_kinds(cli, &code) ? docs_connector(cli, o->args[1]) : code;
-    return docs_wrong(cli);
 }
 
 /* ---- sandbox ---- */

@@ -38,7 +38,8 @@ init_template_known(eff_str name)
         if (!eff_str_starts(path, EFF_STR(INIT_PREFIX)))
             continue;
         rest = eff_str_sub(path, sizeof INIT_PREFIX - 1, SIZE_MAX);
-        if (eff_str_cut(rest, '/', &first, &rest) && eff_str_eq(first, name))
+        if (eff_str_cut(rest, '/', &first, &rest) && eff_str_eq(first, name) &&
+            eff_str_is(rest, INIT_LAST))
             return true;
     }
     return false;

@@ -118,12 +118,19 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent sandbox salesforce hubspot --port 8100\n"
      "efferent sandbox salesforce --faults faults.json --seed 7\n",
      EFF_CLI_ALL | EFF_CLI_SANDBOX, 1, ANY, NULL, eff_cli_cmd_sandbox},
-    {"connector", "list | show NAME", "what Efferent can write to",
-     "Lists the kinds of destinations: those that are built in, the connectors that come along,\n"
-     "and those of the project's connectors/ folder, which win. `show` explains one of them.",
+    {"connector", "list | show NAME | test NAME|FOLDER | new NAME",
+     "what Efferent can write to; write and try a connector of your own",
+     "`list` shows the kinds of destinations: those that are built in, the connectors that come\n"
+     "along, and those of the project's connectors/ folder, which win. `show` explains one of them.\n"
+     "`new` begins a connector beside the project: a file with comments and its first cases. `test`\n"
+     "runs the cases of a connector: rows in, exact requests out, answers in, verdicts out; each once\n"
+     "more with every answer lost, cut, and refused. No network. Exit code 1 when one does not hold.",
      "efferent connector list\n"
-     "efferent connector show salesforce\n",
-     EFF_CLI_ALL | EFF_CLI_PROJECT, 1, 2, "list|show", eff_cli_cmd_connector},
+     "efferent connector show salesforce\n"
+     "efferent connector new acme\tconnectors/acme/, with cases that hold\n"
+     "efferent connector test acme\n"
+     "efferent connector test ../shared/acme\ta folder with connector.yaml and cases/\n",
+     EFF_CLI_ALL | EFF_CLI_PROJECT, 1, 2, "list|show|test|new", eff_cli_cmd_connector},
     {"dbt", "exposures", "the syncs as exposures, for dbt's lineage",
      "Writes an exposure for each sync that reads a model by ref() to standard output, as YAML for\n"
      "a folder of models. `dbt:` of the project and of a sync says owner, maturity and url.",

@@ -374,6 +374,14 @@ world_kinds(struct eff_cli *cli, eff_str root, int *ret_code)
 }
 
 bool
+eff_cli_root(struct eff_cli *cli, eff_str *ret_root)
+{
+    struct eff_err ignored = {0};
+
+    return world_root(cli, ret_root, &ignored) == EFF_OK;
+}
+
+bool
 eff_cli_kinds(struct eff_cli *cli, int *ret_code)
 {
     eff_str root = EFF_STR_NONE;

@@ -26,7 +26,8 @@ refused "Did you mean \`efferent run\`?" rnu
 refused "Did you mean --select?" run --selekt x
 refused "not in this version yet" serve --port 3
 refused "not in this version yet" serve anything goes
-refused "not in this version yet" connector new x
+refused "there is none here" connector new x
+refused "does not know \`shw x\`" connector shw x
 refused "there is no efferent.yml" run
 refused "there is no efferent.yml in ." plan --project .
 refused "there is no folder nowhere" status --project nowhere
