@@ -34,6 +34,9 @@ struct eff_error_at {
     eff_str code_before; /* the code is what stands in the message before this */
 };
 
+/* Requests of one operation that look for ids. */
+#define EFF_FINDS_MAX 8
+
 enum eff_body { EFF_BODY_NONE = 0, EFF_BODY_JSON, EFF_BODY_FORM, EFF_BODY_CSV, EFF_BODY_TEXT };
 
 struct eff_pair {
@@ -143,13 +146,16 @@ struct eff_variant {
     int64_t key_window_ms;
 };
 
-/* Looks for the ids of rows whose id is not known. */
+/* Looks for the ids of rows whose id is not known, or for another id that their requests need. */
 struct eff_find {
-    bool given;
+    struct eff_str_list only;  /* objects; none: all */
+    struct eff_str_list match; /* match fields that it looks by; none: any */
+    size_t slot;               /* 0: {remote_id}; else the {found.x} of that name */
     struct eff_call call;
     struct eff_paging next;
     size_t rows_max;
-    eff_str each, row, remote_id;
+    struct eff_str_list each; /* pointers; the first that is there is the list, or the one record */
+    eff_str row, remote_id;
     enum eff_outcome missing;       /* of rows without a record: PENDING lets the variants decide */
     struct eff_ints missing_status; /* statuses that mean that there is none */
 };
@@ -157,7 +163,8 @@ struct eff_find {
 struct eff_operation {
     bool given;
     bool whole_rows, by_remote_id, rematch;
-    struct eff_find find;
+    size_t finds_count; /* made one after the other */
+    const struct eff_find *finds;
     size_t variants_count;
     const struct eff_variant *variants;
 };
@@ -186,7 +193,7 @@ struct eff_fields_call {
     struct eff_str_list only; /* objects; none: all */
     struct eff_call call;
     struct eff_paging next;
-    eff_str each, name, label, type, prefix;
+    eff_str each, name, label, type, prefix, group;
     bool name_is_key; /* the list is an object, and its members' names are the fields' */
     struct eff_tests readonly, unique, required;
     eff_str choices_each, choices_value;
@@ -220,7 +227,8 @@ struct eff_reading {
     size_t needs_option;      /* without which nothing can be; SIZE_MAX: none */
     struct eff_paging next;
     size_t rows_max;
-    eff_str each, row, remote_id, fields;
+    struct eff_str_list each; /* as of a find */
+    eff_str row, remote_id, fields;
     struct eff_ints missing_status;
 };
 
@@ -284,7 +292,8 @@ struct eff_connector {
     size_t errors_count;
     const struct eff_error_rule *errors;
     struct eff_objects objects;
-    struct eff_reading reading;
+    size_t readings_count; /* the first one that is for the object reads */
+    const struct eff_reading *readings;
     struct eff_operation ops[EFF_OPS_COUNT];
 };
 

@@ -27,7 +27,9 @@ eff_compile_scope(struct eff_compile *c, unsigned allows)
                               .problems = c->problems,
                               .allows = allows,
                               .options_count = c->connector->options_count,
-                              .options = c->connector->option_names};
+                              .options = c->connector->option_names,
+                              .founds_count = c->founds_count,
+                              .founds = c->founds};
 }
 
 bool
@@ -37,6 +39,27 @@ eff_compile_text(struct eff_compile *c, const struct eff_node *node, unsigned al
     struct eff_scope scope = eff_compile_scope(c, allows);
 
     return !node || eff_text_compile(&scope, node, ret_text);
+}
+
+bool
+eff_compile_each(struct eff_compile *c, const struct eff_node *node, struct eff_str_list *ret_list)
+{
+    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
+    eff_str *at = eff_new(c->arena, eff_str, count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct eff_node *item = node->kind == EFF_NODE_LIST ? &node->values[i] : node;
+
+        if (item->kind != EFF_NODE_SCALAR) {
+            eff_compile_fail(c, item, "`each` is a pointer, or a list of them");
+            return false;
+        }
+        if (!eff_compile_marked(c, item, item->text))
+            return false;
+        at[i] = item->text;
+    }
+    *ret_list = (struct eff_str_list){.count = count, .at = at};
+    return true;
 }
 
 /* One number or a list of them: HTTP statuses. */

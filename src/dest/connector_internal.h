@@ -13,6 +13,8 @@ struct eff_compile {
     const struct eff_node *answers; /* `answers:`, named; or NULL */
     const struct eff_node *find;    /* `find:`, shared by operations; or NULL */
     const struct eff_node *jobs;    /* `jobs:`, named; or NULL */
+    size_t founds_count;            /* names of {found.x} in the operation at hand, by slot - 1 */
+    eff_str founds[EFF_FOUNDS_MAX - 1];
 };
 
 /* The tables' helper: fills config from the map, and refuses anything that is not one. */
@@ -28,6 +30,9 @@ bool eff_compile_ints(struct eff_compile *c, const struct eff_node *node,
 bool eff_compile_pointer(struct eff_compile *c, const struct eff_node *at, eff_str pointer);
 /* The same, not required, where rest_pointer() puts in what stands in braces. */
 bool eff_compile_marked(struct eff_compile *c, const struct eff_node *at, eff_str pointer);
+/* One such pointer or a list of them; "" is the whole. */
+bool eff_compile_each(struct eff_compile *c, const struct eff_node *node,
+                      struct eff_str_list *ret_list);
 bool eff_compile_test(struct eff_compile *c, const struct eff_node *node,
                       struct eff_test *ret_test);
 /* One test or a list of which all must hold. */
@@ -74,7 +79,7 @@ bool eff_compile_error_at(struct eff_compile *c, const struct eff_node *map,
 /* The larger sections. */
 bool eff_compile_operations(struct eff_compile *c, const struct eff_node *map);
 bool eff_compile_objects(struct eff_compile *c, const struct eff_node *map);
-bool eff_compile_reading(struct eff_compile *c, const struct eff_node *map);
+bool eff_compile_reading(struct eff_compile *c, const struct eff_node *node);
 bool eff_compile_errors(struct eff_compile *c, const struct eff_node *list);
 bool eff_compile_answer(struct eff_compile *c, const struct eff_node *map, bool one_row,
                         struct eff_answer *ret_answer);

@@ -37,6 +37,7 @@ static const struct eff_option fields_options[] = {
     {"each", EFF_OPT_STR, offsetof(struct fields_conf, fields.each), ""},
     {"name", EFF_OPT_STR, offsetof(struct fields_conf, fields.name), .flags = EFF_OPT_REQUIRED},
     {"prefix", EFF_OPT_STR, offsetof(struct fields_conf, fields.prefix)},
+    {"group", EFF_OPT_STR, offsetof(struct fields_conf, fields.group)},
     {"label", EFF_OPT_STR, offsetof(struct fields_conf, fields.label)},
     {"type", EFF_OPT_STR, offsetof(struct fields_conf, fields.type)},
     {"readonly", EFF_OPT_NODE, offsetof(struct fields_conf, readonly)},
@@ -212,15 +213,15 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
 struct reading_conf {
     struct eff_call_conf call;
     int64_t rows;
-    eff_str each, row, remote_id, fields, needs;
+    eff_str row, remote_id, fields, needs;
     struct eff_str_list only;
-    const struct eff_node *next, *missing_status;
+    const struct eff_node *each, *next, *missing_status;
 };
 
 static const struct eff_option reading_options[] = {
     EFF_CALL_OPTIONS(struct reading_conf, call),
     {"batch.rows", EFF_OPT_INT, offsetof(struct reading_conf, rows), "1", 1, 100000},
-    {"each", EFF_OPT_STR, offsetof(struct reading_conf, each), ""},
+    {"each", EFF_OPT_NODE, offsetof(struct reading_conf, each)},
     {"row", EFF_OPT_STR, offsetof(struct reading_conf, row)},
     {"remote_id", EFF_OPT_STR, offsetof(struct reading_conf, remote_id)},
     {"fields", EFF_OPT_STR, offsetof(struct reading_conf, fields), ""},
@@ -243,16 +244,13 @@ reading_needs(struct eff_compile *c, const struct eff_node *map, eff_str name, s
     return !name.ptr || *ret_option != SIZE_MAX;
 }
 
-bool
-eff_compile_reading(struct eff_compile *c, const struct eff_node *map)
+static bool
+reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_reading *reading)
 {
-    struct eff_reading *reading = &c->connector->reading;
     struct reading_conf conf = {0};
     unsigned scope = EFF_SCOPE_BATCH;
     bool good;
 
-    if (!map)
-        return true;
     if (!eff_compile_fill(c, map, reading_options, COUNT(reading_options), &conf))
         return false;
     if (conf.rows > 1 && !conf.row.ptr) {
@@ -260,20 +258,34 @@ eff_compile_reading(struct eff_compile *c, const struct eff_node *map)
         return false;
     }
     reading->rows_max = (size_t)conf.rows;
-    reading->each = conf.each;
     reading->row = conf.row;
     reading->remote_id = conf.remote_id;
     reading->fields = conf.fields;
     reading->only = conf.only;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
     good = reading_needs(c, map, conf.needs, &reading->needs_option);
-    good &= eff_compile_marked(c, map, conf.each);
+    good &= eff_compile_each(c, conf.each, &reading->each);
     good &= eff_compile_marked(c, map, conf.row);
     good &= !conf.remote_id.ptr || eff_compile_pointer(c, map, conf.remote_id);
     good &= eff_compile_marked(c, map, conf.fields);
     good &= eff_compile_paging(c, conf.next, &reading->next);
     good &= eff_compile_ints(c, conf.missing_status, &reading->missing_status);
     good &= eff_compile_call(c, map, &conf.call, scope, &reading->call);
+    return good;
+}
+
+/* One request, or a list of them for some objects each. */
+bool
+eff_compile_reading(struct eff_compile *c, const struct eff_node *node)
+{
+    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
+    struct eff_reading *readings = eff_new(c->arena, struct eff_reading, count);
+    bool good = true;
+
+    for (size_t i = 0; i < count; i++)
+        good &= reading_one(c, node->kind == EFF_NODE_LIST ? &node->values[i] : node, &readings[i]);
+    c->connector->readings = readings;
+    c->connector->readings_count = count;
     return good;
 }
 

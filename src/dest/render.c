@@ -225,6 +225,11 @@ render_row_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
     case EFF_REF_REMOTE_ID:
         return render_str(r, ref, r->ids ? r->ids[item->index] : item->remote_id,
                           "the record's id is not known", ret_value);
+    case EFF_REF_FOUND:
+        return render_str(r, ref,
+                          r->found && r->found[ref->option] ? r->found[ref->option][item->index]
+                                                            : EFF_STR_NONE,
+                          "what its request needs was not found", ret_value);
     case EFF_REF_EACH_VALUE:
         *ret_value = item->fields[r->field];
         return EFF_RENDERED;

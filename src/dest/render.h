@@ -63,8 +63,9 @@ struct eff_render {
     eff_str object;
     const struct eff_shapes *shapes;
     size_t rows_count;
-    const size_t *rows; /* items of the delivery that this request is about */
-    const eff_str *ids; /* remote ids by item; ptr == NULL: unknown */
+    const size_t *rows;    /* items of the delivery that this request is about */
+    const eff_str *ids;    /* remote ids by item; ptr == NULL: unknown */
+    eff_str *const *found; /* by slot: what else was found, by item; NULL: nothing was looked for */
     struct eff_arena *arena;
 
     const struct eff_item *item; /* the row at hand, or NULL */

@@ -125,15 +125,35 @@ rest_complete(struct rest_dest *dest, const struct eff_connector *connector, str
                          problems.at[0].place.column);
 }
 
+const struct eff_json *
+rest_records(const struct rest_dest *dest, struct eff_arena *arena, const struct eff_str_list *each,
+             const struct eff_json *json)
+{
+    const struct eff_json *records = each->count > 0 ? NULL : json;
+
+    for (size_t i = 0; i < each->count && !records; i++)
+        records = eff_json_pointer(json, rest_pointer(dest, arena, each->at[i], EFF_STR("")));
+    return records;
+}
+
+bool
+rest_named(const struct eff_str_list *only, eff_str name)
+{
+    return only->count == 0 || rest_listed(only, name);
+}
+
 /* An object of no name: whether anything can be read at all. */
 static bool
 rest_can_read(const struct rest_dest *dest, eff_str object)
 {
-    const struct eff_reading *reading = &dest->connector->reading;
+    for (size_t i = 0; i < dest->connector->readings_count; i++) {
+        const struct eff_reading *reading = &dest->connector->readings[i];
 
-    return reading->call.given &&
-           (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr) &&
-           (!object.ptr || reading->only.count == 0 || rest_listed(&reading->only, object));
+        if ((!object.ptr || rest_named(&reading->only, object)) &&
+            (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr))
+            return true;
+    }
+    return false;
 }
 
 static const struct eff_login *
@@ -356,7 +376,9 @@ rest_remove_uses(const struct rest_dest *dest, const struct eff_dest_sync *sync,
                             .fields_count = sync->fields_count,
                             .field_names = sync->field_names};
 
-    rest_call_uses(&op->find.call, &uses);
+    for (size_t i = 0; i < op->finds_count; i++)
+        if (rest_named(&op->finds[i].only, sync->object))
+            rest_call_uses(&op->finds[i].call, &uses);
     for (size_t i = 0; i < op->variants_count; i++) {
         const struct eff_variant *v = &op->variants[i];
 

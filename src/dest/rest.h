@@ -55,9 +55,11 @@ struct rest_work {
     size_t *table; /* of the rows at hand by name, item index + 1; NULL: to be built */
     size_t table_mask;
     enum eff_row_by table_by;
-    eff_str *ids;   /* by item */
-    bool *asked;    /* by item: find has looked */
-    unsigned *hits; /* by item: results in this answer */
+    size_t find;                    /* index; when FIND */
+    eff_str *found[EFF_FOUNDS_MAX]; /* by slot, by item; NULL: not looked for */
+    eff_str *ids;                   /* found[0] */
+    bool *asked[EFF_FINDS_MAX];     /* by find, by item: it has looked */
+    unsigned *hits;                 /* by item: results in this answer */
     bool *bad;
     eff_str *bad_why;
     struct eff_shapes shapes;
@@ -93,6 +95,14 @@ bool rest_request_header(struct eff_arena *arena, struct eff_request *request, e
                          eff_str value);
 eff_str rest_host(eff_str url, bool *ret_https); /* EFF_STR_NONE: not an address we would call */
 bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
+
+/* ---- rest.c ---- */
+
+/* What stands at the first of the pointers that is there, else NULL; no pointer: the whole. */
+const struct eff_json *rest_records(const struct rest_dest *dest, struct eff_arena *arena,
+                                    const struct eff_str_list *each, const struct eff_json *json);
+/* What `only:` and the like say; an empty list names everything. */
+bool rest_named(const struct eff_str_list *only, eff_str name);
 
 /* ---- rest_judge.c ---- */
 

@@ -40,19 +40,32 @@ deliver_in_variant(const struct rest_dest *dest, const struct rest_work *work,
     return true;
 }
 
-/* Pending rows for a find, at most `most`. */
+static const struct eff_find *
+deliver_find(const struct rest_work *work)
+{
+    return &work->op->finds[work->find];
+}
+
+/* Pending rows for the first find that has not looked for them all. */
 static bool
 deliver_take_find(struct rest_work *work, const struct eff_delivery *delivery)
 {
-    work->rows_count = 0;
-    if (!work->op->find.given)
-        return false;
-    for (size_t i = 0; i < delivery->count && work->rows_count < work->op->find.rows_max; i++) {
-        if (delivery->items[i].verdict.outcome == EFF_PENDING && !work->ids[i].ptr &&
-            !work->asked[i])
-            work->rows[work->rows_count++] = i;
+    for (work->find = 0; work->find < work->op->finds_count; work->find++) {
+        const struct eff_find *find = deliver_find(work);
+
+        work->rows_count = 0;
+        if (!rest_named(&find->only, delivery->object) ||
+            (delivery->match_count > 0 && !rest_named(&find->match, delivery->match_names[0])))
+            continue;
+        for (size_t i = 0; i < delivery->count && work->rows_count < find->rows_max; i++) {
+            if (delivery->items[i].verdict.outcome == EFF_PENDING &&
+                !work->found[find->slot][i].ptr && !work->asked[work->find][i])
+                work->rows[work->rows_count++] = i;
+        }
+        if (work->rows_count > 0)
+            return true;
     }
-    return work->rows_count > 0;
+    return false;
 }
 
 static bool
@@ -94,6 +107,19 @@ deliver_next(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
     work->phase = REST_FINISHED;
 }
 
+static void
+deliver_start_finds(const struct eff_delivery *delivery, struct rest_work *work)
+{
+    work->found[0] = work->ids = eff_new(delivery->arena, eff_str, delivery->count);
+    for (size_t i = 0; i < work->op->finds_count; i++) {
+        size_t slot = work->op->finds[i].slot;
+
+        work->asked[i] = eff_new(delivery->arena, bool, delivery->count);
+        if (!work->found[slot])
+            work->found[slot] = eff_new(delivery->arena, eff_str, delivery->count);
+    }
+}
+
 static struct rest_work *
 deliver_start(struct rest_dest *dest, struct eff_task *task)
 {
@@ -102,8 +128,7 @@ deliver_start(struct rest_dest *dest, struct eff_task *task)
 
     work->op = &dest->connector->ops[delivery->op];
     work->rows = eff_new(delivery->arena, size_t, delivery->count);
-    work->ids = eff_new(delivery->arena, eff_str, delivery->count);
-    work->asked = eff_new(delivery->arena, bool, delivery->count);
+    deliver_start_finds(delivery, work);
     work->hits = eff_new(delivery->arena, unsigned, delivery->count);
     work->bad = eff_new(delivery->arena, bool, delivery->count);
     work->bad_why = eff_new(delivery->arena, eff_str, delivery->count);
@@ -142,12 +167,11 @@ deliver_drop_bad(struct eff_delivery *delivery, struct rest_work *work)
 }
 
 static struct eff_render
-deliver_render(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
-               const struct eff_call *call)
+deliver_render(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work)
 {
     struct eff_render r = rest_render(dest, delivery->arena);
-    bool one = call == &work->op->find.call ? work->op->find.rows_max == 1
-                                            : rest_variant(work)->rows_max == 1;
+    bool one = work->phase == REST_FIND ? deliver_find(work)->rows_max == 1
+                                        : rest_variant(work)->rows_max == 1;
 
     r.delivery = delivery;
     r.object = delivery->object;
@@ -155,6 +179,7 @@ deliver_render(struct rest_dest *dest, struct eff_delivery *delivery, struct res
     r.rows = work->rows;
     r.rows_count = work->rows_count;
     r.ids = work->ids;
+    r.found = work->found;
     r.bad = work->bad;
     r.bad_why = work->bad_why;
     r.job = work->job;
@@ -191,7 +216,7 @@ rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
 {
     struct eff_delivery *delivery = task->delivery;
     struct eff_step step = {.kind = EFF_STEP_SEND};
-    const struct eff_paging *next = work->phase == REST_FIND ? &work->op->find.next
+    const struct eff_paging *next = work->phase == REST_FIND ? &deliver_find(work)->next
                                     : work->phase == REST_JOB_RESULT
                                         ? &rest_variant(work)->job.files[work->file].next
                                         : NULL;
@@ -203,7 +228,7 @@ rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
     if (work->cursor.ptr && next && !next->query.ptr)
         address = work->cursor;
     while (work->rows_count > 0) {
-        struct eff_render r = deliver_render(dest, delivery, work, call);
+        struct eff_render r = deliver_render(dest, delivery, work);
         enum rest_built built = rest_request(dest, call, &r, address, false, &step.request, err);
 
         if (built == REST_BUILT && !deliver_key_header(work, &r, call, &step.request))
@@ -233,7 +258,8 @@ static void
 deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
               const struct eff_json *record)
 {
-    const struct eff_find *find = &work->op->find;
+    const struct eff_find *find = deliver_find(work);
+    eff_str *ids = work->found[find->slot];
     eff_str id = eff_json_str(eff_json_pointer(record, find->remote_id));
     eff_str row_at = rest_pointer(dest, delivery->arena, find->row,
                                   delivery->match_count ? delivery->match_names[0] : EFF_STR(""));
@@ -255,12 +281,12 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
         }
         if (!same)
             continue;
-        if (work->ids[row].ptr && !eff_str_eq(work->ids[row], id))
+        if (ids[row].ptr && !eff_str_eq(ids[row], id))
             delivery->items[row].verdict =
                 rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("SEVERAL_RECORDS"),
                              EFF_STR("several records match; none of them was touched"));
         else
-            work->ids[row] = eff_str_copy(delivery->arena, id);
+            ids[row] = eff_str_copy(delivery->arena, id);
         if (find->row.ptr)
             return;
     }
@@ -270,8 +296,7 @@ static const struct eff_json *
 deliver_found_list(struct rest_dest *dest, const struct eff_delivery *delivery,
                    const struct rest_work *work, const struct eff_json *json)
 {
-    return eff_json_pointer(json,
-                            rest_pointer(dest, delivery->arena, work->op->find.each, EFF_STR("")));
+    return rest_records(dest, delivery->arena, &deliver_find(work)->each, json);
 }
 
 static void
@@ -292,13 +317,14 @@ deliver_find_records(struct rest_dest *dest, struct eff_delivery *delivery, stru
 static void
 deliver_find_done(struct eff_delivery *delivery, struct rest_work *work)
 {
-    enum eff_outcome missing = work->op->find.missing;
+    const struct eff_find *find = deliver_find(work);
+    enum eff_outcome missing = find->missing;
 
     for (size_t i = 0; i < work->rows_count; i++) {
         struct eff_item *item = &delivery->items[work->rows[i]];
 
-        work->asked[work->rows[i]] = true;
-        if (work->ids[work->rows[i]].ptr || missing == EFF_PENDING ||
+        work->asked[work->find][work->rows[i]] = true;
+        if (work->found[find->slot][work->rows[i]].ptr || missing == EFF_PENDING ||
             item->verdict.outcome != EFF_PENDING)
             continue;
         item->verdict = rest_verdict(missing, missing == EFF_REFUSED ? EFF_ROW : EFF_OK,
@@ -321,7 +347,7 @@ static struct eff_step
 deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                    const struct eff_response *response, struct eff_err *err)
 {
-    const struct eff_find *find = &work->op->find;
+    const struct eff_find *find = deliver_find(work);
     struct eff_delivery *delivery = task->delivery;
     const struct eff_json *json = NULL;
     eff_str next = EFF_STR_NONE;
@@ -387,7 +413,7 @@ deliver_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *wo
 
     while (step.kind == 0 && work->phase != REST_FINISHED) {
         if (work->phase == REST_FIND)
-            step = rest_send(dest, task, work, &work->op->find.call, false, false, err);
+            step = rest_send(dest, task, work, &deliver_find(work)->call, false, false, err);
         else if (work->phase == REST_SEND)
             step = rest_send(dest, task, work, &rest_variant(work)->call, true, true, err);
         else

@@ -376,14 +376,15 @@ enum { DESCRIBE_FIELDS = 0, DESCRIBE_LIST };
 static struct eff_step
 describe_end(struct eff_task *task, struct task_work *work, bool exists)
 {
-    *task->schema = (struct eff_schema){.known = true,
-                                        .object_exists = exists,
-                                        .typed = true,
-                                        .fields_count = work->fields_count,
-                                        .fields = work->fields,
-                                        .group = work->call->prefix,
-                                        .objects_count = work->objects_count,
-                                        .objects = work->objects};
+    *task->schema =
+        (struct eff_schema){.known = true,
+                            .object_exists = exists,
+                            .typed = true,
+                            .fields_count = work->fields_count,
+                            .fields = work->fields,
+                            .group = work->call->group.len ? work->call->group : work->call->prefix,
+                            .objects_count = work->objects_count,
+                            .objects = work->objects};
     return (struct eff_step){.kind = EFF_STEP_DONE};
 }
 
@@ -438,7 +439,7 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
     for (size_t i = 0; !work->call && i < objects->fields_count; i++) {
         const struct eff_fields_call *call = &objects->fields[i];
 
-        if (call->only.count == 0 || rest_listed(&call->only, task->object))
+        if (rest_named(&call->only, task->object))
             work->call = call;
     }
     if (!work->call)
@@ -467,6 +468,15 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
 }
 
 /* ---- reading back ---- */
+
+static const struct eff_reading *
+read_reading(const struct rest_dest *dest, eff_str object)
+{
+    for (size_t i = 0; i < dest->connector->readings_count; i++)
+        if (rest_named(&dest->connector->readings[i].only, object))
+            return &dest->connector->readings[i];
+    return NULL;
+}
 
 static struct task_work *
 read_start(struct rest_dest *dest, struct eff_task *task)
@@ -540,7 +550,7 @@ static void
 read_record(const struct rest_dest *dest, struct eff_task *task, const struct eff_json *json,
             struct eff_record *record)
 {
-    const struct eff_reading *reading = &dest->connector->reading;
+    const struct eff_reading *reading = read_reading(dest, task->object);
     const struct eff_json *fields = eff_json_pointer(
         json, rest_pointer(dest, task->arena, reading->fields, task->read->match_names[0]));
     struct eff_value *values = eff_new(task->arena, struct eff_value, task->read->fields_count);
@@ -557,7 +567,7 @@ static void
 read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
             const struct eff_json *json)
 {
-    const struct eff_reading *reading = &dest->connector->reading;
+    const struct eff_reading *reading = read_reading(dest, task->object);
     eff_str row_at = rest_pointer(dest, task->arena, reading->row, task->read->match_names[0]);
     eff_str told = reading->row.ptr ? eff_json_str(eff_json_pointer(json, row_at)) : EFF_STR_NONE;
 
@@ -579,10 +589,9 @@ static struct eff_step
 read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
           const struct eff_response *last, struct eff_err *err)
 {
-    const struct eff_reading *reading = &dest->connector->reading;
+    const struct eff_reading *reading = read_reading(dest, task->object);
     const struct eff_json *json = rest_json(last, task->arena), *element;
-    const struct eff_json *list =
-        eff_json_pointer(json, rest_pointer(dest, task->arena, reading->each, EFF_STR("")));
+    const struct eff_json *list = rest_records(dest, task->arena, &reading->each, json);
     struct eff_json_iter iter = eff_json_iterate(list);
 
     if (!list)
@@ -606,7 +615,7 @@ static struct eff_step
 read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
           struct eff_err *err)
 {
-    const struct eff_reading *reading = &dest->connector->reading;
+    const struct eff_reading *reading = read_reading(dest, task->object);
     struct eff_step step = {0};
     size_t left;
 
@@ -644,11 +653,11 @@ struct eff_step
 rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
           struct eff_err *err)
 {
-    const struct eff_reading *reading = &dest->connector->reading;
+    const struct eff_reading *reading = read_reading(dest, task->object);
     struct task_work *work = task->scratch ? task->scratch : read_start(dest, task);
     struct eff_step step = {0};
 
-    if (!reading->call.given || task->read->match_count == 0) {
+    if (!reading || task->read->match_count == 0) {
         EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot be read back",
                  EFF_STR_ARG(dest->connector->title));
         return (struct eff_step){.kind = EFF_STEP_STOP};

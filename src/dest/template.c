@@ -82,6 +82,22 @@ template_named(eff_str name, struct eff_ref *ref)
     return ref->name.len > 0;
 }
 
+/* {found.company}: of a `find` with `as: company`. */
+static bool
+template_found(const struct eff_scope *scope, eff_str name, struct eff_ref *ref)
+{
+    if (!eff_str_starts(name, EFF_STR("found.")))
+        return false;
+    for (size_t i = 0; i < scope->founds_count; i++) {
+        if (eff_str_eq(scope->founds[i], eff_str_sub(name, 6, SIZE_MAX))) {
+            ref->kind = EFF_REF_FOUND;
+            ref->option = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 template_filter(eff_str name, enum eff_filter *ret_filter)
 {
@@ -101,8 +117,10 @@ template_filter(eff_str name, enum eff_filter *ret_filter)
 }
 
 static unsigned
-template_kind(eff_str name, struct eff_ref *ref)
+template_kind(const struct eff_scope *scope, eff_str name, struct eff_ref *ref)
 {
+    if (template_found(scope, name, ref))
+        return EFF_SCOPE_ROW;
     for (size_t i = 0; i < sizeof template_names / sizeof template_names[0]; i++) {
         if (eff_str_is(name, template_names[i].name)) {
             ref->kind = template_names[i].kind;
@@ -150,7 +168,7 @@ template_ref(const struct eff_scope *scope, const struct eff_node *node, size_t 
         ref->over_rows = true;
         name = eff_str_sub(name, 5, SIZE_MAX);
     }
-    needs = template_kind(name, ref);
+    needs = template_kind(scope, name, ref);
     if (needs == 0)
         return template_fail(scope, node, at, inner, "unknown name");
     if (ref->over_rows &&

@@ -29,6 +29,7 @@ enum eff_ref_kind {
     EFF_REF_ROW_INDEX,   /* {row.index}: the trace id */
     EFF_REF_ROW_KEY,     /* {row.key}: the model's key as JSON text */
     EFF_REF_REMOTE_ID,   /* {remote_id} */
+    EFF_REF_FOUND,       /* {found.x}: what the operation's `find` of that name found */
     EFF_REF_IDEMPOTENCY, /* {row.idempotency_key} */
     EFF_REF_EACH_NAME,   /* {field.name}, {field.value}: inside `for_each: field` */
     EFF_REF_EACH_VALUE,
@@ -57,7 +58,7 @@ struct eff_ref {
     enum eff_filter filter;
     bool optional;  /* {x?}: leaves the entry out when there is none */
     bool over_rows; /* {rows.x}: one for each row, as a list */
-    size_t option;  /* OPTION: index */
+    size_t option;  /* OPTION: index; FOUND: slot */
     eff_str name;   /* MATCH_NAMED, FIELD_NAMED; OPTION: pointer into its JSON, or none */
 };
 
@@ -114,7 +115,12 @@ struct eff_scope {
     bool in_each_row, in_each_field;
     size_t options_count;
     const eff_str *options; /* names */
+    size_t founds_count;
+    const eff_str *founds; /* names */
 };
+
+/* Ids that an operation may look for, its record's own among them. */
+#define EFF_FOUNDS_MAX 4
 
 /* Both add problems and return false on a mistake. */
 bool eff_text_compile(const struct eff_scope *scope, const struct eff_node *node,

@@ -82,6 +82,7 @@ extern const struct eff_vendor eff_vendor_stripe;
 extern const struct eff_vendor eff_vendor_meta;
 extern const struct eff_vendor eff_vendor_google;
 extern const struct eff_vendor eff_vendor_bigquery;
+extern const struct eff_vendor eff_vendor_intercom;
 
 /* What tests may set: {"settings": {...}} in a faults document. */
 struct eff_settings {
