@@ -217,32 +217,6 @@ items_follow_match(const struct eff_planner *planner, const struct eff_change *c
 }
 
 static enum eff_planned
-items_removal(const struct eff_planner *planner, const struct eff_change *change,
-              struct eff_arena *arena, struct eff_planned_item *p, struct eff_err *err)
-{
-    struct eff_identity identity;
-    struct eff_value *fields;
-
-    p->op = eff_plan_removal_op(planner->mode, planner->on_removed);
-    if (p->op == EFF_OP_NONE)
-        return EFF_PLANNED_GONE;
-    if (!change->identity.ptr ||
-        !eff_identity_read(change->identity, planner->mapping->match_count, arena, &identity)) {
-        EFF_FAIL(err, EFF_ROW, "what to remove is not known: the key of this row was not kept");
-        return EFF_PLANNED_HELD;
-    }
-    fields = eff_new(arena, struct eff_value, planner->mapping->fields_count);
-    for (size_t i = 0; p->op != EFF_OP_CLEAR && i < planner->mapping->fields_count; i++)
-        fields[i].kind = EFF_ABSENT;
-    p->item.key_json = identity.key_json;
-    p->item.remote_id = identity.remote_id;
-    p->item.match = identity.match;
-    p->item.fields = fields;
-    return p->op == EFF_OP_REMOVE ? eff_members_remove(planner, change, arena, p, err)
-                                  : EFF_PLANNED_SEND;
-}
-
-static enum eff_planned
 items_follow(const struct eff_planner *planner, const struct eff_value *row,
              struct eff_arena *arena, struct eff_planned_item *p, struct eff_err *err)
 {
@@ -261,6 +235,32 @@ items_follow(const struct eff_planner *planner, const struct eff_value *row,
     p->ack.identity =
         items_identity(planner, p->item.key_json, p->item.remote_id, p->item.match, arena);
     return EFF_PLANNED_FOLLOW;
+}
+
+static enum eff_planned
+items_removal(const struct eff_planner *planner, const struct eff_change *change,
+              struct eff_arena *arena, struct eff_planned_item *p, struct eff_err *err)
+{
+    struct eff_identity identity;
+    struct eff_value *fields;
+
+    p->op = eff_plan_removal_op(planner->mode, planner->on_removed);
+    if (p->op == EFF_OP_NONE)
+        return EFF_PLANNED_GONE;
+    if (!change->identity.ptr ||
+        !eff_identity_read(change->identity, planner->mapping->match_count, arena, &identity)) {
+        items_follow(planner, NULL, arena, p, err);
+        return EFF_PLANNED_LOST;
+    }
+    fields = eff_new(arena, struct eff_value, planner->mapping->fields_count);
+    for (size_t i = 0; p->op != EFF_OP_CLEAR && i < planner->mapping->fields_count; i++)
+        fields[i].kind = EFF_ABSENT;
+    p->item.key_json = identity.key_json;
+    p->item.remote_id = identity.remote_id;
+    p->item.match = identity.match;
+    p->item.fields = fields;
+    return p->op == EFF_OP_REMOVE ? eff_members_remove(planner, change, arena, p, err)
+                                  : EFF_PLANNED_SEND;
 }
 
 enum eff_planned

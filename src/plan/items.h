@@ -31,6 +31,7 @@ enum eff_planned {
     EFF_PLANNED_FOLLOW,   /* nothing to send; the snapshot follows: EFF_OP_NONE with ret_ack */
     EFF_PLANNED_LEAVE,    /* counted unchanged */
     EFF_PLANNED_GONE,     /* vanished under on_removed: keep; or other rows are that member */
+    EFF_PLANNED_LOST,     /* to be removed, but its key was not kept: EFF_OP_NONE with ret_ack */
     EFF_PLANNED_INVALID,  /* err says why: the row cannot be sent as it is */
     EFF_PLANNED_HELD,     /* err says why: the match value changed and cannot be followed */
 };

@@ -40,7 +40,9 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2120", "`verify` found that records are not there any more."},
     {"EFF2121", "Rows that `verify` did not look at, because the model has changed since they were "
                 "delivered."},
-    {"EFF2122", "`check` found another sync that writes the same fields of the same object; stops "
+    {"EFF2122", "Rows that went while their records were to stay, and that should be removed now: "
+                "their keys were not kept."},
+    {"EFF2124", "`check` found another sync that writes the same fields of the same object; stops "
                 "nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
     {NULL, NULL},

@@ -48,12 +48,14 @@ guard_changes(const struct eff_sync_run *r)
 static eff_str
 guard_digest(struct eff_sync_run *r)
 {
-    struct eff_multiset held[2] = {0};
+    struct eff_multiset held[3] = {0};
 
     if (r->hold_removals)
         held[0] = r->removals;
     if (r->hold_changes)
         held[1] = r->changed_rows;
+    if (r->hold_lost)
+        held[2] = r->lost;
     return eff_str_printf(&r->run, "%08x", (unsigned)eff_xxh3(r->secret.seed, held, sizeof held));
 }
 
@@ -73,6 +75,36 @@ guard_report(struct eff_sync_run *r, const char *code, uint64_t rows, const char
     r->report->held += rows;
 }
 
+/*
+ * Rows that went while their records were to stay, before `mode` or `on_removed` was
+ * changed: a hash of their keys is all that is known.
+ */
+static void
+guard_report_lost(struct eff_sync_run *r)
+{
+    eff_report_problem(
+        r->report, "EFF2122", EFF_ROW, r->lost.count,
+        eff_str_printf(&r->run,
+                       "%llu of %llu rows are gone, and which records to remove is not known: keys "
+                       "were not kept while records were to stay",
+                       (unsigned long long)r->lost.count, (unsigned long long)r->snapshot_rows),
+        eff_str_printf(&r->run,
+                       "efferent approve " EFF_STR_FMT " " EFF_STR_FMT
+                       ", then run again: their records stay over there, for you to remove.",
+                       EFF_STR_ARG(r->sync->name), EFF_STR_ARG(r->report->plan)),
+        EFF_STR_NONE);
+    r->report->held += r->lost.count;
+}
+
+/* Approved: nothing is removed, the snapshot forgets them. */
+static void
+guard_let_go(struct eff_sync_run *r)
+{
+    r->report->planned -= r->lost.count;
+    r->report->removed -= r->lost.count;
+    r->report->gone += r->lost.count;
+}
+
 enum eff_fault
 eff_run_guard(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -82,21 +114,25 @@ eff_run_guard(struct eff_sync_run *r, struct eff_err *err)
 
     r->hold_removals = removals != NULL;
     r->hold_changes = changes != NULL;
-    if (!removals && !changes)
+    r->hold_lost = r->lost.count > 0;
+    if (!removals && !changes && !r->hold_lost)
         return EFF_OK;
     r->report->plan = guard_digest(r);
     if (r->control)
         EFF_TRY(eff_control_approved(r->control, r->sync->name, r->report->plan, r->started_wall,
                                      !r->options->plan, &approved, err));
     if (approved) {
-        r->hold_removals = r->hold_changes = false;
+        r->hold_removals = r->hold_changes = r->hold_lost = false;
         r->report->plan = EFF_STR_NONE;
+        guard_let_go(r);
         return EFF_OK;
     }
     if (removals)
         guard_report(r, "EFF2113", r->removals.count, "removed", removals);
     if (changes)
         guard_report(r, "EFF2117", r->changed_rows.count, "changed", changes);
+    if (r->hold_lost)
+        guard_report_lost(r);
     return EFF_OK;
 }
 
@@ -105,6 +141,8 @@ eff_run_chunk_held(void *self, const struct eff_chunk *chunk)
 {
     const struct eff_sync_run *r = self;
 
+    if (chunk->group == EFF_GROUP_LOST)
+        return r->hold_lost;
     if (chunk->group != EFF_GROUP_GUARDED)
         return false;
     switch (chunk->op) {

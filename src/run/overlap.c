@@ -31,7 +31,7 @@ overlap_report(struct eff_sync_run *r, const struct eff_sync_conf *other, eff_st
         more = eff_str_printf(&r->run, " and %zu other %s", count - 1,
                               count == 2 ? "field" : "fields");
     eff_report_problem(
-        r->report, "EFF2122", EFF_OK, 0,
+        r->report, "EFF2124", EFF_OK, 0,
         eff_str_printf(&r->run,
                        "sync \"" EFF_STR_FMT "\" writes " EFF_STR_FMT "." EFF_STR_FMT EFF_STR_FMT
                        " too",

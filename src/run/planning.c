@@ -223,6 +223,18 @@ planning_release(struct eff_sync_run *r, const struct eff_change *removal, struc
     return eff_run_plan_add(r, &p, EFF_GROUP_RELEASED, err);
 }
 
+/* Its key was not kept while its record was to stay. A guard decides whether it is let go of. */
+static enum eff_fault
+planning_lost(struct eff_sync_run *r, const struct eff_change *change,
+              const struct eff_planned_item *p, struct eff_err *err)
+{
+    struct eff_entry entry = {.key = change->key};
+
+    planning_count(r, change->kind);
+    eff_multiset_add(&r->lost, entry);
+    return eff_run_plan_add(r, p, EFF_GROUP_LOST, err);
+}
+
 static enum eff_fault
 planning_change(struct eff_sync_run *r, const struct eff_change *change,
                 const struct eff_value *row, struct eff_err *err)
@@ -251,6 +263,8 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
             return planning_release(r, change, err);
         r->report->gone++;
         return EFF_OK;
+    case EFF_PLANNED_LOST:
+        return planning_lost(r, change, &p, err);
     case EFF_PLANNED_HELD:
         return planning_held(r, change, &p, &why, err);
     case EFF_PLANNED_INVALID:

@@ -87,7 +87,8 @@ struct eff_sync_run {
     uint64_t changes_digest;
     uint64_t snapshot_rows;
     struct eff_multiset removals, changed_rows; /* what a guard may hold */
-    bool hold_removals, hold_changes;
+    struct eff_multiset lost;                   /* to be removed, and nobody knows which records */
+    bool hold_removals, hold_changes, hold_lost;
     struct eff_value *sample_match; /* of the report's samples, for the read-back */
     uint64_t followed;              /* rows that are not sent: EFF_OP_NONE */
     bool has_ledger, has_refused;

@@ -34,7 +34,13 @@ struct eff_changes_names {
  * leave the snapshot without anything being sent (op NONE): another row stands for
  * their record now.
  */
-enum eff_group { EFF_GROUP_FREE = 0, EFF_GROUP_GUARDED, EFF_GROUP_RELEASED, EFF_GROUPS_COUNT };
+enum eff_group {
+    EFF_GROUP_FREE = 0,
+    EFF_GROUP_GUARDED,
+    EFF_GROUP_RELEASED, /* their records stay: only the snapshot forgets them */
+    EFF_GROUP_LOST,     /* the same for removals whose keys were not kept, once that is approved */
+    EFF_GROUPS_COUNT
+};
 
 struct eff_chunk {
     uint64_t offset;

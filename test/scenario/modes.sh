@@ -202,6 +202,75 @@ db want.db "$SRC insert into contact (id, email, score) select * from s.customer
 as_wanted "one item per new or changed row"
 idle read=41 unchanged=41 gone=2
 
+# ---- what went while its record was to stay, when that changes: mirror, or on_removed: delete ----
+
+remode() { # MODE [ON_REMOVED]
+    sed -i -e "s/^mode: .*/mode: $1/" -e '/^on_removed:/d' "$P/syncs/contacts.yml"
+    [ $# = 1 ] || echo "on_removed: $2" >> "$P/syncs/contacts.yml"
+}
+
+# Keys were not kept, so which records they are cannot be told: held once, and let go of when approved.
+remoding() { # NAME FROM_MODE TO_MODE [ON_REMOVED]
+    start "$1" "$2"
+    eff 0 run
+    db "$P/shop.db" "delete from customer where id in (7, 8)"
+    eff 0 run
+    counts contacts read=38 unchanged=38 gone=2
+    db "$P/crm.db" "delete from contact where id > 1000"
+    db want.db "$SRC delete from contact; insert into contact (id, email, score) select * from s.customer
+        union all values (7, 'c7@example.com', 70), (8, 'c8@example.com', 80)"
+    shift 2
+    remode "$@"
+    # Rows that go from now on are removed, beside those that nobody can remove.
+    db "$P/shop.db" "delete from customer where id = 9"
+    for _ in 1 2; do
+        eff 0 plan
+        counts contacts read=37 unchanged=37 removed=3 planned=3 held=3
+        says EFF2122
+        eff 3 run
+        counts contacts read=37 unchanged=37 removed=3 planned=3 held=3
+        says EFF2122
+        as_wanted "nothing is removed at random"
+    done
+    run_eff approve -p "$P" contacts "$(j '$.syncs[0].plan')"
+    same "approve" 0 "$CODE"
+    eff 0 run
+    counts contacts read=37 unchanged=37 gone=3
+    as_wanted "records of unknown keys stay"
+    # From the first complete read on, keys are kept.
+    db "$P/shop.db" "delete from customer where id in (10, 11)"
+    db want.db "delete from contact where id in (10, 11)"
+    eff 0 run
+    counts contacts read=35 unchanged=35 removed=2 planned=2 delivered=2 requests=1
+    as_wanted "rows whose keys are kept are removed"
+    idle read=35 unchanged=35
+}
+
+remoding keep_to_delete upsert upsert delete
+remoding upsert_to_mirror upsert mirror
+remoding update_to_mirror insert mirror
+
+# Where the key was kept, the change of mode removes what went before, under the guard.
+start kept_keys upsert
+db "$P/crm.db" "create unique index by_email on contact (email)"
+printf 'match: email\n' >> "$P/syncs/contacts.yml"
+sed -i 's/^fields: .*/fields: [score]/' "$P/syncs/contacts.yml"
+db want.db "delete from contact"
+db "$P/crm.db" "delete from contact"
+eff 0 run
+db "$P/shop.db" "delete from customer where id in (7, 8)"
+eff 0 run
+counts contacts read=38 unchanged=38 gone=2
+remode mirror
+sed -i 's/50%/1/' "$P/syncs/contacts.yml"
+eff 3 run
+counts contacts read=38 unchanged=38 removed=2 planned=2 held=2
+says EFF2113
+run_eff approve -p "$P" contacts "$(j '$.syncs[0].plan')"
+eff 0 run
+counts contacts read=38 unchanged=38 removed=2 planned=2 delivered=2 requests=1
+rows_are "$P/crm.db" "select count(*), sum(email in ('c7@example.com', 'c8@example.com')) from contact" "38|0"
+
 # ---- what a mode or a table cannot do is refused before anything happens ----
 
 refused() { # NAME MODE ON_REMOVED MESSAGE

@@ -102,15 +102,15 @@ db "$P/shop.db" 'delete from t where id = 99'
 about "two syncs that write one field"
 make overlap
 eff 0 check a b
-same "notes" 0 "$(j '$.syncs[0].problems' | grep -c EFF2122)"
+same "notes" 0 "$(j '$.syncs[0].problems' | grep -c EFF2124)"
 sed 's/^sync: a$/sync: again/' "$P/syncs/a.yml" > "$P/syncs/again.yml"
 eff 0 check a again b
 same "who" a,again "$(sqlite3 :memory: "select group_concat(s.value ->> '\$.sync', ',') from json_each(cast(readfile('out.json') as text), '\$.syncs') s,
-    json_each(s.value, '\$.problems') p where p.value ->> '\$.code' = 'EFF2122'")"
+    json_each(s.value, '\$.problems') p where p.value ->> '\$.code' = 'EFF2124'")"
 says 'writes a.name too'
 echo 'enabled: false' >> "$P/syncs/again.yml"
 eff 0 check a
-same "notes beside one that is off" 0 "$(j '$.syncs[0].problems' | grep -c EFF2122)"
+same "notes beside one that is off" 0 "$(j '$.syncs[0].problems' | grep -c EFF2124)"
 
 about jobs
 sed -i 's/^table: t/sql: WITH RECURSIVE w(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM w WHERE i < 500000) SELECT * FROM t WHERE (SELECT count(*) FROM w) > 0/' "$P/syncs/a.yml" "$P/syncs/b.yml" "$P/syncs/c.yml"
