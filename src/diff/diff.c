@@ -150,6 +150,16 @@ eff_diff_add_invalid(struct eff_diff *diff, struct eff_hash128 key, struct eff_e
     return eff_scatter_add_item(diff->scatter, &item, EFF_STR_NONE, err);
 }
 
+enum eff_fault
+eff_diff_mark_twin(struct eff_diff *diff, struct eff_hash128 key, struct eff_err *err)
+{
+    struct eff_scatter_item item = {.key = key, .flags = DIFF_GROUP | DIFF_TWIN};
+
+    assert(diff->state == DIFF_READING);
+    diff->comparable = false;
+    return eff_scatter_add_item(diff->scatter, &item, EFF_STR_NONE, err);
+}
+
 const struct eff_diff_counts *
 eff_diff_counts(const struct eff_diff *diff)
 {
@@ -229,6 +239,10 @@ diff_judge(struct eff_diff *diff, const struct eff_scatter_item *item, const str
 static enum eff_change_kind
 diff_judge_group(struct eff_diff *diff, const struct eff_scatter_item *item)
 {
+    if (item->row == 1) {
+        diff->counts.twins++;
+        return EFF_CHANGE_TWIN;
+    }
     diff->counts.duplicates += item->row;
     diff->counts.duplicate_groups++;
     return EFF_CHANGE_DUPLICATE;

@@ -56,6 +56,13 @@ enum eff_fault eff_diff_add(struct eff_diff *diff, struct eff_hash128 key, uint6
 enum eff_fault eff_diff_add_invalid(struct eff_diff *diff, struct eff_hash128 key,
                                     struct eff_err *err);
 
+/*
+ * A key that was added, or was invalid: another key has its match value. So the row is a TWIN
+ * whatever has changed, and the snapshot's entry stays. More than once is as once.
+ */
+enum eff_fault eff_diff_mark_twin(struct eff_diff *diff, struct eff_hash128 key,
+                                  struct eff_err *err);
+
 struct eff_diff_counts {
     uint64_t read;      /* rows added, invalid ones included */
     uint64_t invalid;   /* by eff_diff_add_invalid, unless in a duplicate group */
@@ -63,6 +70,7 @@ struct eff_diff_counts {
     uint64_t added, changed, columns, removed;
     uint64_t duplicates; /* rows in duplicate groups */
     uint64_t duplicate_groups;
+    uint64_t twins;
     uint64_t without_content; /* changes whose content must be read again */
 };
 

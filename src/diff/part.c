@@ -228,7 +228,7 @@ part_unite(struct eff_scatter_item *group, const struct eff_scatter_item *item)
     uint64_t rows = group->flags & DIFF_GROUP ? group->row : 1;
 
     group->row = rows + (item->flags & DIFF_GROUP ? item->row : 1);
-    group->flags = DIFF_GROUP;
+    group->flags = DIFF_GROUP | ((group->flags | item->flags) & DIFF_TWIN);
     if (group->blob == EFF_SCATTER_NO_BLOB) {
         group->blob = item->blob;
         group->blob_len = item->blob_len;

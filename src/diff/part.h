@@ -14,7 +14,8 @@
 
 enum {                   /* flags of an item */
        DIFF_INVALID = 1, /* the row cannot be sent */
-       DIFF_GROUP = 2,   /* stands for several rows of one key: `row` is how many */
+       DIFF_GROUP = 2,   /* stands for `row` rows of one key: several, or marks and one */
+       DIFF_TWIN = 4,    /* a mark: another key has the match value of this one */
 };
 
 enum { /* what the read said about an entry of the snapshot */

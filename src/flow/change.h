@@ -15,6 +15,7 @@ enum eff_change_kind {
     EFF_CHANGE_REBASE,    /* values as before; only the hash must follow the mapping: not sent */
     EFF_CHANGE_REMOVE,    /* in the snapshot, not in a complete read */
     EFF_CHANGE_DUPLICATE, /* `rows` rows share the key: the whole group is invalid */
+    EFF_CHANGE_TWIN,      /* another key has its match value: both are invalid */
 };
 
 struct eff_change {

@@ -42,6 +42,8 @@ const struct eff_problem_code eff_run_problem_codes[] = {
                 "delivered."},
     {"EFF2122", "Rows that went while their records were to stay, and that should be removed now: "
                 "their keys were not kept."},
+    {"EFF2123", "Several rows of the model have the same match value under different keys; none of "
+                "them is sent."},
     {"EFF2124", "`check` found another sync that writes the same fields of the same object; stops "
                 "nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},

@@ -102,6 +102,7 @@ eff_run_look_wants(struct eff_sync_run *r, const struct eff_change *change)
         r->look_passed += !r->look->adopt;
         return r->look->adopt;
     case EFF_CHANGE_DUPLICATE:
+    case EFF_CHANGE_TWIN:
         return r->look->adopt;
     default:
         return false;

@@ -4,6 +4,8 @@
 #include "base/json.h"
 #include "run/sync.h"
 
+#define PLANNING_IDENTITIES_BYTES ((size_t)4 << 30) /* addresses; what is touched is far less */
+
 /* ---- one planned item ---- */
 
 static void
@@ -309,6 +311,8 @@ planning_row(struct eff_sync_run *r, const struct eff_change *change, const stru
 {
     if (change->kind == EFF_CHANGE_DUPLICATE)
         return planning_duplicate(r, change, row, err);
+    if (change->kind == EFF_CHANGE_TWIN)
+        return eff_run_twin_row(r, change, row, err);
     return r->look ? planning_look(r, change, row, err) : planning_change(r, change, row, err);
 }
 
@@ -335,14 +339,11 @@ planning_decode(struct eff_sync_run *r, const struct eff_change *change, struct 
     return planning_row(r, change, row, err);
 }
 
-static void
-planning_remember(struct eff_sync_run *r, struct eff_buf *wanted, const struct eff_change *change)
-{
-    struct eff_change copy = *change;
-
-    copy.identity = change->identity.ptr ? eff_str_copy(&r->run, change->identity) : EFF_STR_NONE;
-    eff_buf_add_bytes(wanted, &copy, sizeof copy);
-}
+/* Changes whose rows must be read again; when they are many, some at a time. */
+struct planning_wanted {
+    struct eff_buf changes;
+    struct eff_arena identities;
+};
 
 static enum eff_fault
 planning_take(struct eff_sync_run *r, const struct eff_change *change, const struct eff_value *row,
@@ -359,12 +360,12 @@ planning_take(struct eff_sync_run *r, const struct eff_change *change, const str
 
 /* The filter's false positives: their rows are read again, in the same snapshot of the source. */
 static enum eff_fault
-planning_again(struct eff_sync_run *r, struct eff_buf *wanted, struct eff_err *err)
+planning_again(struct eff_sync_run *r, struct planning_wanted *wanted, struct eff_err *err)
 {
-    struct eff_change *changes = (struct eff_change *)(void *)wanted->ptr;
-    size_t count = wanted->len / sizeof *changes;
+    struct eff_change *changes = (struct eff_change *)(void *)wanted->changes.ptr;
+    size_t count = wanted->changes.len / sizeof *changes;
 
-    if (wanted->full)
+    if (wanted->changes.full)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory for rows that must be read again");
     if (count == 0)
         return EFF_OK;
@@ -378,7 +379,24 @@ planning_again(struct eff_sync_run *r, struct eff_buf *wanted, struct eff_err *e
                            EFF_STR("rows changed while the model was read"),
                            EFF_STR("The next run sends them."), EFF_STR_NONE);
     }
+    eff_buf_reset(&wanted->changes);
+    eff_arena_reset(&wanted->identities);
     return EFF_OK;
+}
+
+static enum eff_fault
+planning_remember(struct eff_sync_run *r, struct planning_wanted *wanted,
+                  const struct eff_change *change, struct eff_err *err)
+{
+    struct eff_change copy = *change;
+
+    copy.identity =
+        change->identity.ptr ? eff_str_copy(&wanted->identities, change->identity) : EFF_STR_NONE;
+    eff_buf_add_bytes(&wanted->changes, &copy, sizeof copy);
+    if (wanted->changes.len < (size_t)r->sync->memory_bytes / 16 &&
+        wanted->identities.used < (size_t)r->sync->memory_bytes / 16)
+        return EFF_OK;
+    return planning_again(r, wanted, err);
 }
 
 static enum eff_fault
@@ -393,36 +411,48 @@ planning_look_at(struct eff_sync_run *r, const struct eff_change *change, struct
     return planning_decode(r, &kept, err);
 }
 
+/* The diff's next change, if there is one. */
+static enum eff_fault
+planning_next(struct eff_sync_run *r, struct planning_wanted *wanted, bool *ret_end,
+              struct eff_err *err)
+{
+    struct eff_change change;
+
+    if (r->look_count == 0) /* else it holds the rows that are about to be looked at */
+        eff_arena_reset(&r->batch);
+    EFF_TRY(eff_diff_next(r->diff, &change, err));
+    *ret_end = change.kind == EFF_CHANGE_END;
+    if (*ret_end)
+        return EFF_OK;
+    eff_run_progress(r, false);
+    if (r->look)
+        return planning_look_at(r, &change, err);
+    if (planning_needs_row(r, &change) && !change.content.ptr)
+        return planning_remember(r, wanted, &change, err);
+    if (change.kind != EFF_CHANGE_REMOVE || !eff_run_claims_doubt(r, &change, NULL))
+        return planning_decode(r, &change, err);
+    return EFF_OK;
+}
+
 static enum eff_fault
 planning_all(struct eff_sync_run *r, struct eff_err *err)
 {
-    struct eff_buf wanted = {0};
-    struct eff_change change;
-    enum eff_fault fault;
+    struct planning_wanted wanted = {0};
+    enum eff_fault fault = EFF_OK;
+    bool end = false;
 
-    for (;;) {
-        if (r->look_count == 0) /* else it holds the rows that are about to be looked at */
-            eff_arena_reset(&r->batch);
-        fault = eff_diff_next(r->diff, &change, err);
-        if (fault != EFF_OK || change.kind == EFF_CHANGE_END)
-            break;
-        if (r->look)
-            fault = planning_look_at(r, &change, err);
-        else if (planning_needs_row(r, &change) && !change.content.ptr)
-            planning_remember(r, &wanted, &change);
-        else if (change.kind != EFF_CHANGE_REMOVE || !eff_run_claims_doubt(r, &change, NULL))
-            fault = planning_decode(r, &change, err);
-        if (fault != EFF_OK)
-            break;
-        eff_run_progress(r, false);
-    }
+    eff_arena_init(&wanted.identities, "identities", PLANNING_IDENTITIES_BYTES);
+    while (fault == EFF_OK && !end)
+        fault = planning_next(r, &wanted, &end, err);
     if (fault == EFF_OK)
         fault = eff_run_look_flush(r, err);
     if (fault == EFF_OK)
         fault = planning_again(r, &wanted, err);
     if (fault == EFF_OK)
         fault = eff_run_claims_settle(r, planning_decode, planning_release, err);
-    eff_buf_free(&wanted);
+    eff_run_twins_report(r);
+    eff_arena_deinit(&wanted.identities);
+    eff_buf_free(&wanted.changes);
     return fault;
 }
 

@@ -163,6 +163,7 @@ read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *bu
     eff_str content = EFF_STR_NONE;
     bool wanted;
 
+    EFF_TRY(eff_run_twin(r, h->row, h->key, h->state != EFF_ROW_GOOD, err));
     if (h->state != EFF_ROW_GOOD) {
         eff_run_claim(r, h->row, false);
         return read_invalid(r, h->state, h->key, h->row, h->column, err);
@@ -186,25 +187,41 @@ read_enough(const struct eff_sync_run *r)
     return r->options->limit >= 0 && r->rows_read >= (uint64_t)r->options->limit;
 }
 
-/* Hashes up to READ_BLOCK wanted rows from `at` on; returns the row after them. */
-static size_t
-read_block(struct eff_sync_run *r, const struct eff_batch *batch, size_t at,
-           struct read_hashed hashed[READ_BLOCK], size_t *ret_count, struct eff_buf *buf)
+/* A row that was not asked for may still have the match value of one that was. */
+static enum eff_fault
+read_pass_over(struct eff_sync_run *r, const struct eff_value *row, struct eff_buf *buf,
+               struct eff_err *err)
+{
+    struct eff_hash128 key;
+    size_t column;
+
+    if (!r->twins || eff_row_key(&r->mapping, row, &r->secret, buf, &key, &column) != EFF_ROW_GOOD)
+        return EFF_OK;
+    return eff_run_twin(r, row, key, true, err);
+}
+
+/* Hashes up to READ_BLOCK wanted rows from *at on, which becomes the row after them. */
+static enum eff_fault
+read_block(struct eff_sync_run *r, const struct eff_batch *batch, size_t *at,
+           struct read_hashed hashed[READ_BLOCK], size_t *ret_count, struct eff_buf *buf,
+           struct eff_err *err)
 {
     *ret_count = 0;
-    for (; at < batch->rows && *ret_count < READ_BLOCK && !read_enough(r); at++) {
+    for (; *at < batch->rows && *ret_count < READ_BLOCK && !read_enough(r); ++*at) {
         struct read_hashed *h = &hashed[*ret_count];
 
-        *h = (struct read_hashed){.row = &batch->cells[at * batch->width]};
-        if (!read_key_wanted(r, h->row))
+        *h = (struct read_hashed){.row = &batch->cells[*at * batch->width]};
+        if (!read_key_wanted(r, h->row)) {
+            EFF_TRY(read_pass_over(r, h->row, buf, err));
             continue;
+        }
         read_hash(r, h, buf);
         if (read_is_forgotten(r, h))
             continue;
         r->rows_read++;
         ++*ret_count;
     }
-    return at;
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -215,7 +232,7 @@ read_batch(struct eff_sync_run *r, const struct eff_batch *batch, struct eff_buf
     size_t count;
 
     for (size_t at = 0; at < batch->rows && !read_enough(r);) {
-        at = read_block(r, batch, at, hashed, &count, buf);
+        EFF_TRY(read_block(r, batch, &at, hashed, &count, buf, err));
         for (size_t i = 0; i < count; i++)
             EFF_TRY(read_add(r, &hashed[i], buf, err));
     }
@@ -273,10 +290,11 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
         eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff, err));
     eff_run_planner(r);
     eff_run_claims_open(r);
+    EFF_TRY(eff_run_twins_open(r, err));
     fault = read_all(r, &buf, err);
     eff_buf_free(&buf);
     r->report->read = r->rows_read;
-    return fault;
+    return fault == EFF_OK ? eff_run_twins_find(r, err) : fault;
 }
 
 /* ---- the rows whose content was not kept ---- */
@@ -314,7 +332,8 @@ read_again_row(struct eff_sync_run *r, const struct eff_change *wanted, size_t c
     if (h.state != EFF_ROW_GOOD)
         return EFF_OK;
     change = read_wanted(wanted, count, h.key);
-    if (!change || (change->kind != EFF_CHANGE_DUPLICATE && h.hash != change->row_hash))
+    if (!change || (change->kind != EFF_CHANGE_DUPLICATE && change->kind != EFF_CHANGE_TWIN &&
+                    h.hash != change->row_hash))
         return EFF_OK;
     return take(r, change, row, err);
 }

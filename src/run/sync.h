@@ -11,6 +11,7 @@
 #include "deliver/deliver.h"
 #include "diff/diff.h"
 #include "diff/filter.h"
+#include "diff/twins.h"
 #include "os/redact.h"
 #include "plan/items.h"
 #include "plan/pack.h"
@@ -77,6 +78,11 @@ struct eff_sync_run {
     bool watch_claims;                /* claims.c */
     struct diff_filter claims;
     struct eff_buf put_off, doubts, moved;
+    struct eff_twins *twins; /* twins.c; NULL: not watched */
+    struct eff_buf twin_text;
+    uint64_t twin_rows;
+    eff_str twin_keys[2]; /* an example of two keys, and what they share */
+    struct eff_hash128 twin_value;
 
     /* plan */
     struct eff_planner planner;
@@ -151,6 +157,19 @@ typedef enum eff_fault (*eff_run_put_off)(struct eff_sync_run *r, const struct e
                                           struct eff_err *err);
 enum eff_fault eff_run_claims_settle(struct eff_sync_run *r, eff_run_put_off go_on,
                                      eff_run_put_off release, struct eff_err *err);
+
+/* twins.c: rows that share a match value. */
+enum eff_fault eff_run_twins_open(struct eff_sync_run *r, struct eff_err *err);
+void eff_run_twins_close(struct eff_sync_run *r);
+/* This row is in the model; `silent`: it is not sent anyway. */
+enum eff_fault eff_run_twin(struct eff_sync_run *r, const struct eff_value *row,
+                            struct eff_hash128 key, bool silent, struct eff_err *err);
+/* After the read: tells the diff which rows are twins. */
+enum eff_fault eff_run_twins_find(struct eff_sync_run *r, struct eff_err *err);
+/* One of them, to the ledger; then all of them, to the report. */
+enum eff_fault eff_run_twin_row(struct eff_sync_run *r, const struct eff_change *change,
+                                const struct eff_value *row, struct eff_err *err);
+void eff_run_twins_report(struct eff_sync_run *r);
 
 /* What the mapping and the limits mean for a change: once the snapshot is open. */
 void eff_run_planner(struct eff_sync_run *r);

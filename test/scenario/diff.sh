@@ -108,17 +108,72 @@ eff 0 run
 counts contacts read=39 unchanged=37 added=2 removed=2 gone=1 planned=4 delivered=4
 tables_equal "merged accounts" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'
 about "two rows that share one record"
-db "$P/shop.db" "insert into customer values (2000, 'c9@example.com', 90, 'lv')"
-eff 0 run
+db "$P/shop.db" "insert into customer values (2000, 'c9@example.com', 91, 'lv')"
+eff 3 run
+counts contacts read=40 unchanged=38 invalid=2
 db "$P/shop.db" "delete from customer where id = 9"
 eff 0 run
-counts contacts read=39 unchanged=39 gone=1
+counts contacts read=39 unchanged=38 added=1 gone=1 planned=1 delivered=1
 eff 0 run
 counts contacts read=39 unchanged=39
 tables_equal "shared record" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'
 db "$P/shop.db" "delete from customer where id = 2000"
 eff 0 run
 tables_equal "nobody stands for it" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'
+
+# ---- rows that share a match value are put aside, with an example ----
+
+start twins 40
+db "$P/crm.db" 'drop table contact; create table contact (email text unique, score int)'
+db "$P/shop.db" "insert into customer values (101, 'c1@example.com', 1, 'lv'), (102, 'c2@example.com', 2, 'lv'),
+    (202, 'c2@example.com', 2, 'lv'), (103, 'C3@example.com', 3, 'lv'), (104, null, 4, 'lv'), (105, null, 5, 'lv')"
+mapping mirror << 'END'
+key: id
+match: {email: email}
+fields: {score: score}
+END
+AS_WANTED="select email, score from customer where email in
+    (select email from customer group by email having count(*) = 1)"
+eff 0 plan
+counts contacts read=46 added=39 invalid=7 planned=39 requests=1
+eff 3 run
+counts contacts read=46 added=39 planned=39 delivered=39 invalid=7
+tables_equal "twins are not sent" "$P/shop.db" "$AS_WANTED" "$P/crm.db" 'select email, score from contact'
+same "causes" 'EFF2112|2
+EFF2123|5' "$(problems "(p ->> '$.code') || '|' || (p ->> '$.rows')" | sort)"
+problems "p ->> '$.hint'" | grep -Eq 'For example \{"id":(1|2|101|102|202)\} and \{"id":(1|2|101|102|202)\}' ||
+    fail "the report names no two of them"
+run_eff rows -p "$P" --output json contacts
+same "the ledger" "1
+2
+101
+102
+202" "$(sqlite3 :memory: "select r.value ->> '$.key.id' id from json_each(cast(readfile('out.json') as text), '$.result.rows') r
+    where r.value ->> '$.code' = 'EFF2123' order by id")"
+about "a pair whose records are there already: they are left alone"
+db "$P/shop.db" "update customer set email = 'c10@example.com' where id = 11; update customer set score = 0 where id = 10;
+    delete from customer where id in (104, 105)"
+cp "$P/crm.db" before.db
+eff 3 run
+counts contacts read=44 unchanged=37 invalid=7
+tables_equal "left alone" before.db 'select * from contact' "$P/crm.db" 'select * from contact'
+eff 3 run --key 10
+counts contacts read=1 invalid=1
+tables_equal "one of them alone" before.db 'select * from contact' "$P/crm.db" 'select * from contact'
+about "mended"
+db "$P/shop.db" "update customer set email = 'c11@example.com' where id = 11; delete from customer where id in (101, 102, 2)"
+eff 0 run
+counts contacts read=41 unchanged=38 added=2 changed=1 planned=3 delivered=3
+tables_equal "mended" "$P/shop.db" "$AS_WANTED" "$P/crm.db" 'select email, score from contact'
+run_eff rows -p "$P" --output json contacts
+if grep -q 'EFF2123' out.json; then fail "the ledger still has them"; fi
+about "all rows share one"
+db "$P/shop.db" "update customer set email = 'c1@example.com'"
+eff 3 run
+counts contacts read=41 invalid=41
+db "$P/shop.db" "update customer set email = null where id > 1"
+eff 3 run
+counts contacts read=41 unchanged=1 invalid=40
 
 # ---- duplicates and empty keys are put aside, with examples ----
 
