@@ -65,10 +65,13 @@ eff_pack_batches(const struct eff_chunk *chunks, size_t count, const struct eff_
     struct pack_open open[EFF_OPS_COUNT][EFF_GROUPS_COUNT] = {0};
     size_t at = 0;
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t turn = 0; turn < 2 * count; turn++) {
+        size_t i = turn < count ? turn : turn - count;
         const struct eff_chunk *chunk = &chunks[i];
         struct pack_open *batch = &open[chunk->op][chunk->group];
 
+        if ((chunk->group == EFF_GROUP_MOVED) != (turn < count))
+            continue;
         if (!pack_fits(batch, chunk, &limits[chunk->op])) {
             batch->ref = &batches[at++];
             batch->bytes = 0;

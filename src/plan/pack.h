@@ -25,7 +25,7 @@ void eff_packer_add(struct eff_packer *packer, enum eff_op op, enum eff_group gr
 size_t eff_packer_cut(struct eff_packer *packer, enum eff_op op, enum eff_group group);
 
 /*
- * Batches of all chunks, in the order of the file; those of chunks that `held` names
+ * Batches of all chunks, in the order of the file but for those of EFF_GROUP_MOVED, which come first; those of chunks that `held` names
  * are marked so. limits are those for the number of rows that there are.
  */
 struct eff_batch_ref *eff_pack_batches(const struct eff_chunk *chunks, size_t count,

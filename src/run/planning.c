@@ -21,13 +21,14 @@ planning_count(struct eff_sync_run *r, enum eff_change_kind kind)
 }
 
 static enum eff_group
-planning_group(struct eff_sync_run *r, const struct eff_change *change)
+planning_group(struct eff_sync_run *r, const struct eff_change *change,
+               const struct eff_planned_item *p)
 {
     if (change->kind == EFF_CHANGE_REMOVE)
         return EFF_GROUP_GUARDED;
-    return change->kind == EFF_CHANGE_CHANGE && r->sync->guard_changed_percent >= 0
-               ? EFF_GROUP_GUARDED
-               : EFF_GROUP_FREE;
+    if (change->kind == EFF_CHANGE_CHANGE && r->sync->guard_changed_percent >= 0)
+        return EFF_GROUP_GUARDED;
+    return p->item.old_match ? EFF_GROUP_MOVED : EFF_GROUP_FREE;
 }
 
 enum eff_fault
@@ -158,7 +159,7 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change,
         eff_multiset_add(&r->removals, entry);
     else if (change->kind == EFF_CHANGE_CHANGE)
         eff_multiset_add(&r->changed_rows, entry);
-    return eff_run_plan_add(r, p, planning_group(r, change), err);
+    return eff_run_plan_add(r, p, planning_group(r, change, p), err);
 }
 
 /* Invalid as mapped: the record over there is left alone, and so is the snapshot. */
@@ -243,11 +244,19 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
 {
     struct eff_planned_item p;
     struct eff_err why = {0};
+    enum eff_planned planned;
+    bool put_off = false;
 
     if (eff_run_is_keyed(r))
         EFF_TRY(eff_control_incarnation(r->control, r->sync->name, change->key,
                                         &r->planner.incarnation, err));
-    switch (eff_plan_change(&r->planner, change, row, &r->batch, &p, &why)) {
+    planned = eff_plan_change(&r->planner, change, row, &r->batch, &p, &why);
+    if (planned == EFF_PLANNED_HELD || (planned == EFF_PLANNED_SEND && p.item.old_match))
+        EFF_TRY(
+            eff_run_moves_put_off(r, change, row, &p, planned == EFF_PLANNED_HELD, &put_off, err));
+    if (put_off)
+        return EFF_OK;
+    switch (planned) {
     case EFF_PLANNED_SEND:
         if (row && p.item.leaving_count > 0 && eff_run_claims_doubt(r, change, row))
             return EFF_OK;
@@ -448,6 +457,8 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
         fault = eff_run_look_flush(r, err);
     if (fault == EFF_OK)
         fault = planning_again(r, &wanted, err);
+    if (fault == EFF_OK)
+        fault = eff_run_moves_settle(r, planning_decode, err);
     if (fault == EFF_OK)
         fault = eff_run_claims_settle(r, planning_decode, planning_release, err);
     eff_run_twins_report(r);

@@ -78,6 +78,10 @@ struct eff_sync_run {
     bool watch_claims;                /* claims.c */
     struct diff_filter claims;
     struct eff_buf put_off, doubts, moved;
+    struct diff_filter moves_old; /* moves.c: match values of the snapshot, once they are needed */
+    bool moves_filled;
+    struct eff_buf moves, moves_twice;
+    size_t moves_bytes;
     struct eff_twins *twins; /* twins.c; NULL: not watched */
     struct eff_buf twin_text;
     uint64_t twin_rows;
@@ -157,6 +161,18 @@ typedef enum eff_fault (*eff_run_put_off)(struct eff_sync_run *r, const struct e
                                           struct eff_err *err);
 enum eff_fault eff_run_claims_settle(struct eff_sync_run *r, eff_run_put_off go_on,
                                      eff_run_put_off release, struct eff_err *err);
+
+/*
+ * moves.c: whether the row, which has a new match value, is put off until all of those are
+ * known. `stuck`: the destination cannot change the match value of a record.
+ */
+enum eff_fault eff_run_moves_put_off(struct eff_sync_run *r, const struct eff_change *change,
+                                     const struct eff_value *row, const struct eff_planned_item *p,
+                                     bool stuck, bool *ret_put_off, struct eff_err *err);
+/* Gives all of them to `go_on`, each with the identity of the record that it is written to. */
+enum eff_fault eff_run_moves_settle(struct eff_sync_run *r, eff_run_put_off go_on,
+                                    struct eff_err *err);
+void eff_run_moves_close(struct eff_sync_run *r);
 
 /* twins.c: rows that share a match value. */
 enum eff_fault eff_run_twins_open(struct eff_sync_run *r, struct eff_err *err);

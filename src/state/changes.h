@@ -39,6 +39,7 @@ enum eff_group {
     EFF_GROUP_GUARDED,
     EFF_GROUP_RELEASED, /* their records stay: only the snapshot forgets them */
     EFF_GROUP_LOST,     /* the same for removals whose keys were not kept, once that is approved */
+    EFF_GROUP_MOVED,    /* they take their records along: before others want what they leave */
     EFF_GROUPS_COUNT
 };
 

@@ -448,12 +448,54 @@ rows_are "$P/crm.db" "select c.email, c.score, c.note = b.note, c.row = b.row fr
     where c.email like 'moved%' order by 1" 'moved5@example.com|50|1|1
 moved@example.com|1|1|1'
 rows_are "$P/crm.db" 'select count(*) from contact' 20
-about "match values that change places are refused by the target, and told"
+as_the_model() { tables_equal "$1" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select email, score from contact'; }
+about "match values that change places"
 db "$P/shop.db" "update customer set email = case id when 1 then 'c2@example.com' else 'c1@example.com' end where id in (1, 2)"
-eff 3 run
-counts contacts read=20 unchanged=18 changed=2 planned=2 rejected=2
-db "$P/shop.db" "update customer set email = case id when 1 then 'c1@example.com' else 'c2@example.com' end where id in (1, 2)"
+eff 0 plan
+counts contacts read=20 unchanged=18 changed=2 planned=2 requests=1
 eff 0 run
+counts contacts read=20 unchanged=18 changed=2 planned=2 delivered=2 requests=1
+as_the_model "two"
+eff 0 run
+counts contacts read=20 unchanged=20
+db "$P/shop.db" "update customer set email = case id when 1 then 'c3@example.com' when 2 then 'c2@example.com'
+    when 3 then 'c10@example.com' when 10 then 'c1@example.com' end, score = score + 1 where id in (1, 2, 3, 10)"
+eff 0 run
+counts contacts read=20 unchanged=16 changed=4 planned=4 delivered=4
+as_the_model "a ring of four"
+about "each to its neighbour's match value: nobody waits, and no record is made"
+db "$P/shop.db" "update customer set email = case id when 11 then 'c12@example.com' when 12 then 'c13@example.com'
+    when 13 then 'fresh13@example.com' end where id in (11, 12, 13)"
+eff 0 run
+counts contacts read=20 unchanged=17 changed=3 planned=3 delivered=3
+as_the_model "three neighbours"
+rows_are "$P/crm.db" "select count(*), count(note) from contact" '20|20'
+eff 0 run
+counts contacts read=20 unchanged=20
+about "a new row has the match value that another one leaves"
+db "$P/shop.db" "update customer set email = 'fresh16@example.com' where id = 16;
+    insert into customer values (500, 'c16@example.com', 5, 'lv')"
+eff 0 run
+counts contacts read=21 unchanged=19 added=1 changed=1 planned=2 delivered=2
+as_the_model "both are there"
+rows_are "$P/crm.db" "select email, note is not null from contact where email like '%16@example.com' order by 1" 'c16@example.com|0
+fresh16@example.com|1'
+db "$P/shop.db" "delete from customer where id = 500"
+eff 0 run
+about "one half of an exchange is refused: the other is not moved again"
+db "$P/shop.db" "update customer set email = case id when 14 then 'c15@example.com' else 'c14@example.com' end where id in (14, 15)"
+db "$P/crm.db" "create trigger odd before update on contact when new.email = 'c14@example.com' begin select raise(abort, 'not yet'); end"
+eff 3 run
+counts contacts read=20 unchanged=18 changed=2 planned=2 delivered=1 rejected=1
+db "$P/crm.db" "drop trigger odd"
+run_eff retry -p "$P" contacts
+eff 0 run
+counts contacts read=20 unchanged=19 changed=1 planned=1 delivered=1
+as_the_model "both halves"
+db "$P/shop.db" "update customer set email = 'moved15@example.com' where id = 15; update customer set email = 'moved14@example.com' where id = 14"
+eff 0 run
+as_the_model "they part"
+rows_are "$P/crm.db" "select count(*), count(note) from contact" '20|20'
 about "a match value that goes to another key"
 db "$P/shop.db" "delete from customer where id = 6; update customer set email = 'c6@example.com' where id = 7"
 run_eff run -p "$P" --output json
