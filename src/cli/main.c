@@ -1,6 +1,7 @@
 /*
  * cli/main: the program; the one file that sees both the command line and the sandbox.
  */
+#include "base/crash.h"
 #include "cli/cli.h"
 #include "sandbox/sandbox.h"
 
@@ -25,5 +26,6 @@ main(int argc, char **argv)
 {
     static const struct eff_cli_hooks hooks = {main_sandbox, eff_sandbox_vendor};
 
+    eff_crash_list();
     return eff_cli_main(argc, argv, &hooks);
 }

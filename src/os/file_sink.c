@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "os/moment.h"
 
 #define SINK_PATH_MAX 4096
@@ -116,8 +117,10 @@ sink_put(struct eff_file_sink *sink, int fd, const struct sink_paths *paths,
     }
     if (ftruncate(fd, (off_t)end) != 0)
         return sink_errno(sink, paths->part, "cut");
+    EFF_CRASH_AT("file.written");
     if (fsync(fd) != 0)
         return sink_errno(sink, paths->part, "fsync");
+    EFF_CRASH_AT("file.fsynced");
     sink->response.rows = end;
     return true;
 }
@@ -200,8 +203,12 @@ sink_finish(struct eff_file_sink *sink, const struct sink_paths *paths,
     }
     if (wanted != UINT64_MAX && wanted > (uint64_t)size)
         return sink_refuse(sink, 400, paths->part, "is shorter than what was written to it");
-    if (!sink_close_part(sink, paths, size, request) || !sink_rename(sink, paths))
+    if (!sink_close_part(sink, paths, size, request))
         return false;
+    EFF_CRASH_AT("file.before_rename");
+    if (!sink_rename(sink, paths))
+        return false;
+    EFF_CRASH_AT("file.named");
     sink->response.rows = (size_t)(wanted == UINT64_MAX ? (uint64_t)size : wanted);
     return sink_sync_folder(sink, paths->folder);
 }

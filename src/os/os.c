@@ -3,6 +3,8 @@
  */
 #include "os/os.h"
 
+#include "base/crash.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -91,6 +93,8 @@ eff_os_replace_file(struct eff_os *os, const char *path, eff_str bytes, struct e
         return EFF_BROKEN;
     }
     EFF_TRY(os_write_new(os, fresh, bytes, err));
+    EFF_CRASH_AT("replace.written");
     EFF_TRY(os->rename(os->self, fresh, path, err));
+    EFF_CRASH_AT("replace.named");
     return eff_os_sync_parent(os, path, err);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/crash.h"
 #include "os/moment.h"
 #include "os/sql.h"
 
@@ -365,8 +366,11 @@ sqlite_is_undone(sqlite3 *db, int code)
 static bool
 sqlite_commit(struct eff_sql *sql, struct sqlite3_link *link)
 {
-    int code = sqlite3_exec(link->db, "COMMIT", NULL, NULL, NULL);
+    int code;
 
+    EFF_CRASH_AT("sql.before_commit");
+    code = sqlite3_exec(link->db, "COMMIT", NULL, NULL, NULL);
+    EFF_CRASH_AT("sql.committed");
     if (code == SQLITE_OK)
         return true;
     return sqlite_refuse(sql, link->db,

@@ -1,6 +1,7 @@
 /*
  * run/effects: executes what deliver decides: marks, requests, verdicts.
  */
+#include "base/crash.h"
 #include "run/sync.h"
 
 #define EFFECTS_POLL_MS      250 /* how soon a stop request is noticed while waiting */
@@ -233,8 +234,10 @@ effects_incarnate(struct effects *e, const struct eff_delivery *delivery, struct
 
     if ((delivery->op != EFF_OP_DELETE && delivery->op != EFF_OP_ARCHIVE) || !eff_run_is_keyed(r))
         return EFF_OK;
-    return eff_control_incarnate(r->control, r->sync->name, delivery, r->os->wall_ms(r->os->self),
-                                 err);
+    EFF_TRY(eff_control_incarnate(r->control, r->sync->name, delivery, r->os->wall_ms(r->os->self),
+                                  err));
+    EFF_CRASH_AT("settle.incarnated");
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -268,6 +271,8 @@ effects_wait(struct effects *e, int64_t until)
         until = now + EFFECTS_POLL_MS;
     ticket = r->os->next(r->os->self, until, &response);
     if (ticket)
+        EFF_CRASH_AT("send.answered");
+    if (ticket)
         eff_run_hear(r, response);
     if (ticket)
         eff_deliver_answered(r->deliver, ticket, response, r->os->mono_ms(r->os->self));
@@ -291,17 +296,23 @@ effects_loop(struct effects *e, struct eff_err *err)
 
         switch (effect.kind) {
         case EFF_EFFECT_MARK:
+            EFF_CRASH_AT("mark.before");
             EFF_TRY(eff_control_mark(r->control, e->run_id, effect.batch, effect.attempts,
                                      effect.first_attempt_ms, effect.memo, effect.lazy, err));
+            EFF_CRASH_AT("mark.durable");
             break;
         case EFF_EFFECT_SEND:
+            EFF_CRASH_AT("send.before");
             r->os->submit(r->os->self, effect.ticket, effect.request);
+            EFF_CRASH_AT("send.under_way");
             break;
         case EFF_EFFECT_WAIT:
             effects_wait(e, effect.until);
             break;
         case EFF_EFFECT_SETTLE:
+            EFF_CRASH_AT("settle.before");
             EFF_TRY(effects_settle(e, &effect, err));
+            EFF_CRASH_AT("settle.durable");
             break;
         case EFF_EFFECT_DONE:
             return EFF_OK;
@@ -365,6 +376,7 @@ effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
         fault = eff_control_ledger_put(r->control, r->sync->name, &row, false, err);
     }
     EFF_TRY(eff_control_ledger_end(r->control, fault, err));
+    EFF_CRASH_AT("unsent.noted");
     if (!held)
         e->counts->pending += delivery.count;
     return EFF_OK;
@@ -387,12 +399,30 @@ effects_unsent(struct effects *e, struct eff_err *err)
     return EFF_OK;
 }
 
+/*
+ * Also when the sending ended early, or an earlier process had sent all of it: what was
+ * acknowledged is finished over there before the run is closed. Else it stays open.
+ */
 static enum eff_fault
-effects_finish(struct eff_sync_run *r, struct eff_err *err)
+effects_finish(struct effects *e, enum eff_fault fault, struct eff_err *err)
 {
+    struct eff_sync_run *r = e->r;
     struct eff_task task = {.kind = EFF_TASK_FINISH, .object = r->sync->object, .arena = &r->run};
+    struct eff_err after = {0};
 
-    return eff_run_task(r, &task, err);
+    EFF_CRASH_AT("deliver.sent");
+    if (fault == EFF_BROKEN)
+        return fault;
+    if (eff_run_task(r, &task, &after) == EFF_OK) {
+        EFF_CRASH_AT("deliver.finished");
+        return fault;
+    }
+    r->unfinished = true;
+    if (fault == EFF_OK) {
+        *err = after;
+        fault = after.fault;
+    }
+    return fault;
 }
 
 static bool
@@ -445,7 +475,8 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
     struct effects e = {
         .r = r, .again = !eff_str_eq(run_id, r->run_id), .run_id = run_id, .counts = counts};
     struct eff_err after = {0};
-    enum eff_fault fault = EFF_OK, finished = EFF_OK;
+    enum eff_fault fault = EFF_OK;
+    bool any;
 
     e.count = eff_changes_count(r->changes, &e.batches);
     EFF_TRY(eff_control_settled(r->control, run_id, &r->run, &r->settled_count, &r->settled, err));
@@ -453,16 +484,11 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
         if (!effects_skip(&e, i))
             counts->planned += e.batches[i].rows;
     eff_run_stage(r, "send");
-    if (effects_any(&e)) {
+    any = effects_any(&e);
+    if (any)
         fault = effects_deliver(&e, err);
-        if (fault != EFF_BROKEN) /* what was sent gets its end, even when there was more to send */
-            finished = effects_finish(r, &after);
-        if (fault == EFF_OK && finished != EFF_OK) {
-            *err = after;
-            fault = finished;
-        }
-        after = (struct eff_err){0};
-    }
+    if (any || (e.again && e.count > 0))
+        fault = effects_finish(&e, fault, err);
     /*
      * Even when it ended early, every row is accounted for. When that cannot be
      * written, the run must stay open, whatever it was that ended it.

@@ -1,6 +1,7 @@
 /*
  * run/finish: the end of a run: snapshot, history, run row, and the file that goes.
  */
+#include "base/crash.h"
 #include "record/record.h"
 #include "run/sync.h"
 
@@ -30,11 +31,16 @@ eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
     EFF_TRY(eff_control_settled(r->control, row->id, &r->run, &r->settled_count, &r->settled, err));
     record.settled_count = r->settled_count;
     record.settled = r->settled;
+    EFF_CRASH_AT("record.before");
     EFF_TRY(eff_record_run(&record, err));
+    EFF_CRASH_AT("record.done");
     row->state = EFF_RUN_CLOSED;
     row->ended_ms = r->os->wall_ms(r->os->self);
     EFF_TRY(eff_control_close_run(r->control, row, complete_read, err));
+    EFF_CRASH_AT("close.durable");
     eff_changes_close(r->changes);
     r->changes = NULL;
-    return r->os->unlink(r->os->self, path, err);
+    EFF_TRY(r->os->unlink(r->os->self, path, err));
+    EFF_CRASH_AT("close.done");
+    return EFF_OK;
 }

@@ -3,6 +3,7 @@
  */
 #include "run/remember.h"
 
+#include "base/crash.h"
 #include "state/control.h"
 
 static enum eff_fault
@@ -21,6 +22,7 @@ remember_put(struct eff_control *control, struct eff_os *os, const struct eff_re
     bool found;
 
     EFF_TRY(eff_control_open_run(control, report->sync, arena, &found, &open, err));
+    EFF_CRASH_AT("remember.before");
     return found ? EFF_OK : eff_control_close_run(control, &row, false, err);
 }
 

@@ -1,6 +1,7 @@
 /*
  * run/resume: settles what an earlier run left open, with its own frozen bytes.
  */
+#include "base/crash.h"
 #include "record/record.h"
 #include "run/sync.h"
 
@@ -38,6 +39,7 @@ resume_record(struct eff_sync_run *r, struct eff_run_row *row, struct eff_err *e
                         EFF_STR_ARG(row->id));
     EFF_TRY(eff_snapshot_open(r->os, r->folder, &r->run, &r->snapshot, err));
     EFF_TRY(eff_run_record(r, row, columns, count, with_identities, false, err));
+    EFF_CRASH_AT("resume.recorded");
     eff_snapshot_close(r->snapshot);
     r->snapshot = NULL;
     return EFF_OK;
@@ -110,7 +112,9 @@ resume_sweep(struct eff_sync_run *r, struct eff_err *err)
             EFF_TRY(r->os->sync_dir(r->os->self, r->state_folder, err));
         durable = true;
         path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, r->folder, EFF_STR_ARG(names[i])).ptr;
+        EFF_CRASH_AT("resume.before_sweep");
         EFF_TRY(r->os->unlink(r->os->self, path, err));
+        EFF_CRASH_AT("resume.swept");
     }
     return EFF_OK;
 }
@@ -133,11 +137,13 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
         return resume_look(r, &row, err);
     eff_run_stage(r, "resume");
     EFF_TRY(resume_open(r, &row, err));
+    EFF_CRASH_AT("resume.opened");
     EFF_TRY(resume_bind(r, &row, err));
     fault = eff_run_deliver(r, row.id, counts, err);
+    EFF_CRASH_AT("resume.delivered");
     if (counts->planned > counts->delivered + counts->rejected + counts->held + counts->pending)
         counts->pending = counts->planned - counts->delivered - counts->rejected - counts->held;
-    if (fault == EFF_BROKEN)
+    if (fault == EFF_BROKEN || r->unfinished)
         return fault;
     EFF_TRY(fault == EFF_OK ? resume_record(r, &row, err)
                             : resume_record(r, &row, &(struct eff_err){0}));

@@ -3,6 +3,7 @@
  */
 #include "run/run.h"
 
+#include "base/crash.h"
 #include "base/ulid.h"
 #include "record/record.h"
 #include "run/sync.h"
@@ -89,11 +90,13 @@ run_carry_out(struct eff_sync_run *r, struct eff_err *err)
     eff_changes_writer_close(r->writer);
     r->writer = NULL;
     EFF_TRY(run_save_identity(r, err));
+    EFF_CRASH_AT("plan.before_commit");
     EFF_TRY(eff_control_plan(r->control, &row, err));
+    EFF_CRASH_AT("plan.committed");
     EFF_TRY(eff_changes_open(r->os, eff_run_changes_path(r, r->run_id), &r->run, &r->changes, err));
     fault = eff_run_deliver(r, r->run_id, &counts, err);
     run_add_counts(r->report, &counts);
-    if (fault == EFF_BROKEN)
+    if (fault == EFF_BROKEN || r->unfinished)
         return fault;
     if (eff_run_record(r, &row, r->columns_kept, r->columns_kept_count, r->with_identities,
                        !r->partial, &later) != EFF_OK &&
@@ -111,10 +114,12 @@ run_prepare(struct eff_sync_run *r, struct eff_err *err)
     r->dest_sync.run = r->run_id;
     r->dest_sync.object = r->sync->object;
     EFF_TRY(eff_run_open_source(r, err));
+    EFF_CRASH_AT("source.opened");
     EFF_TRY(eff_run_bind(r, 0, err));
     EFF_TRY(eff_run_contract(r, err));
     EFF_TRY(eff_run_bind(r, 0, err));
     EFF_TRY(eff_run_open_snapshot(r, err));
+    EFF_CRASH_AT("snapshot.opened");
     return eff_run_check_identity(r, err);
 }
 
@@ -123,6 +128,7 @@ run_compare(struct eff_sync_run *r, struct eff_err *err)
 {
     eff_run_stage(r, "read");
     EFF_TRY(eff_run_read(r, err));
+    EFF_CRASH_AT("read.complete");
     eff_run_stage(r, "diff");
     return eff_run_plan(r, err);
 }

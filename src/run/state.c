@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "base/crash.h"
 #include "base/json.h"
 #include "run/sync.h"
 
@@ -78,6 +79,7 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
     log_left = state_log_left(r);
     EFF_TRY(eff_control_open(r->os, r->state_folder, r->project->state_must_exist, plan, &r->run,
                              &r->control, err));
+    EFF_CRASH_AT("state.opened");
     /*
      * A process may have died within a commit: visible, but not on the disk. Nothing
      * may be built on it, or removed because of it, before it cannot vanish again.
@@ -89,9 +91,11 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
         bool is_new = !r->os->exists(r->os->self, lock);
 
         EFF_TRY(r->os->mkdir(r->os->self, r->folder, err));
+        EFF_CRASH_AT("state.folder");
         if (is_new) /* until its first file is there, its name may not be durable */
             EFF_TRY(eff_os_sync_parent(r->os, r->folder, err));
         EFF_TRY(state_lock(r, err));
+        EFF_CRASH_AT("state.locked");
     }
     r->has_folder = r->os->exists(r->os->self, r->folder);
     r->scratch = state_scratch(r);

@@ -102,6 +102,7 @@ struct eff_sync_run {
     struct eff_value *sample_match; /* of the report's samples, for the read-back */
     uint64_t followed;              /* rows that are not sent: EFF_OP_NONE */
     bool has_ledger, has_refused;
+    bool unfinished; /* over there something is still to be done: the run stays open */
 
     /* look.c: verify and adopt read back instead of sending */
     const struct eff_look_options *look; /* NULL: a run or a plan */

@@ -6,6 +6,7 @@
  */
 #include "run/verbs.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "state/history.h"
 
 #define VERBS_APPROVAL_MS  ((int64_t)7 * 24 * 3600 * 1000)
@@ -402,7 +403,10 @@ eff_run_approve(const struct eff_project *project, const struct eff_sync_conf *s
     return fault;
 }
 
-/* All but the lock, which is ours, and the history, which tells what was. */
+/*
+ * All but the lock, which is ours, and the history, which tells what was. From the last
+ * name on: a snapshot goes before the identities that it needs.
+ */
 static enum eff_fault
 verbs_remove_files(struct eff_verbs *v, struct eff_err *err)
 {
@@ -410,9 +414,10 @@ verbs_remove_files(struct eff_verbs *v, struct eff_err *err)
     eff_str *names;
 
     EFF_TRY(v->os->list(v->os->self, v->folder, v->arena, &count, &names, err));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = count; i-- > 0;) {
         if (eff_str_is(names[i], "lock") || eff_str_starts(names[i], EFF_STR("history-")))
             continue;
+        EFF_CRASH_AT("reset.removing");
         EFF_TRY(v->os->unlink(
             v->os->self,
             eff_str_printf(v->arena, "%s/" EFF_STR_FMT, v->folder, EFF_STR_ARG(names[i])).ptr,

@@ -7,6 +7,7 @@
  * database's log is emptied. The record over there is not touched.
  */
 #include "base/clock.h"
+#include "base/crash.h"
 #include "run/verbs.h"
 #include "state/history.h"
 
@@ -101,8 +102,11 @@ forget_files(struct forgetting *f, struct eff_err *err)
     EFF_TRY(forget_snapshot(f, err));
     eff_snapshot_close(v->snapshot);
     v->snapshot = NULL;
+    EFF_CRASH_AT("forget.rewritten");
     EFF_TRY(eff_snapshot_sweep(v->os, v->folder, UINT64_MAX, *v->arena, err));
+    EFF_CRASH_AT("forget.swept");
     EFF_TRY(forget_history(f, err));
+    EFF_CRASH_AT("forget.histories");
     return eff_control_squeeze(v->control, err);
 }
 
@@ -172,6 +176,7 @@ forget(struct eff_verbs *v, eff_str key, bool really, struct eff_json_writer *w,
     if (really) {
         EFF_TRY(eff_control_forget(v->control, v->sync->name, f.keys, f.count,
                                    v->os->wall_ms(v->os->self), err));
+        EFF_CRASH_AT("forget.noted");
         EFF_TRY(forget_files(&f, err));
     }
     forget_receipt(&f, really, w);

@@ -3,6 +3,7 @@
  */
 #include "run/verbs_state.h"
 
+#include "base/crash.h"
 #include "state/control.h"
 #include "state/snapshot.h"
 
@@ -162,6 +163,7 @@ export_moment(struct exporting *ex, struct eff_err *err)
     ex->export_->syncs_count = ex->count;
     ex->export_->syncs = eff_new(ex->arena, struct eff_export_sync, ex->count);
     EFF_TRY(eff_control_copy(ex->control, ex->os, copy, err));
+    EFF_CRASH_AT("export.control_copied");
     for (size_t i = 0; i < ex->count; i++)
         EFF_TRY(export_open_sync(ex, i, err));
     return EFF_OK;
@@ -228,7 +230,9 @@ export_copy(struct exporting *ex, struct eff_err *err)
     ex->export_->control.name = EFF_STR(EFF_EXPORT_CONTROL);
     EFF_TRY(eff_export_digest(os, unfinished, *ex->arena, &ex->export_->control, err));
     EFF_TRY(os->sync_dir(os->self, ex->folder, err));
+    EFF_CRASH_AT("export.copied");
     EFF_TRY(os->rename(os->self, unfinished, control, err));
+    EFF_CRASH_AT("export.control_named");
     return eff_export_commit(os, ex->folder, ex->export_, err);
 }
 
@@ -393,9 +397,11 @@ purge_really(struct purging *p, struct eff_err *err)
     struct eff_os *os = p->os;
 
     EFF_TRY(eff_control_sync_purge(p->control, p->sync, err));
-    for (size_t i = 0; i < p->count; i++)
+    for (size_t i = 0; i < p->count; i++) {
+        EFF_CRASH_AT("purge.removing");
         if (!eff_str_is(p->names[i], "lock"))
             EFF_TRY(os->unlink(os->self, state_path(p->arena, p->folder, p->names[i]), err));
+    }
     if (!os->exists(os->self, p->folder))
         return EFF_OK;
     EFF_TRY(os->unlink(os->self, state_path(p->arena, p->folder, EFF_STR("lock")), err));

@@ -13,6 +13,8 @@
  */
 #include "state/changes.h"
 
+#include "base/crash.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -127,6 +129,7 @@ eff_changes_create(struct eff_os *os, const char *path, bool unnamed,
                      unnamed ? EFF_OPEN_WRITE | EFF_OPEN_UNNAMED
                              : EFF_OPEN_WRITE | EFF_OPEN_CREATE | EFF_OPEN_TRUNCATE,
                      &writer->file, err));
+    EFF_CRASH_AT("changes.created");
     changes_put_head(writer, names);
     *ret_writer = writer;
     return EFF_OK;
@@ -273,8 +276,11 @@ eff_changes_seal(struct eff_changes_writer *writer, const struct eff_batch_ref *
                        : changes_flush(writer, err);
     eff_buf_free(&table);
     EFF_TRY(fault);
+    EFF_CRASH_AT("changes.before_fsync");
     EFF_TRY(writer->os->sync(writer->file, err));
+    EFF_CRASH_AT("changes.fsynced");
     EFF_TRY(writer->os->sync_dir(writer->os->self, writer->folder, err));
+    EFF_CRASH_AT("changes.sealed");
     *ret_digest = writer->digest;
     return EFF_OK;
 }

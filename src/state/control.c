@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/crash.h"
 #include "state/control_db.h"
 #include "state/export.h"
 
@@ -75,7 +76,10 @@ control_make_tables(struct eff_control *control, struct eff_err *err)
              CONTROL_APPLICATION_ID, EFF_CONTROL_FORMAT);
     if (format < 1)
         EFF_TRY(control_script(control, control_schema, err));
+    else
+        EFF_CRASH_AT("control.migrating");
     EFF_TRY(control_script(control, control_schema_2, err));
+    EFF_CRASH_AT("control.made");
     return control_script(control, stamp, err);
 }
 
@@ -83,6 +87,7 @@ static enum eff_fault
 control_make(struct eff_control *control, struct eff_err *err)
 {
     EFF_TRY(control_script(control, "PRAGMA journal_mode = WAL;", err));
+    EFF_CRASH_AT("control.empty");
     EFF_TRY(eff_control_begin(control, true, err));
     return eff_control_end(control, control_make_tables(control, err), err);
 }

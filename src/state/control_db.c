@@ -3,6 +3,8 @@
  */
 #include "state/control_db.h"
 
+#include "base/crash.h"
+
 #include <stdarg.h>
 
 static void
@@ -181,8 +183,11 @@ eff_control_begin(struct eff_control *control, bool durable, struct eff_err *err
 enum eff_fault
 eff_control_end(struct eff_control *control, enum eff_fault fault, struct eff_err *err)
 {
-    if (fault == EFF_OK)
+    if (fault == EFF_OK) {
+        EFF_CRASH_AT("control.before_commit");
         fault = eff_control_exec(control, err, "COMMIT", "");
+        EFF_CRASH_AT("control.committed");
+    }
     if (fault != EFF_OK && !sqlite3_get_autocommit(control->db)) {
         struct eff_err ignored = {0};
 

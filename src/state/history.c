@@ -7,6 +7,7 @@
  */
 #include "state/history.h"
 
+#include "base/crash.h"
 #include "base/ulid.h"
 
 #define HISTORY_MAGIC  "EFFHIS01"
@@ -92,7 +93,10 @@ enum eff_fault
 eff_history_commit(struct eff_history_writer *writer, struct eff_err *err)
 {
     EFF_TRY(history_flush(writer, err));
-    return writer->os->rename(writer->os->self, writer->part, writer->path, err);
+    EFF_CRASH_AT("history.written");
+    EFF_TRY(writer->os->rename(writer->os->self, writer->part, writer->path, err));
+    EFF_CRASH_AT("history.named");
+    return EFF_OK;
 }
 
 void
@@ -292,6 +296,7 @@ history_forget_file(struct history_scan *scan, const char *path, char *block,
     os->close(scan->file);
     if (fault == EFF_OK && dropped > 0)
         fault = os->sync(writer.file, err);
+    EFF_CRASH_AT("history.rewritten");
     if (fault == EFF_OK)
         fault = dropped > 0 ? os->rename(os->self, writer.part, path, err)
                             : os->unlink(os->self, writer.part, err);
@@ -380,6 +385,7 @@ eff_history_sweep(struct eff_os *os, const char *folder, int64_t now_ms, struct 
             continue;
         path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr;
         EFF_TRY(os->unlink(os->self, path, err));
+        EFF_CRASH_AT("history.swept");
     }
     return EFF_OK;
 }

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 
+#include "base/crash.h"
 #include "state/export.h"
 
 struct importing {
@@ -163,12 +164,14 @@ import_commit(struct importing *in, struct eff_arena scratch, struct eff_err *er
 
         EFF_TRY(os->rename(os->self, import_path(&here, in->stage, name),
                            import_path(&here, in->to, name), err));
+        EFF_CRASH_AT("import.sync_named");
     }
     EFF_TRY(os->sync_dir(os->self, in->to, err));
     if (os->exists(os->self, control))
         return import_occupied(in, scratch, err);
     EFF_TRY(os->rename(os->self, import_path(&scratch, in->stage, EFF_STR(EFF_EXPORT_CONTROL)),
                        control, err));
+    EFF_CRASH_AT("import.control_named");
     return os->sync_dir(os->self, in->to, err);
 }
 
@@ -196,8 +199,10 @@ eff_import(struct eff_os *os, const char *from, const struct eff_export *export_
     };
     enum eff_fault fault = import_begin(&in, scratch, err);
 
+    EFF_CRASH_AT("import.begun");
     if (fault == EFF_OK)
         fault = import_copy(&in, scratch, err);
+    EFF_CRASH_AT("import.staged");
     if (fault == EFF_OK)
         fault = import_commit(&in, scratch, err);
     if (fault == EFF_OK)

@@ -4,6 +4,7 @@
  * Nothing is believed before its checksum was compared. The layout is told in
  * state/snapshot_file.h.
  */
+#include "base/crash.h"
 #include "state/snapshot_file.h"
 
 #include <assert.h>
@@ -620,11 +621,13 @@ eff_snapshot_sweep(struct eff_os *os, const char *folder, uint64_t keep_from,
     EFF_TRY(snapshot_newest(os, folder, scratch, &newest, err));
     EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
     // From the last name on: a snapshot goes before the identities that it needs.
-    for (size_t i = count; i-- > 0;)
-        if (snapshot_is_waste(names[i], newest, keep_from))
-            EFF_TRY(os->unlink(
-                os->self,
-                eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr,
-                err));
+    for (size_t i = count; i-- > 0;) {
+        if (!snapshot_is_waste(names[i], newest, keep_from))
+            continue;
+        EFF_TRY(os->unlink(
+            os->self,
+            eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr, err));
+        EFF_CRASH_AT("snapshot.swept");
+    }
     return EFF_OK;
 }

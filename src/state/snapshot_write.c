@@ -6,6 +6,7 @@
  * sorted already. The new files get their names only when they are complete and
  * on disk: identities first, then the snapshot, whose name is the commit.
  */
+#include "base/crash.h"
 #include "state/scatter.h"
 #include "state/snapshot_file.h"
 
@@ -574,7 +575,9 @@ out_finish(struct eff_snapshot_writer *writer, struct eff_err *err)
         out->identities = NULL;
     }
     EFF_TRY(out_put_header(writer, err));
+    EFF_CRASH_AT("snapshot.before_fsync");
     EFF_TRY(os->sync(out->file, err));
+    EFF_CRASH_AT("snapshot.fsynced");
     os->close(out->file);
     out->file = NULL;
     return EFF_OK;
@@ -590,10 +593,14 @@ out_publish(struct eff_snapshot_writer *writer, struct eff_err *err)
     if (writer->with_identities) {
         EFF_TRY(os->rename(os->self, out->identities_path, out->identities_final, err));
         EFF_TRY(os->sync_dir(os->self, writer->folder, err));
+        EFF_CRASH_AT("identities.named");
     }
     EFF_TRY(os->rename(os->self, out->path, out->path_final, err));
     out->path = NULL; // from here on nothing is taken back
-    return os->sync_dir(os->self, writer->folder, err);
+    EFF_CRASH_AT("snapshot.named");
+    EFF_TRY(os->sync_dir(os->self, writer->folder, err));
+    EFF_CRASH_AT("snapshot.durable");
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -608,7 +615,9 @@ writer_commit(struct eff_snapshot_writer *writer, struct eff_err *err)
                                          &writer->old_side.cursor, err));
     EFF_TRY(out_start(writer, err));
     writer->items = eff_new(&writer->own, struct eff_scatter_item, writer->items_max);
+    EFF_CRASH_AT("snapshot.created");
     EFF_TRY(writer_merge(writer, err));
+    EFF_CRASH_AT("snapshot.merged");
     EFF_TRY(out_finish(writer, err));
     return out_publish(writer, err);
 }
