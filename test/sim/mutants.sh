@@ -21,7 +21,7 @@ lost-is-applied src/state/control_batch.c s/return verdict->maybe && !applied ? 
 blind-retry src/deliver/deliver.c s/return class == EFF_CLASS_CONVERGE || class == EFF_CLASS_KEYED ||/return class != EFF_CLASS_LOOKUP ||/
 lookup-retry src/deliver/deliver.c s/return class == EFF_CLASS_CONVERGE || class == EFF_CLASS_KEYED ||/return class != EFF_CLASS_BLIND ||/
 partial-is-success src/dest/rest_judge.c s/bool known = answer->unlisted != EFF_MAYBE_APPLIED \&\& !strangers;/bool known = true; verdict.outcome = EFF_APPLIED; (void)strangers; (void)answer;/
-truncated-is-success src/dest/rest_judge.c /if (!json && judge_looks_cut/,/was cut/s/EFF_MAYBE_APPLIED/EFF_APPLIED/
+truncated-is-success src/dest/rest_judge.c /if (!json && rest_looks_cut/,/was cut/s/EFF_MAYBE_APPLIED/EFF_APPLIED/
 5xx-is-not-applied src/dest/rest_judge.c s/if (fault == EFF_TRANSIENT && may_be_applied/if (status == 1 \&\& may_be_applied/
 sync-off src/state/control_db.c s/synchronous = FULL/synchronous = NORMAL/
 cut-read-is-complete src/run/read.c /^read_all/,/^}/s/return r->os->go_on(r->os->self) ? fault : read_stopped(err);/return EFF_OK;/
@@ -30,7 +30,7 @@ mark-lazy src/run/effects.c /eff_control_mark(/,/;/s/effect.lazy/true/
 guard-off src/run/guards.c /^guard_removals/,/^}/s/if (removed == 0)/if (removed < 1000000)/
 null-guard-off src/run/guards.c s/if (r->null_keys > r->state.null_keys)/if (r->null_keys > 1000000)/
 snapshot-not-synced src/state/snapshot_write.c s/EFF_TRY(os->sync(out->file, err));//
-snapshot-folder-not-synced src/state/snapshot_write.c s/return os->sync_dir(os->self, writer->folder, err);/return EFF_OK;/
+snapshot-folder-not-synced src/state/snapshot_write.c /"snapshot.named"/,/"snapshot.durable"/s/EFF_TRY(os->sync_dir(os->self, writer->folder, err));//
 changes-not-synced src/state/changes.c s/EFF_TRY(writer->os->sync(writer->file, err));//
 plan-not-durable src/state/control.c /^eff_control_plan/,/^}/s/eff_control_begin(control, true, err)/eff_control_begin(control, false, err)/
 seen-is-durable src/run/state.c s/if (!plan && log_left)/if (false \&\& log_left)/
