@@ -15,7 +15,7 @@ blocks() { # PAGE NAME
         inside { print > (name "." n ".yml") }' "$1"
 }
 export SF_CLIENT_ID=a sf_client_secret=bbbb warehouse_url=postgresql:///x prod_url=postgresql:///y sf=cccc
-export acme=dddd hooks=eeee
+export acme=dddd hooks=eeee LAKE_PASSWORD=ffff AWS_ACCESS_KEY_ID=gggg AWS_SECRET_ACCESS_KEY=hhhh
 accepted() { # what it is about; the project is in ./page
     "$EFFERENT" check --offline --project page > log 2>&1 || { cat log; fail "$1 is refused"; }
     rm -rf page
@@ -35,13 +35,23 @@ cp readme.1.yml page/efferent.yml
 cp readme.2.yml page/syncs
 accepted README.md
 
-cat guide.1.yml guide.6.yml > page/efferent.yml
-cp guide.2.yml guide.3.yml page/syncs
+guide() { # FIRST_LINE: the block of the guide that begins so
+    for at in guide.*.yml; do
+        if head -n 1 "$at" | grep -q "^$1" && cat "$at"; then return; fi
+    done
+    fail "docs/guide.md has no block that begins with \"$1\""
+}
+{ guide '# efferent.yml'; guide targets:; } > page/efferent.yml
+guide '# syncs/lead_scores' > page/syncs/lead_scores.yml
+guide 'sync: vip' > page/syncs/vip.yml
 {
     printf 'sync: other\nsql: SELECT 1\nkey: id\nto: crm.Contact\n'
-    cat guide.4.yml guide.5.yml
+    guide fields:
+    guide on_removed:
 } > page/syncs/other.yml
 accepted docs/guide.md
+{ echo 'name: lakes'; guide sources:; guide destinations:; } > page/efferent.yml
+accepted 'docs/guide.md, its lakes'
 
 mkdir -p page/connectors/acme
 cp connectors.1.yml page/connectors/acme/connector.yaml
