@@ -484,7 +484,7 @@ drivers_are_found(void **state)
     fake_not_opened(EFF_CONFIG, "there is no ADBC driver /nowhere/libadbc_driver_x.so");
 }
 
-static void
+__attribute__((format(printf, 1, 2))) static void
 manifest(const char *format, ...)
 {
     va_list args;

@@ -346,7 +346,7 @@ windows_and_bitmaps(void **state)
         shown(schema_of("u", "c"), from_row(array_of(4, "\x0b", offsets, "abcd", parts_end), 1)),
         "text:b null: text:d");
     // Buffers need not be aligned.
-    assert_string_equal(shown_flat("l", 1, "x\1\0\0\0\0\0\0" + 1), "integer:1");
+    assert_string_equal(shown_flat("l", 1, &"x\1\0\0\0\0\0\0"[1]), "integer:1");
 }
 
 /* [{a: 1, b: "x"}, NULL, {a: NULL, b: "z"}], the children with windows of their own. */
