@@ -271,35 +271,126 @@ number_short_double(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
     return (size_t)(to - ret_text);
 }
 
-/* So many digits may do, and fewer do not. */
-static int
-number_first_digits(double size)
+/* A double times a power of ten, exactly: product / 2^shift. Its neighbours are `power` away. */
+struct number_scaled {
+    unsigned __int128 product, power;
+    uint64_t mantissa; /* product / power */
+    unsigned shift;    /* below 128 */
+};
+
+/* To the nearest integer, halves to the even one, as printf does. */
+static uint64_t
+number_round(const struct number_scaled *scaled)
 {
-    if (size < DBL_MIN)
-        return 1;
-    // Any double above DBL_MIN keeps 15 digits, and number_short_double looked at all of those.
-    return size >= 1e-4 && size < 1e15 ? 16 : 15;
+    unsigned __int128 one = (unsigned __int128)1 << scaled->shift, half = one / 2;
+    unsigned __int128 rest = scaled->product & (one - 1);
+    uint64_t whole = (uint64_t)(scaled->product >> scaled->shift);
+
+    return whole + (rest > half || (rest == half && whole % 2 == 1));
+}
+
+/* Whether n is nearer to it than to its neighbours; what lies half-way is read as the even one. */
+static bool
+number_reads_back(const struct number_scaled *scaled, uint64_t n)
+{
+    unsigned __int128 at = (unsigned __int128)n << scaled->shift, distance;
+
+    distance = at > scaled->product ? at - scaled->product : scaled->product - at;
+    if (at < scaled->product && scaled->mantissa == (uint64_t)1 << 52)
+        distance *= 2; // below a power of two they are twice as dense
+    return scaled->mantissa % 2 == 0 ? distance * 2 <= scaled->power : distance * 2 < scaled->power;
+}
+
+/* The digits of n, of which the first one counts 10^exponent, without an exponent. */
+static size_t
+number_place_point(bool negative, uint64_t n, size_t digits, int exponent,
+                   char ret_text[EFF_DOUBLE_TEXT_MAX])
+{
+    size_t whole = exponent < 0 ? 0 : (size_t)exponent + 1;
+    char all[EFF_INT_TEXT_MAX], *to = ret_text;
+
+    eff_digits_text(all, n, digits);
+    if (negative)
+        *to++ = '-';
+    memcpy(to, all, whole);
+    to += whole;
+    if (whole == 0)
+        *to++ = '0';
+    *to++ = '.';
+    for (int zeros = -1; zeros > exponent; zeros--)
+        *to++ = '0';
+    memcpy(to, all + whole, digits - whole);
+    to += digits - whole;
+    *to = '\0';
+    return (size_t)(to - ret_text);
+}
+
+/*
+ * 16 digits, or 17 where those do not read back: number_short_double found that fewer
+ * do not. Only for what is shown without an exponent: there 53 bits of mantissa and the
+ * 67 of 10^20 have room in 128. 0 for other doubles.
+ */
+static size_t
+number_long_double(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
+{
+    static const double tens[] = {1e-3, 1e-2, 1e-1, 1,    1e1,  1e2,  1e3,  1e4,  1e5, 1e6,
+                                  1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    double size = fabs(value);
+    struct number_scaled scaled;
+    size_t digits = 16;
+    int exponent = -4;
+    uint64_t bits, n;
+
+    if (!(size >= 1e-4 && size < 1e15))
+        return 0;
+    while (size >= tens[exponent + 4]) // each is the first double that is not below its power
+        exponent++;
+    memcpy(&bits, &size, sizeof(bits));
+    scaled.mantissa = (bits & (((uint64_t)1 << 52) - 1)) | (uint64_t)1 << 52;
+    scaled.shift = 1075 - (unsigned)(bits >> 52); // 3 to 66
+    scaled.power = 1;
+    for (int i = 15; i > exponent; i--)
+        scaled.power *= 10;
+    scaled.product = scaled.mantissa * scaled.power;
+    n = number_round(&scaled);
+    if (!number_reads_back(&scaled, n)) {
+        scaled.product *= 10;
+        n = number_round(&scaled);
+        digits = 17;
+    }
+    return number_place_point(value < 0, n, digits, exponent, ret_text);
+}
+
+/* Those with an exponent: rare enough to let the C library try. */
+static size_t
+number_any_double(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
+{
+    // Any double above DBL_MIN keeps 15 digits; smaller ones have fewer, down to one.
+    int digits = fabs(value) < DBL_MIN ? 1 : 15;
+    int len;
+
+    do
+        len = snprintf(ret_text, EFF_DOUBLE_TEXT_MAX, "%.*g", digits, value);
+    while (strtod(ret_text, NULL) != value && ++digits <= 17);
+    return number_trim_exponent(ret_text, (size_t)len);
 }
 
 size_t
 eff_double_text(double value, char ret_text[EFF_DOUBLE_TEXT_MAX])
 {
-    size_t brief = number_short_double(value, ret_text);
-    int digits = number_first_digits(fabs(value));
-    int len;
+    size_t len = number_short_double(value, ret_text);
 
-    if (brief > 0)
-        return brief;
+    if (len == 0)
+        len = number_long_double(value, ret_text);
+    if (len > 0)
+        return len;
     if (isnan(value)) {
         memcpy(ret_text, "NaN", 4);
         return 3;
     }
     if (isinf(value))
         return (size_t)snprintf(ret_text, EFF_DOUBLE_TEXT_MAX, "%sInfinity", value < 0 ? "-" : "");
-    do {
-        len = snprintf(ret_text, EFF_DOUBLE_TEXT_MAX, "%.*g", digits, value);
-    } while (strtod(ret_text, NULL) != value && ++digits <= 17);
-    return number_trim_exponent(ret_text, (size_t)len);
+    return number_any_double(value, ret_text);
 }
 
 size_t

@@ -313,6 +313,25 @@ test_double_any(void **state)
     }
 }
 
+/* Powers of two and what is next to them, where the neighbours are not equally far. */
+static void
+test_double_powers(void **state)
+{
+    (void)state;
+    for (uint64_t exponent = 0; exponent < 2047; exponent++) {
+        for (uint64_t step = 0; step < 5; step++) {
+            uint64_t bits = (exponent << 52) + step;
+            double value;
+
+            memcpy(&value, &bits, sizeof(value));
+            same_as_printf(value);
+            bits -= bits > step ? 2 * step + 1 : 0;
+            memcpy(&value, &bits, sizeof(value));
+            same_as_printf(value);
+        }
+    }
+}
+
 static void
 test_is_json(void **state)
 {
@@ -360,6 +379,7 @@ main(void)
         cmocka_unit_test(test_double_random),
         cmocka_unit_test(test_double_short),
         cmocka_unit_test(test_double_any),
+        cmocka_unit_test(test_double_powers),
         cmocka_unit_test(test_is_json),
         cmocka_unit_test(test_digits),
         cmocka_unit_test(test_int),
