@@ -241,25 +241,45 @@ canon_float(double f)
 
 /* ---------------------------------------------------------------------------- text */
 
+/* None of the eight bytes is zero or above 0x7f. */
+static inline bool
+canon_word_is_ascii(uint64_t word)
+{
+    return ((word | (word - 0x0101010101010101)) & 0x8080808080808080) == 0;
+}
+
+/* Whole words, the last one over bytes that were seen: most text is ASCII, and short. */
+static bool
+canon_is_ascii(eff_str text)
+{
+    const char *last = text.ptr + text.len;
+    uint64_t word = 0x0101010101010101;
+    uint32_t half, end;
+
+    if (text.len >= sizeof(word)) {
+        for (const char *at = text.ptr; at < last - sizeof(word); at += sizeof(word)) {
+            memcpy(&word, at, sizeof(word));
+            if (!canon_word_is_ascii(word))
+                return false;
+        }
+        memcpy(&word, last - sizeof(word), sizeof(word));
+    } else if (text.len >= sizeof(half)) {
+        memcpy(&half, text.ptr, sizeof(half));
+        memcpy(&end, last - sizeof(end), sizeof(end));
+        word = (uint64_t)end << 32 | half;
+    } else {
+        for (size_t i = 0; i < text.len; i++)
+            word = word << 8 | (unsigned char)text.ptr[i];
+    }
+    return canon_word_is_ascii(word);
+}
+
 bool
 eff_canon_text_good(eff_str text)
 {
-    const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-    const char *at = text.ptr;
-    size_t left = text.len;
-    uint64_t word;
-
-    // Most text is ASCII: eight bytes at a time, none of them zero or above 0x7f.
-    for (; left >= 8; at += 8, left -= 8) {
-        memcpy(&word, at, 8);
-        if ((word | (word - ones)) & tops)
-            break;
-    }
-    for (; left > 0 && (signed char)*at > 0; at++)
-        left--;
-    if (left == 0)
+    if (text.len == 0 || canon_is_ascii(text))
         return true;
-    return !memchr(at, 0, left) && eff_utf8_valid((eff_str){at, left});
+    return !memchr(text.ptr, 0, text.len) && eff_utf8_valid(text);
 }
 
 const char *

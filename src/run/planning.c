@@ -5,6 +5,7 @@
 #include "run/sync.h"
 
 #define PLANNING_IDENTITIES_BYTES ((size_t)4 << 30) /* addresses; what is touched is far less */
+#define PLANNING_LOOK_UP          64                /* changes between two looks at the clock */
 
 /* ---- one planned item ---- */
 
@@ -433,7 +434,6 @@ planning_next(struct eff_sync_run *r, struct planning_wanted *wanted, bool *ret_
     *ret_end = change.kind == EFF_CHANGE_END;
     if (*ret_end)
         return EFF_OK;
-    eff_run_progress(r, false);
     if (r->look)
         return planning_look_at(r, &change, err);
     if (planning_needs_row(r, &change) && !change.content.ptr)
@@ -451,8 +451,11 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
     bool end = false;
 
     eff_arena_init(&wanted.identities, "identities", PLANNING_IDENTITIES_BYTES);
-    while (fault == EFF_OK && !end)
+    for (size_t taken = 1; fault == EFF_OK && !end; taken++) {
         fault = planning_next(r, &wanted, &end, err);
+        if (taken % PLANNING_LOOK_UP == 0) // asking for the time costs as much as a field
+            eff_run_progress(r, false);
+    }
     if (fault == EFF_OK)
         fault = eff_run_look_flush(r, err);
     if (fault == EFF_OK)

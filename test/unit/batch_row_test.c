@@ -268,6 +268,26 @@ the_seed_matters(void **state)
                     eff_value_hash(2, &values[i], scratch));
 }
 
+/* Texts are looked at eight bytes at a time: each byte at each place of texts of each length. */
+static void
+each_byte_of_a_text_is_looked_at(void **state)
+{
+    char text[24];
+
+    (void)state;
+    for (size_t len = 1; len <= sizeof(text); len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                struct eff_value value = eff_value_of_str(EFF_TEXT, (eff_str){text, len});
+
+                memset(text, 'x', sizeof(text));
+                text[at] = (char)c;
+                assert_int_equal(eff_value_problem(&value, scratch) != NULL, c == 0 || c > 0x7f);
+            }
+        }
+    }
+}
+
 static void
 problems_are_found(void **state)
 {
@@ -579,6 +599,7 @@ main(void)
         cmocka_unit_test(random_decimals_agree_with_their_canonical_text),
         cmocka_unit_test(short_decimals_are_those_with_more_zeros),
         cmocka_unit_test(the_seed_matters),
+        cmocka_unit_test(each_byte_of_a_text_is_looked_at),
         cmocka_unit_test(problems_are_found),
         cmocka_unit_test(keys_are_typed_and_injective),
         cmocka_unit_test(what_cannot_be_a_key),
