@@ -357,6 +357,7 @@ sqlite_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_col
 
 /* ------------------------------------------------------------------------------ rows */
 
+/* What a cell may need in the block, for a row that is larger than all of it. */
 static size_t
 sqlite_row_bytes(struct sqlite_source *s)
 {
@@ -373,17 +374,13 @@ sqlite_row_bytes(struct sqlite_source *s)
     return bytes;
 }
 
-/* False: the row has to wait for the next batch. */
+/* Nothing is in it yet. */
 static bool
-sqlite_fits(struct sqlite_source *s, bool first, struct eff_err *err)
+sqlite_enlarge_block(struct sqlite_source *s, struct eff_err *err)
 {
-    size_t bytes = sqlite_row_bytes(s);
+    size_t bytes = sqlite_row_bytes(s) + 1;
 
-    if (bytes <= s->block_cap - s->block_used)
-        return true;
-    if (!first)
-        return false;
-    free(s->block); // A row larger than the block; nothing is in it yet.
+    free(s->block);
     s->block = malloc(bytes);
     s->block_cap = s->block ? bytes : 0;
     if (!s->block)
@@ -391,33 +388,40 @@ sqlite_fits(struct sqlite_source *s, bool first, struct eff_err *err)
     return s->block != NULL;
 }
 
-static void
+/* This and the next ones: false when the block has no room for the cell. */
+static bool
 sqlite_copy(struct sqlite_source *s, enum eff_kind kind, const void *ptr, size_t len,
             struct eff_value *ret_value)
 {
     char *to = s->block + s->block_used;
 
+    if (len > s->block_cap - s->block_used)
+        return false;
     if (len > 0)
         memcpy(to, ptr, len);
     s->block_used += len;
     eff_value_set_str(ret_value, kind, to, len);
+    return true;
 }
 
-static void
+static bool
 sqlite_real(struct sqlite_source *s, enum sqlite_hint hint, double f, struct eff_value *ret_value)
 {
-    char *to = s->block + s->block_used; // sqlite_row_bytes counted it
+    char *to = s->block + s->block_used;
 
     if (hint != HINT_DECIMAL) {
         eff_value_set_float(ret_value, f);
-        return;
+        return true;
     }
     if (!isfinite(f)) {
         *ret_value = eff_value_of_str(EFF_BAD, EFF_STR("an infinite number in a decimal column"));
-        return;
+        return true;
     }
+    if (s->block_cap - s->block_used < EFF_DOUBLE_TEXT_MAX)
+        return false;
     eff_value_set_str(ret_value, EFF_DECIMAL, to, eff_double_text(f, to));
     s->block_used += ret_value->len;
+    return true;
 }
 
 /* True when the text is what the column declares. */
@@ -451,7 +455,7 @@ sqlite_is_json(struct sqlite_source *s, eff_str text)
     return eff_json_parse(text, &s->json, &root, &err) == EFF_OK;
 }
 
-static void
+static bool
 sqlite_text(struct sqlite_source *s, enum sqlite_hint hint, int column, struct eff_value *ret_value)
 {
     const char *ptr = (const char *)sqlite3_column_text(s->stmt, column);
@@ -459,12 +463,12 @@ sqlite_text(struct sqlite_source *s, enum sqlite_hint hint, int column, struct e
     bool json;
 
     if ((hint == HINT_DATE || hint == HINT_DATETIME) && sqlite_time(hint, text, ret_value))
-        return;
+        return true;
     json = hint == HINT_JSON && sqlite_is_json(s, text);
-    sqlite_copy(s, json ? EFF_JSON : EFF_TEXT, text.ptr, text.len, ret_value);
+    return sqlite_copy(s, json ? EFF_JSON : EFF_TEXT, text.ptr, text.len, ret_value);
 }
 
-static void
+static bool
 sqlite_cell(struct sqlite_source *s, int column, struct eff_value *ret_value)
 {
     enum sqlite_hint hint = (enum sqlite_hint)s->hints[column];
@@ -476,20 +480,34 @@ sqlite_cell(struct sqlite_source *s, int column, struct eff_value *ret_value)
         i = sqlite3_column_int64(s->stmt, column);
         eff_value_set_int(ret_value, hint == HINT_BOOL && (i == 0 || i == 1) ? EFF_BOOL : EFF_INT,
                           i);
-        break;
+        return true;
     case SQLITE_FLOAT:
-        sqlite_real(s, hint, sqlite3_column_double(s->stmt, column), ret_value);
-        break;
+        return sqlite_real(s, hint, sqlite3_column_double(s->stmt, column), ret_value);
     case SQLITE_TEXT:
-        sqlite_text(s, hint, column, ret_value);
-        break;
+        return sqlite_text(s, hint, column, ret_value);
     case SQLITE_BLOB:
         blob = sqlite3_column_blob(s->stmt, column); // before its length
-        sqlite_copy(s, EFF_BYTES, blob, (size_t)sqlite3_column_bytes(s->stmt, column), ret_value);
-        break;
+        return sqlite_copy(s, EFF_BYTES, blob, (size_t)sqlite3_column_bytes(s->stmt, column),
+                           ret_value);
     default:
         eff_value_set_int(ret_value, EFF_NULL, 0);
+        return true;
     }
+}
+
+/* False: the block has no room for it, and is as it was. */
+static bool
+sqlite_row(struct sqlite_source *s, struct eff_value *row)
+{
+    size_t used = s->block_used;
+
+    for (size_t i = 0; i < s->width; i++) {
+        if (!sqlite_cell(s, (int)i, &row[i])) {
+            s->block_used = used;
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Rows until the batch is full or the result ends; a fault is left in s->failed. */
@@ -511,12 +529,18 @@ sqlite_fill(struct sqlite_source *s)
             sqlite_fault(s, EFF_STR(""), &s->failed);
             break;
         }
-        if (!sqlite_fits(s, rows == 0, &s->failed)) {
-            s->waiting = s->failed.fault == EFF_OK;
-            break;
+        if (!sqlite_row(s, &s->cells[rows * s->width])) {
+            if (rows > 0) { // it waits for the next batch
+                s->waiting = true;
+                break;
+            }
+            if (!sqlite_enlarge_block(s, &s->failed))
+                break;
+            if (!sqlite_row(s, s->cells)) {
+                (void)EFF_FAIL(&s->failed, EFF_BROKEN, "a row is larger than SQLite said it is");
+                break;
+            }
         }
-        for (size_t i = 0; i < s->width; i++)
-            sqlite_cell(s, (int)i, &s->cells[rows * s->width + i]);
         rows++;
     }
     return rows;

@@ -251,6 +251,35 @@ large_rows_fit(void **state)
     reading_close(&r);
 }
 
+/* A row for which the block has no more room comes with the next batch, whole and once. */
+static void
+rows_at_the_end_of_a_block_wait(void **state)
+{
+    (void)state;
+    begin("CREATE TABLE t (id INTEGER, d DECIMAL(9,2), s TEXT, b BLOB);"
+          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+          " INSERT INTO t SELECT i, i * 0.25, printf('%0*d', i % 700, i),"
+          " CAST(printf('%09d', i) AS BLOB) FROM n");
+    assert_int_equal(reading_query(&r, "SELECT * FROM t ORDER BY id"), EFF_OK);
+    assert_int_equal(r.rows, 20000);
+    for (size_t row = 0; row < r.rows; row++) {
+        const struct eff_value *cells = &r.cells[row * 4];
+        char wanted[800];
+        int i = (int)row + 1;
+
+        assert_int_equal(cells[0].i, i);
+        snprintf(wanted, sizeof(wanted), "%.15g", i * 0.25);
+        assert_int_equal(cells[1].kind, i % 4 ? EFF_DECIMAL : cells[1].kind);
+        if (cells[1].kind == EFF_DECIMAL)
+            assert_true(eff_str_is(eff_value_str(&cells[1]), wanted));
+        snprintf(wanted, sizeof(wanted), "%0*d", i % 700, i);
+        assert_true(eff_str_is(eff_value_str(&cells[2]), wanted));
+        snprintf(wanted, sizeof(wanted), "%09d", i);
+        assert_true(eff_str_is(eff_value_str(&cells[3]), wanted));
+    }
+    reading_close(&r);
+}
+
 static void
 memory_is_bounded(void **state)
 {
@@ -295,6 +324,7 @@ main(void)
         cmocka_unit_test(what_is_no_database_is_named),
         cmocka_unit_test(a_late_error_is_no_end),
         cmocka_unit_test(large_rows_fit),
+        cmocka_unit_test(rows_at_the_end_of_a_block_wait),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(tables_are_quoted),
     };
