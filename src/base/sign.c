@@ -12,9 +12,12 @@
 #define SIGN_BITS    2048
 #define SIGN_PEM_MAX ((size_t)64 << 10)
 
-/* \n stands for a line break: a PEM has no backslashes of its own. */
+/*
+ * \n stands for a line break: a PEM has no backslashes of its own. The passphrase is terminated,
+ * and never missing: without one OpenSSL would ask for it on the terminal.
+ */
 static EVP_PKEY *
-sign_key(eff_str pem, struct eff_arena scratch)
+sign_key_with(eff_str pem, char *passphrase, struct eff_arena scratch)
 {
     char *text = eff_new(&scratch, char, pem.len < SIGN_PEM_MAX ? pem.len + 1 : 1);
     EVP_PKEY *key = NULL;
@@ -29,7 +32,7 @@ sign_key(eff_str pem, struct eff_arena scratch)
     }
     bio = BIO_new_mem_buf(text, (int)len);
     if (bio)
-        key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+        key = PEM_read_bio_PrivateKey(bio, NULL, NULL, passphrase);
     BIO_free(bio);
     bio = key ? NULL : BIO_new_mem_buf(text, (int)len);
     if (bio)
@@ -39,6 +42,14 @@ sign_key(eff_str pem, struct eff_arena scratch)
         return key;
     EVP_PKEY_free(key);
     return NULL;
+}
+
+static EVP_PKEY *
+sign_key(eff_str pem, struct eff_arena scratch)
+{
+    char none[1] = "";
+
+    return sign_key_with(pem, none, scratch);
 }
 
 static eff_str
@@ -52,6 +63,14 @@ sign_bytes(EVP_PKEY *key, eff_str text, struct eff_arena *arena)
 
     EVP_MD_CTX_free(ctx);
     return good ? (eff_str){(const char *)out, len} : EFF_STR_NONE;
+}
+
+static enum eff_fault
+sign_unreadable(struct eff_err *err)
+{
+    EFF_FAIL(err, EFF_CONFIG, "the private key cannot be read: it is no RSA key in PEM");
+    return eff_err_hint(err, "Give all of it, from -----BEGIN to the last line; \\n may stand for "
+                             "line breaks. A key with a passphrase cannot be used without it.");
 }
 
 enum eff_fault
@@ -77,9 +96,7 @@ eff_jwt_sign(eff_str pem, eff_str header, eff_str claims, struct eff_arena *aren
     eff_buf_free(&buf);
     if (signature.ptr)
         return EFF_OK;
-    EFF_FAIL(err, EFF_CONFIG, "the private key cannot be read: it is no RSA key in PEM");
-    return eff_err_hint(err, "Give all of it, from -----BEGIN to the last line; \\n may stand for "
-                             "line breaks. A key with a passphrase cannot be used.");
+    return sign_unreadable(err);
 }
 
 static bool
@@ -109,10 +126,10 @@ eff_jwt_verify(eff_str pem, eff_str token, struct eff_arena *arena, eff_str *ret
     return good;
 }
 
-eff_str
-eff_rsa_new(struct eff_arena *arena)
+/* "" when there is no key, or it is a public one. */
+static eff_str
+sign_pem(const EVP_PKEY *key, struct eff_arena *arena)
 {
-    EVP_PKEY *key = EVP_RSA_gen(SIGN_BITS);
     BIO *bio = BIO_new(BIO_s_mem());
     eff_str pem = EFF_STR("");
     char *text = NULL;
@@ -123,6 +140,44 @@ eff_rsa_new(struct eff_arena *arena)
     if (len > 0)
         pem = eff_str_copy(arena, (eff_str){text, (size_t)len});
     BIO_free(bio);
+    return pem;
+}
+
+enum eff_fault
+eff_rsa_unlock(eff_str pem, eff_str passphrase, struct eff_arena *arena, eff_str *ret_pem,
+               struct eff_err *err)
+{
+    char *secret = eff_str_c(arena, passphrase);
+    EVP_PKEY *key = sign_key_with(pem, secret, *arena);
+    eff_str plain = sign_pem(key, arena);
+
+    EVP_PKEY_free(key);
+    if (plain.len == 0)
+        return sign_unreadable(err);
+    *ret_pem = plain;
+    return EFF_OK;
+}
+
+bool
+eff_rsa_fingerprint(eff_str pem, struct eff_arena scratch, struct eff_sha256 *ret_digest)
+{
+    EVP_PKEY *key = sign_key(pem, scratch);
+    unsigned char *der = NULL;
+    int len = key ? i2d_PUBKEY(key, &der) : -1;
+
+    if (len > 0)
+        *ret_digest = eff_sha256((eff_str){(const char *)der, (size_t)len});
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    return len > 0;
+}
+
+eff_str
+eff_rsa_new(struct eff_arena *arena)
+{
+    EVP_PKEY *key = EVP_RSA_gen(SIGN_BITS);
+    eff_str pem = sign_pem(key, arena);
+
     EVP_PKEY_free(key);
     return pem;
 }

@@ -159,7 +159,8 @@ http_on_body(char *ptr, size_t size, size_t count, void *user)
         return len == 0 ? 1 : 0;
     }
     curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &wire);
-    if (total > HTTP_RATIO_FROM && total / HTTP_RATIO_MAX > (size_t)wire + HTTP_RATIO_SLACK) {
+    if (total > HTTP_RATIO_FROM && total > slot->request->answer_bytes_told &&
+        total / HTTP_RATIO_MAX > (size_t)wire + HTTP_RATIO_SLACK) {
         snprintf(slot->reason, sizeof(slot->reason), "the answer inflates more than %d times",
                  HTTP_RATIO_MAX);
         return 0;

@@ -260,8 +260,10 @@ read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
         if (batch.rows == 0)
             return EFF_OK;
         EFF_TRY(read_batch(r, &batch, buf, err));
-        if (read_enough(r))
+        if (read_enough(r)) {
+            r->source->ops->cancel(r->source); // nothing may be under way when delivery begins
             return EFF_OK;
+        }
         if (!r->os->go_on(r->os->self)) {
             r->source->ops->cancel(r->source);
             return read_stopped(err);

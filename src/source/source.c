@@ -4,8 +4,13 @@
 #include "source/source.h"
 
 const struct eff_source_ops *const eff_sources[] = {
-    &eff_source_sqlite, &eff_source_postgres, &eff_source_duckdb,
-    &eff_source_adbc,   &eff_source_bigquery, NULL,
+    &eff_source_sqlite,
+    &eff_source_postgres,
+    &eff_source_duckdb,
+    &eff_source_adbc,
+    &eff_source_bigquery,
+    &eff_source_snowflake,
+    NULL,
 };
 
 const struct eff_source_ops *

@@ -46,6 +46,7 @@ struct eff_source_ops {
      * `query` has returned; -1: it does not say. NULL where nothing is billed.
      */
     int64_t (*scans)(struct eff_source *source);
+    /* Gives up the result: no request or query of it is under way any more. query may follow. */
     void (*cancel)(struct eff_source *source);
     void (*close)(struct eff_source *source); /* accepts a half-opened source; NULL is fine */
 };
@@ -59,6 +60,7 @@ extern const struct eff_source_ops eff_source_postgres;
 extern const struct eff_source_ops eff_source_duckdb;
 extern const struct eff_source_ops eff_source_bigquery;
 extern const struct eff_source_ops eff_source_adbc;
+extern const struct eff_source_ops eff_source_snowflake;
 
 extern const struct eff_source_ops *const eff_sources[]; /* all of them, NULL at the end */
 const struct eff_source_ops *eff_source_find(eff_str kind);

@@ -82,20 +82,22 @@ sql_escape_string(eff_str sql, size_t quote)
 
 /* Past one token or one blank; *ret_blank tells whether it was white space or a comment. */
 static size_t
-sql_skip_token(eff_str sql, size_t at, bool *ret_blank)
+sql_skip_token(eff_str sql, size_t at, unsigned lexis, bool *ret_blank)
 {
     char c = sql.ptr[at], next = at + 1 < sql.len ? sql.ptr[at + 1] : 0;
 
     *ret_blank = true;
     if (c == ' ' || (c >= '\t' && c <= '\r'))
         return at + 1;
-    if (c == '-' && next == '-')
+    if ((c == '-' && next == '-') || (lexis & EFF_SQL_SLASH_COMMENTS && c == '/' && next == '/'))
         return sql_skip_line(sql, at);
     if (c == '/' && next == '*')
         return sql_skip_comment(sql, at);
     *ret_blank = false;
     if (c == '\'' || c == '"')
-        return sql_skip_quoted(sql, at, c == '\'' && sql_escape_string(sql, at));
+        return sql_skip_quoted(
+            sql, at,
+            c == '\'' && ((lexis & EFF_SQL_BACKSLASHES) != 0 || sql_escape_string(sql, at)));
     if (c == '$' && (at == 0 || !sql_is_word(sql.ptr[at - 1])))
         return sql_skip_dollar(sql, at);
     return at + 1;
@@ -104,12 +106,18 @@ sql_skip_token(eff_str sql, size_t at, bool *ret_blank)
 enum eff_fault
 eff_sql_single(eff_str sql, eff_str *ret_statement, struct eff_err *err)
 {
+    return eff_sql_single_of(sql, 0, ret_statement, err);
+}
+
+enum eff_fault
+eff_sql_single_of(eff_str sql, unsigned lexis, eff_str *ret_statement, struct eff_err *err)
+{
     size_t end = SIZE_MAX, at = 0, start;
     bool any = false, blank;
 
     while (at < sql.len) {
         start = at;
-        at = sql_skip_token(sql, at, &blank);
+        at = sql_skip_token(sql, at, lexis, &blank);
         if (blank)
             continue;
         if (sql.ptr[start] == ';') {
@@ -173,7 +181,7 @@ eff_sql_reads(eff_str statement, struct eff_err *err)
 
     while (next < statement.len && (blank || statement.ptr[at] == '(')) {
         at = next;
-        next = sql_skip_token(statement, at, &blank);
+        next = sql_skip_token(statement, at, 0, &blank);
     }
     for (end = at; end < statement.len && sql_is_word(statement.ptr[end]);)
         end++;

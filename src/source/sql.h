@@ -15,6 +15,15 @@
  */
 enum eff_fault eff_sql_single(eff_str sql, eff_str *ret_statement, struct eff_err *err);
 
+enum eff_sql_lexis {                             /* bits: what a dialect has beside, or instead */
+                     EFF_SQL_BACKSLASHES = 1,    /* 'it\'s' */
+                     EFF_SQL_SLASH_COMMENTS = 2, /* // to the end of the line */
+};
+
+/* The same for a dialect that differs so. */
+enum eff_fault eff_sql_single_of(eff_str sql, unsigned lexis, eff_str *ret_statement,
+                                 struct eff_err *err);
+
 /* Line and column, from 1, of a byte offset; columns are characters. */
 void eff_sql_position(eff_str sql, size_t offset, int *ret_line, int *ret_column);
 /* EFF_CONFIG: "<text> (line L, column C of the SQL)"; an offset beyond sql leaves the place out. */

@@ -27,6 +27,7 @@ accepted() { # what it is about; the project is in ./page
 blocks "$EFF_SRC/README.md" readme
 blocks "$EFF_SRC/docs/guide.md" guide
 blocks "$EFF_SRC/docs/connectors.md" connectors
+blocks "$EFF_SRC/docs/snowflake.md" snowflake
 mkdir -p page/syncs
 echo 'name: empty' > page/efferent.yml
 accepted 'an empty project'
@@ -52,6 +53,9 @@ guide 'sync: vip' > page/syncs/vip.yml
 accepted docs/guide.md
 { echo 'name: lakes'; guide sources:; guide destinations:; } > page/efferent.yml
 accepted 'docs/guide.md, its lakes'
+
+cp snowflake.1.yml page/efferent.yml
+accepted docs/snowflake.md
 
 mkdir -p page/connectors/acme
 cp connectors.1.yml page/connectors/acme/connector.yaml

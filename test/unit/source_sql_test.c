@@ -51,6 +51,32 @@ one_statement_is_found(void **state)
 }
 
 static void
+another_lexis(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"SELECT 'it\\'s;';", "SELECT 'it\\'s;'"},
+        {"SELECT '\\\\'; -- x", "SELECT '\\\\'"},
+        {"SELECT 1 // it's ;\n;", "SELECT 1 // it's ;\n"},
+        {"SELECT \"\\\"; // ;", "SELECT \"\\\""},
+    };
+    unsigned lexis = EFF_SQL_BACKSLASHES | EFF_SQL_SLASH_COMMENTS;
+    struct eff_err err = {0};
+    eff_str one = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        if (eff_sql_single_of(eff_str_of(pairs[i][0]), lexis, &one, &err) != EFF_OK)
+            fail_msg("%s: %s", pairs[i][0], err.msg);
+        if (!eff_str_is(one, pairs[i][1]))
+            fail_msg("%s: got %.*s", pairs[i][0], (int)one.len, one.ptr);
+    }
+    assert_int_equal(eff_sql_single_of(EFF_STR("SELECT 'a\\\\'; DROP TABLE x"), lexis, &one, &err),
+                     EFF_CONFIG);
+    assert_int_equal(eff_sql_single_of(EFF_STR("SELECT 1 // x\n; SELECT 2"), lexis, &one, &err),
+                     EFF_CONFIG);
+}
+
+static void
 two_statements_and_none_are_refused(void **state)
 {
     static const char *const two[] = {"SELECT 1; SELECT 2", "SELECT 1;\n\nDROP TABLE x",
@@ -162,6 +188,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_statement_is_found),
+        cmocka_unit_test(another_lexis),
         cmocka_unit_test(two_statements_and_none_are_refused),
         cmocka_unit_test(every_prefix_is_safe),
         cmocka_unit_test(places_count_characters),
