@@ -12,6 +12,7 @@
 #include "dbt/dbt.h"
 
 #define PROFILE_KEYS_MAX 16
+#define PROFILE_PEM_LINE 64
 
 struct profile_config {
     eff_str profile, target;
@@ -207,6 +208,15 @@ profile_postgres(struct profile *p)
     return true;
 }
 
+static eff_str
+profile_file_path(const struct profile *p, eff_str path)
+{
+    if (path.len == 0 || eff_str_starts(path, EFF_STR("/")))
+        return path;
+    return eff_str_printf(p->arena, EFF_STR_FMT "/" EFF_STR_FMT,
+                          EFF_STR_ARG(p->project->dbt.project), EFF_STR_ARG(path));
+}
+
 static bool
 profile_duckdb(struct profile *p)
 {
@@ -220,10 +230,7 @@ profile_duckdb(struct profile *p)
                         "it to read");
         return false;
     }
-    if (!eff_str_starts(path, EFF_STR("/")))
-        path = eff_str_printf(p->arena, EFF_STR_FMT "/" EFF_STR_FMT,
-                              EFF_STR_ARG(p->project->dbt.project), EFF_STR_ARG(path));
-    profile_put(p, "path", path);
+    profile_put(p, "path", profile_file_path(p, path));
     return true;
 }
 
@@ -312,10 +319,7 @@ profile_bq_login(struct profile *p)
                                 "`method:` is oauth, oauth-secrets, service-account (with "
                                 "`keyfile:`) or service-account-json.",
                                 "the profile does not say how to log in to BigQuery");
-    if (!eff_str_starts(path, EFF_STR("/")))
-        path = eff_str_printf(p->arena, EFF_STR_FMT "/" EFF_STR_FMT,
-                              EFF_STR_ARG(p->project->dbt.project), EFF_STR_ARG(path));
-    profile_put(p, "key_file", path);
+    profile_put(p, "key_file", profile_file_path(p, path));
     return true;
 }
 
@@ -338,6 +342,84 @@ profile_bigquery(struct profile *p)
         profile_put(p, "timeout", eff_str_printf(p->arena, EFF_STR_FMT "s", EFF_STR_ARG(seconds)));
     profile_put(p, "url", profile_get(p, "api_endpoint"));
     return profile_bq_login(p);
+}
+
+/* ---- Snowflake ---- */
+
+static void
+profile_put_secret(struct profile *p, const char *key, eff_str value)
+{
+    eff_fill_secret(p->problems, value);
+    profile_put(p, key, value);
+}
+
+/* dbt takes a key as PEM, or as the base64 of what would stand in one. */
+static eff_str
+profile_pem(const struct profile *p, eff_str key, bool locked)
+{
+    const char *kind = locked ? "ENCRYPTED PRIVATE KEY" : "PRIVATE KEY";
+    struct eff_buf pem = {0};
+    eff_str text;
+
+    if (key.len == 0 || eff_str_find(key, EFF_STR("-----BEGIN")) != SIZE_MAX)
+        return key;
+    eff_buf_addf(&pem, "-----BEGIN %s-----\n", kind);
+    for (size_t at = 0; at < key.len; at += PROFILE_PEM_LINE) {
+        eff_buf_add(&pem, eff_str_sub(key, at, PROFILE_PEM_LINE));
+        eff_buf_add_char(&pem, '\n');
+    }
+    eff_buf_addf(&pem, "-----END %s-----\n", kind);
+    text = eff_str_copy(p->arena, eff_buf_str(&pem));
+    eff_buf_free(&pem);
+    return text;
+}
+
+/* A key, or a token that is one already: other ways need a browser, or a login of their own. */
+static bool
+profile_snowflake_login(struct profile *p)
+{
+    eff_str passphrase = profile_get(p, "private_key_passphrase");
+    eff_str key = profile_pem(p, profile_get(p, "private_key"), passphrase.len > 0);
+    eff_str path = profile_file_path(p, profile_get(p, "private_key_path"));
+    eff_str way = profile_get(p, "authenticator"), token = profile_get(p, "token");
+    bool oauth =
+        eff_str_eq_nocase(way, EFF_STR("oauth")) && profile_get(p, "oauth_client_id").len == 0;
+
+    if (key.len > 0 || path.len > 0) {
+        profile_put_secret(p, "private_key", key);
+        profile_put(p, "private_key_path", key.len > 0 ? EFF_STR("") : path);
+        profile_put_secret(p, "private_key_passphrase", passphrase);
+        return true;
+    }
+    if (token.len > 0 && (oauth || eff_str_eq_nocase(way, EFF_STR("programmatic_access_token")))) {
+        profile_put_secret(p, "token", token);
+        profile_put(p, "token_type",
+                    oauth ? EFF_STR("oauth") : EFF_STR("programmatic_access_token"));
+        return true;
+    }
+    eff_problem_add(p->problems, p->output->place, "EFF1404",
+                    EFF_STR("Give the profile a private_key_path, or write the source on its own, "
+                            "with a key or a token."),
+                    "the profile's way into Snowflake is not one that its SQL API has");
+    return false;
+}
+
+static bool
+profile_snowflake(struct profile *p)
+{
+    static const char *const same[] = {"account",  "user",   "role",      "warehouse",
+                                       "database", "schema", "query_tag", NULL};
+    eff_str host = profile_get(p, "host"), port = profile_get(p, "port"),
+            protocol = profile_get(p, "protocol");
+
+    for (size_t i = 0; same[i] != NULL; i++)
+        profile_put(p, same[i], profile_get(p, same[i]));
+    if (host.len > 0)
+        profile_put(p, "url",
+                    eff_str_printf(p->arena, EFF_STR_FMT "://" EFF_STR_FMT "%s" EFF_STR_FMT,
+                                   EFF_STR_ARG(protocol.len > 0 ? protocol : EFF_STR("https")),
+                                   EFF_STR_ARG(host), port.len > 0 ? ":" : "", EFF_STR_ARG(port)));
+    return profile_snowflake_login(p);
 }
 
 /* ---- from profiles.yml to one output ---- */
@@ -514,11 +596,14 @@ profile_translate(const struct eff_project_input *input, const struct eff_projec
         profile_duckdb(p);
     else if (eff_str_is(type, "bigquery"))
         profile_bigquery(p);
+    else if (eff_str_is(type, "snowflake"))
+        profile_snowflake(p);
     else
         eff_problem_add(problems, p->output->place, "EFF1404",
                         EFF_STR("Write the source on its own, with a `type:` and its options."),
                         "a profile of type \"" EFF_STR_FMT
-                        "\" cannot be used: only postgres, duckdb and bigquery are read so far",
+                        "\" cannot be used: only postgres, duckdb, bigquery and snowflake are read "
+                        "so far",
                         EFF_STR_ARG(eff_value_shown(type)));
     *block = (struct eff_node){.kind = EFF_NODE_MAP,
                                .place = p->output->place,

@@ -3,6 +3,8 @@
  */
 #include "sandbox/world.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -57,7 +59,8 @@ world_forget(struct eff_world *world)
     world_free_state(world);
     eff_arena_reset(&world->memory);
     world->shapes = (struct eff_shapes){.arena = &world->memory, .nocase = world->vendor->nocase};
-    world->settings = (struct eff_settings){.job_polls = 1, .job_fail_after = -1};
+    world->settings =
+        (struct eff_settings){.job_polls = 1, .job_fail_after = -1, .partition_rows = 10000};
     world->tokens_count = 0;
     world->revoked_count = 0;
     world->clock_ms = 0;
@@ -217,6 +220,7 @@ world_read_setting(struct eff_settings *settings, eff_str key, const struct eff_
     int64_t *number = eff_str_is(key, "search_lag_ms")    ? &settings->search_lag_ms
                       : eff_str_is(key, "job_polls")      ? &settings->job_polls
                       : eff_str_is(key, "job_fail_after") ? &settings->job_fail_after
+                      : eff_str_is(key, "partition_rows") ? &settings->partition_rows
                                                           : NULL;
     bool *flag = eff_str_is(key, "whole_invalid_field") ? &settings->whole_invalid_field
                  : eff_str_is(key, "row_validation")    ? &settings->row_validation
@@ -230,8 +234,9 @@ world_read_setting(struct eff_settings *settings, eff_str key, const struct eff_
     if (number != NULL && eff_json_int(value, number) && *number >= -1)
         return EFF_OK;
     EFF_FAIL(err, EFF_CONFIG, "bad setting \"" EFF_STR_FMT "\"", EFF_STR_ARG(key));
-    return eff_err_hint(err, "Settings are search_lag_ms, job_polls, job_fail_after (integers), "
-                             "whole_invalid_field, row_validation and shuffle (true or false).");
+    return eff_err_hint(
+        err, "Settings are search_lag_ms, job_polls, job_fail_after, partition_rows "
+             "(integers), whole_invalid_field, row_validation and shuffle (true or false).");
 }
 
 enum eff_fault
@@ -319,17 +324,42 @@ eff_world_issue(struct eff_world *world, eff_str token)
     world_remember(world->tokens, &world->tokens_count, token);
 }
 
+/* A token as the list keeps it: a signed one is too long, and its digest stands for it. */
+static eff_str
+world_short(eff_str token, char ret_text[64])
+{
+    static const char digits[] = "0123456789abcdef";
+    struct eff_sha256 digest;
+
+    if (token.len < 64)
+        return token;
+    digest = eff_sha256(token);
+    for (size_t i = 0; i < 60; i++)
+        ret_text[i] = digits[digest.bytes[i / 2] >> (i % 2 ? 0 : 4) & 15];
+    return (eff_str){ret_text, 60};
+}
+
 void
 eff_world_revoke(struct eff_world *world, eff_str token)
 {
-    if (token.len != 0 && token.len < 64)
-        world_remember(world->revoked, &world->revoked_count, token);
+    char text[64];
+
+    if (token.len != 0)
+        world_remember(world->revoked, &world->revoked_count, world_short(token, text));
+}
+
+bool
+eff_world_revoked(const struct eff_world *world, eff_str token)
+{
+    char text[64];
+
+    return world_knows(world->revoked, world->revoked_count, world_short(token, text));
 }
 
 bool
 eff_world_trusts(const struct eff_world *world, eff_str token)
 {
-    if (world_knows(world->revoked, world->revoked_count, token))
+    if (eff_world_revoked(world, token))
         return false;
     return eff_str_is(token, "test-token") ||
            world_knows(world->tokens, world->tokens_count, token);

@@ -83,12 +83,14 @@ extern const struct eff_vendor eff_vendor_meta;
 extern const struct eff_vendor eff_vendor_google;
 extern const struct eff_vendor eff_vendor_bigquery;
 extern const struct eff_vendor eff_vendor_intercom;
+extern const struct eff_vendor eff_vendor_snowflake;
 
 /* What tests may set: {"settings": {...}} in a faults document. */
 struct eff_settings {
     int64_t search_lag_ms;    /* a written record is found by search only so much later */
     int64_t job_polls;        /* how often an asynchronous job is seen running */
     int64_t job_fail_after;   /* jobs fail after so many rows; -1: they do not */
+    int64_t partition_rows;   /* Snowflake: rows of one partition of a result */
     bool whole_invalid_field; /* Salesforce: an unknown field refuses the request, not its row */
     bool row_validation;      /* HubSpot: a bad value refuses its row, not the request */
     bool shuffle;             /* answers to many rows come in another order, where allowed */
@@ -163,6 +165,7 @@ int64_t eff_world_left(struct eff_world *world, enum eff_quota_name name);
 void eff_world_issue(struct eff_world *world, eff_str token);
 void eff_world_revoke(struct eff_world *world, eff_str token);
 bool eff_world_trusts(const struct eff_world *world, eff_str token);
+bool eff_world_revoked(const struct eff_world *world, eff_str token);
 void eff_world_save_shapes(struct eff_world *world); /* into the store */
 
 /* Lets go on what runs by itself, in a transaction of its own. */

@@ -10,10 +10,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
-static struct eff_arena arena;
+static struct eff_arena arena, texts; /* the second outlives a load */
 static struct eff_project *project;
 static struct eff_problems problems;
 
@@ -42,8 +43,34 @@ static const struct eff_option bigquery_options[] = {
      "A part of it.", 0, "interactive|batch"},
 };
 
+struct snow { /* as source/snowflake has them, as far as a profile gives them */
+    eff_str account, user, role, warehouse, database, schema, query_tag, url;
+    eff_str private_key, private_key_path, passphrase, token, token_type;
+};
+#define SNOW(name, kind)                                                                           \
+    {                                                                                              \
+#name, kind, offsetof(struct snow, name), NULL, 0, 0, "", 0, NULL                          \
+    }
+static const struct eff_option snow_options[] = {
+    SNOW(account, EFF_OPT_STR),
+    SNOW(user, EFF_OPT_STR),
+    SNOW(role, EFF_OPT_STR),
+    SNOW(warehouse, EFF_OPT_STR),
+    SNOW(database, EFF_OPT_STR),
+    SNOW(schema, EFF_OPT_STR),
+    SNOW(query_tag, EFF_OPT_STR),
+    SNOW(url, EFF_OPT_URL),
+    SNOW(private_key, EFF_OPT_SECRET),
+    SNOW(private_key_path, EFF_OPT_PATH),
+    {"private_key_passphrase", EFF_OPT_SECRET, offsetof(struct snow, passphrase), NULL, 0, 0, "", 0,
+     NULL},
+    SNOW(token, EFF_OPT_SECRET),
+    SNOW(token_type, EFF_OPT_STR),
+};
+
 static struct eff_kind_desc kinds[] = {
     CONFWORLD_KIND("bigquery", bigquery_options, struct bigquery),
+    CONFWORLD_KIND("snowflake", snow_options, struct snow),
     CONFWORLD_KIND("postgres", confworld_db_options, struct confworld_db),
     CONFWORLD_KIND("duckdb", confworld_db_options, struct confworld_db),
     {.kind = {"", 0}},
@@ -66,14 +93,14 @@ load(const char *source, const char *target, const char *profiles, const char *f
         .root = EFF_STR("/p"),
         .target = eff_str_of(target),
         .lookup = &lookup,
-        .source_kinds_count = 4,
+        .source_kinds_count = 5,
         .source_kinds = kinds,
         .files = &world,
         .read = confworld_read,
         .list = confworld_list,
     };
 
-    kinds[3] = eff_dbt_source_kind;
+    kinds[4] = eff_dbt_source_kind;
     eff_arena_reset(&arena);
     world.files[0].bytes = eff_str_printf(
         &arena, "dbt: {project: dbt}\nsources: {w: {type: dbt%s}}\n%s", source, targets);
@@ -136,6 +163,22 @@ the_target_of_the_command_line(void **state)
     assert_true(known);
     assert_true(load(", target: dev", "prod", both, "dbt/profiles.yml"));
     assert_true(eff_str_is(project->sources[0].kind->kind, "duckdb"));
+}
+
+static const struct snow *
+snow(const char *login)
+{
+    eff_str profiles = eff_str_printf(
+        &texts,
+        "shop: {outputs: {default: {type: snowflake, account: acme-main, user: dbt, role: reporter, "
+        "warehouse: wh, database: analytics, schema: marts, query_tag: nightly, threads: 8, "
+        "client_session_keep_alive: false, %s}}}\n",
+        login);
+
+    if (!load("", NULL, eff_str_c(&texts, profiles), "dbt/profiles.yml"))
+        fail_msg("%s is refused", login);
+    assert_true(eff_str_is(project->sources[0].kind->kind, "snowflake"));
+    return project->sources[0].config;
 }
 
 static bool
@@ -224,8 +267,47 @@ logins_to_bigquery_that_cannot_be_used(void **state)
 }
 
 static void
+snowflake_by_key_and_token(void **state)
+{
+    const struct snow *s;
+
+    (void)state;
+    eff_arena_init(&texts, "profiles", (size_t)1 << 20);
+    s = snow("private_key_path: keys/dbt.p8, private_key_passphrase: sesame");
+    assert_true(eff_str_is(s->account, "acme-main") && eff_str_is(s->user, "dbt"));
+    assert_true(eff_str_is(s->role, "reporter") && eff_str_is(s->warehouse, "wh"));
+    assert_true(eff_str_is(s->database, "analytics") && eff_str_is(s->schema, "marts"));
+    assert_true(eff_str_is(s->query_tag, "nightly") && s->url.len == 0);
+    assert_true(eff_str_is(s->private_key_path, "/p/dbt/keys/dbt.p8"));
+    assert_true(eff_str_is(s->passphrase, "sesame") && is_secret("sesame"));
+    s = snow("private_key_path: /etc/dbt.p8, host: 127.0.0.1, port: 8100, protocol: http");
+    assert_true(eff_str_is(s->private_key_path, "/etc/dbt.p8"));
+    assert_true(eff_str_is(s->url, "http://127.0.0.1:8100"));
+    s = snow("private_key: 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+             "MzEfYyjiWA4R', private_key_passphrase: sesame");
+    assert_true(eff_str_is(s->private_key,
+                           "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+                           "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n"
+                           "MzEfYyjiWA4R\n-----END ENCRYPTED PRIVATE KEY-----\n"));
+    s = snow("authenticator: oauth, token: t0ken");
+    assert_true(eff_str_is(s->token, "t0ken") && eff_str_is(s->token_type, "oauth"));
+    assert_true(is_secret("t0ken"));
+    s = snow("authenticator: programmatic_access_token, token: t0ken");
+    assert_true(eff_str_is(s->token_type, "programmatic_access_token"));
+    eff_arena_deinit(&texts);
+}
+
+static void
 what_cannot_be_used_is_told(void **state)
 {
+    static const char *const logins[] = {
+        "password: x",
+        "authenticator: externalbrowser",
+        "authenticator: oauth, token: refresh, oauth_client_id: c, oauth_client_secret: s",
+        "authenticator: oauth",
+        "token: x",
+    };
+
     (void)state;
     refused(
         ", profile: shp", both,
@@ -239,10 +321,20 @@ what_cannot_be_used_is_told(void **state)
         "", "shop: {outputs: {default: {type: duckdb, path: ':memory:'}}}\n",
         "dbt/profiles.yml:1:27 EFF1404 the profile's DuckDB is no file on this machine, so "
         "nothing is left of it to read [Give the profile a `path:` to a file that dbt builds.]\n");
+    for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
+        char profiles[256];
+
+        snprintf(profiles, sizeof(profiles),
+                 "shop: {outputs: {default: {type: snowflake, account: a, %s}}}\n", logins[i]);
+        refused("", profiles,
+                "dbt/profiles.yml:1:27 EFF1404 the profile's way into Snowflake is not one that "
+                "its SQL API has [Give the profile a private_key_path, or write the source on its "
+                "own, with a key or a token.]\n");
+    }
     refused(
         "", "shop: {outputs: {default: {type: oracle}}}\n",
         "dbt/profiles.yml:1:27 EFF1404 a profile of type \"oracle\" cannot be used: only "
-        "postgres, duckdb and bigquery are read so far [Write the source on its own, with a `type:` and its options.]\n");
+        "postgres, duckdb, bigquery and snowflake are read so far [Write the source on its own, with a `type:` and its options.]\n");
     refused(
         "", "shop: {outputs: {default: {type: postgres, host: \"{{ env_var('NO') }}\"}}}\n",
         "dbt/profiles.yml:1:50 EFF1106 env_var('NO') is not set [Set the environment variable NO.]\n");
@@ -266,6 +358,7 @@ main(void)
         cmocka_unit_test(the_target_of_the_command_line),
         cmocka_unit_test(logins_to_bigquery),
         cmocka_unit_test(logins_to_bigquery_that_cannot_be_used),
+        cmocka_unit_test(snowflake_by_key_and_token),
         cmocka_unit_test(what_cannot_be_used_is_told),
     };
     int failed;
