@@ -74,10 +74,10 @@ struct eff_request {
     size_t headers_count;
     const struct eff_header *headers; /* secrets among them are never logged */
     eff_str body;
-    size_t answer_bytes_max;  /* 0: 64 MiB; more is EFF_WIRE_LOST */
-    size_t answer_bytes_told; /* its size as the peer foretold it: so far it may inflate at will */
-    size_t hosts_count;       /* hosts that may be on loopback or private addresses: */
-    const eff_str *hosts;     /* those that the project's own file names literally */
+    size_t answer_bytes_max; /* 0: 64 MiB; more is EFF_WIRE_LOST */
+    unsigned inflates_max;   /* times that a compressed answer may grow; 0: 100; likewise */
+    size_t hosts_count;      /* hosts that may be on loopback or private addresses: */
+    const eff_str *hosts;    /* those that the project's own file names literally */
     bool metadata; /* to the cloud's metadata service, for a credential of this machine's own */
     const struct eff_sigv4
         *sign; /* NULL: none; signed when it leaves, for a signature has a date */

@@ -151,6 +151,7 @@ http_on_body(char *ptr, size_t size, size_t count, void *user)
 {
     struct http_slot *slot = user;
     size_t len = size * count, total = slot->body.len + len;
+    size_t ratio = slot->request->inflates_max ? slot->request->inflates_max : HTTP_RATIO_MAX;
     curl_off_t wire = 0;
 
     if (total > http_answer_max(slot)) {
@@ -159,10 +160,9 @@ http_on_body(char *ptr, size_t size, size_t count, void *user)
         return len == 0 ? 1 : 0;
     }
     curl_easy_getinfo(slot->easy, CURLINFO_SIZE_DOWNLOAD_T, &wire);
-    if (total > HTTP_RATIO_FROM && total > slot->request->answer_bytes_told &&
-        total / HTTP_RATIO_MAX > (size_t)wire + HTTP_RATIO_SLACK) {
-        snprintf(slot->reason, sizeof(slot->reason), "the answer inflates more than %d times",
-                 HTTP_RATIO_MAX);
+    if (total > HTTP_RATIO_FROM && total / ratio > (size_t)wire + HTTP_RATIO_SLACK) {
+        snprintf(slot->reason, sizeof(slot->reason), "the answer inflates more than %zu times",
+                 ratio);
         return 0;
     }
     eff_buf_add_bytes(&slot->body, ptr, len);

@@ -29,6 +29,7 @@
 #define SNOW_LANES       4                   /* partitions asked for at a time */
 #define SNOW_AHEAD_BYTES ((int64_t)32 << 20) /* of partitions that wait to be read */
 #define SNOW_ANSWER_MIN  ((size_t)64 << 20)
+#define SNOW_INFLATES_MAX 1100 /* deflate cannot do more than 1,032; the bytes are bounded beside */
 #define SNOW_ROWS_MAX    1024
 #define SNOW_CELLS_MAX   65536
 #define SNOW_TEXT_BYTES  ((size_t)512 << 20) /* addresses for values made here */
@@ -538,7 +539,7 @@ snow_ask(struct snow_source *s, size_t first, struct eff_err *err)
         snprintf(path, sizeof(path), "/%s?partition=%zu", s->handle, s->asked);
         lane->timeout_ms = SNOW_PART_MS;
         lane->answer_bytes_max = snow_answer_max(&s->parts[s->asked]);
-        lane->answer_bytes_told = 2 * (size_t)s->parts[s->asked].bytes;
+        lane->inflates_max = SNOW_INFLATES_MAX;
         EFF_TRY(eff_snow_start(&s->api, lane, "GET", path, EFF_STR_NONE, err));
         s->asked++;
     }

@@ -204,7 +204,7 @@ snow_send(struct eff_snow_api *api, struct eff_snow_call *call, struct eff_err *
                              .headers = call->headers,
                              .body = call->body,
                              .answer_bytes_max = call->answer_bytes_max,
-                             .answer_bytes_told = call->answer_bytes_told,
+                             .inflates_max = call->inflates_max,
                              .hosts_count = 1,
                              .hosts = &api->host};
     call->signature = api->signature;

@@ -50,7 +50,8 @@ struct eff_snow_call {
     const char *method;
     char url[EFF_SNOW_URL_MAX]; /* terminated */
     eff_str body;               /* lives until the call has ended */
-    size_t answer_bytes_max, answer_bytes_told;
+    size_t answer_bytes_max;
+    unsigned inflates_max; /* as in eff_request */
     int64_t timeout_ms; /* of one sending */
     unsigned tries;
     unsigned signature; /* that it was sent with */
