@@ -480,40 +480,48 @@ bqs_write_number(struct eff_call *call, struct eff_json_writer *w, const char *n
 }
 
 static void
+bqs_write_job_to(struct eff_call *call, struct eff_json_writer *w, const struct bqs_job *job,
+                 bool dry_run)
+{
+    bool done = dry_run || job->polls <= 0;
+
+    eff_json_begin_object(w);
+    eff_json_field_str(w, "kind", EFF_STR("bigquery#job"));
+    bqs_write_reference(w, job, dry_run);
+    eff_json_key(w, EFF_STR("statistics"));
+    eff_json_begin_object(w);
+    eff_json_key(w, EFF_STR("query"));
+    eff_json_begin_object(w);
+    eff_json_field_str(w, "statementType", job->type);
+    bqs_write_number(call, w, "totalBytesProcessed", job->bytes);
+    bqs_write_number(call, w, "totalBytesBilled", dry_run ? 0 : job->billed);
+    if (dry_run && job->schema.len > 0) {
+        eff_json_field_str(w, "totalBytesProcessedAccuracy", EFF_STR("PRECISE"));
+        eff_json_key(w, EFF_STR("schema"));
+        eff_json_write_raw(w, job->schema);
+    }
+    eff_json_end_object(w);
+    eff_json_end_object(w);
+    eff_json_key(w, EFF_STR("status"));
+    eff_json_begin_object(w);
+    eff_json_field_str(w, "state", done ? EFF_STR("DONE") : EFF_STR("RUNNING"));
+    if (done && job->status != 0) {
+        eff_json_key(w, EFF_STR("errorResult"));
+        eff_json_begin_object(w);
+        eff_json_field_str(w, "reason", job->reason);
+        eff_json_field_str(w, "message", job->message);
+        eff_json_end_object(w);
+    }
+    eff_json_end_object(w);
+    eff_json_end_object(w);
+}
+
+static void
 bqs_write_job(struct eff_call *call, const struct bqs_job *job, bool dry_run)
 {
     struct eff_json_writer w = eff_call_answer(call, 200);
-    bool done = dry_run || job->polls <= 0;
 
-    eff_json_begin_object(&w);
-    eff_json_field_str(&w, "kind", EFF_STR("bigquery#job"));
-    bqs_write_reference(&w, job, dry_run);
-    eff_json_key(&w, EFF_STR("statistics"));
-    eff_json_begin_object(&w);
-    eff_json_key(&w, EFF_STR("query"));
-    eff_json_begin_object(&w);
-    eff_json_field_str(&w, "statementType", job->type);
-    bqs_write_number(call, &w, "totalBytesProcessed", job->bytes);
-    bqs_write_number(call, &w, "totalBytesBilled", dry_run ? 0 : job->billed);
-    if (dry_run && job->schema.len > 0) {
-        eff_json_field_str(&w, "totalBytesProcessedAccuracy", EFF_STR("PRECISE"));
-        eff_json_key(&w, EFF_STR("schema"));
-        eff_json_write_raw(&w, job->schema);
-    }
-    eff_json_end_object(&w);
-    eff_json_end_object(&w);
-    eff_json_key(&w, EFF_STR("status"));
-    eff_json_begin_object(&w);
-    eff_json_field_str(&w, "state", done ? EFF_STR("DONE") : EFF_STR("RUNNING"));
-    if (done && job->status != 0) {
-        eff_json_key(&w, EFF_STR("errorResult"));
-        eff_json_begin_object(&w);
-        eff_json_field_str(&w, "reason", job->reason);
-        eff_json_field_str(&w, "message", job->message);
-        eff_json_end_object(&w);
-    }
-    eff_json_end_object(&w);
-    eff_json_end_object(&w);
+    bqs_write_job_to(call, &w, job, dry_run);
 }
 
 static const struct eff_json *
@@ -598,9 +606,7 @@ bqs_cancel(struct eff_call *call)
     eff_json_begin_object(&w);
     eff_json_field_str(&w, "kind", EFF_STR("bigquery#jobCancelResponse"));
     eff_json_key(&w, EFF_STR("job"));
-    eff_json_begin_object(&w);
-    bqs_write_reference(&w, job, false);
-    eff_json_end_object(&w);
+    bqs_write_job_to(call, &w, job, false);
     eff_json_end_object(&w);
 }
 
@@ -624,10 +630,9 @@ bqs_offset(struct eff_call *call, const struct bqs_job *job, int64_t *ret_offset
 /* Rows from offset on; returns where the next page begins. */
 static int64_t
 bqs_write_rows(struct eff_call *call, struct eff_json_writer *w, const struct bqs_job *job,
-               int64_t offset, int64_t most)
+               int64_t offset, int64_t most, bool int64_times)
 {
     struct bqs_state *s = bqs_state(call);
-    bool int64_times = eff_str_is(eff_call_param(call, "formatOptions.useInt64Timestamp"), "true");
     size_t number = (size_t)(job - s->jobs), used = call->arena->used;
     eff_str sql = eff_str_printf(call->arena, "SELECT * FROM \"_job_%zu\" LIMIT %lld OFFSET %lld",
                                  number, (long long)most, (long long)offset);
@@ -654,7 +659,8 @@ bqs_write_rows(struct eff_call *call, struct eff_json_writer *w, const struct bq
 }
 
 static void
-bqs_write_results(struct eff_call *call, struct bqs_job *job, int64_t offset, int64_t most)
+bqs_write_results(struct eff_call *call, struct bqs_job *job, int64_t offset, int64_t most,
+                  bool int64_times)
 {
     struct eff_json_writer w = eff_call_answer(call, 200);
     bool done = job->polls <= 0;
@@ -674,7 +680,7 @@ bqs_write_results(struct eff_call *call, struct bqs_job *job, int64_t offset, in
         bqs_write_number(call, &w, "totalRows", job->rows);
         bqs_write_number(call, &w, "totalBytesProcessed", job->bytes);
         if (offset < job->rows && most > 0)
-            offset = bqs_write_rows(call, &w, job, offset, most);
+            offset = bqs_write_rows(call, &w, job, offset, most, int64_times);
         if (offset < job->rows)
             eff_json_field_str(&w, "pageToken",
                                eff_str_printf(call->arena, "%lld." EFF_STR_FMT, (long long)offset,
@@ -694,7 +700,9 @@ bqs_results(struct eff_call *call)
     if (job->polls <= 0 && job->status != 0)
         bqs_error(call, job->status, job->reason, job->message);
     else if (bqs_offset(call, job, &offset))
-        bqs_write_results(call, job, offset, most);
+        bqs_write_results(call, job, offset, most,
+                          eff_str_eq_nocase(eff_call_param(call, "formatOptions.useInt64Timestamp"),
+                                            EFF_STR("true")));
 }
 
 /* jobs.query: in one call; what tests and people fill the warehouse with. */
@@ -719,7 +727,9 @@ bqs_query(struct eff_call *call)
     if (job->status != 0)
         bqs_error(call, job->status, job->reason, job->message);
     else
-        bqs_write_results(call, job, 0, ask.dry_run ? 0 : most);
+        bqs_write_results(
+            call, job, 0, ask.dry_run ? 0 : most,
+            eff_json_bool(eff_json_pointer(body, EFF_STR("/formatOptions/useInt64Timestamp"))));
 }
 
 /* ---- logins ---- */

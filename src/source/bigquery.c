@@ -31,6 +31,7 @@
 #define BQ_POLL_MS      10000 /* that BigQuery waits before it says "not yet" */
 #define BQ_POLL_PATIENT ((int64_t)BQ_POLL_MS + 60000)
 #define BQ_PAUSE_MOST   2000
+#define BQ_JOBS_MAX     3  /* tries */
 #define BQ_EMPTY_MAX    20 /* pages without rows that are followed */
 
 static const struct eff_option bq_options[] = {
@@ -83,6 +84,7 @@ struct bq_source {
 
     /* its job */
     char job[48]; /* "": none yet */
+    unsigned jobs_failed;
     bool job_done;
     int64_t rows_total;
 
@@ -423,6 +425,7 @@ bq_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_columns
     struct bq_source *s = (struct bq_source *)source;
 
     bq_rewind(s);
+    s->jobs_failed = 0;
     if (s->columns.count == 0 || !eff_str_eq(sql, s->sql)) {
         bq_cancel(source);
         bq_forget_job(s);
@@ -624,6 +627,20 @@ bq_rows(struct bq_source *s, size_t *rows, struct eff_err *err)
     return EFF_OK;
 }
 
+/* A job that failed on BigQuery's side stays so, and tells it again and again: another may not. */
+static bool
+bq_another_job(struct bq_source *s, struct eff_err *err)
+{
+    bool theirs = err->fault == EFF_RATE || (err->fault == EFF_TRANSIENT && err->code >= 500);
+
+    if (!theirs || s->job_done || ++s->jobs_failed == BQ_JOBS_MAX)
+        return false;
+    bq_cancel(&s->base);
+    bq_forget_job(s);
+    *err = (struct eff_err){0};
+    return true;
+}
+
 static enum eff_fault
 bq_read(struct bq_source *s, size_t *rows, struct eff_err *err)
 {
@@ -633,7 +650,8 @@ bq_read(struct bq_source *s, size_t *rows, struct eff_err *err)
 
     while (!s->complete && *rows < s->cells_rows && s->batch.used < BQ_BATCH_AIM) {
         if (!s->page_open) {
-            EFF_TRY(bq_fetch(s, err));
+            if (bq_fetch(s, err) != EFF_OK && !bq_another_job(s, err))
+                return err->fault;
         } else if (s->in_rows) {
             EFF_TRY(bq_rows(s, rows, err));
         } else {

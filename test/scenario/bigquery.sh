@@ -107,6 +107,20 @@ lose "a page that breaks off" "{\"match\": {$PAGES, \"nth\": 3}, \"times\": 1, \
 lose "too many calls" "{\"match\": {$PAGES, \"nth\": 2}, \"times\": 2, \"then\": {\"status\": 403, \"code\": \"rateLimitExceeded\", \"retry_after\": 0}}"
 lose "a job whose answer is lost" "{\"match\": {$JOBS, \"nth\": 2}, \"times\": 1, \"then\": {\"reset_after\": true}}"
 calls 'POST %/jobs 409' 1
+about "a job that fails over there"
+requests "$BIGQUERY"
+jobs=$(db requests.db "select count(*) from q where method = 'POST' and path like '%/jobs' and status = 200")
+bq "UPDATE shop.customer SET score = score || '1' WHERE id % 7 = 0"
+faults "{\"match\": {$PAGES}, \"times\": 7, \"then\": {\"status\": 500, \"code\": \"backendError\", \"retry_after\": 0}}"
+eff 0 run
+counts customers read=49 unchanged=42 changed=7 planned=7 delivered=7
+calls 'POST %/jobs 200' $((jobs + 3)) # a dry run, and two jobs
+equal "after a job that failed"
+faults "{\"match\": {$PAGES}, \"then\": {\"status\": 500, \"code\": \"backendError\", \"retry_after\": 0}}"
+eff 1 run
+same "fault" transient "$(problems "p ->> '\$.fault'")"
+calls 'POST %/jobs 200' $((jobs + 7))
+faults ''
 
 # The last page, of 9 rows, is answered by one with others or another count: nothing of all is used.
 lie() { # WHAT BODY SAYS
@@ -122,13 +136,13 @@ lie() { # WHAT BODY SAYS
     equal "after: $1"
 }
 ROW='{"f": [{"v": "49"}, {"v": "x"}, {"v": "1"}]}'
-lie "a row too few" "{\"jobComplete\": true, \"totalRows\": \"49\", \"rows\": [$ROW]}" 'BigQuery gave 41 rows of 49' 1111111
-lie "a row too many" "{\"jobComplete\": true, \"totalRows\": \"49\", \"pageToken\": \"x\", \"rows\": [$ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW]}" 'BigQuery gave 50 rows of 49' 11111111
-lie "another total" "{\"jobComplete\": true, \"totalRows\": \"41\", \"rows\": [$ROW]}" "pages do not agree: of 49 rows, and of 41" 111111111
-lie "no total" "{\"jobComplete\": true, \"rows\": [$ROW]}" "does not say how many rows there are" 1111111111
-lie "half a page" "{\"jobComplete\": true, \"totalRows\": \"49\", \"rows\": [$ROW" "reading a page of BigQuery's answer" 11111111111
-lie "a row of another shape" '{"jobComplete": true, "totalRows": "49", "rows": [{"f": [{"v": "1"}]}]}' "row 41 of BigQuery's answer is none" 111111111111
-lie "no JSON" '<html>' "reading a page of BigQuery's answer" 1111111111111
+lie "a row too few" "{\"jobComplete\": true, \"totalRows\": \"49\", \"rows\": [$ROW]}" 'BigQuery gave 41 rows of 49' 11111111
+lie "a row too many" "{\"jobComplete\": true, \"totalRows\": \"49\", \"pageToken\": \"x\", \"rows\": [$ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW, $ROW]}" 'BigQuery gave 50 rows of 49' 111111111
+lie "another total" "{\"jobComplete\": true, \"totalRows\": \"41\", \"rows\": [$ROW]}" "pages do not agree: of 49 rows, and of 41" 1111111111
+lie "no total" "{\"jobComplete\": true, \"rows\": [$ROW]}" "does not say how many rows there are" 11111111111
+lie "half a page" "{\"jobComplete\": true, \"totalRows\": \"49\", \"rows\": [$ROW" "reading a page of BigQuery's answer" 111111111111
+lie "a row of another shape" '{"jobComplete": true, "totalRows": "49", "rows": [{"f": [{"v": "1"}]}]}' "row 41 of BigQuery's answer is none" 1111111111111
+lie "no JSON" '<html>' "reading a page of BigQuery's answer" 11111111111111
 
 # ---- what it may cost ----
 
