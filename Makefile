@@ -24,7 +24,7 @@ demo: all ## a first sync, offline, from a local database into a local stand-in
 test: ## everything that must hold: tests, sanitizers, lints, a clang build
 	@sh tools/test
 
-test-integration: ## beside the real software of others: dbt on DuckDB and on PostgreSQL, ADBC drivers
+test-integration: ## beside the real software of others: dbt on DuckDB and on PostgreSQL, ADBC drivers, an emulator of BigQuery
 	@sh tools/test-integration
 
 star: all ## dbt, a warehouse in the middle, and ten tools around it: all syncs, with their stand-ins
