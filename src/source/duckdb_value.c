@@ -443,10 +443,18 @@ duck_cell(struct eff_duck_context *c, const struct eff_duck_type *type, void *ve
 
 /* ------------------------------------------------------------------------ nested to JSON */
 
-/* False: some part cannot be represented, and *ret_why says so. */
+/* False: some part cannot be represented, *ret_why says so, and a null stands in its place. */
 static bool duck_json(struct eff_duck_context *c, struct eff_json_writer *w,
                       const struct eff_duck_type *type, void *vector, size_t row,
                       const char **ret_why);
+
+static bool
+duck_json_refuse(struct eff_json_writer *w, const char **ret_why, const char *why)
+{
+    *ret_why = why;
+    eff_json_write_null(w);
+    return false;
+}
 
 static bool
 duck_json_items(struct eff_duck_context *c, struct eff_json_writer *w,
@@ -478,10 +486,9 @@ duck_json_map(struct eff_duck_context *c, struct eff_json_writer *w,
     struct eff_buf text = {0};
     bool good = true;
 
-    if (type->children[0].children_count > 0) {
-        *ret_why = "a map's keys are lists or structs, which JSON has not";
-        return false;
-    }
+    if (type->children[0].children_count > 0)
+        return duck_json_refuse(w, ret_why,
+                                "a map's keys are lists or structs, which JSON has not");
     eff_json_begin_object(w);
     for (size_t i = lists[row].offset; good && i < lists[row].offset + lists[row].length; i++) {
         struct eff_value key = duck_cell(c, &type->children[0], keys, key_data, i);
@@ -520,10 +527,8 @@ duck_json_union(struct eff_duck_context *c, struct eff_json_writer *w,
     void *tags = c->api->struct_vector_get_child(vector, 0);
     size_t tag = ((const uint8_t *)c->api->vector_get_data(tags))[row];
 
-    if (tag >= type->children_count) {
-        *ret_why = "the union's tag is unknown";
-        return false;
-    }
+    if (tag >= type->children_count)
+        return duck_json_refuse(w, ret_why, "the union's tag is unknown");
     return duck_json(c, w, &type->children[tag], c->api->struct_vector_get_child(vector, tag + 1),
                      row, ret_why);
 }
@@ -534,14 +539,11 @@ duck_json_leaf(struct eff_duck_context *c, struct eff_json_writer *w,
 {
     struct eff_value value = duck_cell(c, type, vector, c->api->vector_get_data(vector), row);
 
-    if (value.kind == EFF_BAD) {
-        *ret_why = value.ptr; // a literal, terminated
-        return false;
-    }
-    if (value.kind == EFF_FLOAT && (value.f - value.f) != 0) {
-        *ret_why = "a nested number is NaN or infinite, which JSON has not";
-        return false;
-    }
+    if (value.kind == EFF_BAD)
+        return duck_json_refuse(w, ret_why, value.ptr); // a literal, terminated
+    if (value.kind == EFF_FLOAT && (value.f - value.f) != 0)
+        return duck_json_refuse(w, ret_why,
+                                "a nested number is NaN or infinite, which JSON has not");
     eff_value_json(w, &value);
     return true;
 }
@@ -554,10 +556,8 @@ duck_json(struct eff_duck_context *c, struct eff_json_writer *w, const struct ef
         eff_json_write_null(w);
         return true;
     }
-    if (w->depth >= EFF_JSON_DEPTH_MAX) {
-        *ret_why = "the value is nested too deeply";
-        return false;
-    }
+    if (w->depth >= EFF_JSON_DEPTH_MAX)
+        return duck_json_refuse(w, ret_why, "the value is nested too deeply");
     switch (type->id) {
     case EFF_DUCK_LIST:
     case EFF_DUCK_ARRAY:

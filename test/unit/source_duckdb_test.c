@@ -182,6 +182,13 @@ nested_values_are_exact_json(void **state)
            " bad:a map's keys are lists or structs, which JSON has not");
     assert_string_equal(reading_columns(&r),
                         "a:json b:json c:json d:json e:json f:json g:json h:json");
+    // A member that has no JSON, between others: the row is bad, not the process.
+    expect("SELECT {'a': 1, 'b': 'nan'::DOUBLE, 'c': 2} AS a, MAP {'k': 'inf'::DOUBLE} AS b,"
+           " [{'a': ['nan'::DOUBLE, 1]}] AS c, {'m': MAP {[1]: 2}} AS d",
+           "bad:a nested number is NaN or infinite, which JSON has not"
+           " bad:a nested number is NaN or infinite, which JSON has not"
+           " bad:a nested number is NaN or infinite, which JSON has not"
+           " bad:a map's keys are lists or structs, which JSON has not");
     // Lists of different lengths over several chunks: offsets into the child vector must hold.
     assert_int_equal(reading_query(&r,
                                    "SELECT i, range(i % 5) AS l, {'i': i, 's': repeat('x', i % 3)}"
