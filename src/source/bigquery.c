@@ -500,7 +500,8 @@ bq_fetch(struct bq_source *s, struct eff_err *err)
     s->page_open = true;
     s->in_rows = s->page_complete = s->page_counted = false;
     s->page_rows = 0;
-    return bq_damaged(eff_scan_object(&s->scan, &there, err), err);
+    EFF_TRY(bq_damaged(eff_scan_object(&s->scan, &there, err), err));
+    return there ? EFF_OK : EFF_FAIL(err, EFF_TRANSIENT, "BigQuery's answer is no object");
 }
 
 /* Is it still the model that was described? Told by each page; one is enough. */
@@ -569,6 +570,7 @@ bq_page_end(struct bq_source *s, unsigned *polls, struct eff_err *err)
     int64_t pause_ms;
 
     s->page_open = false;
+    EFF_TRY(bq_damaged(eff_scan_end(&s->scan, err), err));
     if (!s->page_complete) {
         if (s->page_rows > 0)
             return EFF_FAIL(err, EFF_TRANSIENT, "BigQuery gives rows of a job that is not done");

@@ -353,6 +353,14 @@ struct value_nest {
     const char *why; /* a part that cannot be represented, or NULL */
 };
 
+/* The whole value is bad then; a null keeps what was written so far in shape. */
+static void
+value_refuse(struct value_nest *nest, const char *why)
+{
+    nest->why = why;
+    eff_json_write_null(&nest->w);
+}
+
 static void
 value_leaf_json(struct value_nest *nest, const struct eff_bq_type *type, const struct eff_json *v)
 {
@@ -360,14 +368,14 @@ value_leaf_json(struct value_nest *nest, const struct eff_bq_type *type, const s
     struct eff_value value;
 
     if (text.ptr == NULL) {
-        nest->why = "a nested value has another form than its type";
+        value_refuse(nest, "a nested value has another form than its type");
         return;
     }
     value = value_scalar(type, text, nest->batch);
     if (value.kind == EFF_BAD)
-        nest->why = value.ptr; // a literal, terminated
+        value_refuse(nest, value.ptr); // a literal, terminated
     else if (value.kind == EFF_FLOAT && !isfinite(value.f))
-        nest->why = "a nested number is NaN or infinite, which JSON has not";
+        value_refuse(nest, "a nested number is NaN or infinite, which JSON has not");
     else
         eff_value_json(&nest->w, &value);
 }
@@ -382,7 +390,7 @@ value_struct_json(struct value_nest *nest, const struct eff_bq_type *type, const
     struct eff_json_iter iter = eff_json_iterate(f);
 
     if (eff_json_type(f) != EFF_JSON_ARRAY || eff_json_count(f) != type->children_count) {
-        nest->why = "a STRUCT has other fields than its type";
+        value_refuse(nest, "a STRUCT has other fields than its type");
         return;
     }
     eff_json_begin_object(&nest->w);
@@ -401,7 +409,7 @@ value_array_json(struct value_nest *nest, const struct eff_bq_type *type, const 
     const struct eff_json *item;
 
     if (eff_json_type(v) != EFF_JSON_ARRAY) {
-        nest->why = "an ARRAY is none";
+        value_refuse(nest, "an ARRAY is none");
         return;
     }
     eff_json_begin_array(&nest->w);
@@ -415,7 +423,7 @@ value_json(struct value_nest *nest, const struct eff_bq_type *type, bool repeate
            const struct eff_json *v)
 {
     if (nest->w.depth >= EFF_JSON_DEPTH_MAX - 1)
-        nest->why = "the value is nested too deeply";
+        value_refuse(nest, "the value is nested too deeply");
     else if (eff_json_type(v) == EFF_JSON_NULL)
         eff_json_write_null(&nest->w);
     else if (repeated)

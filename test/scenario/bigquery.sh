@@ -142,7 +142,8 @@ lie "another total" "{\"jobComplete\": true, \"totalRows\": \"41\", \"rows\": [$
 lie "no total" "{\"jobComplete\": true, \"rows\": [$ROW]}" "does not say how many rows there are" 11111111111
 lie "half a page" "{\"jobComplete\": true, \"totalRows\": \"49\", \"rows\": [$ROW" "reading a page of BigQuery's answer" 111111111111
 lie "a row of another shape" '{"jobComplete": true, "totalRows": "49", "rows": [{"f": [{"v": "1"}]}]}' "row 41 of BigQuery's answer is none" 1111111111111
-lie "no JSON" '<html>' "reading a page of BigQuery's answer" 11111111111111
+lie "nothing" 'null' "BigQuery's answer is no object" 11111111111111
+lie "no JSON" '<html>' "reading a page of BigQuery's answer" 111111111111111
 
 # ---- what it may cost ----
 

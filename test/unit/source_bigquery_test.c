@@ -104,6 +104,11 @@ static const struct {
      "json:{\"a\":1.50,\"b\":[{\"c\":true},{\"c\":null}]}"},
     {"'STRUCT', 'fields': [{'name': 'a', 'type': 'STRING'}]", "{'f': []}",
      "BAD:a STRUCT has other fields than its type"},
+    {"'STRUCT', 'fields': [{'name': 'a', 'type': 'INT64'}, {'name': 'b', 'type': 'INT64'}]",
+     "{'f': [{'v': 'x'}, {'v': '1'}]}", "BAD:the INT64 is no integer of 64 bits"},
+    {"'STRUCT', 'fields': [{'name': 'a', 'type': 'STRUCT', 'fields': [{'name': 'b', 'type': "
+     "'INT64'}]}]",
+     "{'f': [{'v': 'x'}]}", "BAD:a STRUCT has other fields than its type"},
     {"'STRUCT', 'fields': [{'name': 'a', 'type': 'STRING'}]", "null", "null:"},
     {"'STRING'", "{'f': []}", "BAD:the value has another form than its type"},
 };
