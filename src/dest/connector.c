@@ -220,7 +220,7 @@ connector_sections_known(struct eff_compile *c, const struct eff_node *root,
 /* ---- auth, limits, values ---- */
 
 struct auth_conf {
-    const struct eff_node *token, *url, *user, *password, *header, *login, *expired;
+    const struct eff_node *token, *url, *user, *password, *header, *login, *expired, *oauth1;
 };
 
 static const struct eff_option auth_options[] = {
@@ -230,6 +230,7 @@ static const struct eff_option auth_options[] = {
     {"basic.password", EFF_OPT_NODE, offsetof(struct auth_conf, password)},
     {"header", EFF_OPT_NODE, offsetof(struct auth_conf, header)},
     {"login", EFF_OPT_NODE, offsetof(struct auth_conf, login)},
+    {"oauth1", EFF_OPT_NODE, offsetof(struct auth_conf, oauth1)},
     {"expired.status", EFF_OPT_NODE, offsetof(struct auth_conf, expired)},
 };
 
@@ -238,12 +239,14 @@ struct login_conf {
     eff_str token, url, expires_in, when;
     const struct eff_node *key, *header, *claims;
     int64_t lifetime_ms;
+    int alg;
 };
 
 static const struct eff_option login_options[] = {
     EFF_CALL_OPTIONS(struct login_conf, call),
     {"when", EFF_OPT_STR, offsetof(struct login_conf, when)},
     {"jwt.key", EFF_OPT_NODE, offsetof(struct login_conf, key)},
+    {"jwt.alg", EFF_OPT_ENUM, offsetof(struct login_conf, alg), .choices = "RS256|PS256"},
     {"jwt.header", EFF_OPT_NODE, offsetof(struct login_conf, header)},
     {"jwt.claims", EFF_OPT_NODE, offsetof(struct login_conf, claims)},
     {"jwt.lifetime", EFF_OPT_TIME, offsetof(struct login_conf, lifetime_ms), "1h", 1000, 86400000},
@@ -280,6 +283,7 @@ login_jwt(struct eff_compile *c, const struct eff_node *map, const struct login_
         return false;
     }
     login->jwt_lifetime_ms = conf->lifetime_ms;
+    login->jwt_alg = (enum eff_jwt_alg)conf->alg;
     good = eff_compile_text(c, conf->key, 0, &login->jwt_key);
     good &= login_object(c, conf->header, &login->jwt_header);
     good &= login_object(c, conf->claims, &login->jwt_claims);
@@ -338,6 +342,44 @@ connector_logins(struct eff_compile *c, const struct eff_node *node)
     return good;
 }
 
+struct oauth1_conf {
+    eff_str when;
+    const struct eff_node *realm, *consumer_key, *consumer_secret, *token, *token_secret;
+};
+
+static const struct eff_option oauth1_options[] = {
+    {"when", EFF_OPT_STR, offsetof(struct oauth1_conf, when)},
+    {"realm", EFF_OPT_NODE, offsetof(struct oauth1_conf, realm)},
+    {"consumer_key", EFF_OPT_NODE, offsetof(struct oauth1_conf, consumer_key),
+     .flags = EFF_OPT_REQUIRED},
+    {"consumer_secret", EFF_OPT_NODE, offsetof(struct oauth1_conf, consumer_secret),
+     .flags = EFF_OPT_REQUIRED},
+    {"token", EFF_OPT_NODE, offsetof(struct oauth1_conf, token), .flags = EFF_OPT_REQUIRED},
+    {"token_secret", EFF_OPT_NODE, offsetof(struct oauth1_conf, token_secret),
+     .flags = EFF_OPT_REQUIRED},
+};
+
+static bool
+connector_oauth1(struct eff_compile *c, const struct eff_node *map)
+{
+    struct eff_oauth1_auth *oauth1 = &c->connector->oauth1;
+    struct oauth1_conf conf = {0};
+    bool good;
+
+    if (!map)
+        return true;
+    if (!eff_compile_fill(c, map, oauth1_options, COUNT(oauth1_options), &conf))
+        return false;
+    oauth1->given = true;
+    good = login_when(c, map, conf.when, &oauth1->when);
+    good &= eff_compile_text(c, conf.realm, 0, &oauth1->realm);
+    good &= eff_compile_text(c, conf.consumer_key, 0, &oauth1->consumer_key);
+    good &= eff_compile_text(c, conf.consumer_secret, 0, &oauth1->consumer_secret);
+    good &= eff_compile_text(c, conf.token, 0, &oauth1->token);
+    good &= eff_compile_text(c, conf.token_secret, 0, &oauth1->token_secret);
+    return good;
+}
+
 static bool
 connector_auth(struct eff_compile *c, const struct eff_node *map, const struct eff_node *headers)
 {
@@ -355,6 +397,7 @@ connector_auth(struct eff_compile *c, const struct eff_node *map, const struct e
     good &= eff_compile_text(c, conf.user, 0, &connector->basic_user);
     good &= eff_compile_text(c, conf.password, 0, &connector->basic_password);
     good &= eff_compile_ints(c, conf.expired, &connector->expired);
+    good &= connector_oauth1(c, conf.oauth1);
     good &= connector_logins(c, conf.login);
     good &= eff_compile_pairs(c, conf.header, EFF_SCOPE_SESSION, false, &auth_count, &auth);
     good &= eff_compile_pairs(c, headers, 0, false, &connector->plain_headers_count,

@@ -9,6 +9,7 @@
 #ifndef EFF_DEST_CONNECTOR_H
 #define EFF_DEST_CONNECTOR_H
 
+#include "base/sign.h"
 #include "dest/dest.h"
 #include "dest/render.h"
 
@@ -99,6 +100,7 @@ struct eff_answer {
     enum eff_outcome unlisted; /* rows that no list names: APPLIED, TAKEN or MAYBE_APPLIED */
     eff_str refused_count;     /* how many rows were refused, and nothing says which; or none */
     eff_str remote_id;         /* of the one row */
+    eff_str remote_id_header;  /* likewise: the last part of that header's path, lower case */
     struct eff_test created;
     struct eff_ints created_status;
     size_t lists_count;
@@ -138,7 +140,9 @@ struct eff_variant {
     size_t rows_option;            /* SIZE_MAX: rows is the number */
     int64_t rows;
     enum eff_class class;
-    size_t rows_max, bytes_max, concurrency;
+    size_t rows_max, bytes_max;
+    size_t concurrency_option; /* SIZE_MAX: concurrency is the number */
+    int64_t concurrency;
     struct eff_call call;
     struct eff_answer answer;
     struct eff_job job;
@@ -193,8 +197,9 @@ struct eff_fields_call {
     struct eff_str_list only; /* objects; none: all */
     struct eff_call call;
     struct eff_paging next;
-    eff_str each, name, label, type, prefix, group;
-    bool name_is_key; /* the list is an object, and its members' names are the fields' */
+    eff_str each, name, label, prefix, group;
+    struct eff_str_list type; /* pointers; the first that is there */
+    bool name_is_key;         /* the list is an object, and its members' names are the fields' */
     struct eff_tests readonly, unique, required;
     eff_str choices_each, choices_value;
     struct eff_test choices_when; /* only then is the list closed */
@@ -228,6 +233,7 @@ struct eff_reading {
     struct eff_paging next;
     size_t rows_max;
     struct eff_str_list each; /* as of a find */
+    bool small_names;         /* names of fields are told in small letters */
     eff_str row, remote_id, fields;
     struct eff_ints missing_status;
 };
@@ -245,6 +251,13 @@ struct eff_limit {
     eff_str regain_minutes;      /* member of it: how long nothing is allowed */
 };
 
+/* Requests signed by OAuth 1.0a, instead of a login and `header`. */
+struct eff_oauth1_auth {
+    bool given;
+    size_t when; /* as of a login */
+    struct eff_text realm, consumer_key, consumer_secret, token, token_secret;
+};
+
 struct eff_login {
     bool given;
     struct eff_call call;
@@ -253,6 +266,7 @@ struct eff_login {
     struct eff_text jwt_key;         /* parts == NULL: no assertion is signed */
     struct eff_tree jwt_header, jwt_claims;
     int64_t jwt_lifetime_ms;
+    enum eff_jwt_alg jwt_alg; /* of RSA keys */
 };
 
 /* A field whose form is the vendor's: the mapping ends with these transforms. */
@@ -275,6 +289,7 @@ struct eff_connector {
     struct eff_text auth_token; /* a token that is given makes the login unnecessary */
     struct eff_text auth_url;   /* {session.url} until a login tells another */
     struct eff_text basic_user, basic_password; /* parts == NULL: no basic authentication */
+    struct eff_oauth1_auth oauth1;
     size_t logins_count;
     const struct eff_login *logins; /* the first whose option is given */
     struct eff_ints expired;        /* statuses; none: 401 */

@@ -171,7 +171,7 @@ call_unquoted(const struct eff_text *text)
         const struct eff_ref *ref = &text->parts[i].ref;
 
         if (text->parts[i].is_ref && ref->filter != EFF_FILTER_SOQL &&
-            ref->filter != EFF_FILTER_QUOTED &&
+            ref->filter != EFF_FILTER_SQL && ref->filter != EFF_FILTER_QUOTED &&
             (ref->kind == EFF_REF_MATCH_VALUE || ref->kind == EFF_REF_MATCH_NAMED ||
              ref->kind == EFF_REF_FIELD_NAMED || ref->kind == EFF_REF_REMOTE_ID))
             return true;

@@ -78,6 +78,8 @@ bool eff_compile_error_at(struct eff_compile *c, const struct eff_node *map,
 
 /* The larger sections. */
 bool eff_compile_operations(struct eff_compile *c, const struct eff_node *map);
+/* NULL map: the operation looks for nothing. */
+bool eff_compile_find(struct eff_compile *c, const struct eff_node *map, struct eff_operation *op);
 bool eff_compile_objects(struct eff_compile *c, const struct eff_node *map);
 bool eff_compile_reading(struct eff_compile *c, const struct eff_node *node);
 bool eff_compile_errors(struct eff_compile *c, const struct eff_node *list);

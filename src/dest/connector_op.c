@@ -1,8 +1,9 @@
 /* connector_op: operations, what their answers say, and jobs. */
 #include "dest/connector_internal.h"
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
-#define OP_SCOPE    (EFF_SCOPE_SESSION | EFF_SCOPE_BATCH)
+#define COUNT(rows)        (sizeof(rows) / sizeof((rows)[0]))
+#define OP_CONCURRENCY_MAX 100
+#define OP_SCOPE           (EFF_SCOPE_SESSION | EFF_SCOPE_BATCH)
 
 /* ---- answers ---- */
 
@@ -77,7 +78,7 @@ struct answer_conf {
     struct eff_answer answer;
     int all, others;
     const struct eff_node *status, *success, *created, *created_status, *rows, *applied, *refused,
-        *not_applied;
+        *not_applied, *remote_id;
 };
 
 static const struct eff_option answer_options[] = {
@@ -87,7 +88,7 @@ static const struct eff_option answer_options[] = {
     {"others", EFF_OPT_ENUM, offsetof(struct answer_conf, others),
      .choices = "maybe|applied|taken"},
     {"refused_count", EFF_OPT_STR, offsetof(struct answer_conf, answer.refused_count)},
-    {"remote_id", EFF_OPT_STR, offsetof(struct answer_conf, answer.remote_id)},
+    {"remote_id", EFF_OPT_NODE, offsetof(struct answer_conf, remote_id)},
     {"created", EFF_OPT_NODE, offsetof(struct answer_conf, created)},
     {"created_status", EFF_OPT_NODE, offsetof(struct answer_conf, created_status)},
     {"rows", EFF_OPT_NODE, offsetof(struct answer_conf, rows)},
@@ -119,6 +120,32 @@ answer_list(struct eff_compile *c, const struct eff_node *node, enum eff_outcome
     return good;
 }
 
+struct id_conf {
+    eff_str header;
+};
+
+static const struct eff_option id_options[] = {
+    {"header", EFF_OPT_STR, offsetof(struct id_conf, header), .flags = EFF_OPT_REQUIRED},
+};
+
+/* A pointer, or {header: Location}. */
+static bool
+answer_remote_id(struct eff_compile *c, const struct eff_node *node, struct eff_answer *answer)
+{
+    struct id_conf conf = {0};
+
+    if (!node)
+        return true;
+    if (node->kind == EFF_NODE_SCALAR) {
+        answer->remote_id = node->text;
+        return true;
+    }
+    if (!eff_compile_fill(c, node, id_options, COUNT(id_options), &conf))
+        return false;
+    answer->remote_id_header = eff_str_lower(c->arena, conf.header);
+    return true;
+}
+
 static bool
 answer_complete(struct eff_compile *c, const struct eff_node *map, struct answer_conf *conf,
                 bool one_row)
@@ -140,7 +167,8 @@ answer_complete(struct eff_compile *c, const struct eff_node *map, struct answer
                          "`all: applied` (all: taken) when the status says it");
         return false;
     }
-    if (!one_row && (answer->remote_id.ptr || answer->created.at.ptr)) {
+    if (!one_row &&
+        (answer->remote_id.ptr || answer->remote_id_header.ptr || answer->created.at.ptr)) {
         eff_compile_fail(c, map, "`remote_id` of the whole answer is for one row a request");
         return false;
     }
@@ -166,6 +194,7 @@ eff_compile_answer(struct eff_compile *c, const struct eff_node *map, bool one_r
     good &= answer_list(c, conf.not_applied, EFF_NOT_APPLIED, lists, &count);
     conf.answer.lists = lists;
     conf.answer.lists_count = count;
+    good &= answer_remote_id(c, conf.remote_id, &conf.answer);
     good &= eff_compile_ints(c, conf.status, &conf.answer.status);
     good &= eff_compile_ints(c, conf.created_status, &conf.answer.created_status);
     good &= eff_compile_test(c, conf.success, &conf.answer.success);
@@ -377,9 +406,9 @@ eff_compile_job(struct eff_compile *c, const struct eff_node *map, struct eff_jo
 
 struct variant_conf {
     int class;
-    int64_t rows, bytes, concurrency;
+    int64_t rows, bytes;
     struct eff_call_conf call;
-    const struct eff_node *answer, *job, *when;
+    const struct eff_node *answer, *job, *when, *concurrency;
     eff_str key_header;
     int64_t key_window_ms;
 };
@@ -388,7 +417,7 @@ struct variant_conf {
     {"class", EFF_OPT_ENUM, offsetof(type, m class), .choices = "blind|converge|keyed|lookup"},    \
         {"batch.rows", EFF_OPT_INT, offsetof(type, m rows), "1", 1, 1000000},                      \
         {"batch.bytes", EFF_OPT_SIZE, offsetof(type, m bytes), NULL, 1024, (int64_t)1 << 30},      \
-        {"concurrency", EFF_OPT_INT, offsetof(type, m concurrency), "1", 1, 100},                  \
+        {"concurrency", EFF_OPT_NODE, offsetof(type, m concurrency)},                              \
         {"answer", EFF_OPT_NODE, offsetof(type, m answer)},                                        \
         {"job", EFF_OPT_NODE, offsetof(type, m job)},                                              \
         {"idempotency.header", EFF_OPT_STR, offsetof(type, m key_header)},                         \
@@ -492,7 +521,15 @@ op_variant(struct eff_compile *c, const struct eff_node *map, const struct varia
     variant->class = (enum eff_class)conf->class;
     variant->rows_max = (size_t)conf->rows;
     variant->bytes_max = (size_t)conf->bytes;
-    variant->concurrency = (size_t)conf->concurrency;
+    variant->concurrency = 1;
+    variant->concurrency_option = SIZE_MAX;
+    if (conf->concurrency && !eff_compile_number(c, conf->concurrency, &variant->concurrency,
+                                                 &variant->concurrency_option))
+        return false;
+    if (variant->concurrency > OP_CONCURRENCY_MAX) {
+        eff_compile_fail(c, conf->concurrency, "`concurrency` is at most 100");
+        return false;
+    }
     variant->idempotency_header = conf->key_header;
     variant->key_window_ms = conf->key_window_ms;
     if (variant->class == EFF_CLASS_KEYED && (!conf->key_header.ptr || conf->key_window_ms <= 0)) {
@@ -507,160 +544,6 @@ op_variant(struct eff_compile *c, const struct eff_node *map, const struct varia
     }
     return conf->job ? eff_compile_job(c, conf->job, &variant->job)
                      : op_variant_request(c, map, conf, variant);
-}
-
-struct find_conf {
-    struct eff_call_conf call;
-    int64_t rows;
-    eff_str row, remote_id, as;
-    struct eff_str_list only, match;
-    int missing;
-    const struct eff_node *each, *missing_status, *next;
-};
-
-static const struct eff_option find_options[] = {
-    EFF_CALL_OPTIONS(struct find_conf, call),
-    {"only", EFF_OPT_LIST, offsetof(struct find_conf, only)},
-    {"match", EFF_OPT_LIST, offsetof(struct find_conf, match)},
-    {"as", EFF_OPT_STR, offsetof(struct find_conf, as)},
-    {"batch.rows", EFF_OPT_INT, offsetof(struct find_conf, rows), "1", 1, 100000},
-    {"each", EFF_OPT_NODE, offsetof(struct find_conf, each)},
-    {"row", EFF_OPT_STR, offsetof(struct find_conf, row)},
-    {"remote_id", EFF_OPT_STR, offsetof(struct find_conf, remote_id), .flags = EFF_OPT_REQUIRED},
-    {"missing", EFF_OPT_ENUM, offsetof(struct find_conf, missing),
-     .choices = "choose|refused|applied"},
-    {"missing_status", EFF_OPT_NODE, offsetof(struct find_conf, missing_status)},
-    {"next", EFF_OPT_NODE, offsetof(struct find_conf, next)},
-};
-
-static const enum eff_outcome find_missing[] = {EFF_PENDING, EFF_REFUSED, EFF_APPLIED};
-
-/* `as: company` makes a {found.company}; without it, what is found is the {remote_id}. */
-static bool
-find_slot(struct eff_compile *c, const struct eff_node *map, eff_str as, size_t *ret_slot)
-{
-    size_t at = 0;
-
-    *ret_slot = 0;
-    if (!as.ptr)
-        return true;
-    while (at < c->founds_count && !eff_str_eq(c->founds[at], as))
-        at++;
-    if (as.len == 0 || at == COUNT(c->founds)) {
-        eff_compile_fail(c, map, "`as` names what is found, and an operation has at most 3 names");
-        return false;
-    }
-    c->founds[at] = as;
-    c->founds_count += at == c->founds_count;
-    *ret_slot = at + 1;
-    return true;
-}
-
-static bool
-find_one(struct eff_compile *c, const struct eff_node *map, struct eff_find *find)
-{
-    struct find_conf conf = {0};
-    bool good;
-
-    if (!eff_compile_fill(c, map, find_options, COUNT(find_options), &conf))
-        return false;
-    *find = (struct eff_find){.only = conf.only,
-                              .match = conf.match,
-                              .rows_max = (size_t)conf.rows,
-                              .row = conf.row,
-                              .remote_id = conf.remote_id,
-                              .missing = find_missing[conf.missing]};
-    if (conf.rows > 1 && !conf.row.ptr) {
-        eff_compile_fail(c, map, "`row` is missing: the pointer to the match value in a record");
-        return false;
-    }
-    good = eff_compile_call(c, map, &conf.call, OP_SCOPE | (conf.rows == 1 ? EFF_SCOPE_ROW : 0),
-                            &find->call);
-    good &= find_slot(c, map, conf.as, &find->slot);
-    good &= eff_compile_each(c, conf.each, &find->each);
-    good &= eff_compile_marked(c, map, conf.row);
-    good &= eff_compile_pointer(c, map, conf.remote_id);
-    good &= eff_compile_ints(c, conf.missing_status, &find->missing_status);
-    good &= eff_compile_paging(c, conf.next, &find->next);
-    return good;
-}
-
-/* One, or a list of them that are made one after the other. */
-static bool
-op_find_whole(struct eff_compile *c, const struct eff_node *node, struct eff_operation *op)
-{
-    bool list = node->kind == EFF_NODE_LIST, good = true;
-    size_t count = list ? node->count : 1;
-    struct eff_find *finds = eff_new(c->arena, struct eff_find, count);
-
-    if (count > EFF_FINDS_MAX) {
-        eff_compile_fail(c, node, "more than 8 requests that find something");
-        return false;
-    }
-    for (size_t i = 0; i < count; i++)
-        good &= find_one(c, list ? &node->values[i] : node, &finds[i]);
-    op->finds = finds;
-    op->finds_count = count;
-    return good;
-}
-
-struct find_ref_conf {
-    int missing;
-    struct eff_str_list only;
-};
-
-static const struct eff_option find_ref_options[] = {
-    {"missing", EFF_OPT_ENUM, offsetof(struct find_ref_conf, missing), .flags = EFF_OPT_REQUIRED,
-     .choices = "choose|refused|applied"},
-    {"only", EFF_OPT_LIST, offsetof(struct find_ref_conf, only)},
-};
-
-/* Of the requests that are shared, those that are for one of the objects. */
-static void
-find_narrow(const struct eff_str_list *only, struct eff_find *finds, size_t *count)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < *count; i++) {
-        bool common = finds[i].only.count == 0;
-
-        for (size_t k = 0; k < finds[i].only.count * only->count; k++)
-            common |= eff_str_eq(finds[i].only.at[k / only->count], only->at[k % only->count]);
-        if (!common)
-            continue;
-        finds[kept] = finds[i];
-        finds[kept++].only = *only;
-    }
-    *count = kept;
-}
-
-static bool
-find_has_request(const struct eff_node *map)
-{
-    return map->kind != EFF_NODE_MAP || eff_node_get(map, "get") || eff_node_get(map, "post");
-}
-
-/* A find of its own, or `{missing: ...}` with the one that all operations share. */
-static bool
-op_find(struct eff_compile *c, const struct eff_node *map, struct eff_operation *op)
-{
-    struct find_ref_conf conf = {0};
-    struct eff_find *finds;
-
-    c->founds_count = 0;
-    if (!map)
-        return true;
-    if (!c->find || find_has_request(map))
-        return op_find_whole(c, map, op);
-    if (!eff_compile_fill(c, map, find_ref_options, COUNT(find_ref_options), &conf) ||
-        !op_find_whole(c, c->find, op))
-        return false;
-    finds = (struct eff_find *)op->finds;
-    for (size_t i = 0; i < op->finds_count; i++)
-        finds[i].missing = find_missing[conf.missing];
-    if (conf.only.count > 0)
-        find_narrow(&conf.only, finds, &op->finds_count);
-    return true;
 }
 
 static bool
@@ -726,7 +609,7 @@ op_one(struct eff_compile *c, const struct eff_node *map, struct eff_operation *
     op->given = true;
     op->whole_rows = conf.whole_rows;
     op->rematch = conf.rematch;
-    if (!op_find(c, conf.find, op))
+    if (!eff_compile_find(c, conf.find, op))
         return false;
     if (conf.choose) {
         if (conf.v.answer || conf.v.job || conf.v.call.post_node || conf.v.call.get_node) {

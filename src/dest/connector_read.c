@@ -39,7 +39,7 @@ static const struct eff_option fields_options[] = {
     {"prefix", EFF_OPT_STR, offsetof(struct fields_conf, fields.prefix)},
     {"group", EFF_OPT_STR, offsetof(struct fields_conf, fields.group)},
     {"label", EFF_OPT_STR, offsetof(struct fields_conf, fields.label)},
-    {"type", EFF_OPT_STR, offsetof(struct fields_conf, fields.type)},
+    {"type", EFF_OPT_LIST, offsetof(struct fields_conf, fields.type)},
     {"readonly", EFF_OPT_NODE, offsetof(struct fields_conf, readonly)},
     {"unique", EFF_OPT_NODE, offsetof(struct fields_conf, unique)},
     {"required", EFF_OPT_NODE, offsetof(struct fields_conf, required)},
@@ -80,7 +80,8 @@ objects_fields_call(struct eff_compile *c, const struct eff_node *map, struct ef
     good = eff_compile_marked(c, map, conf.fields.each);
     good &= conf.fields.name_is_key || eff_compile_pointer(c, map, conf.fields.name);
     good &= !conf.fields.label.ptr || eff_compile_pointer(c, map, conf.fields.label);
-    good &= !conf.fields.type.ptr || eff_compile_pointer(c, map, conf.fields.type);
+    for (size_t i = 0; i < conf.fields.type.count; i++)
+        good &= eff_compile_pointer(c, map, conf.fields.type.at[i]);
     good &= !conf.fields.choices_each.ptr || eff_compile_pointer(c, map, conf.fields.choices_each);
     good &=
         !conf.fields.choices_value.ptr || eff_compile_pointer(c, map, conf.fields.choices_value);
@@ -215,6 +216,7 @@ struct reading_conf {
     int64_t rows;
     eff_str row, remote_id, fields, needs;
     struct eff_str_list only;
+    bool small_names;
     const struct eff_node *each, *next, *missing_status;
 };
 
@@ -226,6 +228,7 @@ static const struct eff_option reading_options[] = {
     {"remote_id", EFF_OPT_STR, offsetof(struct reading_conf, remote_id)},
     {"fields", EFF_OPT_STR, offsetof(struct reading_conf, fields), ""},
     {"only", EFF_OPT_LIST, offsetof(struct reading_conf, only)},
+    {"small_names", EFF_OPT_BOOL, offsetof(struct reading_conf, small_names)},
     {"needs", EFF_OPT_STR, offsetof(struct reading_conf, needs)},
     {"next", EFF_OPT_NODE, offsetof(struct reading_conf, next)},
     {"missing_status", EFF_OPT_NODE, offsetof(struct reading_conf, missing_status)},
@@ -262,6 +265,7 @@ reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_readin
     reading->remote_id = conf.remote_id;
     reading->fields = conf.fields;
     reading->only = conf.only;
+    reading->small_names = conf.small_names;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
     good = reading_needs(c, map, conf.needs, &reading->needs_option);
     good &= eff_compile_each(c, conf.each, &reading->each);

@@ -359,6 +359,18 @@ render_soql(struct eff_buf *buf, eff_str text)
 }
 
 static void
+render_sql(struct eff_buf *buf, eff_str text)
+{
+    eff_buf_add_char(buf, '\'');
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\'')
+            eff_buf_add_char(buf, '\'');
+        eff_buf_add_char(buf, text.ptr[i]);
+    }
+    eff_buf_add_char(buf, '\'');
+}
+
+static void
 render_brackets(struct eff_buf *buf, eff_str text)
 {
     eff_str part, rest;
@@ -399,6 +411,8 @@ eff_render_plain(struct eff_render *r, const struct eff_ref *ref, const struct e
         eff_buf_add(buf, eff_str_lower(r->arena, eff_buf_str(&text)));
     else if (ref->filter == EFF_FILTER_SOQL && !bare)
         render_soql(buf, eff_buf_str(&text));
+    else if (ref->filter == EFF_FILTER_SQL)
+        render_sql(buf, eff_buf_str(&text));
     else if (ref->filter == EFF_FILTER_QUOTED)
         eff_json_write_str(&w, eff_buf_str(&text));
     else if (ref->filter == EFF_FILTER_BRACKETS)

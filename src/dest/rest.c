@@ -142,15 +142,19 @@ rest_named(const struct eff_str_list *only, eff_str name)
     return only->count == 0 || rest_listed(only, name);
 }
 
+bool
+rest_can_read_by(const struct rest_dest *dest, const struct eff_reading *reading, eff_str object)
+{
+    return (!object.ptr || rest_named(&reading->only, object)) &&
+           (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr);
+}
+
 /* An object of no name: whether anything can be read at all. */
 static bool
 rest_can_read(const struct rest_dest *dest, eff_str object)
 {
     for (size_t i = 0; i < dest->connector->readings_count; i++) {
-        const struct eff_reading *reading = &dest->connector->readings[i];
-
-        if ((!object.ptr || rest_named(&reading->only, object)) &&
-            (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr))
+        if (rest_can_read_by(dest, &dest->connector->readings[i], object))
             return true;
     }
     return false;
@@ -165,6 +169,25 @@ rest_login(const struct rest_dest *dest)
         if (c->logins[i].when == SIZE_MAX || dest->options[c->logins[i].when].ptr)
             return &c->logins[i];
     return NULL;
+}
+
+static enum eff_fault
+rest_oauth1(struct rest_dest *dest, struct eff_err *err)
+{
+    const struct eff_oauth1_auth *auth = &dest->connector->oauth1;
+    struct eff_oauth1 *oauth1;
+
+    if (!auth->given || (auth->when != SIZE_MAX && !dest->options[auth->when].ptr))
+        return EFF_OK;
+    oauth1 = eff_new(dest->run, struct eff_oauth1, 1);
+    EFF_TRY(rest_text(dest, &auth->realm, &oauth1->realm, err));
+    EFF_TRY(rest_text(dest, &auth->consumer_key, &oauth1->consumer_key, err));
+    EFF_TRY(rest_text(dest, &auth->consumer_secret, &oauth1->consumer_secret, err));
+    EFF_TRY(rest_text(dest, &auth->token, &oauth1->token, err));
+    EFF_TRY(rest_text(dest, &auth->token_secret, &oauth1->token_secret, err));
+    dest->oauth1 = oauth1;
+    dest->login = NULL;
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -189,6 +212,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     EFF_TRY(rest_account(dest, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_token, &dest->token, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_url, &dest->url, err));
+    EFF_TRY(rest_oauth1(dest, err));
     dest->base.prepared_count = dest->connector->identifiers.count;
     dest->base.prepared = dest->connector->identifiers.at;
     dest->base.can_describe = dest->connector->objects.fields_count > 0;
@@ -320,6 +344,7 @@ rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
                                    .by_remote_id = op->by_remote_id,
                                    .rematch = op->rematch};
     bool first = true;
+    int64_t lanes;
 
     for (size_t i = 0; i < op->variants_count; i++) {
         const struct eff_variant *v = &op->variants[i];
@@ -334,8 +359,11 @@ rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
             (!limits.bytes_max || v->bytes_max - REST_ENVELOPE / 2 < limits.bytes_max))
             limits.bytes_max =
                 v->bytes_max > 2 * REST_ENVELOPE ? v->bytes_max - REST_ENVELOPE : v->bytes_max / 2;
-        if (first || v->concurrency < limits.concurrency)
-            limits.concurrency = v->concurrency;
+        lanes = v->concurrency;
+        if (v->concurrency_option != SIZE_MAX)
+            eff_str_int(dest->options[v->concurrency_option], &lanes);
+        if (first || (size_t)lanes < limits.concurrency)
+            limits.concurrency = (size_t)lanes;
         if (v->key_window_ms && (!limits.key_window_ms || v->key_window_ms < limits.key_window_ms))
             limits.key_window_ms = v->key_window_ms;
         first = false;

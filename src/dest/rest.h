@@ -24,13 +24,14 @@ struct rest_dest {
     struct eff_rate_limit *limits;
     int64_t rows_planned;
     eff_str run_id;
-    eff_str object;                /* of the sync */
-    eff_str token, url;            /* of the session */
-    int64_t expires_ms;            /* 0: not told */
-    int64_t now_ms;                /* when the last answer came */
-    const struct eff_login *login; /* NULL: none */
-    bool refused;                  /* the credential was refused since the last login */
-    struct eff_buf body;           /* scratch */
+    eff_str object;                  /* of the sync */
+    eff_str token, url;              /* of the session */
+    int64_t expires_ms;              /* 0: not told */
+    int64_t now_ms;                  /* when the last answer came */
+    const struct eff_login *login;   /* NULL: none */
+    const struct eff_oauth1 *oauth1; /* signs all requests; NULL: none */
+    bool refused;                    /* the credential was refused since the last login */
+    struct eff_buf body;             /* scratch */
 };
 
 enum rest_phase {
@@ -97,6 +98,10 @@ eff_str rest_host(eff_str url, bool *ret_https); /* EFF_STR_NONE: not an address
 bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
 
 /* ---- rest.c ---- */
+
+/* Whether its `only` and `needs` let it; an object of no name: any. */
+bool rest_can_read_by(const struct rest_dest *dest, const struct eff_reading *reading,
+                      eff_str object);
 
 /* What stands at the first of the pointers that is there, else NULL; no pointer: the whole. */
 const struct eff_json *rest_records(const struct rest_dest *dest, struct eff_arena *arena,

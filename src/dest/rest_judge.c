@@ -753,6 +753,9 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
     if (answer->remote_id.ptr)
         all.remote_id =
             judge_copy(delivery->arena, eff_json_str(eff_json_pointer(json, answer->remote_id)));
+    else if (answer->remote_id_header.ptr)
+        all.remote_id = judge_copy(delivery->arena,
+                                   eff_response_header_tail(response, answer->remote_id_header));
     all.created = judge_status(&answer->created_status, response->status) ||
                   (answer->created.at.ptr && rest_test(&answer->created, json));
     judge_unlisted(delivery, work, answer, strangers, all);

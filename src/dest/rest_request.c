@@ -266,7 +266,7 @@ request_headers(struct rest_dest *dest, const struct eff_call *call, struct eff_
                         EFF_STR("application/json, */*;q=0.1"));
     if (call->body != EFF_BODY_NONE)
         rest_request_header(r->arena, request, EFF_STR("Content-Type"), call->content_type);
-    if (login)
+    if (login || dest->oauth1)
         return request_pairs(r, c->plain_headers_count, c->plain_headers, request) &&
                request_pairs(r, call->headers_count, call->headers, request);
     return request_basic(dest, r, request) &&
@@ -318,6 +318,7 @@ rest_request(struct rest_dest *dest, const struct eff_call *call, struct eff_ren
                                         .method = call->method,
                                         .bucket = call->bucket,
                                         .timeout_ms = call->timeout_ms,
+                                        .oauth1 = login ? NULL : dest->oauth1,
                                         .hosts_count = dest->base.conf->hosts_count,
                                         .hosts = dest->base.conf->hosts};
     built = request_url(dest, call, r, address, ret_request, err);

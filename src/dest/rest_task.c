@@ -208,6 +208,7 @@ authorize_sign(const struct rest_dest *dest, int64_t now_ms, struct eff_render *
 {
     const struct eff_login *login = dest->login;
     eff_str header = EFF_STR_NONE, claims;
+    enum eff_jwt_alg alg;
     struct eff_buf key = {0};
     long long now = (long long)(now_ms / 1000), lifetime = login->jwt_lifetime_ms / 1000;
     enum eff_fault fault;
@@ -215,14 +216,16 @@ authorize_sign(const struct rest_dest *dest, int64_t now_ms, struct eff_render *
     if (login->jwt_header.kind)
         EFF_TRY(authorize_members(r, &login->jwt_header, &header, err));
     EFF_TRY(authorize_members(r, &login->jwt_claims, &claims, err));
-    header = eff_str_printf(r->arena, "{\"alg\":\"RS256\",\"typ\":\"JWT\"%s" EFF_STR_FMT "}",
-                            header.len ? "," : "", EFF_STR_ARG(header));
     claims = eff_str_printf(r->arena, "{" EFF_STR_FMT ",\"iat\":%lld,\"exp\":%lld}",
                             EFF_STR_ARG(claims), now, now + lifetime);
-    if (eff_render_text(r, &login->jwt_key, EFF_SLOT_BODY, &key) != EFF_RENDERED)
+    if (eff_render_text(r, &login->jwt_key, EFF_SLOT_BODY, &key) != EFF_RENDERED) {
         fault = EFF_FAIL(err, EFF_CONFIG, "login: " EFF_STR_FMT, EFF_STR_ARG(r->problem));
-    else
-        fault = eff_jwt_sign(eff_buf_str(&key), header, claims, r->arena, ret_token, err);
+    } else {
+        alg = eff_jwt_alg_of(eff_buf_str(&key), login->jwt_alg, *r->arena);
+        header = eff_str_printf(r->arena, "{\"alg\":\"%s\",\"typ\":\"JWT\"%s" EFF_STR_FMT "}",
+                                eff_jwt_alg_name(alg), header.len ? "," : "", EFF_STR_ARG(header));
+        fault = eff_jwt_sign_by(eff_buf_str(&key), alg, header, claims, r->arena, ret_token, err);
+    }
     eff_buf_free(&key);
     return fault;
 }
@@ -318,6 +321,17 @@ describe_holds(const struct eff_tests *tests, const struct eff_json *json)
     return tests->count > 0 && rest_tests(tests, json);
 }
 
+static eff_str
+describe_type_name(struct eff_arena *arena, const struct eff_json *json,
+                   const struct eff_str_list *places)
+{
+    eff_str name = EFF_STR_NONE;
+
+    for (size_t i = 0; i < places->count && name.len == 0; i++)
+        name = describe_text(arena, json, places->at[i]);
+    return name;
+}
+
 static void
 describe_field(const struct eff_objects *objects, struct eff_arena *arena, eff_str key,
                const struct eff_json *json, struct task_work *work)
@@ -333,7 +347,7 @@ describe_field(const struct eff_objects *objects, struct eff_arena *arena, eff_s
                                                             EFF_STR_ARG(call->prefix),
                                                             EFF_STR_ARG(name)),
                                      .label = describe_text(arena, json, call->label),
-                                     .type_name = describe_text(arena, json, call->type),
+                                     .type_name = describe_type_name(arena, json, &call->type),
                                      .read_only = describe_holds(&call->readonly, json),
                                      .unique = describe_holds(&call->unique, json),
                                      .required = describe_holds(&call->required, json)};
@@ -473,7 +487,7 @@ static const struct eff_reading *
 read_reading(const struct rest_dest *dest, eff_str object)
 {
     for (size_t i = 0; i < dest->connector->readings_count; i++)
-        if (rest_named(&dest->connector->readings[i].only, object))
+        if (rest_can_read_by(dest, &dest->connector->readings[i], object))
             return &dest->connector->readings[i];
     return NULL;
 }
@@ -558,7 +572,11 @@ read_record(const struct rest_dest *dest, struct eff_task *task, const struct ef
     record->found = true;
     record->remote_id = describe_text(task->arena, json, reading->remote_id);
     for (size_t i = 0; i < task->read->fields_count; i++)
-        values[i] = read_value(read_field(fields, task->read->field_names[i]), task->arena);
+        values[i] = read_value(
+            read_field(fields, reading->small_names
+                                   ? eff_str_lower(task->arena, task->read->field_names[i])
+                                   : task->read->field_names[i]),
+            task->arena);
     record->fields = values;
 }
 

@@ -103,6 +103,8 @@ template_filter(eff_str name, enum eff_filter *ret_filter)
 {
     if (eff_str_is(name, "soql"))
         *ret_filter = EFF_FILTER_SOQL;
+    else if (eff_str_is(name, "sql"))
+        *ret_filter = EFF_FILTER_SQL;
     else if (eff_str_is(name, "quoted"))
         *ret_filter = EFF_FILTER_QUOTED;
     else if (eff_str_is(name, "lower"))
@@ -156,8 +158,9 @@ template_ref(const struct eff_scope *scope, const struct eff_node *node, size_t 
     const char *misplaced;
 
     if (eff_str_cut(inner, '|', &name, &filter) && !template_filter(filter, &ref->filter))
-        return template_fail(scope, node, at, inner,
-                             "unknown filter: soql, quoted and lower are known");
+        return template_fail(
+            scope, node, at, inner,
+            "unknown filter: soql, sql, quoted, lower, brackets and number are known");
     if (eff_str_ends(name, EFF_STR("?"))) {
         ref->optional = true;
         name.len--;

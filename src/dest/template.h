@@ -47,6 +47,7 @@ enum eff_ref_kind {
 enum eff_filter {
     EFF_FILTER_NONE = 0,
     EFF_FILTER_SOQL,   /* 'text', quotes and backslashes escaped */
+    EFF_FILTER_SQL,    /* 'text', quotes doubled, numbers too */
     EFF_FILTER_QUOTED, /* "text", likewise: JSON's own rules */
     EFF_FILTER_LOWER,
     EFF_FILTER_BRACKETS, /* a.b as a["b"]: how some query languages name what lies within */

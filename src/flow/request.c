@@ -58,6 +58,18 @@ request_until_date(const struct eff_response *response, eff_str text, int64_t *r
     return true;
 }
 
+eff_str
+eff_response_header_tail(const struct eff_response *response, eff_str name)
+{
+    eff_str path = eff_response_header(response, name), rest;
+
+    eff_str_cut(path, '?', &path, &rest);
+    for (size_t i = path.len; i-- > 0;)
+        if (path.ptr[i] == '/')
+            return eff_str_sub(path, i + 1, SIZE_MAX);
+    return path;
+}
+
 int64_t
 eff_response_retry_after_ms(const struct eff_response *response)
 {

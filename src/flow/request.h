@@ -8,6 +8,7 @@
 #define EFF_FLOW_REQUEST_H
 
 #include "base/err.h"
+#include "base/oauth1.h"
 #include "base/sigv4.h"
 #include "base/str.h"
 #include "flow/value.h"
@@ -81,6 +82,7 @@ struct eff_request {
     bool metadata; /* to the cloud's metadata service, for a credential of this machine's own */
     const struct eff_sigv4
         *sign; /* NULL: none; signed when it leaves, for a signature has a date */
+    const struct eff_oauth1 *oauth1; /* likewise */
 
     struct eff_sql_request sql;
     struct eff_file_request file;
@@ -129,6 +131,8 @@ struct eff_response {
 
 /* First header of that lower-case name, or EFF_STR_NONE. */
 eff_str eff_response_header(const struct eff_response *response, eff_str name);
+/* The last part of the path of such a header that is an address; the answer's bytes. */
+eff_str eff_response_header_tail(const struct eff_response *response, eff_str name);
 /*
  * Retry-After as seconds or as a date, in ms from now_wall_ms, never negative; -1: none or absurd
  * (not a time, or more than 31 days). A date is compared with the answer's own Date where it has

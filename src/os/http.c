@@ -10,10 +10,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "os/address.h"
 #include "os/http_check.h"
 #include "os/moment.h"
@@ -343,6 +345,30 @@ http_sign(struct http_slot *slot, const struct eff_request *request, struct eff_
     return http_add_line(slot) && good;
 }
 
+/* Time and nonce are of the moment of sending: a request may have waited, or be sent again. */
+static bool
+http_sign_oauth1(struct http_slot *slot, const struct eff_request *request,
+                 struct eff_arena scratch)
+{
+    eff_str type = EFF_STR_NONE, header, nonce;
+    struct eff_oauth1_request signs = {request->method, request->url, EFF_STR_NONE};
+    unsigned char random[16];
+
+    for (size_t i = 0; i < request->headers_count; i++)
+        if (eff_str_eq_nocase(request->headers[i].name, EFF_STR("content-type")))
+            type = request->headers[i].value;
+    if (eff_str_starts(type, EFF_STR("application/x-www-form-urlencoded")))
+        signs.form = request->body;
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return false;
+    nonce = eff_hex(&scratch, random, sizeof random);
+    header =
+        eff_oauth1_header(request->oauth1, &signs, eff_moment_wall_ms() / 1000, nonce, &scratch);
+    eff_buf_add(&slot->line, EFF_STR("Authorization: "));
+    eff_buf_add(&slot->line, header);
+    return header.ptr && http_add_line(slot);
+}
+
 /* "Name:" takes a default of libcurl's away, "Name;" sends one without a value. */
 static bool
 http_headers(struct http_slot *slot, const struct eff_request *request, struct eff_arena scratch)
@@ -372,6 +398,8 @@ http_headers(struct http_slot *slot, const struct eff_request *request, struct e
     }
     if (request->sign != NULL)
         good = http_sign(slot, request, scratch) && good;
+    if (request->oauth1 != NULL)
+        good = http_sign_oauth1(slot, request, scratch) && good;
     return good && curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) == CURLE_OK;
 }
 

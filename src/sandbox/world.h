@@ -84,6 +84,7 @@ extern const struct eff_vendor eff_vendor_google;
 extern const struct eff_vendor eff_vendor_bigquery;
 extern const struct eff_vendor eff_vendor_intercom;
 extern const struct eff_vendor eff_vendor_snowflake;
+extern const struct eff_vendor eff_vendor_netsuite;
 
 /* What tests may set: {"settings": {...}} in a faults document. */
 struct eff_settings {

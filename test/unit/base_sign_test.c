@@ -32,29 +32,48 @@ escaped(eff_str pem)
 }
 
 static void
-signed_and_verified(void **state)
+verified(enum eff_jwt_alg alg, eff_str pem, eff_str other)
 {
-    eff_str pem = eff_rsa_new(&arena), token, claims;
+    eff_str token, claims;
     struct eff_err err = {0};
     char *changed;
 
-    (void)state;
-    assert_true(pem.len > 1000);
-    assert_int_equal(eff_jwt_sign(escaped(pem), EFF_STR("{\"alg\":\"RS256\"}"),
-                                  EFF_STR("{\"iss\":\"a\"}"), &arena, &token, &err),
+    assert_int_equal(eff_jwt_sign_by(escaped(pem), alg, EFF_STR("{\"alg\":\"RS256\"}"),
+                                     EFF_STR("{\"iss\":\"a\"}"), &arena, &token, &err),
                      EFF_OK);
     assert_true(eff_str_starts(token, EFF_STR("eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.")));
-    assert_true(eff_jwt_verify(pem, token, &arena, &claims));
+    assert_true(eff_jwt_verify_by(pem, alg, token, &arena, &claims));
     assert_true(eff_str_is(claims, "{\"iss\":\"a\"}"));
-    assert_false(eff_jwt_verify(eff_rsa_new(&arena), token, &arena, &claims));
+    for (int another = EFF_JWT_RS256; another <= EFF_JWT_ES256; another++)
+        assert_int_equal(eff_jwt_verify_by(pem, (enum eff_jwt_alg)another, token, &arena, &claims),
+                         another == (int)alg);
+    assert_false(eff_jwt_verify_by(other, alg, token, &arena, &claims));
     changed = eff_new(&arena, char, token.len);
     for (size_t i = 0; i < token.len; i += 7) {
         memcpy(changed, token.ptr, token.len);
         changed[i] = changed[i] == 'A' ? 'B' : 'A';
-        assert_false(eff_jwt_verify(pem, (eff_str){changed, token.len}, &arena, &claims) &&
+        assert_false(eff_jwt_verify_by(pem, alg, (eff_str){changed, token.len}, &arena, &claims) &&
                      i + 2 < token.len); /* the last digit has bits that mean nothing */
-        assert_false(eff_jwt_verify(pem, eff_str_sub(token, 0, i), &arena, &claims));
+        assert_false(eff_jwt_verify_by(pem, alg, eff_str_sub(token, 0, i), &arena, &claims));
     }
+}
+
+static void
+signed_and_verified(void **state)
+{
+    eff_str rsa = eff_rsa_new(&arena), p256 = eff_p256_new(&arena);
+
+    (void)state;
+    assert_true(rsa.len > 1000);
+    assert_true(p256.len > 100);
+    verified(EFF_JWT_RS256, rsa, eff_rsa_new(&arena));
+    verified(EFF_JWT_PS256, rsa, eff_rsa_new(&arena));
+    for (int i = 0; i < 20; i++) /* its numbers may begin with zeros */
+        verified(EFF_JWT_ES256, p256, eff_p256_new(&arena));
+    assert_int_equal(eff_jwt_alg_of(rsa, EFF_JWT_PS256, arena), EFF_JWT_PS256);
+    assert_int_equal(eff_jwt_alg_of(p256, EFF_JWT_PS256, arena), EFF_JWT_ES256);
+    assert_int_equal(eff_jwt_alg_of(EFF_STR("key"), EFF_JWT_PS256, arena), EFF_JWT_PS256);
+    assert_string_equal(eff_jwt_alg_name(EFF_JWT_PS256), "PS256");
 }
 
 static void
@@ -67,10 +86,16 @@ keys_that_are_none(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        assert_int_equal(
-            eff_jwt_sign(eff_str_of(keys[i]), EFF_STR("{}"), EFF_STR("{}"), &arena, &token, &err),
-            EFF_CONFIG);
+        assert_int_equal(eff_jwt_sign_by(eff_str_of(keys[i]), EFF_JWT_RS256, EFF_STR("{}"),
+                                         EFF_STR("{}"), &arena, &token, &err),
+                         EFF_CONFIG);
     assert_true(strstr(err.msg, "private key cannot be read") != NULL);
+    assert_int_equal(eff_jwt_sign_by(eff_p256_new(&arena), EFF_JWT_PS256, EFF_STR("{}"),
+                                     EFF_STR("{}"), &arena, &token, &err),
+                     EFF_CONFIG);
+    assert_int_equal(eff_jwt_sign_by(eff_rsa_new(&arena), EFF_JWT_ES256, EFF_STR("{}"),
+                                     EFF_STR("{}"), &arena, &token, &err),
+                     EFF_CONFIG);
 }
 
 /* Made once by openssl genrsa 1024, pkcs8 -topk8 -passout pass:secret; good for nothing else. */

@@ -119,6 +119,13 @@ intercom(void **state)
 }
 
 static void
+netsuite(void **state)
+{
+    (void)state;
+    run_connector("netsuite", 16);
+}
+
+static void
 zendesk(void **state)
 {
     (void)state;
@@ -209,19 +216,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hubspot),
-        cmocka_unit_test(salesforce),
-        cmocka_unit_test(meta),
-        cmocka_unit_test(stripe),
-        cmocka_unit_test(google),
-        cmocka_unit_test(zendesk),
-        cmocka_unit_test(klaviyo),
-        cmocka_unit_test(customerio),
-        cmocka_unit_test(pendo),
-        cmocka_unit_test(http),
-        cmocka_unit_test(slack),
-        cmocka_unit_test(intercom),
-        cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(hubspot),  cmocka_unit_test(salesforce),
+        cmocka_unit_test(meta),     cmocka_unit_test(stripe),
+        cmocka_unit_test(google),   cmocka_unit_test(zendesk),
+        cmocka_unit_test(klaviyo),  cmocka_unit_test(customerio),
+        cmocka_unit_test(pendo),    cmocka_unit_test(http),
+        cmocka_unit_test(slack),    cmocka_unit_test(intercom),
+        cmocka_unit_test(netsuite), cmocka_unit_test(wrong_cases_fail),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -134,13 +134,33 @@ test_op_names(void **state)
     assert_string_equal(eff_op_name(EFF_OPS_COUNT), "unknown");
 }
 
+static void
+tails_of_addresses(void **state)
+{
+    static const char *const tails[][2] = {{"https://a.example/records/17?x=/1", "17"},
+                                           {"/records/17", "17"},
+                                           {"17", "17"},
+                                           {"https://a.example/records/", ""},
+                                           {"", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+        struct eff_header header = {EFF_STR("location"), eff_str_of(tails[i][0])};
+        struct eff_response response = {.headers_count = 1, .headers = &header};
+
+        assert_true(
+            eff_str_is(eff_response_header_tail(&response, EFF_STR("location")), tails[i][1]));
+    }
+    assert_int_equal(eff_response_header_tail(&(struct eff_response){0}, EFF_STR("location")).len,
+                     0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seconds),
-        cmocka_unit_test(test_dates),
-        cmocka_unit_test(test_headers),
+        cmocka_unit_test(tails_of_addresses), cmocka_unit_test(test_seconds),
+        cmocka_unit_test(test_dates),         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_op_names),
     };
 
