@@ -14,7 +14,7 @@
 
 struct log_entry {
     eff_str head; /* an object without its closing brace */
-    eff_str body;
+    eff_str body; /* of the request, then the member `answer`: JSON */
 };
 
 struct eff_log {
@@ -86,17 +86,29 @@ log_write_headers(struct eff_json_writer *w, const struct eff_call *call)
     eff_json_end_array(w);
 }
 
-/* Forms on the token endpoints hold secrets. */
+/* Forms on the token endpoints hold secrets, and their answers tokens. */
+static bool
+log_secret_path(eff_str path)
+{
+    return eff_str_find(path, EFF_STR("/oauth")) != SIZE_MAX ||
+           eff_str_find(path, EFF_STR("/Soap/")) != SIZE_MAX ||
+           eff_str_ends(path, EFF_STR("/token"));
+}
+
+static eff_str
+log_cut(eff_str text)
+{
+    return eff_str_sub(text, 0, eff_utf8_prefix(text, LOG_BODY_MAX));
+}
+
 static eff_str
 log_body(const struct eff_call *call)
 {
     eff_str type = eff_call_header(call, "content-type");
 
-    if (eff_str_find(call->path, EFF_STR("/oauth")) != SIZE_MAX ||
-        eff_str_find(call->path, EFF_STR("/Soap/")) != SIZE_MAX ||
-        eff_str_starts(type, EFF_STR("multipart/")))
+    if (log_secret_path(call->path) || eff_str_starts(type, EFF_STR("multipart/")))
         return EFF_STR("");
-    return eff_str_sub(call->body, 0, eff_utf8_prefix(call->body, LOG_BODY_MAX));
+    return log_cut(call->body);
 }
 
 void
@@ -122,6 +134,10 @@ eff_log_add(struct eff_log *log, const struct eff_call *call, const char *outcom
         eff_json_field_str(&w, "fault", eff_str_of(outcome));
     log_write_headers(&w, call);
     eff_json_write_str(&b, log_body(call));
+    eff_buf_add(&body, EFF_STR(",\"answer\":"));
+    eff_json_write_str(&b, log_secret_path(call->path) || call->status == 0
+                               ? EFF_STR("")
+                               : log_cut(eff_buf_str(&call->answer)));
     entry = &log->entries[log->count % LOG_ENTRIES];
     *entry = (struct log_entry){eff_buf_str(&head), eff_buf_str(&body)};
     log->bytes += head.len + body.len;
