@@ -27,7 +27,7 @@ test: ## everything that must hold: tests, sanitizers, lints, a clang build
 test-integration: ## beside the real software of others: dbt on DuckDB and on PostgreSQL, ADBC drivers, an emulator of BigQuery
 	@sh tools/test-integration
 
-star: all ## dbt, a warehouse in the middle, and ten tools around it: all syncs, with their stand-ins
+star: all ## dbt, a warehouse in the middle, and twelve tools around it: all syncs, with their stand-ins
 	@sh tools/setup duckdb integration
 	@sh tools/star
 
