@@ -3,8 +3,8 @@
 /*
  * Goal: nothing that comes over the wire stops a stand-in, and its own input
  * limits hold.
- * Method: 10,000 requests made from valid ones by flipping, cutting, doubling
- * and splicing bytes, sent raw to both stand-ins in this process (sanitizers
+ * Method: 20,000 requests made from valid ones by flipping, cutting, doubling
+ * and splicing bytes, sent raw to four stand-ins in this process (sanitizers
  * see everything), with a fixed seed; then a plain request must still be
  * answered. Then single cases: sizes, lengths, encodings, addresses.
  * covers: S18, S23
@@ -25,8 +25,9 @@
 #define MUTATIONS 5000 /* per stand-in */
 #define ROOM      4096
 
-#define AUTH "Host: x\r\nAuthorization: Bearer test-token\r\nContent-Type: application/json\r\n"
-#define SF   "/services/data/v62.0"
+#define AUTH    "Host: x\r\nAuthorization: Bearer test-token\r\nContent-Type: application/json\r\n"
+#define NS_AUTH "Host: x\r\nAuthorization: Bearer ns-token\r\nContent-Type: application/json\r\n"
+#define SF      "/services/data/v62.0"
 
 static const char *const salesforce_corpus[] = {
     "GET " SF
@@ -166,6 +167,7 @@ pelt(const char *vendor, const char *const *corpus, size_t count)
     size_t answered = 0;
 
     stand_start(&stand, vendor, NULL, NULL);
+    stand_tell(&stand, "tokens", "{\"issue\": \"ns-token\"}");
     for (size_t i = 0; i < count; i++) // valid ones, so that there is something to work on
         stand_raw(stand.port, corpus[i], strlen(corpus[i]), answer, sizeof(answer));
     for (int i = 0; i < MUTATIONS; i++) {
@@ -181,6 +183,52 @@ pelt(const char *vendor, const char *const *corpus, size_t count)
     stand_stop(&stand);
 }
 
+static const char *const intercom_corpus[] = {
+    "POST /contacts HTTP/1.1\r\n" AUTH "Content-Length: 107\r\n\r\n"
+    "{\"external_id\":\"1\",\"email\":\"a@example.com\",\"custom_attributes\":{\"plan\":\"pro\",\"seats\":3,\"since\":1769904000}}",
+    "POST /contacts/search HTTP/1.1\r\n" AUTH "Content-Length: 297\r\n\r\n"
+    "{\"query\":{\"operator\":\"AND\",\"value\":[{\"operator\":\"OR\",\"value\":[{\"field\":\"email\",\"operator\":\"=\",\"value\":\"a@example.com\"},{\"field\":\"custom_attributes.seats\",\"operator\":\">\",\"value\":2}]},{\"field\":\"external_id\",\"operator\":\"IN\",\"value\":[\"1\",\"2\"]}]},\"pagination\":{\"per_page\":5,\"starting_after\":\"after-0\"}}",
+    "PUT /contacts/64c000000000000000000001 HTTP/1.1\r\n" AUTH "Content-Length: 79 \r\n\r\n"
+    "{\"name\":null,\"role\":\"user\",\"custom_attributes\":{\"segment\":\"active\",\"vip\":true}}",
+    "POST /companies HTTP/1.1\r\n" AUTH "Content-Length: 97 \r\n\r\n"
+    "{\"company_id\":\"c\",\"name\":\"Acme\",\"monthly_spend\":12.5,\"custom_attributes\":{\"health\":1,\"made\":\"x\"}}",
+    "POST /contacts/64c000000000000000000001/companies HTTP/1.1\r\n" AUTH
+    "Content-Length: 33 \r\n\r\n"
+    "{\"id\":\"64d000000000000000000001\"}",
+    "GET /contacts/64c000000000000000000001/companies?page=1&per_page=3 HTTP/1.1\r\n" AUTH "\r\n",
+    "DELETE /contacts/64c000000000000000000001/companies/64d000000000000000000001 HTTP/1.1\r\n" AUTH
+    "\r\n",
+    "GET /companies?company_id=c&page=1 HTTP/1.1\r\n" AUTH "\r\n",
+    "POST /data_attributes HTTP/1.1\r\n" AUTH "Content-Length: 95 \r\n\r\n"
+    "{\"name\":\"mood\",\"model\":\"contact\",\"data_type\":\"options\",\"options\":[{\"value\":\"a\"},{\"value\":\"b\"}]}",
+    "PUT /data_attributes/12 HTTP/1.1\r\n" AUTH "Content-Length: 17 \r\n\r\n"
+    "{\"archived\":true}",
+};
+
+/* Its own bearer: test-token is one that signs. */
+static const char *const netsuite_corpus[] = {
+    "PUT /services/rest/record/v1/customer/eid:a%20b HTTP/1.1\r\n" NS_AUTH
+    "Content-Length: 100\r\n\r\n"
+    "{\"companyName\":\"Acme\",\"email\":\"a@b.example\",\"subsidiary\":{\"id\":\"1\"},\"custentity_since\":\"2026-02-01\"}",
+    "POST /services/rest/record/v1/invoice HTTP/1.1\r\n" NS_AUTH "Content-Length: 58 \r\n\r\n"
+    "{\"entity\":{\"externalId\":\"a b\"},\"memo\":\"x\",\"tranDate\":null}",
+    "PATCH /services/rest/record/v1/customer/1 HTTP/1.1\r\n" NS_AUTH "Content-Length: 54 \r\n\r\n"
+    "{\"email\":null,\"custentity_health\":7,\"isInactive\":true}",
+    "GET /services/rest/record/v1/customer/eid:a%20b HTTP/1.1\r\n" NS_AUTH "\r\n",
+    "GET /services/rest/record/v1/customer?limit=2&offset=2 HTTP/1.1\r\n" NS_AUTH "\r\n",
+    "GET /services/rest/record/v1/metadata-catalog/contact HTTP/1.1\r\n" NS_AUTH
+    "Accept: application/schema+json\r\n\r\n",
+    "POST /services/rest/query/v1/suiteql?limit=5&offset=0 HTTP/1.1\r\n" NS_AUTH
+    "Prefer: transient\r\nContent-Length: 92 \r\n\r\n"
+    "{\"q\":\"SELECT id, externalid, companyname FROM customer WHERE externalid IN ('a b','it''s')\"}",
+    "GET /services/rest/record/v1/customer?limit=2 HTTP/1.1\r\nHost: x\r\nAuthorization: OAuth realm=\"test-account\", "
+    "oauth_consumer_key=\"test-user\", oauth_token=\"test-token\", oauth_signature_method=\"HMAC-SHA256\", "
+    "oauth_timestamp=\"1700000000\", oauth_nonce=\"abcdef\", oauth_version=\"1.0\", oauth_signature=\"a%2Bb%3D\"\r\n\r\n",
+    "POST /services/rest/auth/oauth2/v1/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 191\r\n\r\n"
+    "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
+    "&client_assertion=eyJhbGciOiJQUzI1NiIsImtpZCI6InRlc3QtY2VydGlmaWNhdGUifQ.e30.AAAA",
+};
+
 static void
 salesforce_survives(void **state)
 {
@@ -193,6 +241,20 @@ hubspot_survives(void **state)
 {
     (void)state;
     pelt("hubspot", hubspot_corpus, sizeof(hubspot_corpus) / sizeof(hubspot_corpus[0]));
+}
+
+static void
+intercom_survives(void **state)
+{
+    (void)state;
+    pelt("intercom", intercom_corpus, sizeof(intercom_corpus) / sizeof(intercom_corpus[0]));
+}
+
+static void
+netsuite_survives(void **state)
+{
+    (void)state;
+    pelt("netsuite", netsuite_corpus, sizeof(netsuite_corpus) / sizeof(netsuite_corpus[0]));
 }
 
 static long
@@ -284,10 +346,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(heads_that_are_refused),
-        cmocka_unit_test(bodies_that_swell),
-        cmocka_unit_test(salesforce_survives),
-        cmocka_unit_test(hubspot_survives),
+        cmocka_unit_test(heads_that_are_refused), cmocka_unit_test(bodies_that_swell),
+        cmocka_unit_test(salesforce_survives),    cmocka_unit_test(hubspot_survives),
+        cmocka_unit_test(intercom_survives),      cmocka_unit_test(netsuite_survives),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
