@@ -4,6 +4,7 @@
  * released, and a driver that answers wrongly is told, never followed.
  * Method: DuckDB's own library, which is a driver, on real files (skipped where there is
  * none, unless EFF_REQUIRE_DUCKDB=1); and a driver made for this (test/driver) that lies.
+ * covers: C1, S11
  */
 // links: testlib base flow os conf source
 #include "conf/yaml.h"
