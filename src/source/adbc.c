@@ -26,7 +26,10 @@
 struct adbc_config {
     eff_str driver, entrypoint, uri, username, password;
     const struct eff_node *options, *connection_options, *statement_options;
+    int identifiers; /* index into adbc_quotes */
 };
+
+static const char adbc_quotes[] = {'"', '`', 0};
 
 static const struct eff_option adbc_options[] = {
     {"driver", EFF_OPT_PATH, offsetof(struct adbc_config, driver), NULL, 0, 0,
@@ -45,6 +48,9 @@ static const struct eff_option adbc_options[] = {
      0, "The driver's own options of a connection.", 0, NULL},
     {"statement_options", EFF_OPT_NODE, offsetof(struct adbc_config, statement_options), NULL, 0, 0,
      "The driver's own options of a statement.", 0, NULL},
+    {"identifiers", EFF_OPT_ENUM, offsetof(struct adbc_config, identifiers), "quoted", 0, 0,
+     "How the warehouse takes the name in `table:`: in double quotes, in backticks, or as it stands.",
+     0, "quoted|backticks|plain"},
 };
 
 struct adbc_source {
@@ -479,8 +485,9 @@ adbc_next(struct eff_source *source, struct eff_batch *ret_batch, struct eff_err
 static eff_str
 adbc_table_sql(struct eff_source *source, eff_str table, struct eff_arena *arena)
 {
-    (void)source;
-    return eff_sql_table(table, arena);
+    struct adbc_source *s = (struct adbc_source *)source;
+
+    return eff_sql_table_quoted(table, adbc_quotes[s->config->identifiers], arena);
 }
 
 /* The interface has no estimates, and a count would read everything once more. */

@@ -214,36 +214,39 @@ eff_sql_check_columns(const struct eff_columns *columns, struct eff_err *err)
 }
 
 static void
-sql_add_part(struct eff_buf *buf, eff_str part)
+sql_add_part(struct eff_buf *buf, eff_str part, char quote)
 {
-    eff_buf_add_char(buf, '"');
+    eff_buf_add_char(buf, quote);
     for (size_t i = 0; i < part.len; i++) {
-        if (part.ptr[i] == '"')
-            eff_buf_add_char(buf, '"');
+        if (part.ptr[i] == quote)
+            eff_buf_add_char(buf, quote);
         eff_buf_add_char(buf, part.ptr[i]);
     }
-    eff_buf_add_char(buf, '"');
+    eff_buf_add_char(buf, quote);
 }
 
 eff_str
-eff_sql_table(eff_str table, struct eff_arena *arena)
+eff_sql_table_quoted(eff_str table, char quote, struct eff_arena *arena)
 {
     struct eff_buf buf = {0};
     eff_str sql;
 
     eff_buf_add(&buf, EFF_STR("SELECT * FROM "));
-    for (size_t at = 0; at <= table.len;) {
-        bool quoted = at < table.len && table.ptr[at] == '"';
+    if (!quote)
+        eff_buf_add(&buf, table);
+    for (size_t at = 0; quote && at <= table.len;) {
+        bool quoted = at < table.len && table.ptr[at] == quote;
         size_t end = at;
 
-        while (quoted && end < table.len && table.ptr[end] == '"') // "" inside opens again
+        while (quoted && end < table.len &&
+               table.ptr[end] == quote) // doubled inside, it opens again
             end = sql_skip_quoted(table, end, false);
         while (end < table.len && table.ptr[end] != '.')
             end++;
         if (quoted)
             eff_buf_add(&buf, eff_str_sub(table, at, end - at));
         else
-            sql_add_part(&buf, eff_str_sub(table, at, end - at));
+            sql_add_part(&buf, eff_str_sub(table, at, end - at), quote);
         if (end < table.len)
             eff_buf_add_char(&buf, '.');
         at = end + 1;
@@ -251,4 +254,10 @@ eff_sql_table(eff_str table, struct eff_arena *arena)
     sql = eff_str_copy(arena, eff_buf_str(&buf));
     eff_buf_free(&buf);
     return sql;
+}
+
+eff_str
+eff_sql_table(eff_str table, struct eff_arena *arena)
+{
+    return eff_sql_table_quoted(table, '"', arena);
 }

@@ -40,5 +40,7 @@ enum eff_fault eff_sql_check_columns(const struct eff_columns *columns, struct e
 
 /* SELECT * FROM "schema"."table"; parts that are quoted already stay as they are. */
 eff_str eff_sql_table(eff_str table, struct eff_arena *arena);
+/* The same with another quote, such as a backtick; 0: the name as it stands. */
+eff_str eff_sql_table_quoted(eff_str table, char quote, struct eff_arena *arena);
 
 #endif

@@ -126,6 +126,11 @@ through w 2 0
 rows_are "$P/b.db" 'select * from t order by id' '1|ä|1.50|2024-02-29|2024-02-29T12:30:00.123456|1
 2||-12345678901234567.89|1970-01-01|1970-01-01T00:00:00|0'
 refused 'select id, v from nowhere' 'NOWHERE does not exist' '42S02' 'code 2003'
+sed -i 's/^    username: u$/    username: u\n    identifiers: plain/' "$P/efferent.yml"
+printf 'sync: tables\nsource: w\ntable: information_schema.schemata\nkey: SCHEMA_NAME\nto: b.schemata\nfields: [CATALOG_NAME]\n' > "$P/syncs/tables.yml"
+db "$P/b.db" 'create table schemata (SCHEMA_NAME text primary key, CATALOG_NAME)'
+eff 0 run tables
+[ "$(db "$P/b.db" "select count(*) from schemata where CATALOG_NAME = 'DB1'")" -gt 0 ] || fail "no schemata"
 says_not hunter22
 
 finish

@@ -25,6 +25,7 @@
 struct config { /* as adbc.c has it */
     eff_str driver, entrypoint, uri, username, password;
     const struct eff_node *options, *connection_options, *statement_options;
+    int identifiers;
 };
 
 #define OPTIONS_MAX 4
@@ -373,6 +374,27 @@ options_reach_the_driver(void **state)
 }
 
 static void
+tables_are_named_as_the_warehouse_takes_it(void **state)
+{
+    static const char *const expected[] = {
+        "SELECT * FROM \"a\".\"b`c\".\"d.e\"",
+        "SELECT * FROM `a`.`b``c`.`\"d`.`e\"`",
+        "SELECT * FROM a.b`c.\"d.e\"",
+    };
+    eff_str sql;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        log_text[0] = 0;
+        fake_config = (struct config){.driver = eff_str_of(fake_path), .identifiers = i};
+        assert_int_equal(reading_open(&r, &eff_source_adbc, &fake_config), EFF_OK);
+        sql = r.source->ops->table_sql(r.source, EFF_STR("a.b`c.\"d.e\""), &r.arena);
+        assert_string_equal(sql.ptr, expected[i]);
+        fake_end();
+    }
+}
+
+static void
 errors_say_who_must_act(void **state)
 {
     static const struct {
@@ -594,13 +616,21 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(duckdb_plain_types),        cmocka_unit_test(duckdb_extension_types),
-        cmocka_unit_test(duckdb_many_rows),          cmocka_unit_test(duckdb_mistakes),
-        cmocka_unit_test(duckdb_keeps_nothing),      cmocka_unit_test(duckdb_late_error_is_no_end),
-        cmocka_unit_test(duckdb_memory_is_bounded),  cmocka_unit_test(rows_and_their_end),
-        cmocka_unit_test(options_reach_the_driver),  cmocka_unit_test(errors_say_who_must_act),
-        cmocka_unit_test(damaged_answers_are_told),  cmocka_unit_test(reading_can_be_stopped),
-        cmocka_unit_test(drivers_are_found),         cmocka_unit_test(manifests_name_a_library),
+        cmocka_unit_test(duckdb_plain_types),
+        cmocka_unit_test(duckdb_extension_types),
+        cmocka_unit_test(duckdb_many_rows),
+        cmocka_unit_test(duckdb_mistakes),
+        cmocka_unit_test(duckdb_keeps_nothing),
+        cmocka_unit_test(duckdb_late_error_is_no_end),
+        cmocka_unit_test(duckdb_memory_is_bounded),
+        cmocka_unit_test(rows_and_their_end),
+        cmocka_unit_test(options_reach_the_driver),
+        cmocka_unit_test(tables_are_named_as_the_warehouse_takes_it),
+        cmocka_unit_test(errors_say_who_must_act),
+        cmocka_unit_test(damaged_answers_are_told),
+        cmocka_unit_test(reading_can_be_stopped),
+        cmocka_unit_test(drivers_are_found),
+        cmocka_unit_test(manifests_name_a_library),
         cmocka_unit_test(what_is_no_driver_is_told),
     };
 

@@ -209,6 +209,7 @@ struct duck_config {
 struct adbc_config {
     eff_str driver, entrypoint, uri, username, password;
     const struct eff_node *options, *connection_options, *statement_options;
+    int identifiers;
 };
 
 /* Types that DuckDB passes on as its own bytes, or without their zone, since Arrow has none. */
