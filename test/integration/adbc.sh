@@ -9,7 +9,7 @@
 
 DRIVERS=$EFF_BUILD/drivers
 driver() { echo "$DRIVERS/adbc_driver_$1/libadbc_driver_$1.so"; }
-[ -f "$(driver postgresql)" ] || { fail "no drivers: tools/setup drivers"; finish; }
+[ -f "$(driver postgresql)" ] && [ -x "$EFF_BUILD/fakesnow/bin/fakesnow" ] || { fail "no drivers: tools/setup drivers"; finish; }
 
 both() { # ADBC OWN: the two ways to one database
     cat > "$P/efferent.yml" << END
@@ -55,6 +55,12 @@ through w 20000 20000
 through own 20000 0
 rows_are "$P/b.db" "select id, big, dec, dbl, txt, day, ts, tz, flag, doc, hex(bin), uid, arr, tod from t where id = 1" \
     "1|9223372036854775807|12345678901234567890.123456789012345678|1.0e+308|ünï'c|2024-02-29|2024-02-29T12:34:56.789012|2024-02-29T10:34:56.789012Z|1|{\"a\": \"é\", \"b\": [1, 2.50, null]}|DEADBEEF|a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11|[1,null,3]|12:34:56.5"
+printf 'sync: ends\nsource: w\nsql: "%s"\nkey: id\nto: b.bad\nfields: [v]\n' \
+    "select 1 as id, 'infinity'::timestamptz as v union all select 2, '9999-12-31 23:59:59.999999+00'" > "$P/syncs/ends.yml"
+eff 3 run ends
+counts ends read=2 invalid=1 added=1 planned=1 delivered=1
+rows_are "$P/b.db" 'select * from bad' '2|9999-12-31T23:59:59.999999Z'
+rm "$P/syncs/ends.yml"
 refused 'select id, nope as v from src' 'does not exist (SQLSTATE 42703)'
 refused "select id, '1.1.1.1'::inet as v from src" inet 'while describing the column v'
 refused 'select id, 1 / (id - 15000) as v from src' 'division by zero'
