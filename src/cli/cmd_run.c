@@ -141,6 +141,20 @@ runner_nothing(struct eff_cli *cli, int *ret_code)
     return true;
 }
 
+/* A mode that a destination cannot do is known before anything is opened. */
+static bool
+runner_can(struct eff_cli *cli, int *ret_code)
+{
+    struct eff_problems problems = {.arena = &cli->arena};
+
+    eff_run_can(cli->project, cli->chosen, &cli->arena, &problems);
+    if (problems.count == 0)
+        return true;
+    eff_problems_sort(&problems);
+    *ret_code = eff_cli_fail_problems(cli, &problems);
+    return false;
+}
+
 static int
 runner_end(struct eff_cli *cli, const struct eff_report *reports, size_t count)
 {
@@ -206,7 +220,7 @@ runner_run(struct eff_cli *cli, bool plan)
     size_t count;
     int code;
 
-    if (!eff_cli_project(cli, &code) || runner_nothing(cli, &code) ||
+    if (!eff_cli_project(cli, &code) || runner_nothing(cli, &code) || !runner_can(cli, &code) ||
         !runner_options(cli, plan, &options, &code))
         return code;
     runner = runner_of(cli);
@@ -273,7 +287,7 @@ eff_cli_cmd_check(struct eff_cli *cli)
     size_t count = 0;
     int code;
 
-    if (!eff_cli_project(cli, &code))
+    if (!eff_cli_project(cli, &code) || !runner_can(cli, &code))
         return code;
     if (cli->options.manifest.ptr)
         return eff_cli_check_manifest(cli);

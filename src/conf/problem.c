@@ -27,6 +27,7 @@ const struct eff_problem_code eff_problem_codes[] = {
     {"EFF1205", "Two settings that contradict each other."},
     {"EFF1206", "An entry of `fields:` or `match:` that makes no sense."},
     {"EFF1207", "A template that cannot be read."},
+    {"EFF1208", "A mode, a removal, an object or a field that the destination cannot do."},
     {"EFF1401",
      "A file of dbt (manifest.json, run_results.json, profiles.yml) is missing or cannot be "
      "read."},

@@ -173,7 +173,7 @@ struct eff_sync_conf {
     eff_str description;
     struct eff_exposure_conf exposure;
     struct eff_place place;
-    struct eff_place model_place, key_place, to_place, mode_place, after_place;
+    struct eff_place model_place, key_place, to_place, mode_place, removed_place, after_place;
 };
 
 struct eff_project {

@@ -422,6 +422,7 @@ eff_load_sync(struct eff_load *load, const struct eff_node *document, struct eff
         .key_place = sync_place(document, "key"),
         .to_place = sync_place(document, "to"),
         .mode_place = sync_place(document, "mode"),
+        .removed_place = sync_place(document, "on_removed"),
         .after_place = sync_place(document, "after"),
     };
     if (raw.name.ptr != NULL)

@@ -32,9 +32,27 @@ connect_names(struct eff_sync_run *r, const struct eff_field *fields, size_t cou
     return names;
 }
 
+/* The same sync that keeps what vanishes can be bound: then it is the removal. */
+static struct eff_place
+connect_place(struct eff_dest *dest, const struct eff_dest_sync *sync,
+              const struct eff_sync_conf *conf)
+{
+    struct eff_op_limits ignored_limits[EFF_OPS_COUNT];
+    struct eff_dest_sync keeping = *sync;
+    struct eff_err ignored = {0};
+    struct eff_place place = conf->mode_place;
+
+    keeping.on_removed = EFF_REMOVED_KEEP;
+    if (sync->on_removed != EFF_REMOVED_KEEP && conf->on_removed_given &&
+        dest->ops->bind(dest, &keeping, ignored_limits, &ignored) == EFF_OK)
+        place = conf->removed_place;
+    return place.line ? place : conf->place;
+}
+
 enum eff_fault
 eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err)
 {
+    struct eff_place place;
     enum eff_fault fault;
 
     r->dest_sync.rows_planned = rows_planned;
@@ -44,14 +62,71 @@ eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err)
     r->dest_sync.field_names = connect_names(r, r->mapping.fields, r->mapping.fields_count);
     memset(r->limits, 0, sizeof r->limits);
     fault = r->dest->ops->bind(r->dest, &r->dest_sync, r->limits, err);
-    if (fault != EFF_OK && err->where[0] == 0)
-        eff_err_where(err, r->sync->place.file,
-                      r->sync->mode_place.line ? r->sync->mode_place.line : r->sync->place.line,
-                      r->sync->mode_place.column ? r->sync->mode_place.column
-                                                 : r->sync->place.column);
+    if (fault != EFF_OK && err->where[0] == 0) {
+        place = connect_place(r->dest, &r->dest_sync, r->sync);
+        eff_err_where(err, place.file, place.line, place.column);
+    }
     r->limits[EFF_OP_NONE] = (struct eff_op_limits){
         .supported = true, .class = EFF_CLASS_CONVERGE, .rows_max = 10000, .concurrency = 1};
     return fault;
+}
+
+/* The names that the files give; what the model alone knows is bound when it is read. */
+static struct eff_dest_sync
+connect_from_conf(const struct eff_sync_conf *conf, struct eff_arena *arena)
+{
+    size_t match_count = conf->match_count ? conf->match_count : conf->key_count;
+    eff_str *match = eff_new(arena, eff_str, match_count);
+    eff_str *fields = eff_new(arena, eff_str, conf->fields_count);
+
+    for (size_t i = 0; i < match_count; i++)
+        match[i] = conf->match_count ? conf->match[i].name : conf->key[i];
+    for (size_t i = 0; i < conf->fields_count; i++)
+        fields[i] = conf->fields[i].name;
+    return (struct eff_dest_sync){.name = conf->name,
+                                  .run = EFF_STR("00000000000000000000000000"),
+                                  .object = conf->object,
+                                  .mode = conf->mode,
+                                  .on_removed = conf->on_removed,
+                                  .match_count = match_count,
+                                  .match_names = match,
+                                  .fields_count = conf->fields_count,
+                                  .field_names = fields};
+}
+
+static void
+connect_can(const struct eff_sync_conf *conf, struct eff_arena scratch,
+            struct eff_problems *problems)
+{
+    const struct eff_dest_kind *kind = conf->dest->kind->user;
+    struct eff_dest_sync sync = connect_from_conf(conf, &scratch);
+    struct eff_op_limits limits[EFF_OPS_COUNT];
+    struct eff_err err = {0};
+    struct eff_dest *dest;
+
+    /* Without `fields:` only the model knows who a member is. */
+    if (conf->mode == EFF_MODE_MEMBERS && conf->fields_count == 0 && conf->match_count == 0)
+        return;
+    if (kind->ops->open(conf->dest, &scratch, &dest, &err) != EFF_OK)
+        return; // told by whoever uses it, with what it is about
+    if (dest->ops->bind(dest, &sync, limits, &err) == EFF_CONFIG)
+        eff_problem_add(problems, connect_place(dest, &sync, conf), "EFF1208",
+                        eff_str_copy(problems->arena, eff_str_of(err.hint)), "%s", err.msg);
+    if (dest->ops->close)
+        dest->ops->close(dest);
+}
+
+void
+eff_run_can(const struct eff_project *project, const bool *chosen, struct eff_arena *process,
+            struct eff_problems *problems)
+{
+    struct eff_arena scratch;
+
+    eff_arena_init(&scratch, "check", process->budget);
+    for (size_t i = 0; i < project->syncs_count; i++)
+        if (chosen[i] && project->syncs[i].enabled)
+            connect_can(&project->syncs[i], scratch, problems);
+    eff_arena_deinit(&scratch);
 }
 
 /* ---- source ---- */

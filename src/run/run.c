@@ -281,9 +281,8 @@ static enum eff_fault
 check_stages(struct eff_sync_run *r, struct eff_err *err)
 {
     EFF_TRY(eff_run_open_state(r, err));
+    EFF_TRY(eff_run_open_dest(r, err)); // first: it may prepare fields of its own
     EFF_TRY(eff_run_open_source(r, err));
-    EFF_TRY(eff_run_open_dest(r, err));
-    r->dest_sync.run = r->run_id;
     EFF_TRY(eff_run_bind(r, 0, err));
     EFF_TRY(eff_run_contract(r, err));
     eff_run_overlaps(r);

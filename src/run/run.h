@@ -56,6 +56,13 @@ size_t eff_run_syncs(const struct eff_project *project, const bool *chosen, size
                      struct eff_arena *process, struct eff_report *reports);
 
 /*
+ * What the files alone tell: whether each chosen sync's destination can do its mode and its
+ * removal, with that object and those fields. Asks nobody.
+ */
+void eff_run_can(const struct eff_project *project, const bool *chosen, struct eff_arena *process,
+                 struct eff_problems *problems);
+
+/*
  * `check` for one sync: source opens and the model's columns are there, the
  * destination takes the credential and knows object and fields. Writes nothing.
  */

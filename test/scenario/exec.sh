@@ -109,7 +109,7 @@ printf 'sync: g\ntable: t\nkey: id\nto: gone.thing\nfields: [name]\n' > "$P/sync
 eff 1 check g
 says 'No such file or directory'
 printf 'sync: g\ntable: t\nkey: [id, name]\nto: once.thing\nfields: [name]\n' > "$P/syncs/s.yml"
-eff 1 check g
+eff 2 check g
 says 'knows a record by one field'
 printf 'sync: g\ntable: t\nkey: id\nto: once.thong\nfields: [name]\n' > "$P/syncs/s.yml"
 eff 3 check g

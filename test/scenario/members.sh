@@ -80,6 +80,7 @@ people
 # ---- the story of a list ----
 
 connector list
+eff 0 check
 eff 0 plan
 counts vip read=40 added=40 planned=40
 eff 0 run
