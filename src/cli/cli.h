@@ -141,6 +141,8 @@ enum eff_fault eff_cli_parse(size_t count, const eff_str *words, struct eff_aren
 /* help.c; `command` NULL: of the program. */
 void eff_cli_help(struct eff_term *term, const struct eff_cli_command *command);
 void eff_cli_reference(struct eff_buf *buf); /* docs/reference/cli.md */
+/* matrix.c: modes, removals and classes of each kind, as a table for a page */
+void eff_cli_matrix(struct eff_cli *cli, struct eff_buf *buf);
 /* complete.c */
 bool eff_cli_completion(struct eff_buf *buf, eff_str shell);
 

@@ -82,16 +82,25 @@ eff_cli_cmd_docs(struct eff_cli *cli)
         docs_problems(&buf);
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     }
-    if (!eff_str_is(page, "reference") && !eff_str_is(page, "schema"))
+    if (!eff_str_is(page, "reference") && !eff_str_is(page, "schema") &&
+        !eff_str_is(page, "connectors"))
         return docs_wrong(cli);
     if (!eff_cli_kinds(cli, &code))
         return code;
+    if (eff_str_is(page, "connectors")) {
+        eff_cli_matrix(cli, &buf);
+        return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    }
     kinds = (struct eff_schema_kinds){cli->source_kinds_count, cli->source_kinds,
                                       cli->dest_kinds_count, cli->dest_kinds};
     if (eff_str_is(page, "schema"))
         eff_schema_write(&buf, &kinds);
     else
         eff_schema_reference(&buf, &kinds);
+    if (eff_str_is(page, "reference")) {
+        eff_buf_add_char(&buf, '\n');
+        eff_cli_matrix(cli, &buf);
+    }
     return eff_cli_print(cli, &buf, EFF_EXIT_OK);
 }
 
