@@ -117,7 +117,7 @@ matrix_objects(struct matrix *m)
         for (size_t v = 0; v < c->ops[op].variants_count; v++)
             for (size_t i = 0; i < c->ops[op].variants[v].objects.count; i++)
                 matrix_object(m, c->ops[op].variants[v].objects.at[i]);
-    if (open)
+    if (open || c->ops[EFF_OP_ADD].given) // a list has a name of its own
         matrix_object(m, EFF_STR(MATRIX_OTHER));
 }
 
@@ -271,7 +271,10 @@ matrix_write(struct eff_buf *buf, const struct matrix *m, size_t first)
         if (!eff_str_eq(m->cells[i], m->cells[first]))
             continue;
         if (eff_str_is(m->objects[i], MATRIX_OTHER))
-            eff_buf_addf(buf, "%s%s", before, before[0] ? "others" : "any");
+            eff_buf_addf(buf, "%s%s", before,
+                         m->connector && m->connector->objects.only.count > 0 ? "a list"
+                         : before[0]                                          ? "others"
+                                                                              : "any");
         else
             eff_buf_addf(buf, "%s`" EFF_STR_FMT "`", before, EFF_STR_ARG(m->objects[i]));
         before = ", ";

@@ -477,6 +477,11 @@ rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
     const struct eff_str_list *only = &dest->connector->objects.only;
     struct eff_buf list = {0};
 
+    if (sync->mode == EFF_MODE_MEMBERS && !rest_listed(only, sync->object))
+        return EFF_OK; // the name of a list, which nobody knows beforehand
+    if (sync->mode == EFF_MODE_MEMBERS && only->count > 0)
+        return EFF_FAIL(err, EFF_CONFIG, "`" EFF_STR_FMT "` is no list of " EFF_STR_FMT,
+                        EFF_STR_ARG(sync->object), EFF_STR_ARG(dest->connector->title));
     if (only->count == 0 || rest_listed(only, sync->object))
         return EFF_OK;
     for (size_t i = 0; i < only->count; i++)

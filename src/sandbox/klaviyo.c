@@ -147,7 +147,7 @@ klaviyo_finish(struct eff_call *call)
 /* ---- requests and answers ---- */
 
 const struct eff_json *
-eff_kl_data(struct eff_call *call, const char *type)
+eff_kl_body(struct eff_call *call)
 {
     eff_str content = eff_call_header(call, "content-type");
     struct eff_err err = {0};
@@ -159,6 +159,18 @@ eff_kl_data(struct eff_call *call, const char *type)
         return NULL;
     }
     data = eff_json_get(eff_call_json(call, &err), EFF_STR("data"));
+    if (data == NULL)
+        klaviyo_refuse(call, 400, NULL, NULL);
+    return data;
+}
+
+const struct eff_json *
+eff_kl_data(struct eff_call *call, const char *type)
+{
+    const struct eff_json *data = eff_kl_body(call);
+
+    if (data == NULL)
+        return NULL;
     if (eff_str_is(eff_json_str(eff_json_get(data, EFF_STR("type"))), type))
         return data;
     klaviyo_refuse(call, 400, NULL, NULL);
@@ -439,6 +451,13 @@ static const struct eff_route klaviyo_routes[] = {
     {"GET", "/api/profile-bulk-import-jobs/{}", eff_kl_job_show, 0},
     {"GET", "/api/profile-bulk-import-jobs/{}/import-errors", eff_kl_job_errors, 0},
     {"POST", "/api/data-privacy-deletion-jobs", klaviyo_forget, W},
+    {"POST", "/api/lists", eff_kl_list_create, W},
+    {"GET", "/api/lists", eff_kl_list_lists, 0},
+    {"GET", "/api/lists/{}", eff_kl_list_show, 0},
+    {"GET", "/api/lists/{}/profiles", eff_kl_list_profiles, 0},
+    {"GET", "/api/lists/{}/relationships/profiles", eff_kl_list_ids, 0},
+    {"POST", "/api/lists/{}/relationships/profiles", eff_kl_list_add, W},
+    {"DELETE", "/api/lists/{}/relationships/profiles", eff_kl_list_remove, W},
 };
 
 static struct eff_shape *

@@ -3,6 +3,7 @@
  *
  *     klaviyo.c          routes, errors, profiles one at a time and lists of them
  *     klaviyo_profile.c  what a profile may hold, whom it names, and how it is stored
+ *     klaviyo_list.c     lists, and who is in them
  *     klaviyo_job.c      import jobs: accepted at once, done later, only failures are told
  */
 #ifndef EFF_SANDBOX_KLAVIYO_H
@@ -36,6 +37,8 @@ struct eff_kl_state {
 void eff_kl_refuse(struct eff_call *call, const struct eff_kl_error *error);
 void eff_kl_write_error(struct eff_call *call, struct eff_json_writer *w,
                         const struct eff_kl_error *error);
+/* /data of the body, whatever it is; NULL: answered. */
+const struct eff_json *eff_kl_body(struct eff_call *call);
 /* /data of the body, of that type; NULL: answered. */
 const struct eff_json *eff_kl_data(struct eff_call *call, const char *type);
 struct eff_json_writer eff_kl_begin(struct eff_call *call, int status);
@@ -61,6 +64,17 @@ struct eff_kl_error eff_kl_store(struct eff_call *call, const struct eff_json *a
                                  bool *ret_made);
 void eff_kl_write_profile(struct eff_call *call, struct eff_json_writer *w,
                           const struct eff_record *record);
+
+/* klaviyo_list.c */
+void eff_kl_list_shape(struct eff_shapes *shapes);
+eff_str eff_kl_list_id(struct eff_arena *arena, int64_t seq);
+void eff_kl_list_create(struct eff_call *call);
+void eff_kl_list_lists(struct eff_call *call);
+void eff_kl_list_show(struct eff_call *call);
+void eff_kl_list_ids(struct eff_call *call);
+void eff_kl_list_profiles(struct eff_call *call);
+void eff_kl_list_add(struct eff_call *call);
+void eff_kl_list_remove(struct eff_call *call);
 
 /* klaviyo_job.c */
 void eff_kl_jobs_free(void *state);

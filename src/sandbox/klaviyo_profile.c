@@ -28,6 +28,7 @@ eff_kl_shapes(struct eff_shapes *shapes)
 
     for (size_t i = 0; i < sizeof(profile_rows) / sizeof(profile_rows[0]); i++)
         eff_shape_add_field(shapes, shape, &profile_rows[i]);
+    eff_kl_list_shape(shapes);
 }
 
 const struct eff_shape *
@@ -36,11 +37,12 @@ eff_kl_profiles(const struct eff_call *call)
     return eff_shape_find(&call->world->shapes, EFF_STR("profiles"));
 }
 
-/* 26 characters, as a ULID has. */
+/* 26 characters, as a ULID has; a list's are fewer. */
 eff_str
 eff_kl_id(struct eff_arena *arena, const struct eff_shape *shape, int64_t seq)
 {
-    (void)shape;
+    if (shape != NULL && eff_str_is(shape->name, "lists"))
+        return eff_kl_list_id(arena, seq);
     return eff_str_printf(arena, "01J%023lld", (long long)seq);
 }
 

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import {before, beforeEach, test} from 'node:test';
 import klaviyo from 'klaviyo-api';
 
-const {ApiKeySession, DataPrivacyApi, ProfilesApi, RetryWithExponentialBackoff} = klaviyo;
+const {ApiKeySession, DataPrivacyApi, ListsApi, ProfilesApi, RetryWithExponentialBackoff} = klaviyo;
 const url = process.env.KLAVIYO_URL;
 
 function api(Kind, key = 'test-token', retries = 1) {
@@ -110,4 +110,25 @@ test('the client waits when it is throttled', async () => {
     await sandbox('POST', 'faults', {rules: [{match: {writes: true}, times: 1, then: {status: 429, retry_after: 1}}]});
     await api(ProfilesApi, 'test-token', 3).createProfile(profile({email: 'a@ex.org'}));
     assert.equal((await records()).length, 1);
+});
+
+test('lists, and who is in them', async () => {
+    const lists = api(ListsApi);
+    const made = await lists.createList({data: {type: 'list', attributes: {name: 'VIP'}}});
+    assert.equal(made.response.status, 201);
+    const {id} = made.body.data;
+    assert.equal((await lists.getList(id)).body.data.attributes.name, 'VIP');
+    assert.equal((await lists.getLists()).body.data.length, 1);
+    const ids = [];
+    for (const n of [1, 2, 3])
+        ids.push((await profiles.createProfile(profile({email: `u${n}@ex.org`}))).body.data.id);
+    const some = which => ({data: which.map(i => ({type: 'profile', id: ids[i]}))});
+    assert.equal((await lists.addProfilesToList(id, some([0, 1, 2]))).response.status, 204);
+    await lists.addProfilesToList(id, some([1]));
+    await lists.removeProfilesFromList(id, some([0]));
+    await lists.removeProfilesFromList(id, some([0]));
+    assert.deepEqual((await lists.getProfileIdsForList(id)).body.data.map(one => one.id), [ids[1], ids[2]]);
+    assert.deepEqual((await lists.getProfilesForList(id)).body.data.map(one => one.attributes.email), ['u2@ex.org', 'u3@ex.org']);
+    await assert.rejects(lists.addProfilesToList('L99999', some([0])), refused(404, 'not_found'));
+    await assert.rejects(lists.addProfilesToList(id, {data: [{type: 'profile', id: '01J00000000000000000009999'}]}), refused(404, 'not_found'));
 });

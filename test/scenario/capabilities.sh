@@ -56,7 +56,10 @@ tried=0
 while IFS='|' read -r kind objects upsert update insert mirror append members removals _; do
     about "$kind:$objects"
     settings "$kind" || continue # those of `type: http` are the project's own; new kinds are told below
-    case $objects in *organizations*) object=organizations ;; esac
+    case $objects in
+    *organizations*) object=organizations ;;
+    *'a list'*) object=L1 ;;
+    esac
     tried=$((tried + 1))
     project "$kind-$object" << END
 sources: {w: {type: sqlite, path: w.db}}

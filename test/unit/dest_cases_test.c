@@ -136,7 +136,7 @@ static void
 klaviyo(void **state)
 {
     (void)state;
-    run_connector("klaviyo", 16);
+    run_connector("klaviyo", 21);
 }
 
 static void
