@@ -3,8 +3,8 @@
  *
  * One request is one transaction: all of it or nothing. The connection stays
  * open between requests of the same connect string. What the answer says:
- * - ANSWERED 200: committed; `changed` has one number per row; in SQLite and MySQL rows
- *   that were refused alone are listed in `refused`, and the others are in.
+ * - ANSWERED 200: committed; `changed` has one number per row; rows that were refused
+ *   alone are listed in `refused`, and the others are in.
  * - ANSWERED 400: the database refused it (constraint, type, no such column): rolled back.
  * - ANSWERED 503: busy, disk full, connection lost, timed out: rolled back.
  * - NOT_SENT: the database could not be reached or opened.

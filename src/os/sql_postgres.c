@@ -8,406 +8,17 @@
  * The statement is prepared without a name in each transaction (one more parse
  * per request): it works through poolers in transaction mode, and nothing stays
  * behind in a session. Settings are those of the transaction, for the same reason.
+ *
+ * When a row is refused on its own merits, the transaction begins anew with savepoints,
+ * and that row stays out alone.
  */
-#include <libpq-fe.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "os/moment.h"
-#include "os/sql.h"
+#include "os/sql_postgres.h"
 
-#define POSTGRES_CONNECT_MS 10000
-#define POSTGRES_WINDOW     500   /* rows under way */
-#define POSTGRES_PARAMS_MAX 65535 /* a 16-bit count in the protocol */
-
-struct postgres_link {
-    struct postgres_link *next;
-    eff_str connect; /* in the process arena */
-    PGconn *conn;
-    int64_t deadline_ms;
-    bool lost; /* the connection is of no use any more */
-};
-
-/* The rows of one phase on their way: which, and where their results go. */
-struct postgres_rows {
-    const struct eff_sql_request *request;
-    int64_t *changed;
-    bool second; /* only rows that changed nothing so far */
-    const char **values;
-    size_t *offsets;
-};
-
-/* ---- faults ---- */
-
-static int
-postgres_status(const char *sqlstate)
-{
-    static const char *const passing[] = {"08", "25", "40", "53", "55", "57", "58", "XX"};
-
-    for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
-        if (strncmp(sqlstate, passing[i], 2) == 0)
-            return 503;
-    return sqlstate[0] == '\0' ? 503 : 400;
-}
-
-static bool
-postgres_refuse(struct eff_sql *sql, const PGresult *result)
-{
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-    state = state ? state : "";
-    return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, postgres_status(state), state, "%s",
-                          text ? text : PQresultErrorMessage(result));
-}
-
-static bool
-postgres_lost(struct eff_sql *sql, struct postgres_link *link, const char *why)
-{
-    const char *text = why ? why : PQerrorMessage(link->conn);
-
-    link->lost = true;
-    return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 503, "08006", "%s",
-                          text[0] ? text : "the connection was closed");
-}
-
-static void
-postgres_quiet(void *user, const char *message)
-{
-    (void)user;
-    (void)message;
-}
-
-/* ---- connecting ---- */
-
-static void
-postgres_link_close(struct postgres_link *link)
-{
-    PQfinish(link->conn);
-    link->conn = NULL;
-    link->lost = false;
-}
-
-void
-eff_sql_postgres_close(struct eff_sql *sql)
-{
-    for (struct postgres_link *link = sql->postgres; link != NULL; link = link->next)
-        postgres_link_close(link);
-    sql->postgres = NULL;
-}
-
-/* False at the deadline. */
-static bool
-postgres_poll(PGconn *conn, short events, int64_t deadline_ms)
-{
-    struct pollfd fd = {.fd = PQsocket(conn), .events = events};
-
-    for (;;) {
-        int64_t left_ms = deadline_ms - eff_moment_mono_ms();
-        int n;
-
-        if (left_ms <= 0)
-            return false;
-        n = poll(&fd, 1, left_ms > 60000 ? 60000 : (int)left_ms);
-        if (n > 0)
-            return true;
-    }
-}
-
-/* "...FATAL:  28P01: password ...\nLOCATION: ...": the code, and the line without it. */
-static void
-postgres_connect_words(const char *message, char ret_state[6], char *ret_text, size_t cap)
-{
-    const char *at = message;
-
-    ret_state[0] = '\0';
-    while ((at = strstr(at, ":  ")) != NULL) {
-        at += 3;
-        if (strspn(at, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && at[5] == ':') {
-            memcpy(ret_state, at, 5);
-            ret_state[5] = '\0';
-            snprintf(ret_text, cap, "%.*s", (int)strcspn(at + 7, "\n"), at + 7);
-            return;
-        }
-    }
-    snprintf(ret_text, cap, "%.*s", (int)strcspn(message, "\n"), message);
-}
-
-static bool
-postgres_cannot_connect(struct eff_sql *sql, struct postgres_link *link, const char *why)
-{
-    char state[6] = "08001", text[400];
-
-    if (why != NULL)
-        snprintf(text, sizeof(text), "%s", why);
-    else
-        postgres_connect_words(PQerrorMessage(link->conn), state, text, sizeof(text));
-    postgres_link_close(link);
-    return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, state[0] ? state : "08001", "%s", text);
-}
-
-/* Parsed first, because libpq's own message about a bad string may quote a password. */
-static bool
-postgres_connect_valid(const char *connect)
-{
-    PQconninfoOption *options = PQconninfoParse(connect, NULL);
-
-    PQconninfoFree(options);
-    return options != NULL;
-}
-
-static bool
-postgres_connect(struct eff_sql *sql, struct postgres_link *link)
-{
-    // What stands before dbname gives way to the string, what stands after it does not.
-    static const char *const names[] = {"fallback_application_name", "tcp_user_timeout", "dbname",
-                                        "client_encoding", NULL};
-    const char *const values[] = {"efferent", "60000", link->connect.ptr, "UTF8", NULL};
-    int64_t until_ms = eff_moment_mono_ms() + POSTGRES_CONNECT_MS;
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-
-    if (!postgres_connect_valid(link->connect.ptr))
-        return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, "F0000",
-                              "the connection string cannot be read");
-    link->conn = PQconnectStartParams(names, values, 1);
-    if (link->conn == NULL)
-        return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, "53200", "out of memory");
-    PQsetErrorVerbosity(link->conn, PQERRORS_VERBOSE); // so that a refusal comes with its code
-    PQsetNoticeProcessor(link->conn, postgres_quiet, NULL);
-    if (PQstatus(link->conn) == CONNECTION_BAD)
-        return postgres_cannot_connect(sql, link, NULL);
-    while (state != PGRES_POLLING_OK) {
-        if (!postgres_poll(link->conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-                           until_ms < link->deadline_ms ? until_ms : link->deadline_ms))
-            return postgres_cannot_connect(sql, link, "the server does not answer in time");
-        state = PQconnectPoll(link->conn);
-        if (state == PGRES_POLLING_FAILED)
-            return postgres_cannot_connect(sql, link, NULL);
-    }
-    PQsetErrorVerbosity(link->conn, PQERRORS_DEFAULT);
-    if (PQsetnonblocking(link->conn, 1) != 0 || PQenterPipelineMode(link->conn) != 1)
-        return postgres_cannot_connect(sql, link, "pipeline mode is refused");
-    return true;
-}
-
-static struct postgres_link *
-postgres_link(struct eff_sql *sql, const struct eff_sql_request *request, int64_t deadline_ms)
-{
-    struct postgres_link *link = sql->postgres;
-
-    while (link != NULL && !eff_str_eq(link->connect, request->connect))
-        link = link->next;
-    if (link == NULL) {
-        link = eff_new(sql->process, struct postgres_link, 1);
-        link->connect = eff_str_copy(sql->process, request->connect);
-        link->next = sql->postgres;
-        sql->postgres = link;
-    }
-    link->deadline_ms = deadline_ms;
-    return link;
-}
-
-/* ---- results ---- */
-
-/*
- * The next result, or NULL between two commands. *ret_lost when the connection
- * is gone or the time is over; the answer says so then.
- */
-static PGresult *
-postgres_result(struct eff_sql *sql, struct postgres_link *link, bool *ret_lost)
-{
-    *ret_lost = false;
-    for (;;) {
-        int unsent = PQflush(link->conn);
-
-        if (!PQisBusy(link->conn))
-            return PQgetResult(link->conn);
-        if (!postgres_poll(link->conn, unsent > 0 ? POLLIN | POLLOUT : POLLIN, link->deadline_ms)) {
-            postgres_lost(sql, link, "no answer in time");
-            break;
-        }
-        if (PQconsumeInput(link->conn) != 1) {
-            postgres_lost(sql, link, NULL);
-            break;
-        }
-    }
-    *ret_lost = true;
-    return NULL;
-}
-
-/*
- * The result of the next command of the pipeline, with the NULL that follows it
- * taken off. NULL: the connection is lost, or the answer says what was refused.
- */
-static PGresult *
-postgres_command(struct eff_sql *sql, struct postgres_link *link)
-{
-    bool lost;
-    PGresult *result = postgres_result(sql, link, &lost), *end;
-    ExecStatusType status;
-
-    if (result == NULL) {
-        if (!lost)
-            postgres_lost(sql, link, "the server's answer is out of step");
-        return NULL;
-    }
-    status = PQresultStatus(result);
-    end = postgres_result(sql, link, &lost);
-    if (end != NULL || lost) {
-        PQclear(end);
-        if (status != PGRES_FATAL_ERROR || !lost) {
-            PQclear(result);
-            if (!lost)
-                postgres_lost(sql, link, "the server's answer is out of step");
-            return NULL;
-        }
-    }
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
-        return result;
-    if (sql->response.status == 200 || lost) // the first refusal is the cause of the others
-        postgres_refuse(sql, result);
-    PQclear(result);
-    return NULL;
-}
-
-/* Reads up to the end of the pipeline after a refusal. */
-static bool
-postgres_drain(struct eff_sql *sql, struct postgres_link *link)
-{
-    for (;;) {
-        bool lost;
-        PGresult *result = postgres_result(sql, link, &lost);
-        bool is_end = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-
-        PQclear(result);
-        if (is_end || lost)
-            return is_end;
-        if (result == NULL && PQstatus(link->conn) == CONNECTION_BAD)
-            return postgres_lost(sql, link, NULL);
-    }
-}
-
-static bool
-postgres_take_sync(struct eff_sql *sql, struct postgres_link *link)
-{
-    bool lost;
-    PGresult *result = postgres_result(sql, link, &lost);
-    bool good = result != NULL && PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-
-    PQclear(result);
-    return good || lost ? good : postgres_lost(sql, link, "the server's answer is out of step");
-}
-
-static bool
-postgres_expect(struct eff_sql *sql, struct postgres_link *link, size_t commands)
-{
-    for (size_t i = 0; i < commands; i++) {
-        PGresult *result = postgres_command(sql, link);
-
-        if (result == NULL)
-            return false;
-        PQclear(result);
-    }
-    return true;
-}
-
-/* ---- sending ---- */
-
-static bool
-postgres_send(struct eff_sql *sql, struct postgres_link *link, const char *command)
-{
-    return PQsendQueryParams(link->conn, command, 0, NULL, NULL, NULL, NULL, 0) == 1 ||
-           postgres_lost(sql, link, NULL);
-}
-
-static bool
-postgres_sync(struct eff_sql *sql, struct postgres_link *link)
-{
-    return PQpipelineSync(link->conn) == 1 || postgres_lost(sql, link, NULL);
-}
-
-/* Two commands. Texts of times are read and written alike whatever the session says. */
-static bool
-postgres_send_begin(struct eff_sql *sql, struct postgres_link *link, const char *begin)
-{
-    static const char settings[] =
-        "SELECT set_config('statement_timeout', $1, true), set_config('TimeZone', 'UTC', true), "
-        "set_config('DateStyle', 'ISO', true), set_config('bytea_output', 'hex', true)";
-    int64_t left_ms = link->deadline_ms - eff_moment_mono_ms();
-    char timeout[32];
-    const char *values[] = {timeout};
-
-    snprintf(timeout, sizeof(timeout), "%lld", (long long)(left_ms > 0 ? left_ms : 1));
-    return postgres_send(sql, link, begin) &&
-           (PQsendQueryParams(link->conn, settings, 1, NULL, values, NULL, NULL, 0) == 1 ||
-            postgres_lost(sql, link, NULL));
-}
-
-/* Text forms, NUL-terminated one after the other; SIZE_MAX stands for NULL. */
-static void
-postgres_text(struct eff_buf *buf, const struct eff_value *value, size_t *ret_offset)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    *ret_offset = buf->len;
-    if (value->kind == EFF_NULL || value->kind == EFF_ABSENT) {
-        *ret_offset = SIZE_MAX;
-        return;
-    }
-    if (value->kind == EFF_BYTES) {
-        char *at = eff_buf_reserve(buf, (size_t)value->len * 2 + 2);
-
-        if (at != NULL) {
-            *at++ = '\\';
-            *at++ = 'x';
-            for (uint32_t i = 0; i < value->len; i++) {
-                *at++ = digits[(unsigned char)value->ptr[i] >> 4];
-                *at++ = digits[value->ptr[i] & 15];
-            }
-            eff_buf_grow(buf, (size_t)value->len * 2 + 2);
-        }
-    } else
-        eff_value_text(buf, value);
-    eff_buf_add_char(buf, '\0');
-}
-
-/* Fills rows->values with one row; false when memory ends. */
-static bool
-postgres_values(struct eff_sql *sql, const struct postgres_rows *rows, const struct eff_value *row,
-                size_t columns)
-{
-    eff_buf_reset(&sql->text);
-    for (size_t i = 0; i < columns; i++)
-        postgres_text(&sql->text, &row[i], &rows->offsets[i]);
-    if (sql->text.full)
-        return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "54000", "the row is too large");
-    for (size_t i = 0; i < columns; i++)
-        rows->values[i] = rows->offsets[i] == SIZE_MAX ? NULL : sql->text.ptr + rows->offsets[i];
-    return true;
-}
-
-/* Texts end at a NUL in the protocol, so that one inside would cut the value in silence. */
-static bool
-postgres_check_values(struct eff_sql *sql, const struct eff_sql_request *request)
-{
-    size_t count = (request->rows ? request->rows : 1) * request->columns;
-
-    if (request->columns > POSTGRES_PARAMS_MAX)
-        return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "54000", "%zu parameters in one row",
-                              request->columns);
-    for (size_t i = 0; i < count; i++) {
-        const struct eff_value *value = &request->params[i];
-
-        if (value->kind == EFF_BAD)
-            return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "22000", "a value is bad");
-        if ((value->kind == EFF_TEXT || value->kind == EFF_JSON || value->kind == EFF_DECIMAL) &&
-            value->len > 0 && memchr(value->ptr, '\0', value->len) != NULL)
-            return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "22021",
-                                  "PostgreSQL cannot hold a text with a zero byte in it");
-    }
-    return true;
-}
+#define POSTGRES_WINDOW 500 /* rows under way */
 
 static bool
 postgres_room(struct eff_sql *sql, const struct eff_sql_request *request,
@@ -416,13 +27,21 @@ postgres_room(struct eff_sql *sql, const struct eff_sql_request *request,
     ret_rows->values = eff_sql_alloc(sql, sizeof(*ret_rows->values), request->columns + 1);
     ret_rows->offsets = eff_sql_alloc(sql, sizeof(*ret_rows->offsets), request->columns + 1);
     ret_rows->changed = eff_sql_alloc(sql, sizeof(*ret_rows->changed), request->rows + 1);
+    ret_rows->has_arrays = eff_postgres_has_arrays(request);
     return ret_rows->values != NULL && ret_rows->offsets != NULL && ret_rows->changed != NULL;
 }
 
 static bool
 postgres_wanted(const struct postgres_rows *rows, size_t row)
 {
-    return !rows->second || rows->changed[row] == 0;
+    return rows->second ? rows->changed[row] == 0 : rows->changed[row] >= 0;
+}
+
+static size_t
+postgres_columns(const struct postgres_rows *rows)
+{
+    return rows->second && rows->request->otherwise_columns ? rows->request->otherwise_columns
+                                                            : rows->request->columns;
 }
 
 static bool
@@ -433,26 +52,112 @@ postgres_send_statement(struct eff_sql *sql, struct postgres_link *link, eff_str
     if (text == NULL)
         return false;
     memcpy(text, statement.ptr, statement.len);
-    return PQsendPrepare(link->conn, "", text, 0, NULL) == 1 || postgres_lost(sql, link, NULL);
+    return PQsendPrepare(link->conn, "", text, 0, NULL) == 1 || eff_postgres_lost(sql, link, NULL);
 }
 
-/* Sends rows from `at` on, a window of them; returns the row after them, SIZE_MAX when it failed. */
+/* ---- which parameters are arrays ---- */
+
+static void
+postgres_oids(struct eff_buf *buf, const PGresult *described)
+{
+    eff_buf_add_char(buf, '{');
+    for (int i = 0; i < PQnparams(described); i++)
+        eff_buf_addf(buf, "%s%u", i ? "," : "", PQparamtype(described, i));
+    eff_buf_add(buf, EFF_STR("}"));
+    eff_buf_add_char(buf, '\0');
+}
+
+/* Of those types the arrays, domains over arrays too, each with what it is an array of. */
+static PGresult *
+postgres_ask_types(struct eff_sql *sql, struct postgres_link *link, const PGresult *described)
+{
+    static const char ask[] =
+        "SELECT t.oid, e.typname IN ('json', 'jsonb') FROM pg_catalog.pg_type t"
+        " LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd'"
+        " JOIN pg_catalog.pg_type e ON e.oid = coalesce(b.typelem, t.typelem)"
+        " WHERE coalesce(b.typcategory, t.typcategory) = 'A'"
+        " AND t.oid = ANY ($1::pg_catalog.oid[])";
+    struct eff_buf oids = {0};
+    const char *values[1];
+    bool sent;
+
+    postgres_oids(&oids, described);
+    values[0] = oids.ptr;
+    sent = !oids.full && PQsendQueryParams(link->conn, ask, 1, NULL, values, NULL, NULL, 0) == 1 &&
+           PQsendFlushRequest(link->conn) == 1;
+    eff_buf_free(&oids);
+    if (sent)
+        return eff_postgres_command(sql, link);
+    eff_postgres_lost(sql, link, NULL);
+    return NULL;
+}
+
+static enum postgres_array
+postgres_array_of(const PGresult *types, unsigned oid)
+{
+    for (int i = 0; i < PQntuples(types); i++)
+        if (strtoul(PQgetvalue(types, i, 0), NULL, 10) == oid)
+            return PQgetvalue(types, i, 1)[0] == 't' ? POSTGRES_ARRAY_OF_JSON : POSTGRES_ARRAY;
+    return POSTGRES_ARRAY_NONE;
+}
+
+static bool
+postgres_fill_arrays(struct eff_sql *sql, struct postgres_link *link, struct postgres_rows *rows,
+                     const PGresult *described)
+{
+    PGresult *types = postgres_ask_types(sql, link, described);
+    size_t count = (size_t)PQnparams(described);
+
+    if (types == NULL)
+        return false;
+    rows->arrays = eff_sql_alloc(sql, sizeof(*rows->arrays), rows->request->columns + count + 1);
+    for (size_t i = 0; rows->arrays != NULL && i < count; i++)
+        rows->arrays[i] = postgres_array_of(types, PQparamtype(described, (int)i));
+    PQclear(types);
+    return rows->arrays != NULL;
+}
+
+/*
+ * A source's arrays come as JSON, which a column of arrays does not read. So when a value
+ * is one, the statement's parameters are looked up first; it must be prepared again then.
+ * `commands` results are to come before.
+ */
+static bool
+postgres_describe(struct eff_sql *sql, struct postgres_link *link, struct postgres_rows *rows,
+                  size_t commands)
+{
+    PGresult *described;
+    bool good;
+
+    if (PQsendDescribePrepared(link->conn, "") != 1 || PQsendFlushRequest(link->conn) != 1)
+        return eff_postgres_lost(sql, link, NULL);
+    if (!eff_postgres_expect(sql, link, commands))
+        return false;
+    described = eff_postgres_command(sql, link);
+    if (described == NULL)
+        return false;
+    good = postgres_fill_arrays(sql, link, rows, described);
+    PQclear(described);
+    return good;
+}
+
+/* ---- sending rows ---- */
+
+/* Sends rows from `at` to `to`, a window at most; returns the row after them, SIZE_MAX: failed. */
 static size_t
 postgres_send_rows(struct eff_sql *sql, struct postgres_link *link,
-                   const struct postgres_rows *rows, size_t at)
+                   const struct postgres_rows *rows, size_t at, size_t to)
 {
     const struct eff_sql_request *request = rows->request;
-    size_t columns =
-        rows->second && request->otherwise_columns ? request->otherwise_columns : request->columns;
-    size_t sent = 0;
+    size_t columns = postgres_columns(rows), sent = 0;
 
-    for (; at < request->rows && sent < POSTGRES_WINDOW; at++) {
+    for (; at < to && sent < POSTGRES_WINDOW; at++) {
         if (!postgres_wanted(rows, at))
             continue;
-        if (!postgres_values(sql, rows, &request->params[at * request->columns], columns))
+        if (!eff_postgres_values(sql, rows, &request->params[at * request->columns], columns))
             return SIZE_MAX;
         if (PQsendQueryPrepared(link->conn, "", (int)columns, rows->values, NULL, NULL, 0) != 1) {
-            postgres_lost(sql, link, NULL);
+            eff_postgres_lost(sql, link, NULL);
             return SIZE_MAX;
         }
         sent++;
@@ -461,23 +166,36 @@ postgres_send_rows(struct eff_sql *sql, struct postgres_link *link,
 }
 
 static bool
+postgres_too_many(struct eff_sql *sql, const struct postgres_rows *rows, int64_t changed)
+{
+    if (rows->request->changed_max == 0 || changed <= rows->request->changed_max)
+        return false;
+    eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "21000", "one row would change %lld records",
+                   (long long)changed);
+    return true;
+}
+
+/* The answers of those rows; the row that was refused, or `to`. */
+static size_t
 postgres_take_rows(struct eff_sql *sql, struct postgres_link *link,
-                   const struct postgres_rows *rows, size_t from, size_t to, int64_t *most)
+                   const struct postgres_rows *rows, size_t from, size_t to)
 {
     for (size_t row = from; row < to; row++) {
+        int64_t changed = 0;
         PGresult *result;
 
         if (!postgres_wanted(rows, row))
             continue;
-        result = postgres_command(sql, link);
+        result = eff_postgres_command(sql, link);
         if (result == NULL)
-            return false;
-        rows->changed[row] = 0;
-        eff_str_int(eff_str_of(PQcmdTuples(result)), &rows->changed[row]);
-        *most = rows->changed[row] > *most ? rows->changed[row] : *most;
+            return row;
+        eff_str_int(eff_str_of(PQcmdTuples(result)), &changed);
         PQclear(result);
+        if (postgres_too_many(sql, rows, changed))
+            return row;
+        rows->changed[row] = changed;
     }
-    return true;
+    return to;
 }
 
 /* ---- transactions ---- */
@@ -494,12 +212,12 @@ postgres_give_up(struct eff_sql *sql, struct postgres_link *link)
     if (!link->lost && PQtransactionStatus(link->conn) != PQTRANS_IDLE) {
         link->deadline_ms = eff_moment_mono_ms() + 2000;
         sql->response.status = 200;
-        if (!postgres_send(sql, link, "ROLLBACK") || !postgres_sync(sql, link) ||
-            !postgres_expect(sql, link, 1) || !postgres_take_sync(sql, link))
+        if (!eff_postgres_send(sql, link, "ROLLBACK") || !eff_postgres_sync(sql, link) ||
+            !eff_postgres_expect(sql, link, 1) || !eff_postgres_take_sync(sql, link))
             link->lost = true;
     }
     if (link->lost)
-        postgres_link_close(link);
+        eff_postgres_link_close(link);
     sql->response = response;
     memcpy(sql->problem, problem, sizeof(problem));
     memcpy(sql->sqlstate, state, sizeof(state));
@@ -510,7 +228,7 @@ static bool
 postgres_refused(struct eff_sql *sql, struct postgres_link *link)
 {
     if (!link->lost)
-        postgres_drain(sql, link);
+        eff_postgres_drain(sql, link);
     return false;
 }
 
@@ -530,43 +248,142 @@ postgres_refused_early(struct eff_sql *sql, struct postgres_link *link)
 
     if (link->lost || PQpipelineSync(link->conn) != 1)
         return postgres_broken(link);
-    postgres_drain(sql, link);
+    eff_postgres_drain(sql, link);
     sql->response = response;
     return false;
 }
 
 /*
- * Rows go in windows, and a window's answers are taken before the next one goes: what
- * libpq holds of a request of any size stays small.
+ * The statement, once for each row. Rows go in windows, and a window's answers are taken
+ * before the next one goes: what libpq holds of a request of any size stays small.
  */
 static bool
-postgres_phase(struct eff_sql *sql, struct postgres_link *link, const struct postgres_rows *rows,
-               eff_str statement, const char *begin)
+postgres_phase(struct eff_sql *sql, struct postgres_link *link, struct postgres_rows *rows,
+               const char *begin)
 {
+    eff_str statement = rows->second ? rows->request->otherwise : rows->request->statement;
     size_t commands = begin != NULL ? 3 : 1; // BEGIN and the settings, then the statement itself
-    int64_t most = 0;
     size_t to;
 
-    if (begin != NULL && !postgres_send_begin(sql, link, begin))
+    if (begin != NULL && !eff_postgres_send_begin(sql, link, begin))
         return false;
     if (!postgres_send_statement(sql, link, statement))
         return postgres_broken(link);
+    if (rows->has_arrays) {
+        if (!postgres_describe(sql, link, rows, commands))
+            return postgres_refused_early(sql, link);
+        if (!postgres_send_statement(sql, link, statement))
+            return postgres_broken(link);
+        commands = 1;
+    }
     for (size_t from = 0; from < rows->request->rows || commands > 0; from = to) {
-        to = postgres_send_rows(sql, link, rows, from);
+        to = postgres_send_rows(sql, link, rows, from, rows->request->rows);
         if (to == SIZE_MAX || PQsendFlushRequest(link->conn) != 1)
             return postgres_broken(link);
-        if (!postgres_expect(sql, link, commands) ||
-            !postgres_take_rows(sql, link, rows, from, to, &most))
+        if (!eff_postgres_expect(sql, link, commands) ||
+            postgres_take_rows(sql, link, rows, from, to) != to)
             return postgres_refused_early(sql, link);
         commands = 0;
     }
-    if (!postgres_sync(sql, link))
+    if (!eff_postgres_sync(sql, link))
         return postgres_broken(link);
-    if (!postgres_take_sync(sql, link))
+    return eff_postgres_take_sync(sql, link) || postgres_refused(sql, link);
+}
+
+/* ---- rows that are refused alone ---- */
+
+/* On a row's own merits: its values, a constraint, a limit, a trigger. */
+static bool
+postgres_blames_row(const struct eff_sql *sql)
+{
+    static const char *const own[] = {"21", "22", "23", "44", "54", "P0"};
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (strncmp(sql->sqlstate, own[i], 2) == 0)
+            return true;
+    return false;
+}
+
+/* Keeps what the answer says about it, and lets the others go on. */
+static bool
+postgres_put_aside(struct eff_sql *sql, const struct postgres_rows *rows, size_t row)
+{
+    size_t len = strlen(sql->problem);
+    char *text = eff_sql_alloc(sql, 1, sizeof(sql->sqlstate) + len + 1);
+
+    if (text == NULL)
+        return false;
+    memcpy(text, sql->sqlstate, sizeof(sql->sqlstate));
+    memcpy(text + sizeof(sql->sqlstate), sql->problem, len + 1);
+    rows->refused[row] =
+        (struct eff_refused_row){row, eff_str_of(text), eff_str_of(text + sizeof(sql->sqlstate))};
+    rows->changed[row] = -1;
+    sql->response = (struct eff_response){.wire = EFF_WIRE_ANSWERED, .status = 200};
+    return true;
+}
+
+/*
+ * One stretch of rows behind a savepoint. *ret_refused is the row that was refused and put
+ * aside, the stretch undone; SIZE_MAX: all are in.
+ */
+static bool
+postgres_stretch(struct eff_sql *sql, struct postgres_link *link, const struct postgres_rows *rows,
+                 size_t from, size_t to, size_t *ret_refused)
+{
+    eff_str statement = rows->second ? rows->request->otherwise : rows->request->statement;
+    int64_t before[POSTGRES_WINDOW];
+    size_t sent, at;
+
+    *ret_refused = SIZE_MAX;
+    memcpy(before, rows->changed + from, (to - from) * sizeof(*before));
+    if (!eff_postgres_send(sql, link, "SAVEPOINT efferent") ||
+        !postgres_send_statement(sql, link, statement))
+        return postgres_broken(link);
+    sent = postgres_send_rows(sql, link, rows, from, to);
+    if (sent == SIZE_MAX || !eff_postgres_sync(sql, link))
+        return postgres_broken(link);
+    if (!eff_postgres_expect(sql, link, 2))
         return postgres_refused(sql, link);
-    if (rows->request->changed_max > 0 && most > rows->request->changed_max)
-        return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, "21000",
-                              "one row would change %lld records", (long long)most);
+    at = postgres_take_rows(sql, link, rows, from, to);
+    if (at != to && (link->lost || !postgres_blames_row(sql)))
+        return postgres_refused(sql, link);
+    if (at == to && !eff_postgres_take_sync(sql, link))
+        return postgres_refused(sql, link);
+    if (at != to) {
+        memcpy(rows->changed + from, before, (to - from) * sizeof(*before));
+        if (!postgres_put_aside(sql, rows, at) || !eff_postgres_drain(sql, link))
+            return false;
+        *ret_refused = at;
+    }
+    return (at == to || eff_postgres_send(sql, link, "ROLLBACK TO efferent")) &&
+           eff_postgres_send(sql, link, "RELEASE efferent") && eff_postgres_sync(sql, link) &&
+           eff_postgres_expect(sql, link, at == to ? 1 : 2) && eff_postgres_take_sync(sql, link);
+}
+
+/*
+ * Stretch by stretch: behind a row that was refused the stretch is sent again without it,
+ * shorter where many are refused. So of n rows with b bad ones little more than n plus b
+ * short stretches travel, in one transaction.
+ */
+static bool
+postgres_careful_phase(struct eff_sql *sql, struct postgres_link *link, struct postgres_rows *rows)
+{
+    size_t length = POSTGRES_WINDOW, count = rows->request->rows, refused, to;
+
+    for (size_t from = 0; from < count;) {
+        to = count - from < length ? count : from + length;
+        if (!postgres_stretch(sql, link, rows, from, to, &refused))
+            return false;
+        if (refused == SIZE_MAX) {
+            from = to;
+            length = length * 2 < POSTGRES_WINDOW ? length * 2 : POSTGRES_WINDOW;
+        } else if (refused == from) {
+            from++;
+            length = length / 2 > 0 ? length / 2 : 1;
+        } else {
+            length = refused - from;
+        }
+    }
     return true;
 }
 
@@ -581,11 +398,11 @@ postgres_commit(struct eff_sql *sql, struct postgres_link *link)
     PGresult *result;
     bool committed;
 
-    if (!postgres_send(sql, link, "COMMIT") || !postgres_sync(sql, link)) {
+    if (!eff_postgres_send(sql, link, "COMMIT") || !eff_postgres_sync(sql, link)) {
         sql->response.wire = EFF_WIRE_LOST;
         return false;
     }
-    result = postgres_command(sql, link);
+    result = eff_postgres_command(sql, link);
     if (result == NULL) {
         static const char *const sure[] = {"22", "23", "25", "40", "42", "44", "P0"};
 
@@ -598,7 +415,7 @@ postgres_commit(struct eff_sql *sql, struct postgres_link *link)
     }
     committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
     PQclear(result);
-    if (!postgres_take_sync(sql, link)) // committed all the same
+    if (!eff_postgres_take_sync(sql, link)) // committed all the same
         link->lost = true;
     if (!committed)
         return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 503, "25P02",
@@ -616,23 +433,72 @@ postgres_has_unchanged(const struct postgres_rows *rows)
 }
 
 static bool
+postgres_phases(struct eff_sql *sql, struct postgres_link *link, struct postgres_rows *rows)
+{
+    if (!postgres_phase(sql, link, rows, "BEGIN"))
+        return false;
+    if (rows->request->otherwise.ptr == NULL || !postgres_has_unchanged(rows))
+        return true;
+    rows->second = true;
+    return postgres_phase(sql, link, rows, NULL);
+}
+
+/* Begins anew: the first try did not know which of its rows would be refused. */
+static bool
+postgres_careful(struct eff_sql *sql, struct postgres_link *link, struct postgres_rows *rows)
+{
+    rows->refused = eff_sql_alloc(sql, sizeof(*rows->refused), rows->request->rows);
+    if (rows->refused == NULL)
+        return false;
+    memset(rows->changed, 0, sizeof(*rows->changed) * rows->request->rows);
+    rows->second = false;
+    sql->response = (struct eff_response){.wire = EFF_WIRE_ANSWERED, .status = 200};
+    if (!eff_postgres_send(sql, link, "ROLLBACK") || !eff_postgres_send_begin(sql, link, "BEGIN") ||
+        !eff_postgres_sync(sql, link))
+        return postgres_broken(link);
+    if (!eff_postgres_expect(sql, link, 3) || !eff_postgres_take_sync(sql, link))
+        return postgres_refused(sql, link);
+    if (!postgres_careful_phase(sql, link, rows))
+        return false;
+    if (rows->request->otherwise.ptr == NULL || !postgres_has_unchanged(rows))
+        return true;
+    rows->second = true;
+    return postgres_careful_phase(sql, link, rows);
+}
+
+/* The refused rows in order. When each row was refused, so was the request. */
+static bool
+postgres_tell_refused(struct eff_sql *sql, const struct postgres_rows *rows)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; rows->refused != NULL && i < rows->request->rows; i++)
+        if (rows->changed[i] < 0)
+            rows->refused[count++] = rows->refused[i];
+    if (count > 0 && count == rows->request->rows)
+        return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, rows->refused[0].sqlstate.ptr,
+                              EFF_STR_FMT, EFF_STR_ARG(rows->refused[0].problem));
+    sql->response.refused = rows->refused;
+    sql->response.refused_count = count;
+    return true;
+}
+
+static bool
 postgres_write(struct eff_sql *sql, struct postgres_link *link,
                const struct eff_sql_request *request)
 {
     struct postgres_rows rows = {.request = request};
 
-    if (!postgres_room(sql, request, &rows) ||
-        !postgres_phase(sql, link, &rows, request->statement, "BEGIN"))
+    if (!postgres_room(sql, request, &rows))
         return false;
-    if (request->otherwise.ptr != NULL && postgres_has_unchanged(&rows)) {
-        rows.second = true;
-        if (!postgres_phase(sql, link, &rows, request->otherwise, NULL))
-            return false;
-    }
-    if (!postgres_commit(sql, link))
+    if (!postgres_phases(sql, link, &rows) &&
+        (link->lost || request->rows == 1 || !postgres_blames_row(sql) ||
+         !postgres_careful(sql, link, &rows)))
         return false;
-    sql->response = (struct eff_response){
-        .wire = EFF_WIRE_ANSWERED, .status = 200, .rows = request->rows, .changed = rows.changed};
+    if (!postgres_tell_refused(sql, &rows) || !postgres_commit(sql, link))
+        return false;
+    sql->response.rows = request->rows;
+    sql->response.changed = rows.changed;
     return true;
 }
 
@@ -691,15 +557,15 @@ postgres_send_query(struct eff_sql *sql, struct postgres_link *link,
     char *text = eff_sql_alloc(sql, 1, request->statement.len + 1);
 
     if (text == NULL || !postgres_room(sql, request, &rows) ||
-        !postgres_values(sql, &rows, request->params, request->columns))
+        !eff_postgres_values(sql, &rows, request->params, request->columns))
         return false;
     memcpy(text, request->statement.ptr, request->statement.len);
-    if (!postgres_send_begin(sql, link, "BEGIN READ ONLY"))
+    if (!eff_postgres_send_begin(sql, link, "BEGIN READ ONLY"))
         return false;
     if (PQsendQueryParams(link->conn, text, (int)request->columns, NULL, rows.values, NULL, NULL,
                           0) != 1)
-        return postgres_lost(sql, link, NULL);
-    return postgres_send(sql, link, "COMMIT") && postgres_sync(sql, link);
+        return eff_postgres_lost(sql, link, NULL);
+    return eff_postgres_send(sql, link, "COMMIT") && eff_postgres_sync(sql, link);
 }
 
 static bool
@@ -713,16 +579,16 @@ postgres_query(struct eff_sql *sql, struct postgres_link *link,
         link->lost = true;
         return false;
     }
-    if (!postgres_expect(sql, link, 2))
+    if (!eff_postgres_expect(sql, link, 2))
         return postgres_refused(sql, link);
-    result = postgres_command(sql, link);
+    result = eff_postgres_command(sql, link);
     if (result == NULL)
         return postgres_refused(sql, link);
     good = postgres_cells(sql, result);
     PQclear(result);
-    if (!postgres_expect(sql, link, 1))
+    if (!eff_postgres_expect(sql, link, 1))
         return postgres_refused(sql, link);
-    return postgres_take_sync(sql, link) && good;
+    return eff_postgres_take_sync(sql, link) && good;
 }
 
 /* ---- the door ---- */
@@ -730,9 +596,9 @@ postgres_query(struct eff_sql *sql, struct postgres_link *link,
 void
 eff_sql_postgres(struct eff_sql *sql, const struct eff_sql_request *request, int64_t deadline_ms)
 {
-    struct postgres_link *link = postgres_link(sql, request, deadline_ms);
+    struct postgres_link *link = eff_postgres_link(sql, request, deadline_ms);
 
-    if (!postgres_check_values(sql, request))
+    if (!eff_postgres_check_values(sql, request))
         return;
     for (int tries = 0; tries < 2; tries++) {
         bool kept = link->conn != NULL;
@@ -740,7 +606,7 @@ eff_sql_postgres(struct eff_sql *sql, const struct eff_sql_request *request, int
 
         link->deadline_ms = deadline_ms;
         sql->response = (struct eff_response){.wire = EFF_WIRE_ANSWERED, .status = 200};
-        if (!kept && !postgres_connect(sql, link))
+        if (!kept && !eff_postgres_connect(sql, link))
             return;
         done = request->rows > 0 ? postgres_write(sql, link, request)
                                  : postgres_query(sql, link, request);
