@@ -78,10 +78,16 @@ real_catch_signals(int wake_fd)
 }
 
 static bool
+real_not_stopped(void)
+{
+    return real_stops == 0;
+}
+
+static bool
 real_go_on(void *self)
 {
     (void)self;
-    return real_stops == 0;
+    return real_not_stopped();
 }
 
 /* ---- clock and chance ---- */
@@ -228,6 +234,7 @@ eff_os_real(struct eff_arena *process, struct eff_os **ret_os, struct eff_err *e
     real->last = &real->first;
     real->http = eff_http_new(process);
     eff_sql_init(&real->sql, process);
+    real->sql.go_on = real_not_stopped;
     eff_exec_init(&real->exec, process);
     eff_files_fill(&real->os);
     real->os.self = real;

@@ -10,6 +10,7 @@
 #include "os/moment.h"
 
 #define SQL_TIMEOUT_MS 60000
+#define SQL_STOP_MS    500
 /* A describe or a read of some hundred records; a database is not read through here. */
 #define SQL_ANSWER_MAX ((size_t)256 << 20)
 
@@ -46,6 +47,19 @@ eff_sql_refuse(struct eff_sql *sql, enum eff_wire wire, int status, const char *
                                           .problem = eff_str_of(sql->problem),
                                           .sqlstate = eff_str_of(sql->sqlstate)};
     return false;
+}
+
+bool
+eff_sql_must_stop(struct eff_sql *sql)
+{
+    int64_t now_ms;
+
+    if (sql->go_on == NULL || sql->go_on())
+        return false;
+    now_ms = eff_moment_mono_ms();
+    if (sql->asked_ms == 0)
+        sql->asked_ms = now_ms;
+    return now_ms - sql->asked_ms >= SQL_STOP_MS;
 }
 
 void *

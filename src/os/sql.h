@@ -24,6 +24,8 @@ struct mysql_link;
 
 struct eff_sql {
     struct eff_arena *process; /* connections' structs */
+    bool (*go_on)(void);       /* false: the user asked to stop; NULL: nobody can */
+    int64_t asked_ms;          /* mono, when that was seen first; 0: not yet */
     struct eff_arena answer;   /* of the present answer */
     struct eff_buf text;       /* scratch of one row's parameters */
     struct eff_response response;
@@ -44,6 +46,11 @@ const struct eff_response *eff_sql_execute(struct eff_sql *sql,
 /* For the dialects: write the answer. Each returns false, so that it can end a function. */
 bool eff_sql_refuse(struct eff_sql *sql, enum eff_wire wire, int status, const char *sqlstate,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+/*
+ * Must what is under way end now, because the user asked to stop? It has half a second to end by
+ * itself, so that what is nearly done is done. A COMMIT is never ended.
+ */
+bool eff_sql_must_stop(struct eff_sql *sql);
 /* NULL when the answer became too large: then it was refused. */
 void *eff_sql_alloc(struct eff_sql *sql, size_t size, size_t count);
 

@@ -398,6 +398,7 @@ postgres_commit(struct eff_sql *sql, struct postgres_link *link)
     PGresult *result;
     bool committed;
 
+    link->committing = true;
     if (!eff_postgres_send(sql, link, "COMMIT") || !eff_postgres_sync(sql, link)) {
         sql->response.wire = EFF_WIRE_LOST;
         return false;
@@ -605,6 +606,7 @@ eff_sql_postgres(struct eff_sql *sql, const struct eff_sql_request *request, int
         bool done, again;
 
         link->deadline_ms = deadline_ms;
+        link->committing = link->cancelled = false;
         sql->response = (struct eff_response){.wire = EFF_WIRE_ANSWERED, .status = 200};
         if (!kept && !eff_postgres_connect(sql, link))
             return;

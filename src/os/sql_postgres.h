@@ -15,7 +15,9 @@ struct postgres_link {
     eff_str connect; /* in the process arena */
     PGconn *conn;
     int64_t deadline_ms;
-    bool lost; /* the connection is of no use any more */
+    bool lost;       /* the connection is of no use any more */
+    bool committing; /* must not be cancelled: nobody would know what became of it */
+    bool cancelled;
 };
 
 enum postgres_array { /* what a parameter's type says about a JSON array */

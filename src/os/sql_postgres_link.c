@@ -9,6 +9,8 @@
 #include "os/sql_postgres.h"
 
 #define POSTGRES_CONNECT_MS 10000
+#define POSTGRES_LISTEN_MS  200 /* how soon a request to stop is heard */
+#define POSTGRES_REACT_MS   600 /* what a cancelled server has to answer */
 
 /* ---- faults ---- */
 
@@ -69,21 +71,40 @@ eff_sql_postgres_close(struct eff_sql *sql)
     sql->postgres = NULL;
 }
 
-/* False at the deadline. */
-static bool
-postgres_poll(PGconn *conn, short events, int64_t deadline_ms)
+/* The user asked to stop: the server ends what it does, and says so in its answer. */
+static void
+postgres_cancel(struct postgres_link *link)
 {
-    struct pollfd fd = {.fd = PQsocket(conn), .events = events};
+    PGcancel *canceller = PQgetCancel(link->conn);
+    int64_t until_ms = eff_moment_mono_ms() + POSTGRES_REACT_MS;
+    char why[256];
+
+    if (canceller != NULL)
+        PQcancel(canceller, why, sizeof(why));
+    PQfreeCancel(canceller);
+    link->cancelled = true;
+    link->deadline_ms = link->deadline_ms < until_ms ? link->deadline_ms : until_ms;
+}
+
+/* False at the deadline, or when a connection that is being made shall not be any more. */
+static bool
+postgres_poll(struct eff_sql *sql, struct postgres_link *link, short events, int64_t until_ms)
+{
+    struct pollfd fd = {.fd = PQsocket(link->conn), .events = events};
 
     for (;;) {
-        int64_t left_ms = deadline_ms - eff_moment_mono_ms();
-        int n;
+        int64_t end_ms = until_ms < link->deadline_ms ? until_ms : link->deadline_ms;
+        int64_t left_ms = end_ms - eff_moment_mono_ms();
 
         if (left_ms <= 0)
             return false;
-        n = poll(&fd, 1, left_ms > 60000 ? 60000 : (int)left_ms);
-        if (n > 0)
+        if (poll(&fd, 1, left_ms > POSTGRES_LISTEN_MS ? POSTGRES_LISTEN_MS : (int)left_ms) > 0)
             return true;
+        if (link->committing || link->cancelled || !eff_sql_must_stop(sql))
+            continue;
+        if (PQstatus(link->conn) != CONNECTION_OK)
+            return false;
+        postgres_cancel(link);
     }
 }
 
@@ -150,8 +171,7 @@ eff_postgres_connect(struct eff_sql *sql, struct postgres_link *link)
     if (PQstatus(link->conn) == CONNECTION_BAD)
         return postgres_cannot_connect(sql, link, NULL);
     while (state != PGRES_POLLING_OK) {
-        if (!postgres_poll(link->conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-                           until_ms < link->deadline_ms ? until_ms : link->deadline_ms))
+        if (!postgres_poll(sql, link, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms))
             return postgres_cannot_connect(sql, link, "the server does not answer in time");
         state = PQconnectPoll(link->conn);
         if (state == PGRES_POLLING_FAILED)
@@ -195,7 +215,7 @@ postgres_result(struct eff_sql *sql, struct postgres_link *link, bool *ret_lost)
 
         if (!PQisBusy(link->conn))
             return PQgetResult(link->conn);
-        if (!postgres_poll(link->conn, unsent > 0 ? POLLIN | POLLOUT : POLLIN, link->deadline_ms)) {
+        if (!postgres_poll(sql, link, unsent > 0 ? POLLIN | POLLOUT : POLLIN, link->deadline_ms)) {
             eff_postgres_lost(sql, link, "no answer in time");
             break;
         }

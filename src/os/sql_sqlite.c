@@ -16,6 +16,7 @@
 #include "os/sql.h"
 
 #define SQLITE_BUSY_MS     5000
+#define SQLITE_BUSY_PAUSE  100
 #define SQLITE_STATEMENTS  4
 #define SQLITE_CHECK_EVERY 10000 /* virtual machine steps between looks at the clock: < 1 ms */
 
@@ -28,6 +29,7 @@ struct sqlite_statement {
 
 struct sqlite3_link {
     struct sqlite3_link *next;
+    struct eff_sql *sql;
     eff_str connect; /* in the process arena */
     sqlite3 *db;
     uint64_t turn;
@@ -73,7 +75,21 @@ sqlite_on_progress(void *user)
 {
     const struct sqlite3_link *link = user;
 
-    return eff_moment_mono_ms() >= link->deadline_ms;
+    return eff_moment_mono_ms() >= link->deadline_ms || eff_sql_must_stop(link->sql);
+}
+
+/* Somebody else has the file: looks again, at first soon, then less often. */
+static int
+sqlite_on_busy(void *user, int times)
+{
+    static const int pauses[] = {1, 2, 5, 10, 15, 20, 25, 25, 50};
+    static const int last = (int)(sizeof(pauses) / sizeof(pauses[0]));
+    const struct sqlite3_link *link = user;
+
+    if (eff_sql_must_stop(link->sql) || (times - last) * SQLITE_BUSY_PAUSE >= SQLITE_BUSY_MS)
+        return 0;
+    sqlite3_sleep(times < last ? pauses[times] : SQLITE_BUSY_PAUSE);
+    return 1;
 }
 
 static void
@@ -112,7 +128,7 @@ sqlite_open(struct eff_sql *sql, struct sqlite3_link *link)
         return false;
     }
     sqlite3_extended_result_codes(link->db, 1);
-    sqlite3_busy_timeout(link->db, SQLITE_BUSY_MS);
+    sqlite3_busy_handler(link->db, sqlite_on_busy, link);
     sqlite3_db_config(link->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(link->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_db_config(link->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -130,6 +146,7 @@ sqlite_link(struct eff_sql *sql, const struct eff_sql_request *request, int64_t 
         link = link->next;
     if (link == NULL) {
         link = eff_new(sql->process, struct sqlite3_link, 1);
+        link->sql = sql;
         link->connect = eff_str_copy(sql->process, request->connect);
         link->next = sql->sqlite;
         sql->sqlite = link;

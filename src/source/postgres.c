@@ -59,10 +59,8 @@ enum pg_phase { PG_IDLE = 0, PG_HEADER, PG_ROWS, PG_TRAILER, PG_DONE };
 struct pg_source {
     struct eff_source base;
     struct eff_arena *run;
-    struct eff_os *os;
     const struct pg_config *config;
-    PGconn *conn;
-    PGcancel *canceller;
+    struct eff_pg_peer peer;
     struct eff_pg_sql sql; /* of the query under way */
     enum pg_phase phase;
     enum eff_pg_form *forms;
@@ -117,7 +115,7 @@ pg_begin(struct pg_source *s, struct eff_err *err)
     eff_buf_add(&buf, EFF_STR("; SAVEPOINT efferent; SELECT 1"));
     eff_buf_add_char(&buf, 0);
     fault =
-        buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory") : eff_pg_exec(s->conn, buf.ptr, err);
+        buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory") : eff_pg_exec(&s->peer, buf.ptr, err);
     eff_buf_free(&buf);
     return fault;
 }
@@ -133,11 +131,7 @@ pg_release_rows(struct pg_source *s)
 static void
 pg_cancel(struct eff_source *source)
 {
-    struct pg_source *s = (struct pg_source *)source;
-    char why[256];
-
-    if (s->canceller)
-        PQcancel(s->canceller, why, sizeof(why));
+    eff_pg_cancel(&((struct pg_source *)source)->peer);
 }
 
 static void
@@ -150,13 +144,13 @@ pg_close(struct eff_source *source)
     if (s->phase != PG_IDLE && s->phase != PG_DONE) // The server need not finish what nobody reads.
         pg_cancel(source);
     pg_release_rows(s);
-    PQfreeCancel(s->canceller);
-    PQfinish(s->conn);
+    PQfreeCancel(s->peer.canceller);
+    PQfinish(s->peer.conn);
     free(s->cells);
     free(s->bytes);
     eff_arena_deinit(&s->batch);
-    s->canceller = NULL;
-    s->conn = NULL;
+    s->peer.canceller = NULL;
+    s->peer.conn = NULL;
     s->cells = NULL;
     s->bytes = NULL;
     s->phase = PG_IDLE;
@@ -170,11 +164,11 @@ pg_open(const void *config, struct eff_os *os, struct eff_arena *run,
 
     s->base.ops = &eff_source_postgres;
     s->run = run;
-    s->os = os;
+    s->peer.os = os;
     s->config = config;
-    EFF_TRY(eff_pg_connect(s->config->url, s->config->connect_timeout_ms, os, run, &s->conn, err));
+    EFF_TRY(eff_pg_connect(s->config->url, s->config->connect_timeout_ms, os, run, &s->peer.conn, err));
     eff_arena_init(&s->batch, "postgres batch", PG_TEXT_BYTES);
-    s->canceller = PQgetCancel(s->conn);
+    s->peer.canceller = PQgetCancel(s->peer.conn);
     if (pg_begin(s, err) != EFF_OK) {
         pg_close(&s->base);
         return err->fault;
@@ -196,30 +190,30 @@ pg_rewind(struct pg_source *s, struct eff_err *err)
     pg_release_rows(s);
     if (cancelled) {
         pg_cancel(&s->base);
-        while (PQgetCopyData(s->conn, &row, 0) > 0)
+        while (eff_pg_copy_data(&s->peer, &row) > 0)
             PQfreemem(row);
     }
-    while ((result = PQgetResult(s->conn)))
+    while ((result = eff_pg_result(&s->peer)))
         PQclear(result);
     s->phase = PG_IDLE;
     // A cancellation that came too late for the COPY hits this command instead.
-    if (cancelled && eff_pg_exec(s->conn, "ROLLBACK TO SAVEPOINT efferent", err) == EFF_OK)
+    if (cancelled && eff_pg_exec(&s->peer, "ROLLBACK TO SAVEPOINT efferent", err) == EFF_OK)
         return EFF_OK;
-    return eff_pg_exec(s->conn, "ROLLBACK TO SAVEPOINT efferent", err);
+    return eff_pg_exec(&s->peer, "ROLLBACK TO SAVEPOINT efferent", err);
 }
 
 /* The names and types of a prepared statement; parameters are nobody's to fill. */
 static enum eff_fault
 pg_prepare(struct pg_source *s, const char *sql, PGresult **ret_described, struct eff_err *err)
 {
-    PGresult *result = PQprepare(s->conn, "", sql, 0, NULL);
+    PGresult *result = eff_pg_last(&s->peer, PQsendPrepare(s->peer.conn, "", sql, 0, NULL));
 
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        return eff_pg_fault(s->conn, result, &s->sql, err);
+        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
     PQclear(result);
-    result = PQdescribePrepared(s->conn, "");
+    result = eff_pg_last(&s->peer, PQsendDescribePrepared(s->peer.conn, ""));
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        return eff_pg_fault(s->conn, result, &s->sql, err);
+        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
     if (PQnparams(result) > 0) {
         PQclear(result);
         return EFF_FAIL(err, EFF_CONFIG,
@@ -275,11 +269,12 @@ pg_describe(struct pg_source *s, const PGresult *described, struct eff_columns *
             struct eff_err *err)
 {
     int width = PQnfields(described);
-    PGresult *types = PQexec(s->conn, pg_types_sql(described, s->run).ptr);
+    PGresult *types =
+        eff_pg_last(&s->peer, PQsendQuery(s->peer.conn, pg_types_sql(described, s->run).ptr));
     struct eff_column *columns = eff_new(s->run, struct eff_column, (size_t)width);
 
     if (PQresultStatus(types) != PGRES_TUPLES_OK)
-        return eff_pg_fault(s->conn, types, NULL, err);
+        return eff_pg_fault(s->peer.conn, types, NULL, err);
     if (PQntuples(types) != width) {
         PQclear(types);
         return EFF_FAIL(err, EFF_TRANSIENT, "postgres does not know the types of its own columns");
@@ -326,7 +321,7 @@ pg_start(struct pg_source *s, struct eff_err *err)
     PGresult *result;
 
     pg_copy_sql(s, &buf);
-    result = buf.full ? NULL : PQexec(s->conn, buf.ptr);
+    result = buf.full ? NULL : eff_pg_last(&s->peer, PQsendQuery(s->peer.conn, buf.ptr));
     eff_buf_free(&buf);
     if (PQresultStatus(result) == PGRES_COPY_OUT) {
         PQclear(result);
@@ -339,7 +334,7 @@ pg_start(struct pg_source *s, struct eff_err *err)
         PQclear(result);
         return eff_sql_writes(err);
     }
-    return eff_pg_fault(s->conn, result, &s->sql, err);
+    return eff_pg_fault(s->peer.conn, result, &s->sql, err);
 }
 
 static enum eff_fault
@@ -463,16 +458,16 @@ pg_message(struct pg_source *s, const unsigned char *at, size_t len, size_t *row
 static enum eff_fault
 pg_finish(struct pg_source *s, struct eff_err *err)
 {
-    PGresult *result = PQgetResult(s->conn);
+    PGresult *result = eff_pg_result(&s->peer);
 
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        return eff_pg_fault(s->conn, result, &s->sql, err);
+        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
     PQclear(result);
     if (s->phase != PG_TRAILER)
         return pg_damaged(err, "it has no trailer");
-    result = PQgetResult(s->conn);
+    result = eff_pg_result(&s->peer);
     if (result)
-        return eff_pg_fault(s->conn, result, &s->sql, err);
+        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
     return EFF_OK;
 }
 
@@ -501,12 +496,12 @@ pg_fill(struct pg_source *s)
     int len;
 
     while (rows < s->rows_max && !s->held) {
-        len = PQgetCopyData(s->conn, &message, 0);
+        len = eff_pg_copy_data(&s->peer, &message);
         if (len < 0) {
             if (len == -1)
                 pg_finish(s, &s->failed);
             else
-                eff_pg_fault(s->conn, PQgetResult(s->conn), &s->sql, &s->failed);
+                eff_pg_fault(s->peer.conn, eff_pg_result(&s->peer), &s->sql, &s->failed);
             s->phase = s->failed.fault == EFF_OK ? PG_DONE : PG_IDLE;
             break;
         }
@@ -572,7 +567,9 @@ pg_estimate(struct eff_source *source, eff_str sql)
     eff_buf_add(&buf, statement);
     eff_buf_add_char(&buf, 0);
     // The extended protocol takes one statement only, whatever our own lexer thinks.
-    result = buf.full ? NULL : PQexecParams(s->conn, buf.ptr, 0, NULL, NULL, NULL, NULL, 0);
+    result = buf.full ? NULL
+                      : eff_pg_last(&s->peer, PQsendQueryParams(s->peer.conn, buf.ptr, 0, NULL,
+                                                                NULL, NULL, NULL, 0));
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
         rows = pg_plan_rows(eff_str_of(PQgetvalue(result, 0, 0)));
     PQclear(result);

@@ -6,10 +6,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "source/sql.h"
 
 #define PG_MESSAGE_MAX 400
+#define PG_LISTEN_MS   200 /* how soon a request to stop is heard, should its signal come too early */
+#define PG_REACT_MS    600 /* what a cancelled server has to answer */
 
 /* ---------------------------------------------------------------------------- faults */
 
@@ -128,14 +131,81 @@ eff_pg_fault(PGconn *conn, PGresult *result, const struct eff_pg_sql *sql, struc
     return err->fault;
 }
 
-enum eff_fault
-eff_pg_exec(PGconn *conn, const char *commands, struct eff_err *err)
+/* --------------------------------------------------------------------------- waiting */
+
+void
+eff_pg_cancel(struct eff_pg_peer *peer)
 {
-    PGresult *result = PQexec(conn, commands);
+    char why[256];
+
+    if (peer->canceller)
+        PQcancel(peer->canceller, why, sizeof(why));
+}
+
+/* Something to read may be there. */
+static void
+pg_wait(struct eff_pg_peer *peer)
+{
+    struct pollfd fd = {.fd = PQsocket(peer->conn), .events = POLLIN};
+    int64_t now = peer->os->mono_ms(peer->os->self);
+
+    if (poll(&fd, 1, PG_LISTEN_MS) > 0 || peer->os->go_on(peer->os->self))
+        return;
+    if (peer->cancelled_ms == 0) {
+        peer->cancelled_ms = now;
+        eff_pg_cancel(peer);
+    } else if (now - peer->cancelled_ms > PG_REACT_MS) {
+        shutdown(fd.fd, SHUT_RDWR);
+    }
+}
+
+PGresult *
+eff_pg_result(struct eff_pg_peer *peer)
+{
+    PQflush(peer->conn);
+    while (PQisBusy(peer->conn)) {
+        pg_wait(peer);
+        if (PQconsumeInput(peer->conn) != 1)
+            break;
+    }
+    return PQgetResult(peer->conn);
+}
+
+PGresult *
+eff_pg_last(struct eff_pg_peer *peer, int sent)
+{
+    PGresult *last = NULL, *result;
+
+    while (sent == 1 && (result = eff_pg_result(peer)) != NULL) {
+        PQclear(last);
+        last = result;
+        if (PQresultStatus(result) == PGRES_COPY_OUT)
+            break;
+    }
+    return last;
+}
+
+int
+eff_pg_copy_data(struct eff_pg_peer *peer, char **ret_message)
+{
+    int len;
+
+    while ((len = PQgetCopyData(peer->conn, ret_message, 1)) == 0) {
+        pg_wait(peer);
+        if (PQconsumeInput(peer->conn) != 1)
+            return -2;
+    }
+    return len;
+}
+
+enum eff_fault
+eff_pg_exec(struct eff_pg_peer *peer, const char *commands, struct eff_err *err)
+{
+    PGresult *result = eff_pg_last(peer, PQsendQuery(peer->conn, commands));
     ExecStatusType status = PQresultStatus(result);
 
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        return eff_pg_fault(conn, result, NULL, err);
+        return eff_pg_fault(peer->conn, result, NULL, err);
     PQclear(result);
     return EFF_OK;
 }
@@ -197,7 +267,9 @@ pg_connect_wait(PGconn *conn, int64_t timeout_ms, struct eff_os *os, struct eff_
                            PQhost(conn), (long long)timeout_ms);
             return eff_err_hint(err, "check host and port of `url`, or raise connect_timeout");
         }
-        if (poll(&fd, 1, (int)(left < 1000 ? left : 1000)) > 0)
+        if (!os->go_on(os->self))
+            return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request");
+        if (poll(&fd, 1, (int)(left < PG_LISTEN_MS ? left : PG_LISTEN_MS)) > 0)
             wants = PQconnectPoll(conn);
     }
     return EFF_OK;

@@ -218,4 +218,45 @@ eff 0 run r
 pg_is "select count(*), sum(v) from dst.r" "200|600"
 wait "$LOCKER"
 
+# stopped_within MS: the run that is under way while the server works on our pg_sleep.
+stopped_within() {
+    "$EFFERENT" run -p "$P" --output json "$2" > out.json 2> err.txt &
+    RUN=$!
+    for _ in $(seq 200); do
+        [ "$(pg "select count(*) from pg_stat_activity where wait_event = 'PgSleep'")" = 0 ] || break
+        sleep 0.05
+    done
+    T0=$(date +%s%3N)
+    kill -TERM $RUN
+    wait $RUN
+    CODE=$?
+    T1=$(date +%s%3N)
+    same "exit code" 1 "$CODE"
+    document_good run
+    says "stopped on request"
+    [ $((T1 - T0)) -lt "$1" ] || fail "it took $((T1 - T0)) ms to stop"
+    pg_is "select count(*) from pg_stat_activity where wait_event = 'PgSleep'" 0
+}
+
+about "stopped before the first row of the model"
+sync slow << END
+sync: slow
+source: w
+sql: select id, v from src.r, pg_sleep(60)
+key: id
+to: p.dst.r
+fields: [v]
+END
+stopped_within 3000 slow
+
+about "stopped while the destination works"
+pg "update src.r set v = '4'; create function slow() returns trigger language plpgsql as 'begin perform pg_sleep(60); return new; end';
+    create trigger slow before update on dst.r for each row when (new.id = 150) execute function slow()"
+stopped_within 3000 r
+pg_is "select count(*), sum(v) from dst.r" "200|600"
+pg "drop trigger slow on dst.r"
+eff 0 run r
+counts r read=200 changed=200 planned=200 delivered=200
+pg_is "select count(*), sum(v) from dst.r" "200|800"
+
 finish
