@@ -15,6 +15,7 @@
 #include "source/duckdb_value.h"
 #include "source/source.h"
 #include "source/sql.h"
+#include "source/watch.h"
 
 #define DUCK_TEXT_BYTES ((size_t)1 << 30) /* addresses for texts made here */
 #define DUCK_FILE_HEAD  116 /* checksum 8, "DUCK", version 8, flags 32, writer 32 + 32 */
@@ -55,6 +56,7 @@ struct duck_source {
     struct eff_arena batch;
     struct eff_duck_context context;
     struct eff_err failed; /* given again by every further call */
+    struct eff_watch watch;
 };
 
 /* ---------------------------------------------------------------------------- faults */
@@ -252,6 +254,7 @@ duck_close(struct eff_source *source)
 
     if (!s)
         return;
+    eff_watch_end(&s->watch);
     if (s->api) {
         duck_end_result(s);
         if (s->conn)
@@ -264,6 +267,16 @@ duck_close(struct eff_source *source)
     eff_buf_free(&s->context.json);
     eff_arena_deinit(&s->batch);
     s->api = NULL;
+}
+
+/* From whatever thread. */
+static void
+duck_interrupt(void *self)
+{
+    struct duck_source *s = self;
+
+    if (s->conn)
+        s->api->interrupt(s->conn);
 }
 
 static enum eff_fault
@@ -283,6 +296,7 @@ duck_open(const void *config, struct eff_os *os, struct eff_arena *run,
         duck_close(&s->base);
         return err->fault;
     }
+    eff_watch_start(&s->watch, os, duck_interrupt, s);
     *ret_source = &s->base;
     return EFF_OK;
 }
@@ -453,10 +467,7 @@ duck_estimate(struct eff_source *source, eff_str sql)
 static void
 duck_cancel(struct eff_source *source)
 {
-    struct duck_source *s = (struct duck_source *)source;
-
-    if (s->conn)
-        s->api->interrupt(s->conn);
+    duck_interrupt((struct duck_source *)source);
 }
 
 const struct eff_source_ops eff_source_duckdb = {

@@ -166,7 +166,8 @@ pg_open(const void *config, struct eff_os *os, struct eff_arena *run,
     s->run = run;
     s->peer.os = os;
     s->config = config;
-    EFF_TRY(eff_pg_connect(s->config->url, s->config->connect_timeout_ms, os, run, &s->peer.conn, err));
+    EFF_TRY(
+        eff_pg_connect(s->config->url, s->config->connect_timeout_ms, os, run, &s->peer.conn, err));
     eff_arena_init(&s->batch, "postgres batch", PG_TEXT_BYTES);
     s->peer.canceller = PQgetCancel(s->peer.conn);
     if (pg_begin(s, err) != EFF_OK) {

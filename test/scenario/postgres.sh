@@ -5,6 +5,7 @@
 # a server that goes away, and a role that may only read.
 # Method: a cluster of the test's own; the same stories as with SQLite; values compared by the
 # databases themselves.
+# covers: C16
 . "$EFF_SRC/test/lib/scenario.sh"
 
 . "$EFF_SRC/test/lib/cluster.sh"

@@ -144,6 +144,25 @@ same "exit code" 1 "$CODE"
 document_good run
 says 'was killed'
 
+about "stopped while somebody else has the destination's file"
+make locked
+(echo 'begin immediate;'; sleep 8) | sqlite3 "$P/one.db" &
+LOCKER=$!
+lib_pids="$lib_pids $LOCKER"
+sleep 0.3
+"$EFFERENT" run -p "$P" --output json a > out.json 2> err.txt &
+RUN=$!
+sleep 1
+T0=$(date +%s%3N)
+kill -TERM $RUN
+wait $RUN
+CODE=$?
+same "exit code" 1 "$CODE"
+document_good run
+says "stopped on request"
+[ $(($(date +%s%3N) - T0)) -lt 3000 ] || fail "it took $(($(date +%s%3N) - T0)) ms to stop"
+kill $LOCKER
+
 about "after in a circle"
 make circle
 one a one.a '[]' '[b]'

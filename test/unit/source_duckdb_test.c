@@ -4,6 +4,7 @@
  * missing library and a file of a newer version are told in plain words.
  * Method: real files made through the same library; a million rows under a bound
  * of memory. Skipped where there is no library, unless EFF_REQUIRE_DUCKDB=1.
+ * covers: C16
  */
 // links: testlib base flow os source
 #include "lib/reading.h"
@@ -13,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -368,6 +370,43 @@ memory_is_bounded(void **state)
     reading_close(&r);
 }
 
+static struct timespec stop_at;
+
+static bool
+go_on_for_a_while(void *self)
+{
+    struct timespec now;
+
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec < stop_at.tv_sec ||
+           (now.tv_sec == stop_at.tv_sec && now.tv_nsec < stop_at.tv_nsec);
+}
+
+/* Before the first row, and behind some of them: DuckDB's own calls do not come back by themselves. */
+static void
+a_request_to_stop_is_heard_meanwhile(void **state)
+{
+    static const char *const queries[] = {
+        "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE (a.range + b.range) % 7 = 8",
+        "SELECT a.range FROM range(10000000000) a WHERE a.range < 5000 OR hash(a.range) = 1"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        struct timespec began, ended;
+
+        begin("SELECT 1");
+        clock_gettime(CLOCK_MONOTONIC, &began);
+        stop_at = (struct timespec){began.tv_sec + 1, began.tv_nsec};
+        r.world.os.go_on = go_on_for_a_while;
+        assert_int_not_equal(reading_drain(&r, queries[i]), EFF_OK);
+        clock_gettime(CLOCK_MONOTONIC, &ended);
+        assert_false(go_on_for_a_while(NULL));
+        assert_true(ended.tv_sec - began.tv_sec < 10); // an idle machine needs 1.3 s
+        reading_close(&r);
+    }
+}
+
 /* EFF_DEPS is the project's build/deps. */
 static bool
 library_is_there(void)
@@ -402,6 +441,7 @@ main(void)
         cmocka_unit_test(what_cannot_be_opened_is_named),
         cmocka_unit_test(a_file_of_a_newer_version_names_both),
         cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(a_request_to_stop_is_heard_meanwhile),
     };
 
     if (!library_is_there())
