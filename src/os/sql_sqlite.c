@@ -6,6 +6,7 @@
  * that a column that has gone is an error and never a text. The two statements
  * of a sync stay prepared between requests.
  */
+#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -61,9 +62,12 @@ sqlite_status(int code)
 static bool
 sqlite_refuse(struct eff_sql *sql, sqlite3 *db, enum eff_wire wire)
 {
-    int code = sqlite3_extended_errcode(db);
+    int code = sqlite3_extended_errcode(db), why = sqlite3_system_errno(db);
     char text[16];
 
+    if ((code & 0xff) == SQLITE_CANTOPEN && (why == EMFILE || why == ENFILE || why == ENOMEM))
+        return eff_sql_refuse(sql, wire, 503, "7", "%s",
+                              strerror(why)); // it is not the file's fault
     snprintf(text, sizeof(text), "%d", code);
     return eff_sql_refuse(sql, wire, sqlite_status(code), text, "%s", sqlite3_errmsg(db));
 }

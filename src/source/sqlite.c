@@ -24,6 +24,7 @@
  * An expression has no declared type. In the old journal mode a reader keeps
  * writers waiting while it reads; in WAL mode nobody waits.
  */
+#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -133,9 +134,15 @@ sqlite_authorize(void *self, int action, const char *a, const char *b, const cha
 }
 
 static enum eff_fault
-sqlite_cannot_open(const struct sqlite_config *config, struct eff_os *os, const char *path,
+sqlite_cannot_open(const struct sqlite_source *s, struct eff_os *os, const char *path,
                    struct eff_err *err)
 {
+    const struct sqlite_config *config = s->config;
+    int why = s->db ? sqlite3_system_errno(s->db) : 0;
+
+    if (why == EMFILE || why == ENFILE || why == ENOMEM)
+        return EFF_FAIL(err, EFF_TRANSIENT, "cannot open the SQLite file " EFF_STR_FMT ": %s",
+                        EFF_STR_ARG(config->path), strerror(why));
     (void)EFF_FAIL(err, EFF_CONFIG, "cannot open the SQLite file " EFF_STR_FMT,
                    EFF_STR_ARG(config->path));
     if (!os->exists(os->self, path))
@@ -161,7 +168,7 @@ sqlite_connect(struct sqlite_source *s, struct eff_os *os, struct eff_err *err)
         sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, os->sqlite_vfs);
 
     if (rc != SQLITE_OK)
-        return sqlite_cannot_open(s->config, os, path, err);
+        return sqlite_cannot_open(s, os, path, err);
     sqlite3_busy_timeout(s->db, (int)s->config->busy_timeout_ms);
     // A misspelt "column" in double quotes must be an error, not a constant text in every row.
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, (int *)NULL);
@@ -170,7 +177,7 @@ sqlite_connect(struct sqlite_source *s, struct eff_os *os, struct eff_err *err)
     rc = sqlite3_exec(s->db, "PRAGMA query_only = 1; BEGIN; SELECT 1 FROM sqlite_master LIMIT 1",
                       NULL, NULL, NULL);
     if (rc == SQLITE_CANTOPEN)
-        return sqlite_cannot_open(s->config, os, path, err);
+        return sqlite_cannot_open(s, os, path, err);
     if (rc != SQLITE_OK)
         return sqlite_fault(s, EFF_STR(""), err);
     sqlite3_set_authorizer(s->db, sqlite_authorize, NULL);

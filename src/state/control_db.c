@@ -46,6 +46,7 @@ enum eff_fault
 eff_control_failed(struct eff_control *control, struct eff_err *err)
 {
     int code = sqlite3_extended_errcode(control->db);
+    int why = (code & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(control->db) : 0;
 
     switch (code & 0xff) {
     case SQLITE_FULL:
@@ -61,8 +62,9 @@ eff_control_failed(struct eff_control *control, struct eff_err *err)
                  sqlite3_errmsg(control->db));
         return eff_err_hint(err, "Restore the state folder from a backup.");
     default:
-        return EFF_FAIL(err, EFF_BROKEN, "the state %s: %s (SQLite %d)", control->path,
-                        sqlite3_errmsg(control->db), code);
+        return EFF_FAIL(err, EFF_BROKEN, "the state %s: %s%s%s (SQLite %d)", control->path,
+                        sqlite3_errmsg(control->db), why ? ": " : "", why ? strerror(why) : "",
+                        code);
     }
 }
 
