@@ -194,14 +194,18 @@ command_dispatch(struct eff_cli *cli)
     return cli->command->run(cli);
 }
 
-/* A reader that goes away is no mistake of ours: the exit code still tells the truth. */
+/*
+ * A reader that goes away is no mistake of ours: the exit code still tells the truth. A
+ * limit on the size of files is told like a full disk, instead of ending us without a word.
+ */
 static void
-command_ignore_pipe(void)
+command_ignore_signals(void)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 int
@@ -214,7 +218,7 @@ eff_cli_main(int argc, char **argv, const struct eff_cli_hooks *hooks)
     eff_str *words;
     int code;
 
-    command_ignore_pipe();
+    command_ignore_signals();
     eff_arena_init(&cli.arena, "program", COMMAND_ARENA);
     words = eff_new(&cli.arena, eff_str, count);
     for (size_t i = 0; i < count; i++)

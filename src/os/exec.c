@@ -52,6 +52,7 @@ exec_become(void *self, int out)
     sigemptyset(&usual.sa_mask);
     sigemptyset(&none);
     sigaction(SIGPIPE, &usual, NULL);
+    sigaction(SIGXFSZ, &usual, NULL);
     sigaction(SIGTERM, &usual, NULL);
     sigaction(SIGINT, &usual, NULL);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -36,8 +36,8 @@ static bool
 sink_errno(struct eff_file_sink *sink, const char *path, const char *verb)
 {
     int code = errno;
-    bool passing = code == ENOSPC || code == EDQUOT || code == EIO || code == EMFILE ||
-                   code == ENFILE || code == ENOMEM;
+    bool passing = code == ENOSPC || code == EDQUOT || code == EFBIG || code == EIO ||
+                   code == EMFILE || code == ENFILE || code == ENOMEM;
     char what[128];
 
     snprintf(what, sizeof(what), "cannot %s: %s", verb, strerrordesc_np(code));

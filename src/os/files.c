@@ -35,6 +35,8 @@ eff_files_fail(struct eff_err *err, int code, const char *what, const char *path
     err->code = code;
     if (code == ENOSPC || code == EDQUOT)
         eff_err_hint(err, "Free some space on that file system, then run again.");
+    else if (code == EFBIG)
+        eff_err_hint(err, "Raise the limit on the size of files (ulimit -f), then run again.");
     else if (code == EACCES || code == EPERM || code == EROFS)
         eff_err_hint(err, "Give the user that runs efferent the right to do that.");
     return EFF_BROKEN;

@@ -4,23 +4,11 @@
 #include "run/run.h"
 
 #include "base/crash.h"
-#include "base/ulid.h"
 #include "record/record.h"
 #include "run/sync.h"
 
 #define RUN_ARENA_BYTES ((size_t)4 << 30) /* addresses; what is touched is far less */
 #define RUN_BATCH_BYTES ((size_t)2 << 30)
-
-static eff_str
-run_new_id(struct eff_sync_run *r)
-{
-    char *text = eff_new(&r->run, char, EFF_ULID_LEN + 1);
-    unsigned char random[10];
-
-    r->os->random(r->os->self, random, sizeof random);
-    eff_ulid_write(r->started_wall, random, text);
-    return (eff_str){text, EFF_ULID_LEN};
-}
 
 static void
 run_start(struct eff_sync_run *r)
@@ -33,7 +21,7 @@ run_start(struct eff_sync_run *r)
     r->look = r->options->look;
     r->partial = r->options->limit >= 0 || r->options->keys_count > 0 || r->look;
     r->rows_expected = -1;
-    r->run_id = run_new_id(r);
+    eff_run_name(r, r->started_wall);
     eff_run_stage(r, "connect");
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/crash.h"
 #include "base/json.h"
+#include "base/ulid.h"
 #include "run/sync.h"
 
 #define STATE_LOCK_PATIENCE_MS 200 /* a killed process is about to let go */
@@ -67,6 +68,32 @@ state_log_left(struct eff_sync_run *r)
                          eff_str_printf(&r->run, "%s/control.db-wal", r->state_folder).ptr);
 }
 
+void
+eff_run_name(struct eff_sync_run *r, int64_t wall_ms)
+{
+    char *text = eff_new(&r->run, char, EFF_ULID_LEN + 1);
+    unsigned char random[10];
+
+    r->os->random(r->os->self, random, sizeof random);
+    eff_ulid_write(wall_ms, random, text);
+    r->run_id = (eff_str){text, EFF_ULID_LEN};
+}
+
+/* Files are applied in the order of their names, which are ids: they rise even when the clock falls. */
+static enum eff_fault
+state_rise(struct eff_sync_run *r, struct eff_err *err)
+{
+    int64_t last_ms;
+    eff_str last;
+
+    if (!r->control)
+        return EFF_OK;
+    EFF_TRY(eff_control_last_id(r->control, r->sync->name, &r->run, &last, err));
+    if (eff_str_cmp(last, r->run_id) >= 0 && eff_ulid_ms(last, &last_ms))
+        eff_run_name(r, last_ms + 1);
+    return EFF_OK;
+}
+
 enum eff_fault
 eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -101,6 +128,7 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
     r->scratch = state_scratch(r);
     EFF_TRY(eff_control_sync(r->control, r->os, r->sync->name, &r->run, &r->state, err));
     state_secret(r);
+    EFF_TRY(state_rise(r, err));
     return eff_control_forgotten(r->control, r->sync->name, &r->run, &r->forgotten_count,
                                  &r->forgotten, err);
 }

@@ -120,6 +120,8 @@ struct eff_sync_run {
 };
 
 /* state.c: folder, lock, control, secrets. */
+/* Draws the run's id; ids sort by that time. */
+void eff_run_name(struct eff_sync_run *r, int64_t wall_ms);
 enum eff_fault eff_run_open_state(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_close(struct eff_sync_run *r);
 const char *eff_run_changes_path(struct eff_sync_run *r, eff_str run_id);

@@ -425,6 +425,21 @@ eff_control_open_run(struct eff_control *control, eff_str sync, struct eff_arena
 }
 
 enum eff_fault
+eff_control_last_id(struct eff_control *control, eff_str sync, struct eff_arena *arena,
+                    eff_str *ret_id, struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_id = EFF_STR_NONE;
+    EFF_TRY(
+        eff_control_query(control, err, &s, "SELECT max(id) FROM run WHERE sync = ?1", "s", sync));
+    while (eff_control_row(control, s, &fault, err))
+        *ret_id = eff_control_text(s, 0, arena);
+    return fault;
+}
+
+enum eff_fault
 eff_control_last_run(struct eff_control *control, eff_str sync, struct eff_arena *arena,
                      bool *ret_found, struct eff_run_row *ret_run, struct eff_err *err)
 {

@@ -62,6 +62,9 @@ enum eff_fault eff_control_plan(struct eff_control *control, const struct eff_ru
 enum eff_fault eff_control_open_run(struct eff_control *control, eff_str sync,
                                     struct eff_arena *arena, bool *ret_found,
                                     struct eff_run_row *ret_run, struct eff_err *err);
+/* The greatest id of a run of the sync, or EFF_STR_NONE. */
+enum eff_fault eff_control_last_id(struct eff_control *control, eff_str sync,
+                                   struct eff_arena *arena, eff_str *ret_id, struct eff_err *err);
 /* Newest closed run; sync of no run: ret_found = false. */
 enum eff_fault eff_control_last_run(struct eff_control *control, eff_str sync,
                                     struct eff_arena *arena, bool *ret_found,
