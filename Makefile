@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo star test test-integration quick sim sim-mutants coverage bench lint format fuzz parts reproduce install clean distclean help
+.PHONY: all setup configure demo star test test-integration quick sim sim-mutants kill coverage bench lint format fuzz parts reproduce install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -46,6 +46,13 @@ sim: configure ## the engine in a simulated world: SEEDS=20000, or SEED=123 for 
 
 sim-mutants: configure ## does the simulator find planted bugs, each within 1,000 seeds?
 	@sh test/sim/mutants.sh $(BUILD)
+
+# Runs that `make kill` kills, and how many seconds it may take at most.
+KILLS = 1000
+KILL_SECONDS = 86400
+
+kill: configure ## runs of the program are killed -9 at random: KILLS=1000, KILL_SECONDS=540 at most
+	@sh tools/kill $(KILLS) $(KILL_SECONDS)
 
 coverage: ## which lines of src/ the tests reach (build/coverage/index.html)
 	@sh tools/setup build test
