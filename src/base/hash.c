@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -100,8 +101,8 @@ hash_need(bool fine)
 {
     if (fine)
         return;
-    fputs("efferent: OpenSSL cannot compute SHA-256\n", stderr);
-    abort();
+    fputs("efferent: out of memory, or OpenSSL cannot compute SHA-256\n", stderr);
+    _exit(1);
 }
 
 struct eff_sha256

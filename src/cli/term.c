@@ -68,8 +68,12 @@ eff_term_measure(struct eff_term *term)
 bool
 eff_term_flush(struct eff_term *term)
 {
+    static const char lost[] = "efferent: out of memory\n";
     eff_str text = eff_buf_str(&term->buf);
+    bool full = term->buf.full;
 
+    if (full) // A part of it would be taken for the whole.
+        text = EFF_STR_NONE;
     while (text.len > 0 && !term->gone) {
         ssize_t n = write(term->fd, text.ptr, text.len);
 
@@ -78,7 +82,9 @@ eff_term_flush(struct eff_term *term)
         text = eff_str_sub(text, n > 0 ? (size_t)n : 0, SIZE_MAX);
     }
     eff_buf_reset(&term->buf);
-    return !term->gone;
+    if (full && write(STDERR_FILENO, lost, sizeof lost - 1) > 0)
+        errno = ENOMEM;
+    return !term->gone && !full;
 }
 
 void

@@ -32,6 +32,7 @@ int
 eff_cli_print(struct eff_cli *cli, struct eff_buf *buf, int exit_code)
 {
     eff_buf_add(&cli->out.buf, eff_buf_str(buf));
+    cli->out.buf.full = cli->out.buf.full || buf->full;
     eff_buf_free(buf);
     if (eff_term_flush(&cli->out) || errno == EPIPE) // Who stopped reading has had enough.
         return exit_code;

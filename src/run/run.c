@@ -155,6 +155,21 @@ run_stages(struct eff_sync_run *r, struct eff_err *err)
 
 /* ---- reporting ---- */
 
+/* Nothing of the run's arena may stay in it. What was delivered is in the state. */
+static void
+run_lose_report(struct eff_sync_run *r, struct eff_arena *process)
+{
+    *r->report = (struct eff_report){.sync = r->sync->name,
+                                     .run = eff_str_copy(process, r->run_id),
+                                     .is_plan = r->report->is_plan,
+                                     .arena = process};
+    eff_report_problem(r->report, "EFF2008", EFF_BROKEN, 0,
+                       EFF_STR("memory ended before the report was written"),
+                       EFF_STR("Run again: what was not settled is settled first."), EFF_STR_NONE);
+    r->report->failed = true;
+    eff_report_close(r->report);
+}
+
 /* The run's arena ends here; what the report keeps moves to the caller's. */
 static void
 run_keep_report(struct eff_sync_run *r, struct eff_arena *process)
@@ -172,6 +187,8 @@ run_keep_report(struct eff_sync_run *r, struct eff_arena *process)
     if (eff_json_parse(eff_str_copy(process, eff_buf_str(&buf)), process, &json, &err) == EFF_OK &&
         eff_report_read(json, process, &kept))
         *r->report = kept;
+    else
+        run_lose_report(r, process);
     eff_buf_free(&buf);
 }
 
