@@ -34,12 +34,10 @@
 #define SERVER_IDLE_SECONDS 300
 
 static const struct eff_vendor *const server_vendors[] = {
-    &eff_vendor_salesforce, &eff_vendor_hubspot, &eff_vendor_slack,    &eff_vendor_stripe,
-    &eff_vendor_meta,       &eff_vendor_zendesk, &eff_vendor_klaviyo,  &eff_vendor_customerio,
-    &eff_vendor_pendo,      &eff_vendor_google,  &eff_vendor_intercom, &eff_vendor_bigquery,
-    &eff_vendor_snowflake,
-    &eff_vendor_pendo,      &eff_vendor_google,  &eff_vendor_bigquery, &eff_vendor_intercom,
-    &eff_vendor_netsuite,
+    &eff_vendor_salesforce, &eff_vendor_hubspot,  &eff_vendor_slack,    &eff_vendor_stripe,
+    &eff_vendor_meta,       &eff_vendor_zendesk,  &eff_vendor_klaviyo,  &eff_vendor_customerio,
+    &eff_vendor_pendo,      &eff_vendor_google,   &eff_vendor_intercom, &eff_vendor_bigquery,
+    &eff_vendor_snowflake,  &eff_vendor_netsuite,
 };
 
 #define SERVER_VENDORS (sizeof(server_vendors) / sizeof(server_vendors[0]))

@@ -11,10 +11,6 @@ const struct eff_source_ops *const eff_sources[] = {
     &eff_source_bigquery,
     &eff_source_snowflake,
     NULL,
-    &eff_source_sqlite, &eff_source_postgres, &eff_source_duckdb,
-    &eff_source_adbc,   &eff_source_bigquery, NULL,
-    &eff_source_sqlite, &eff_source_postgres, &eff_source_duckdb, &eff_source_bigquery, NULL,
-    &eff_source_sqlite, &eff_source_postgres, &eff_source_duckdb, &eff_source_adbc,     NULL,
 };
 
 const struct eff_source_ops *
