@@ -26,20 +26,20 @@
 #include "source/source.h"
 #include "source/sql.h"
 
-#define SNOW_LANES       4                   /* partitions asked for at a time */
-#define SNOW_AHEAD_BYTES ((int64_t)32 << 20) /* of partitions that wait to be read */
-#define SNOW_ANSWER_MIN  ((size_t)64 << 20)
+#define SNOW_LANES        4                   /* partitions asked for at a time */
+#define SNOW_AHEAD_BYTES  ((int64_t)32 << 20) /* of partitions that wait to be read */
+#define SNOW_ANSWER_MIN   ((size_t)64 << 20)
 #define SNOW_INFLATES_MAX 1100 /* deflate cannot do more than 1,032; the bytes are bounded beside */
-#define SNOW_ROWS_MAX    1024
-#define SNOW_CELLS_MAX   65536
-#define SNOW_TEXT_BYTES  ((size_t)512 << 20) /* addresses for values made here */
-#define SNOW_META_BYTES  ((size_t)256 << 20) /* addresses for the description of a result */
-#define SNOW_POLL_MS     100                 /* the first; grows to ... */
-#define SNOW_POLL_MAX_MS 5000
-#define SNOW_WAIT_MS     120000 /* the API itself waits 45 s for a statement */
-#define SNOW_PART_MS     600000
-#define SNOW_CANCEL_MS   3000
-#define SNOW_PATH_MAX    256
+#define SNOW_ROWS_MAX     1024
+#define SNOW_CELLS_MAX    65536
+#define SNOW_TEXT_BYTES   ((size_t)512 << 20) /* addresses for values made here */
+#define SNOW_META_BYTES   ((size_t)256 << 20) /* addresses for the description of a result */
+#define SNOW_POLL_MS      100                 /* the first; grows to ... */
+#define SNOW_POLL_MAX_MS  5000
+#define SNOW_WAIT_MS      120000 /* the API itself waits 45 s for a statement */
+#define SNOW_PART_MS      600000
+#define SNOW_CANCEL_MS    3000
+#define SNOW_PATH_MAX     256
 
 static const struct eff_option snow_options[] = {
     {"account", EFF_OPT_STR, offsetof(struct eff_snow_config, account), NULL, 0, 0,

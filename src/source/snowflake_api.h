@@ -52,7 +52,7 @@ struct eff_snow_call {
     eff_str body;               /* lives until the call has ended */
     size_t answer_bytes_max;
     unsigned inflates_max; /* as in eff_request */
-    int64_t timeout_ms; /* of one sending */
+    int64_t timeout_ms;    /* of one sending */
     unsigned tries;
     unsigned signature; /* that it was sent with */
     bool renewed;       /* its token was refused once */
