@@ -65,8 +65,8 @@ chmod +x "$EFF_TMP/bad.py"
 project bad << END
 sources: {w: {type: sqlite, path: w.db}}
 destinations:
-  once: {type: exec, program: ../bad.py, timeout: 1s}
-  again: {type: exec, program: ../bad.py, timeout: 1s, idempotent: [upsert]}
+  once: {type: exec, program: ../bad.py, timeout: 3s}
+  again: {type: exec, program: ../bad.py, timeout: 3s, idempotent: [upsert]}
   gone: {type: exec, program: ../nowhere}
 END
 db "$P/w.db" "create table t (id integer, name text); insert into t values (1, 'a'), (2, 'b'), (3, 'c')"
