@@ -46,6 +46,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
                 "them is sent."},
     {"EFF2124", "`check` found another sync that writes the same fields of the same object; stops "
                 "nothing."},
+    {"EFF2125", "A large share of the rows changed in most of the last runs; stops nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
     {NULL, NULL},
 };

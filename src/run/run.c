@@ -118,7 +118,8 @@ run_compare(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_run_read(r, err));
     EFF_CRASH_AT("read.complete");
     eff_run_stage(r, "diff");
-    return eff_run_plan(r, err);
+    EFF_TRY(eff_run_plan(r, err));
+    return eff_run_flapping(r, err);
 }
 
 /* What dbt did not build well is not sent, and nothing else of this sync either; a plan tells. */

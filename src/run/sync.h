@@ -220,6 +220,9 @@ void eff_run_samples_before(struct eff_sync_run *r);
 void eff_run_sample_found(struct eff_sync_run *r, const struct eff_planned_item *planned,
                           const struct eff_record *record, const bool *differs);
 
+/* flapping.c: a note when a large share of the rows changes in run after run. */
+enum eff_fault eff_run_flapping(struct eff_sync_run *r, struct eff_err *err);
+
 /* finish.c: verdicts into snapshot, history and run row. */
 enum eff_fault eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
                               const struct eff_snapshot_column *columns, size_t columns_count,

@@ -448,6 +448,23 @@ eff_control_last_run(struct eff_control *control, eff_str sync, struct eff_arena
         sync, EFF_RUN_CLOSED, arena, ret_found, ret_run, err);
 }
 
+enum eff_fault
+eff_control_reports(struct eff_control *control, eff_str sync, size_t most, struct eff_arena *arena,
+                    size_t *ret_count, eff_str *ret_reports, struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_count = 0;
+    EFF_TRY(eff_control_query(
+        control, err, &s,
+        "SELECT report FROM run WHERE sync = ?1 AND state = ?2 ORDER BY id DESC LIMIT ?3", "sii",
+        sync, (int64_t)EFF_RUN_CLOSED, (int64_t)most));
+    while (eff_control_row(control, s, &fault, err))
+        ret_reports[(*ret_count)++] = eff_control_text(s, 0, arena);
+    return fault;
+}
+
 /* A ledger entry that a complete read did not meet again is gone: delivered, or left the model. */
 static enum eff_fault
 control_close_run(struct eff_control *control, const struct eff_run_row *run, bool complete_read,

@@ -69,6 +69,10 @@ enum eff_fault eff_control_last_id(struct eff_control *control, eff_str sync,
 enum eff_fault eff_control_last_run(struct eff_control *control, eff_str sync,
                                     struct eff_arena *arena, bool *ret_found,
                                     struct eff_run_row *ret_run, struct eff_err *err);
+/* The reports of the newest closed runs, at most `most` of them, newest first. */
+enum eff_fault eff_control_reports(struct eff_control *control, eff_str sync, size_t most,
+                                   struct eff_arena *arena, size_t *ret_count, eff_str *ret_reports,
+                                   struct eff_err *err);
 /* Closes the run, drops its batches; a run that never had a plan is inserted closed. Durable. */
 enum eff_fault eff_control_close_run(struct eff_control *control, const struct eff_run_row *run,
                                      bool complete_read, struct eff_err *err);
