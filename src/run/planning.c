@@ -550,6 +550,7 @@ eff_run_plan(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(planning_all(r, err));
     counts = eff_diff_counts(r->diff);
     r->report->unchanged += counts->unchanged;
+    r->report->invalid += counts->invalid;
     EFF_TRY(eff_run_guard(r, err));
     EFF_TRY(planning_pack(r, err));
     eff_diff_close(r->diff);

@@ -93,12 +93,12 @@ read_invalid(struct eff_sync_run *r, enum eff_row_state state, struct eff_hash12
     eff_str message =
         eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT, reason.message, EFF_STR_ARG(name));
 
-    r->report->invalid++;
     eff_report_problem(r->report, reason.code, EFF_ROW, 1, message, eff_str_of(reason.hint),
                        r->sync->key_place.file);
     EFF_TRY(read_ledger_invalid(r, key, row, reason, column, err));
-    if (state == EFF_ROW_VALUE_BAD)
+    if (state == EFF_ROW_VALUE_BAD) /* counted by the diff: it may be one of several of its key */
         return eff_diff_add_invalid(r->diff, key, err);
+    r->report->invalid++;
     r->null_keys++;
     r->rows_invalid++;
     return EFF_OK;

@@ -193,6 +193,14 @@ says 'For example {'
 run_eff rows -p "$P" --output json contacts
 document_good rows
 grep -q 'EFF2108' out.json || fail "the ledger does not have the duplicates"
+about "one row of a pair has a bad value besides: each is counted once"
+db "$P/shop.db" "create view w as select * from v union all select 5, cast(x'c328' as text), 1, 'lv' union all select 99, cast(x'c328' as text), 1, 'lv'"
+sed -i 's/table: v/table: w/' "$P/syncs/contacts.yml"
+eff 3 run
+counts contacts read=27 unchanged=17 invalid=10
+sed -i 's/table: w/table: v/' "$P/syncs/contacts.yml"
+db "$P/shop.db" 'drop view w'
+about "duplicates"
 # What was delivered stays as it is while its row is one of a pair, and is not removed.
 db "$P/shop.db" 'drop view v; create view v as select * from customer'
 eff 0 run
