@@ -75,7 +75,7 @@ mysql_refuse(struct eff_sql *sql, struct mysql_link *link, enum eff_wire wire)
 static bool
 mysql_late(struct eff_sql *sql, struct mysql_link *link)
 {
-    return eff_moment_mono_ms() >= link->deadline_ms &&
+    return (eff_moment_mono_ms() >= link->deadline_ms || eff_sql_must_stop(sql)) &&
            !eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 503, "1317", "no time is left for the rest");
 }
 
