@@ -1,8 +1,9 @@
 /*
- * Goal: a value from Snowflake has the hash that the same value has from any other source.
- * Method: a table of boundary values as SQLite holds them (which source_same_test compares with
- * the others) or as this program has them, and as the SQL API writes them; equal within a row,
- * different from every other row's.
+ * Goal: what Snowflake's SQL API writes becomes the value that it means, with the hash that the
+ * same value has from any other source; a text that is no value voids the read.
+ * Method: each type's texts; a table of boundary values as SQLite holds them (which
+ * source_same_test compares with the others) or as this program has them, and as the API writes
+ * them; equal within a row, different from every other row's.
  * covers: D2
  */
 // links: testlib base flow os source batch
@@ -15,6 +16,133 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+/* ---- values ---- */
+
+static struct snow_peer peer;
+static struct reading reading;
+static const struct eff_snow_config config = {.account = {"a", 1}, .token = {"t", 1}};
+
+static enum eff_fault
+read_one(const struct snow_cell *cell, struct eff_arena *arena)
+{
+    snow_init(&peer);
+    snow_one_row(&peer, cell, 1, arena);
+    EFF_TRY(reading_open_in(&reading, &peer.world.os, &eff_source_snowflake, &config));
+    return reading_query(&reading, "SELECT x");
+}
+
+static void
+done(void)
+{
+    reading_close(&reading);
+    snow_deinit(&peer);
+}
+
+static void
+types_become_values(void **state)
+{
+    static const struct {
+        struct snow_cell cell;
+        const char *value;
+    } texts[] = {
+        {{"FIXED", 0, "12"}, "integer:12"},
+        {{"fixed", 0, "-9223372036854775808"}, "integer:-9223372036854775808"},
+        {{"FIXED", 0, "9223372036854775808"}, "decimal:9223372036854775808"},
+        {{"FIXED", 0, "99999999999999999999999999999999999999"},
+         "decimal:99999999999999999999999999999999999999"},
+        {{"FIXED", 2, "1.50"}, "decimal:1.50"},
+        {{"FIXED", 37, "-0.0000000000000000000000000000000000001"},
+         "decimal:-0.0000000000000000000000000000000000001"},
+        {{"FIXED", 0, NULL}, "null:"},
+        {{"DECFLOAT", 0, "1.5e3"}, "decimal:1.5e3"},
+        {{"REAL", 0, "1.5"}, "float:1.5"},
+        {{"REAL", 0, "1e+300"}, "float:1e+300"},
+        {{"REAL", 0, "NaN"}, "float:NaN"},
+        {{"REAL", 0, "inf"}, "float:Infinity"},
+        {{"REAL", 0, "-inf"}, "float:-Infinity"},
+        {{"BOOLEAN", 0, "true"}, "boolean:true"},
+        {{"BOOLEAN", 0, "0"}, "boolean:false"},
+        {{"TEXT", 0, ""}, "text:"},
+        {{"TEXT", 0, "a \"b\" \\ / \x01 \xc3\xa4"}, "text:a \"b\" \\ / \x01 \xc3\xa4"},
+        {{"TEXT", 0, "null"}, "text:null"},
+        {{"INTERVAL_DAY", 0, "1 day"}, "text:1 day"},
+        {{"BINARY", 0, ""}, "bytes:"},
+        {{"BINARY", 0, "00FFab"}, "bytes:AP+r"},
+        {{"DATE", 0, "18262"}, "date:2020-01-01"},
+        {{"DATE", 0, "-719162"}, "date:0001-01-01"},
+        {{"DATE", 0, "2932897"}, "bad:the date is outside the years 1 to 9999"},
+        {{"TIME", 9, "0.000000000"}, "time:00:00:00"},
+        {{"TIME", 9, "82919.123456789"}, "time:23:01:59.123456789"},
+        {{"TIME", 0, "86399"}, "time:23:59:59"},
+        {{"TIMESTAMP_NTZ", 9, "1611871777.123456789"}, "datetime:2021-01-28T22:09:37.123456789"},
+        {{"TIMESTAMP_NTZ", 9, "-0.000000001"}, "datetime:1969-12-31T23:59:59.999999999"},
+        {{"TIMESTAMP_NTZ", 9, "-1.000000000"}, "datetime:1969-12-31T23:59:59"},
+        {{"TIMESTAMP_NTZ", 3, "1.5"}, "datetime:1970-01-01T00:00:01.5"},
+        {{"TIMESTAMP_LTZ", 9, "1611871777.000000000"}, "timestamp:2021-01-28T22:09:37Z"},
+        {{"TIMESTAMP_TZ", 9, "1616173619.000000000 960"}, "timestamp:2021-03-19T17:06:59Z"},
+        {{"TIMESTAMP_TZ", 9, "1616173619.5 1440"}, "timestamp:2021-03-19T17:06:59.5Z"},
+        {{"TIMESTAMP_NTZ", 0, "253402300800"}, "bad:the timestamp is outside the years 1 to 9999"},
+        {{"VARIANT", 0, "{\n  \"a\": 1\n}"}, "json:{\n  \"a\": 1\n}"},
+        {{"ARRAY", 0, "[undefined,\"undefined \\\"\",undefined]"},
+         "json:[null,\"undefined \\\"\",null]"},
+        {{"VECTOR", 0, "[1.0,2.0]"}, "json:[1.0,2.0]"},
+        {{"GEOGRAPHY", 0, "{\"type\":\"Point\"}"}, "json:{\"type\":\"Point\"}"},
+        {{"GEOMETRY", 0, "POINT(1 2)"}, "text:POINT(1 2)"},
+    };
+    struct eff_arena arena;
+
+    (void)state;
+    eff_arena_init(&arena, "test", (size_t)1 << 20);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (read_one(&texts[i].cell, &arena) != EFF_OK)
+            fail_msg("%s %s: %s", texts[i].cell.type, texts[i].cell.text, reading.err.msg);
+        assert_string_equal(reading_text(&reading), texts[i].value);
+        done();
+    }
+    eff_arena_deinit(&arena);
+}
+
+static void
+texts_that_are_no_values(void **state)
+{
+    static const struct snow_cell bad[] = {
+        {"FIXED", 0, ""},
+        {"FIXED", 0, "x"},
+        {"FIXED", 2, "1,5"},
+        {"REAL", 0, ""},
+        {"REAL", 0, "1.5x"},
+        {"REAL", 0, " 1"},
+        {"BOOLEAN", 0, "yes"},
+        {"BINARY", 0, "abc"},
+        {"BINARY", 0, "zz"},
+        {"DATE", 0, "2020-01-01"},
+        {"TIME", 0, "-1.0"},
+        {"TIME", 0, "86400.0"},
+        {"TIME", 0, "12:00:00"},
+        {"TIMESTAMP_NTZ", 0, "2020-01-01 00:00:00"},
+        {"TIMESTAMP_NTZ", 0, "1.0000000001"},
+        {"TIMESTAMP_NTZ", 0, "--1.0"},
+        {"TIMESTAMP_NTZ", 0, "1.-5"},
+        {"TIMESTAMP_NTZ", 0, "1."},
+        {"TIMESTAMP_TZ", 0, "1.0"},
+        {"TIMESTAMP_TZ", 0, "1.0 2881"},
+        {"TIMESTAMP_TZ", 0, "1.0 +01:00"},
+    };
+    struct eff_arena arena;
+
+    (void)state;
+    eff_arena_init(&arena, "test", (size_t)1 << 20);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (read_one(&bad[i], &arena) != EFF_TRANSIENT)
+            fail_msg("%s \"%s\" is taken", bad[i].type, bad[i].text);
+        assert_non_null(strstr(reading.err.msg, "in column C0"));
+        done();
+    }
+    eff_arena_deinit(&arena);
+}
+
+/* ---- the same everywhere ---- */
 
 struct same {
     const char *type, *sqlite; /* SQLite tells types by the column's declaration only */
@@ -143,12 +271,12 @@ make_sqlite(void)
 static void
 read_sqlite(uint64_t *hashes)
 {
-    struct sqlite_config config = {EFF_STR("same.db"), 0};
+    struct sqlite_config file = {EFF_STR("same.db"), 0};
     struct eff_arena scratch;
     struct reading r;
 
     make_sqlite();
-    assert_int_equal(reading_open(&r, &eff_source_sqlite, &config), EFF_OK);
+    assert_int_equal(reading_open(&r, &eff_source_sqlite, &file), EFF_OK);
     assert_int_equal(reading_query(&r, "SELECT * FROM t"), EFF_OK);
     hash_row(&r, hashes);
     reading_close(&r);
@@ -161,9 +289,7 @@ read_sqlite(uint64_t *hashes)
 static void
 read_snowflake(uint64_t *hashes)
 {
-    static const struct eff_snow_config config = {.account = {"a", 1}, .token = {"t", 1}};
     struct snow_cell cells[ALL];
-    struct snow_peer peer;
     struct reading r;
 
     snow_init(&peer);
@@ -207,6 +333,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(types_become_values),
+        cmocka_unit_test(texts_that_are_no_values),
         cmocka_unit_test(the_same_everywhere),
     };
 
