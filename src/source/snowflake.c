@@ -449,7 +449,7 @@ snow_parts(struct snow_source *s, const struct eff_json *meta, struct eff_err *e
     s->parts_count = 0;
     s->parts = eff_new(s->run, struct snow_part, eff_json_count(list) + 1);
     if (!eff_json_int(eff_json_get(meta, EFF_STR("numRows")), &s->rows_total) ||
-        s->rows_total < 0 || eff_json_type(list) != EFF_JSON_ARRAY)
+        s->rows_total < 0 || (list && eff_json_type(list) != EFF_JSON_ARRAY))
         return snow_damaged("it does not say how many rows there are", err);
     while (eff_json_next(&iter, NULL, &part)) {
         struct snow_part *p = &s->parts[s->parts_count++];

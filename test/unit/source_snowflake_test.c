@@ -665,6 +665,37 @@ a_stopped_statement_is_cancelled(void **state)
 }
 
 static void
+a_result_without_rows(void **state)
+{
+    static const char *const table[][2] = {
+        {"{'resultSetMetaData': {'numRows': 0, 'rowType': %s}, 'data': [], 'statementHandle': 'x'}",
+         "rows"},
+        {"{'resultSetMetaData': {'numRows': 1, 'rowType': %s}, 'data': [], 'statementHandle': 'x'}",
+         NULL},
+        {"{'resultSetMetaData': {'rowType': %s}, 'data': [], 'statementHandle': 'x'}", NULL},
+        {"{'resultSetMetaData': {'numRows': 0, 'partitionInfo': 1, 'rowType': %s}, "
+         "'data': [], 'statementHandle': 'x'}",
+         NULL},
+    };
+    struct eff_arena arena;
+
+    (void)state;
+    eff_arena_init(&arena, "test", (size_t)1 << 20);
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        eff_str head, tail, body = eff_str_of(table[i][0]);
+
+        assert_true(eff_str_cut(body, '%', &head, &tail));
+        body = eff_str_printf(&arena, EFF_STR_FMT TWO_COLUMNS EFF_STR_FMT, EFF_STR_ARG(head),
+                              EFF_STR_ARG(eff_str_sub(tail, 1, SIZE_MAX)));
+        if (read_with(&token, 200, 2, 1, body.ptr) != (table[i][1] ? EFF_OK : EFF_TRANSIENT))
+            fail_msg("%s: %s", body.ptr, reading.err.msg);
+        assert_int_equal(reading.rows, 0);
+        done();
+    }
+    eff_arena_deinit(&arena);
+}
+
+static void
 changed_columns_void_the_read(void **state)
 {
     (void)state;
@@ -700,6 +731,7 @@ main(void)
         cmocka_unit_test(connections_that_make_no_sense),
         cmocka_unit_test(accounts_name_hosts),
         cmocka_unit_test(a_stopped_statement_is_cancelled),
+        cmocka_unit_test(a_result_without_rows),
         cmocka_unit_test(changed_columns_void_the_read),
     };
 
