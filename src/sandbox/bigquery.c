@@ -56,6 +56,16 @@ bqs_state_free(void *state)
     eff_arena_deinit(&s->memory);
 }
 
+/* Its SQL must not get at files: no ATTACH, which VACUUM INTO is, too, and no PRAGMA. */
+static int
+bqs_allow(void *self, int action, const char *a, const char *b, const char *db, const char *trigger)
+{
+    (void)self, (void)a, (void)b, (void)db, (void)trigger;
+    return action == SQLITE_ATTACH || action == SQLITE_DETACH || action == SQLITE_PRAGMA
+               ? SQLITE_DENY
+               : SQLITE_OK;
+}
+
 static struct bqs_state *
 bqs_state(struct eff_call *call)
 {
@@ -63,6 +73,7 @@ bqs_state(struct eff_call *call)
 
     if (s->db == NULL) {
         sqlite3_open(":memory:", &s->db);
+        sqlite3_set_authorizer(s->db, bqs_allow, NULL);
         eff_arena_init(&s->memory, "bigquery stand-in", (size_t)256 << 20);
         s->jobs = eff_new(&s->memory, struct bqs_job, BQS_JOBS_MAX);
     }

@@ -255,6 +255,13 @@ wrong 'SELECT id, name FROM shop.customer' 'BigQuery: Quota exceeded:*'
 same "fault of a quota" limit "$(problems "p ->> '\$.fault'")"
 faults ''
 
+about "SQL that would get at files"
+for sql in "ATTACH 'file.db' AS f" "VACUUM INTO 'file.db'" "PRAGMA user_version = 7" "SELECT load_extension('x')"; do
+    curl -sS --max-time 20 -H 'Authorization: Bearer test-token' --data-binary "{\"useLegacySql\": false, \"query\": \"$sql\"}" "$BQ/queries" > answer.json
+    grep -q invalidQuery answer.json || fail "$sql: $(cat answer.json)"
+done
+[ ! -e file.db ] || fail "the stand-in has written a file"
+
 # ---- a job that nobody waits for ----
 
 about "a stop while the query runs"
