@@ -83,19 +83,34 @@ sql_add_table(struct sql_maker *m, eff_str path)
     sql_add_quoted(m, full, '"');
 }
 
-static void
-sql_backticks(struct sql_maker *m)
+/* What stands in the pair of backticks that begins here; m->at moves behind it. */
+static eff_str
+sql_take_backticks(struct sql_maker *m)
 {
     eff_str rest = eff_str_sub(m->in, m->at + 1, SIZE_MAX);
     size_t end = eff_str_find_char(rest, '`');
-    eff_str name = eff_str_sub(rest, 0, end);
 
+    m->at += end == SIZE_MAX ? rest.len + 1 : end + 2;
+    return eff_str_sub(rest, 0, end);
+}
+
+static void
+sql_backticks(struct sql_maker *m)
+{
+    eff_str name = sql_take_backticks(m), part;
+
+    // `acme`.`shop`.`customer` is the same table as `acme.shop.customer`.
+    while (m->table_next && eff_str_starts(eff_str_sub(m->in, m->at, 2), EFF_STR(".`"))) {
+        m->at++;
+        part = sql_take_backticks(m);
+        name = eff_str_printf(m->arena, EFF_STR_FMT "." EFF_STR_FMT, EFF_STR_ARG(name),
+                              EFF_STR_ARG(part));
+    }
     if (m->table_next || eff_str_find_char(name, '.') != SIZE_MAX)
         sql_add_table(m, name);
     else
         sql_add_quoted(m, name, '"');
     m->table_next = false;
-    m->at += end == SIZE_MAX ? rest.len + 1 : end + 2;
 }
 
 /* Both quotes make strings, and backslashes escape. */

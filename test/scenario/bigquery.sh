@@ -227,6 +227,47 @@ END
 eff 1 check
 one_problem 'BigQuery is spoken to by https only*'
 
+# ---- the connection of a dbt profile, and what dbt built ----
+
+about "by dbt"
+mkdir -p "$P/analytics/target"
+ask "$BIGQUERY/_sandbox/key"
+KEY=$(sqlite3 :memory: "select cast(readfile('answer.json') as text) ->> '$.private_key'")
+export KEY
+printf 'name: shop\nprofile: shop\n' > "$P/analytics/dbt_project.yml"
+cat > "$P/analytics/profiles.yml" << END
+shop:
+  target: prod
+  outputs:
+    prod:
+      type: bigquery
+      method: service-account-json
+      project: acme
+      dataset: shop
+      threads: 4
+      maximum_bytes_billed: 20000000
+      job_execution_timeout_seconds: 300
+      api_endpoint: "$BIGQUERY"
+      keyfile_json: {type: service_account, client_email: test-user, private_key_id: k1, private_key: "{{ env_var('KEY') }}", token_uri: "$BIGQUERY/token"}
+END
+cat > "$P/analytics/target/manifest.json" << 'END'
+{"metadata": {"dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json", "dbt_version": "1.11.16", "project_name": "shop", "adapter_type": "bigquery"},
+ "nodes": {"model.shop.customers": {"name": "customers", "package_name": "shop", "original_file_path": "models/customers.sql",
+  "relation_name": "`acme`.`shop`.`customer`", "config": {"materialized": "table", "meta": {"key": "id"}}, "columns": {}}},
+ "sources": {}, "disabled": {}}
+END
+cat > "$P/efferent.yml" << END
+dbt: {project: analytics}
+sources: {w: {type: dbt}}
+destinations: {l: {type: sqlite, path: lite.db}}
+END
+printf "sync: customers\nmodel: ref('customers')\nto: l.customer\nmode: mirror\nfields: [name, score]\n" > "$P/syncs/customers.yml"
+bq "UPDATE shop.customer SET name = 'by dbt' WHERE id = 9"
+eff 0 run
+counts customers read=50 unchanged=49 changed=1 planned=1 delivered=1
+equal "by dbt"
+says_not 'PRIVATE KEY'
+
 # ---- mistakes ----
 
 wrong() { # SQL PATTERN
