@@ -5,6 +5,18 @@
 
 #include "base/sign.h"
 
+/* One of the words, as Google takes several. */
+static bool
+login_has_scope(eff_str scopes, const char *scope)
+{
+    eff_str word;
+
+    while (eff_str_cut(scopes, ' ', &word, &scopes))
+        if (eff_str_is(word, scope))
+            return true;
+    return eff_str_is(word, scope);
+}
+
 /* Signed by our key, issued by test-user for this scope and address, and valid now. */
 static bool
 login_assertion_fine(struct eff_call *call, eff_str assertion, const char *scope)
@@ -19,7 +31,7 @@ login_assertion_fine(struct eff_call *call, eff_str assertion, const char *scope
         return false;
     aud = eff_json_str(eff_json_get(claims, EFF_STR("aud")));
     return eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("iss"))), "test-user") &&
-           eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("scope"))), scope) &&
+           login_has_scope(eff_json_str(eff_json_get(claims, EFF_STR("scope"))), scope) &&
            eff_str_ends(aud, EFF_STR("/token")) &&
            eff_json_int(eff_json_get(claims, EFF_STR("iat")), &from) &&
            eff_json_int(eff_json_get(claims, EFF_STR("exp")), &to) && from <= now + 60 &&

@@ -21,6 +21,7 @@ struct eff_bq_config {
     int64_t maximum_bytes_billed, timeout_ms, page_rows;
     int priority; /* 0: interactive, 1: batch */
     eff_str url, token_url;
+    struct eff_str_list scopes; /* beside that of BigQuery */
 };
 
 /* ---- bigquery_login.c ---- */
@@ -31,6 +32,7 @@ struct eff_bq_login {
     enum eff_bq_login_kind kind;
     struct eff_os *os;
     eff_str url; /* where tokens are asked for */
+    struct eff_str_list scopes;
     eff_str email, key, key_id, client_id, client_secret, refresh_token;
     struct eff_buf header; /* "Bearer ..." */
     int64_t until_ms;      /* mono: it is good until then; 0: there is none yet */

@@ -152,6 +152,7 @@ eff_bq_login_open(struct eff_bq_login *login, const struct eff_bq_config *config
     bool plain;
 
     login->os = os;
+    login->scopes = config->scopes;
     EFF_TRY(login_find(login, config, run, err));
     if (login->kind == EFF_BQ_METADATA && config->token_url.len > 0)
         login->url = eff_str_printf(run, EFF_STR_FMT LOGIN_ACCOUNT, EFF_STR_ARG(config->token_url));
@@ -182,6 +183,17 @@ login_field(struct eff_buf *form, const char *name, eff_str value)
     eff_url_encode(form, value);
 }
 
+static eff_str
+login_scope(const struct eff_bq_login *login, struct eff_arena *scratch)
+{
+    eff_str scope = EFF_STR(LOGIN_SCOPE);
+
+    for (size_t i = 0; i < login->scopes.count; i++)
+        scope = eff_str_printf(scratch, EFF_STR_FMT " " EFF_STR_FMT, EFF_STR_ARG(scope),
+                               EFF_STR_ARG(login->scopes.at[i]));
+    return scope;
+}
+
 static enum eff_fault
 login_assertion(const struct eff_bq_login *login, struct eff_arena *scratch, eff_str *ret_assertion,
                 struct eff_err *err)
@@ -200,7 +212,7 @@ login_assertion(const struct eff_bq_login *login, struct eff_arena *scratch, eff
     w = (struct eff_json_writer){.buf = &claims};
     eff_json_begin_object(&w);
     eff_json_field_str(&w, "iss", login->email);
-    eff_json_field_str(&w, "scope", EFF_STR(LOGIN_SCOPE));
+    eff_json_field_str(&w, "scope", login_scope(login, scratch));
     eff_json_field_str(&w, "aud", login->url);
     eff_json_field_int(&w, "iat", now);
     eff_json_field_int(&w, "exp", now + LOGIN_JWT_S);

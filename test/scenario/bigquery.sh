@@ -169,6 +169,17 @@ equal "in another place"
 
 # ---- logins ----
 
+about "more scopes"
+source_is 'key_file: key.json, scopes: ["https://www.googleapis.com/auth/drive.readonly"]'
+eff 0 run
+requests "$BIGQUERY"
+claims=$(db requests.db "select body from q where path = '/token' order by n desc limit 1" | sed 's/.*assertion=[^.]*\.\([^.]*\)\..*/\1==/' | tr '_-' '/+' | base64 -d 2> /dev/null)
+case $claims in
+*'"scope":"https://www.googleapis.com/auth/bigquery https://www.googleapis.com/auth/drive.readonly"'*) ;;
+*) fail "the claims are $claims" ;;
+esac
+source_is 'key_file: key.json, maximum_bytes_billed: 20MB, location: europe-west3'
+
 about "a key that does not fit"
 account somebody@acme.example
 eff 1 run
