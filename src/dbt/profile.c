@@ -304,10 +304,7 @@ profile_bq_login(struct profile *p)
 {
     eff_str method = profile_get(p, "method"), path = profile_get(p, "keyfile");
 
-    if (profile_get(p, "impersonate_service_account").len > 0)
-        return profile_bq_wrong(p,
-                                "Give a key of that account, or let its token be made elsewhere.",
-                                "the profile's `impersonate_service_account` cannot be used");
+    profile_put(p, "impersonate", profile_get(p, "impersonate_service_account"));
     if (eff_str_is(method, "oauth"))
         return true;
     if (eff_str_is(method, "service-account-json"))

@@ -751,15 +751,6 @@ bqs_token(struct eff_call *call)
     eff_google_login(call, BQS_SCOPE);
 }
 
-static void
-bqs_metadata(struct eff_call *call)
-{
-    if (eff_str_is(eff_call_header(call, "metadata-flavor"), "Google"))
-        eff_google_grant(call);
-    else
-        eff_call_text(call, 403, "text/html", EFF_STR("Missing Metadata-Flavor:Google header."));
-}
-
 /* ---- the vendor ---- */
 
 /* There are no records: tables are filled by SQL. */
@@ -792,8 +783,9 @@ bqs_finish(struct eff_call *call)
 
 static const struct eff_route bqs_routes[] = {
     {"POST", "/token", bqs_token, EFF_ROUTE_OPEN},
-    {"GET", "/computeMetadata/v1/instance/service-accounts/default/token", bqs_metadata,
+    {"GET", "/computeMetadata/v1/instance/service-accounts/default/token", eff_google_metadata,
      EFF_ROUTE_OPEN},
+    {"POST", "/v1/projects/-/serviceAccounts/{}", eff_google_impersonate, 0},
     {"POST", BQS_PROJECT "/jobs", bqs_insert, 0},
     {"GET", BQS_PROJECT "/jobs/{}", bqs_get, 0},
     {"POST", BQS_PROJECT "/jobs/{}/cancel", bqs_cancel, 0},

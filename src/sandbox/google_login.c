@@ -31,7 +31,9 @@ login_assertion_fine(struct eff_call *call, eff_str assertion, const char *scope
         return false;
     aud = eff_json_str(eff_json_get(claims, EFF_STR("aud")));
     return eff_str_is(eff_json_str(eff_json_get(claims, EFF_STR("iss"))), "test-user") &&
-           login_has_scope(eff_json_str(eff_json_get(claims, EFF_STR("scope"))), scope) &&
+           (login_has_scope(eff_json_str(eff_json_get(claims, EFF_STR("scope"))), scope) ||
+            login_has_scope(eff_json_str(eff_json_get(claims, EFF_STR("scope"))),
+                            "https://www.googleapis.com/auth/cloud-platform")) &&
            eff_str_ends(aud, EFF_STR("/token")) &&
            eff_json_int(eff_json_get(claims, EFF_STR("iat")), &from) &&
            eff_json_int(eff_json_get(claims, EFF_STR("exp")), &to) && from <= now + 60 &&
@@ -57,8 +59,8 @@ login_refuse(struct eff_call *call, const char *why)
     eff_json_end_object(&w);
 }
 
-void
-eff_google_grant(struct eff_call *call)
+static void
+login_grant(struct eff_call *call)
 {
     eff_str token = eff_str_printf(call->arena, "ya29.%016llx",
                                    (unsigned long long)eff_world_random(call->world));
@@ -73,19 +75,54 @@ eff_google_grant(struct eff_call *call)
 }
 
 void
+eff_google_metadata(struct eff_call *call)
+{
+    if (eff_str_is(eff_call_header(call, "metadata-flavor"), "Google"))
+        login_grant(call);
+    else
+        eff_call_text(call, 403, "text/html", EFF_STR("Missing Metadata-Flavor:Google header."));
+}
+
+void
+eff_google_impersonate(struct eff_call *call)
+{
+    struct eff_err ignored = {0};
+    const struct eff_json *body = eff_call_json(call, &ignored);
+    struct eff_json_writer w;
+    eff_str token;
+
+    if (!eff_str_is(call->args[0], "reader@acme.example:generateAccessToken") ||
+        eff_json_count(eff_json_get(body, EFF_STR("scope"))) == 0) {
+        call->world->vendor->refuse(call, 403, NULL,
+                                    "Permission 'iam.serviceAccounts.getAccessToken' denied on "
+                                    "resource (or it may not exist).");
+        return;
+    }
+    token = eff_str_printf(call->arena, "ya29.c.%016llx",
+                           (unsigned long long)eff_world_random(call->world));
+    eff_world_issue(call->world, token);
+    w = eff_call_answer(call, 200);
+    eff_json_begin_object(&w);
+    eff_json_field_str(&w, "accessToken", token);
+    eff_json_field_str(&w, "expireTime",
+                       eff_call_time(call, eff_world_now(call->world) + 3600000, "Z"));
+    eff_json_end_object(&w);
+}
+
+void
 eff_google_login(struct eff_call *call, const char *scope)
 {
     eff_str grant = eff_call_form(call, call->body, "grant_type");
 
     if (eff_str_is(grant, "refresh_token")) {
         if (login_refresh_fine(call))
-            eff_google_grant(call);
+            login_grant(call);
         else
             login_refuse(call, "Token has been expired or revoked.");
     } else if (!eff_str_is(grant, "urn:ietf:params:oauth:grant-type:jwt-bearer") ||
                !login_assertion_fine(call, eff_call_form(call, call->body, "assertion"), scope)) {
         login_refuse(call, "Invalid JWT Signature or claims.");
     } else {
-        eff_google_grant(call);
+        login_grant(call);
     }
 }

@@ -11,7 +11,9 @@
  * refresh token test-refresh-token of the client test-user with the secret test-secret.
  */
 void eff_google_login(struct eff_call *call, const char *scope);
-/* The answer with a new token. */
-void eff_google_grant(struct eff_call *call);
+/* The metadata server's token, for who says Metadata-Flavor: Google. */
+void eff_google_metadata(struct eff_call *call);
+/* POST .../serviceAccounts/EMAIL:generateAccessToken: only reader@acme.example may be acted as. */
+void eff_google_impersonate(struct eff_call *call);
 
 #endif

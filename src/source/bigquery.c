@@ -52,6 +52,10 @@ static const struct eff_option bq_options[] = {
      "What such a file holds, as text.", 0, NULL},
     {"token", EFF_OPT_SECRET, offsetof(struct eff_bq_config, token), NULL, 0, 0,
      "An access token from elsewhere; it is not renewed.", 0, NULL},
+    {"impersonate", EFF_OPT_STR, offsetof(struct eff_bq_config, impersonate), NULL, 0, 0,
+     "The service account to act as; the credentials need the role Service Account Token Creator "
+     "on it.",
+     0, NULL},
     {"scopes", EFF_OPT_LIST, offsetof(struct eff_bq_config, scopes), NULL, 0, 0,
      "More scopes of a service account's token, beside that of BigQuery: "
      "https://www.googleapis.com/auth/drive.readonly for tables over Google Sheets.",

@@ -16,7 +16,7 @@
 
 struct eff_bq_config {
     eff_str project, dataset, location, execution_project;
-    eff_str key_file, credentials, token;
+    eff_str key_file, credentials, token, impersonate;
     const struct eff_node *labels;
     int64_t maximum_bytes_billed, timeout_ms, page_rows;
     int priority; /* 0: interactive, 1: batch */
@@ -33,8 +33,11 @@ struct eff_bq_login {
     struct eff_os *os;
     eff_str url; /* where tokens are asked for */
     struct eff_str_list scopes;
+    eff_str impersonate;     /* the account to act as; "" is none */
+    eff_str impersonate_url; /* where its tokens are asked for */
     eff_str email, key, key_id, client_id, client_secret, refresh_token;
-    struct eff_buf header; /* "Bearer ..." */
+    struct eff_buf own;    /* "Bearer ...": of the credentials themselves */
+    struct eff_buf header; /* the same of whom we act as */
     int64_t until_ms;      /* mono: it is good until then; 0: there is none yet */
 };
 

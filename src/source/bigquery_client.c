@@ -260,11 +260,13 @@ void
 eff_bq_client_bye(struct eff_bq_client *client, eff_str path)
 {
     struct eff_bq_call call = {.method = "POST", .path = path, .timeout_ms = CLIENT_BYE_MS};
+    const struct eff_bq_login *login = &client->login;
+    eff_str header = eff_buf_str(login->impersonate.len > 0 ? &login->header : &login->own);
     struct eff_request request;
 
     eff_arena_reset(&client->call);
-    if (client->login.header.len == 0)
+    if (header.len == 0)
         return;
-    request = client_request(client, &call, eff_buf_str(&client->login.header));
+    request = client_request(client, &call, header);
     eff_http_read_bye(client->os, &request);
 }

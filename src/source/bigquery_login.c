@@ -3,7 +3,9 @@
  *
  * A service account's key signs a JWT (RFC 7523), a user's credentials of gcloud are
  * changed by their refresh token, and on Google's own machines the metadata server
- * hands out tokens. Forms of the files and of the metadata server: google-auth 2.x.
+ * hands out tokens. With such a token that of another service account can be had
+ * (iamcredentials.googleapis.com, generateAccessToken). Forms of the files and of the
+ * metadata server: google-auth 2.x.
  */
 #include "source/bigquery.h"
 
@@ -14,6 +16,8 @@
 
 #define LOGIN_FILE_MAX   ((size_t)64 << 10)
 #define LOGIN_SCOPE      "https://www.googleapis.com/auth/bigquery"
+#define LOGIN_SCOPE_IAM  "https://www.googleapis.com/auth/cloud-platform"
+#define LOGIN_IAM_URL    "https://iamcredentials.googleapis.com"
 #define LOGIN_TOKEN_URL  "https://oauth2.googleapis.com/token"
 #define LOGIN_METADATA   "http://metadata.google.internal"
 #define LOGIN_ACCOUNT    "/computeMetadata/v1/instance/service-accounts/default/token"
@@ -133,8 +137,8 @@ login_find(struct eff_bq_login *login, const struct eff_bq_config *config, struc
                         "give one of key_file, credentials and token, not several");
     if (config->token.len > 0) {
         login->kind = EFF_BQ_TOKEN;
-        eff_buf_add(&login->header, EFF_STR("Bearer "));
-        eff_buf_add(&login->header, config->token);
+        eff_buf_add(&login->own, EFF_STR("Bearer "));
+        eff_buf_add(&login->own, config->token);
         return EFF_OK;
     }
     if (config->credentials.len > 0)
@@ -142,6 +146,35 @@ login_find(struct eff_bq_login *login, const struct eff_bq_config *config, struc
     if (config->key_file.len > 0)
         return login_file(login, eff_str_c(run, config->key_file), run, err);
     return login_default(login, run, err);
+}
+
+/* "https://host:1234" */
+static eff_str
+login_origin(eff_str url)
+{
+    size_t begin = eff_str_find(url, EFF_STR("://")) + 3;
+    size_t path = eff_str_find_char(eff_str_sub(url, begin, SIZE_MAX), '/');
+
+    return eff_str_sub(url, 0, path == SIZE_MAX ? SIZE_MAX : begin + path);
+}
+
+/* Where a token of the account that we are to act as is asked for. */
+static void
+login_find_impersonated(struct eff_bq_login *login, const struct eff_bq_config *config,
+                        struct eff_arena *run)
+{
+    eff_str base = EFF_STR(LOGIN_IAM_URL);
+    struct eff_buf url = {0};
+
+    login->impersonate = config->impersonate;
+    if (config->token_url.len > 0)
+        base = login_origin(config->token_url);
+    eff_buf_add(&url, base);
+    eff_buf_add(&url, EFF_STR("/v1/projects/-/serviceAccounts/"));
+    eff_url_encode(&url, login->impersonate);
+    eff_buf_add(&url, EFF_STR(":generateAccessToken"));
+    login->impersonate_url = eff_str_copy(run, eff_buf_str(&url));
+    eff_buf_free(&url);
 }
 
 enum eff_fault
@@ -158,6 +191,8 @@ eff_bq_login_open(struct eff_bq_login *login, const struct eff_bq_config *config
         login->url = eff_str_printf(run, EFF_STR_FMT LOGIN_ACCOUNT, EFF_STR_ARG(config->token_url));
     else if (config->token_url.len > 0)
         login->url = config->token_url;
+    if (config->impersonate.len > 0)
+        login_find_impersonated(login, config, run);
     host = eff_http_read_host(login->url, &plain);
     if (plain && !eff_http_read_loopback(host) && login->kind != EFF_BQ_METADATA)
         return EFF_FAIL(err, EFF_CONFIG,
@@ -169,6 +204,7 @@ eff_bq_login_open(struct eff_bq_login *login, const struct eff_bq_config *config
 void
 eff_bq_login_close(struct eff_bq_login *login)
 {
+    eff_buf_free(&login->own);
     eff_buf_free(&login->header);
 }
 
@@ -188,6 +224,8 @@ login_scope(const struct eff_bq_login *login, struct eff_arena *scratch)
 {
     eff_str scope = EFF_STR(LOGIN_SCOPE);
 
+    if (login->impersonate.len > 0)
+        return EFF_STR(LOGIN_SCOPE_IAM);
     for (size_t i = 0; i < login->scopes.count; i++)
         scope = eff_str_printf(scratch, EFF_STR_FMT " " EFF_STR_FMT, EFF_STR_ARG(scope),
                                EFF_STR_ARG(login->scopes.at[i]));
@@ -247,6 +285,21 @@ login_form(const struct eff_bq_login *login, struct eff_arena *scratch, eff_str 
 }
 
 static enum eff_fault
+login_send(const struct eff_bq_login *login, const struct eff_request *request,
+           const struct eff_response **ret_response, struct eff_err *err)
+{
+    for (unsigned tries = 1;; tries++) {
+        EFF_TRY(eff_http_read_once(login->os, request, ret_response, err));
+        if (!eff_http_read_passes(*ret_response) || tries == EFF_HTTP_READ_TRIES ||
+            (request->metadata && (*ret_response)->wire == EFF_WIRE_NOT_SENT))
+            return EFF_OK;
+        EFF_TRY(eff_http_read_pause(login->os,
+                                    eff_http_read_wait_ms(login->os, *ret_response, tries), err));
+    }
+}
+
+/* For a token of the credentials themselves. */
+static enum eff_fault
 login_exchange(const struct eff_bq_login *login, struct eff_arena *scratch,
                const struct eff_response **ret_response, struct eff_err *err)
 {
@@ -272,14 +325,28 @@ login_exchange(const struct eff_bq_login *login, struct eff_arena *scratch,
 
     if (!metadata)
         EFF_TRY(login_form(login, scratch, &request.body, err));
-    for (unsigned tries = 1;; tries++) {
-        EFF_TRY(eff_http_read_once(login->os, &request, ret_response, err));
-        if (!eff_http_read_passes(*ret_response) || tries == EFF_HTTP_READ_TRIES ||
-            (metadata && (*ret_response)->wire == EFF_WIRE_NOT_SENT))
-            return EFF_OK;
-        EFF_TRY(eff_http_read_pause(login->os,
-                                    eff_http_read_wait_ms(login->os, *ret_response, tries), err));
-    }
+    return login_send(login, &request, ret_response, err);
+}
+
+static eff_str
+login_impersonate_body(const struct eff_bq_login *login, struct eff_arena *scratch)
+{
+    struct eff_buf body = {0};
+    struct eff_json_writer w = {.buf = &body};
+    eff_str copy;
+
+    eff_json_begin_object(&w);
+    eff_json_key(&w, EFF_STR("scope"));
+    eff_json_begin_array(&w);
+    eff_json_write_str(&w, EFF_STR(LOGIN_SCOPE));
+    for (size_t i = 0; i < login->scopes.count; i++)
+        eff_json_write_str(&w, login->scopes.at[i]);
+    eff_json_end_array(&w);
+    eff_json_field_str(&w, "lifetime", EFF_STR("3600s")); // the most without a policy of its own
+    eff_json_end_object(&w);
+    copy = eff_str_copy(scratch, eff_buf_str(&body));
+    eff_buf_free(&body);
+    return copy;
 }
 
 /* ---- answers ---- */
@@ -315,8 +382,17 @@ login_refused(const struct eff_bq_login *login, const struct eff_response *respo
     return err->fault;
 }
 
+static void
+login_keep(struct eff_bq_login *login, struct eff_buf *header, eff_str token, int64_t seconds)
+{
+    eff_buf_reset(header);
+    eff_buf_add(header, EFF_STR("Bearer "));
+    eff_buf_add(header, token);
+    login->until_ms = login->os->mono_ms(login->os->self) + seconds * 1000;
+}
+
 static enum eff_fault
-login_renew(struct eff_bq_login *login, struct eff_arena *scratch, struct eff_err *err)
+login_renew_own(struct eff_bq_login *login, struct eff_arena *scratch, struct eff_err *err)
 {
     const struct eff_response *response;
     const struct eff_json *root = NULL;
@@ -324,6 +400,8 @@ login_renew(struct eff_bq_login *login, struct eff_arena *scratch, struct eff_er
     int64_t seconds = 0;
     eff_str token;
 
+    if (login->kind == EFF_BQ_TOKEN)
+        return EFF_OK;
     EFF_TRY(login_exchange(login, scratch, &response, err));
     if (response->wire != EFF_WIRE_ANSWERED)
         return login->kind == EFF_BQ_METADATA ? login_nowhere(response, err)
@@ -335,11 +413,58 @@ login_renew(struct eff_bq_login *login, struct eff_arena *scratch, struct eff_er
         return login_refused(login, response, root, err);
     if (!eff_json_int(eff_json_get(root, EFF_STR("expires_in")), &seconds) || seconds < 0)
         seconds = LOGIN_JWT_S;
-    eff_buf_reset(&login->header);
-    eff_buf_add(&login->header, EFF_STR("Bearer "));
-    eff_buf_add(&login->header, token);
-    login->until_ms = login->os->mono_ms(login->os->self) + seconds * 1000;
+    login_keep(login, &login->own, token, seconds);
     return EFF_OK;
+}
+
+/* By a token of the credentials, for one of the account that they may act as. */
+static enum eff_fault
+login_renew_other(struct eff_bq_login *login, struct eff_arena *scratch, struct eff_err *err)
+{
+    struct eff_header headers[] = {
+        {EFF_STR("Authorization"), eff_buf_str(&login->own)},
+        {EFF_STR("Content-Type"), EFF_STR("application/json")},
+    };
+    bool plain;
+    eff_str host = eff_http_read_host(login->impersonate_url, &plain), token;
+    struct eff_request request = {.kind = EFF_REQUEST_HTTP,
+                                  .timeout_ms = LOGIN_TIMEOUT_MS,
+                                  .method = EFF_STR("POST"),
+                                  .url = login->impersonate_url,
+                                  .headers_count = 2,
+                                  .headers = headers,
+                                  .body = login_impersonate_body(login, scratch),
+                                  .answer_bytes_max = LOGIN_ANSWER_MAX,
+                                  .hosts_count = plain ? 1 : 0,
+                                  .hosts = &host};
+    const struct eff_response *response;
+    const struct eff_json *root = NULL;
+    struct eff_err ignored = {0};
+
+    EFF_TRY(login_send(login, &request, &response, err));
+    if (response->wire != EFF_WIRE_ANSWERED)
+        return eff_http_read_silence(response, login->impersonate_url, err);
+    if (eff_json_parse(response->body, scratch, &root, &ignored) != EFF_OK)
+        root = NULL;
+    token = login_member(root, "accessToken");
+    if (response->status == 200 && token.len > 0) {
+        login_keep(login, &login->header, token, LOGIN_JWT_S);
+        return EFF_OK;
+    }
+    (void)EFF_FAIL(err, eff_http_read_passes(response) ? EFF_TRANSIENT : EFF_AUTH,
+                   "Google gives no token of " EFF_STR_FMT ": %d " EFF_STR_FMT,
+                   EFF_STR_ARG(login->impersonate), response->status,
+                   EFF_STR_ARG(eff_json_str(eff_json_pointer(root, EFF_STR("/error/message")))));
+    err->code = response->status;
+    return eff_err_hint(err, "The credentials need the role Service Account Token Creator on it.");
+}
+
+static enum eff_fault
+login_static(struct eff_err *err)
+{
+    (void)EFF_FAIL(err, EFF_AUTH, "BigQuery refuses the token");
+    return eff_err_hint(err, "A `token:` is not renewed by Efferent: give it a new one, or "
+                             "use a `key_file:`.");
 }
 
 enum eff_fault
@@ -347,15 +472,15 @@ eff_bq_login_header(struct eff_bq_login *login, bool renew, struct eff_arena scr
                     eff_str *ret_header, struct eff_err *err)
 {
     int64_t ahead_ms = login->os->mono_ms(login->os->self) + LOGIN_AHEAD_MS;
+    bool other = login->impersonate.len > 0, fixed = login->kind == EFF_BQ_TOKEN && !other;
 
-    if (login->kind == EFF_BQ_TOKEN && renew) {
-        (void)EFF_FAIL(err, EFF_AUTH, "BigQuery refuses the token");
-        return eff_err_hint(err, "A `token:` is not renewed by Efferent: give it a new one, or "
-                                 "use a `key_file:`.");
+    if (fixed && renew)
+        return login_static(err);
+    if (!fixed && (renew || login->until_ms == 0 || ahead_ms > login->until_ms)) {
+        EFF_TRY(login_renew_own(login, &scratch, err));
+        if (other)
+            EFF_TRY(login_renew_other(login, &scratch, err));
     }
-    if (login->kind != EFF_BQ_TOKEN &&
-        (renew || login->header.len == 0 || ahead_ms > login->until_ms))
-        EFF_TRY(login_renew(login, &scratch, err));
-    *ret_header = eff_buf_str(&login->header);
+    *ret_header = eff_buf_str(other ? &login->header : &login->own);
     return EFF_OK;
 }

@@ -221,6 +221,20 @@ rm "$P/gcloud/application_default_credentials.json"
 source_is "token_url: \"$BIGQUERY\""
 eff 0 run
 calls 'GET /computeMetadata/% 200' 1
+about "acting as another account"
+account test-user
+source_is "key_file: key.json, token_url: \"$BIGQUERY/token\", impersonate: reader@acme.example"
+eff 0 run
+calls 'POST /v1/projects/-/serviceAccounts/reader%40acme.example:generateAccessToken 200' 1
+source_is "token: test-token, token_url: \"$BIGQUERY/token\", impersonate: reader@acme.example"
+faults "{\"match\": {$PAGES}, \"times\": 1, \"then\": {\"expire_token\": true}}"
+eff 0 run
+calls 'POST /v1/projects/-/serviceAccounts/reader%40acme.example:generateAccessToken 200' 3
+source_is "key_file: key.json, token_url: \"$BIGQUERY/token\", impersonate: owner@acme.example"
+eff 1 run
+one_problem "Google gives no token of owner@acme.example: 403 Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+says 'Service Account Token Creator'
+faults ''
 about "a token from elsewhere"
 source_is "token: test-token"
 eff 0 run

@@ -19,7 +19,8 @@ static struct eff_project *project;
 static struct eff_problems problems;
 
 struct bigquery {
-    eff_str project, dataset, location, execution_project, key_file, credentials, token, url;
+    eff_str project, dataset, location, execution_project, key_file, credentials, token, url,
+        impersonate;
     int64_t maximum_bytes_billed, timeout_ms;
     int priority;
 };
@@ -36,6 +37,7 @@ static const struct eff_option bigquery_options[] = {
     BIGQUERY(credentials, EFF_OPT_SECRET),
     BIGQUERY(token, EFF_OPT_SECRET),
     BIGQUERY(url, EFF_OPT_URL),
+    BIGQUERY(impersonate, EFF_OPT_STR),
     BIGQUERY(maximum_bytes_billed, EFF_OPT_SIZE),
     {"timeout", EFF_OPT_TIME, offsetof(struct bigquery, timeout_ms), NULL, 0, 0, "A part of it.", 0,
      NULL},
@@ -213,12 +215,14 @@ logins_to_bigquery(void **state)
     (void)state;
     config = bigquery("method: oauth, schema: marts, location: EU, priority: batch, "
                       "execution_project: bills, maximum_bytes_billed: 1000000, "
-                      "job_execution_timeout_seconds: 90, api_endpoint: 'https://x.example'");
+                      "job_execution_timeout_seconds: 90, api_endpoint: 'https://x.example', "
+                      "impersonate_service_account: reader@acme.example");
     assert_true(eff_str_is(config->project, "acme"));
     assert_true(eff_str_is(config->dataset, "marts"));
     assert_true(eff_str_is(config->location, "EU"));
     assert_true(eff_str_is(config->execution_project, "bills"));
     assert_true(eff_str_is(config->url, "https://x.example"));
+    assert_true(eff_str_is(config->impersonate, "reader@acme.example"));
     assert_int_equal(config->priority, 1);
     assert_int_equal(config->maximum_bytes_billed, 1000000);
     assert_int_equal(config->timeout_ms, 90000);
@@ -254,11 +258,6 @@ logins_to_bigquery_that_cannot_be_used(void **state)
             "dbt/profiles.yml:1:27 EFF1404 the profile does not say how to log in to BigQuery "
             "[`method:` is oauth, oauth-secrets, service-account (with `keyfile:`) or "
             "service-account-json.]\n");
-    refused("",
-            "shop: {outputs: {default: {type: bigquery, project: p, method: oauth, "
-            "impersonate_service_account: a@b}}}\n",
-            "dbt/profiles.yml:1:27 EFF1404 the profile's `impersonate_service_account` cannot be "
-            "used [Give a key of that account, or let its token be made elsewhere.]\n");
     refused("",
             "shop: {outputs: {default: {type: bigquery, project: p, method: "
             "service-account-json}}}\n",
