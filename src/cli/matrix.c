@@ -117,7 +117,7 @@ matrix_objects(struct matrix *m)
         for (size_t v = 0; v < c->ops[op].variants_count; v++)
             for (size_t i = 0; i < c->ops[op].variants[v].objects.count; i++)
                 matrix_object(m, c->ops[op].variants[v].objects.at[i]);
-    if (open || c->ops[EFF_OP_ADD].given) // a list has a name of its own
+    if (open || eff_connector_takes_lists(c))
         matrix_object(m, EFF_STR(MATRIX_OTHER));
 }
 
@@ -128,7 +128,10 @@ matrix_bind(struct matrix *m, eff_str object, enum eff_mode mode, enum eff_remov
             struct eff_op_limits limits[EFF_OPS_COUNT])
 {
     const struct eff_connector *c = m->connector;
-    size_t fields_count = c && mode == EFF_MODE_MEMBERS ? c->identifiers.count : 0;
+    size_t identifiers = c && mode == EFF_MODE_MEMBERS ? c->identifiers.count : 0;
+    size_t found_by =
+        c && mode == EFF_MODE_MEMBERS && identifiers == 0 ? c->objects.match.count : 0;
+    size_t fields_count = identifiers + found_by;
     eff_str *fields = eff_new(m->arena, eff_str, fields_count);
     eff_str match = EFF_STR("id");
     struct eff_err err = {0};
@@ -143,7 +146,7 @@ matrix_bind(struct matrix *m, eff_str object, enum eff_mode mode, enum eff_remov
                                  .field_names = fields};
 
     for (size_t i = 0; i < fields_count; i++)
-        fields[i] = c->identifiers.at[i].name;
+        fields[i] = i < identifiers ? c->identifiers.at[i].name : c->objects.match.at[i];
     if (c && c->objects.match.count > 0)
         match = c->objects.match.at[0];
     return m->dest->ops->bind(m->dest, &sync, limits, &err) == EFF_OK;

@@ -312,6 +312,8 @@ struct eff_connector {
     struct eff_operation ops[EFF_OPS_COUNT];
 };
 
+/* Members of any list: `to:` is its name or id over there, which no connector file can know. */
+bool eff_connector_takes_lists(const struct eff_connector *connector);
 /* NULL when problems were added. The bytes are borrowed. */
 const struct eff_connector *eff_connector_load(eff_str path, eff_str bytes, struct eff_arena *arena,
                                                struct eff_problems *problems);

@@ -470,6 +470,17 @@ rest_bind_members(struct rest_dest *dest, const struct eff_dest_sync *sync,
     return eff_err_hint(err, "Map at least one field that its `remove` sends.");
 }
 
+bool
+eff_connector_takes_lists(const struct eff_connector *connector)
+{
+    const struct eff_operation *add = &connector->ops[EFF_OP_ADD];
+
+    for (size_t i = 0; i < add->variants_count; i++)
+        if (add->variants[i].objects.count == 0)
+            return true;
+    return false;
+}
+
 static enum eff_fault
 rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
                  struct eff_err *err)
@@ -477,11 +488,12 @@ rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
     const struct eff_str_list *only = &dest->connector->objects.only;
     struct eff_buf list = {0};
 
-    if (sync->mode == EFF_MODE_MEMBERS && !rest_listed(only, sync->object))
-        return EFF_OK; // the name of a list, which nobody knows beforehand
-    if (sync->mode == EFF_MODE_MEMBERS && only->count > 0)
+    if (sync->mode == EFF_MODE_MEMBERS && eff_connector_takes_lists(dest->connector)) {
+        if (!rest_listed(only, sync->object))
+            return EFF_OK; // the name of a list, which nobody knows beforehand
         return EFF_FAIL(err, EFF_CONFIG, "`" EFF_STR_FMT "` is no list of " EFF_STR_FMT,
                         EFF_STR_ARG(sync->object), EFF_STR_ARG(dest->connector->title));
+    }
     if (only->count == 0 || rest_listed(only, sync->object))
         return EFF_OK;
     for (size_t i = 0; i < only->count; i++)

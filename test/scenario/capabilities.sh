@@ -12,8 +12,8 @@
 if grep -q 'not known' table.txt; then fail "a destination could not be opened: $(grep 'not known' table.txt)"; fi
 
 # The options, the match and the fields that each kind needs for a sync that means something.
-settings() {
-    options='' match='id' fields='[name]' object=any
+settings() { # KIND OBJECT
+    options='' match='id' fields='[name]'
     case $1 in
     sqlite | file) options='path: x' ;;
     postgres) options='url: "postgresql:///x"' ;;
@@ -21,17 +21,22 @@ settings() {
     s3) options='bucket: lake, access_key_id: a, secret_access_key: b' ;;
     exec) options='program: x' ;;
     custom_api) options='url: "https://example.com"' ;;
-    customerio) options='site_id: a, api_key: b' object=person ;;
+    customerio) options='site_id: a, api_key: b' ;;
     google_data_manager) options='account_id: "1"' match='' fields='{emailAddress: name}' ;;
     hubspot | slack | stripe) options='token: t' ;;
     meta) options='token: t' match='' fields='{EMAIL: name}' ;;
-    klaviyo) options='api_key: k' match=email object=profiles ;;
-    pendo) options='integration_key: k' match=visitorId object=visitor ;;
+    klaviyo) options='api_key: k' match=email ;;
+    pendo) options='integration_key: k' match=visitorId ;;
     salesforce) options='instance_url: "https://example.com", token: t' ;;
-    zendesk) options='url: "https://example.com", email: a@example.com, token: t' match=external_id object=users ;;
+    zendesk) options='url: "https://example.com", email: a@example.com, token: t' match=external_id ;;
+    intercom) options='token: t' match=external_id ;;
     *) return 1 ;;
     esac
-    [ "$1" != stripe ] || object=customers match=email
+    case $1.$2 in
+    stripe.*) match=email ;;
+    intercom.companies) match=company_id ;;
+    intercom.contact_companies) match=external_id fields='{company_id: name}' ;;
+    esac
 }
 
 add() { # NAME MODE REMOVED EXPECTED: x passes, everything else is refused there
@@ -55,11 +60,8 @@ add() { # NAME MODE REMOVED EXPECTED: x passes, everything else is refused there
 tried=0
 while IFS='|' read -r kind objects upsert update insert mirror append members removals _; do
     about "$kind:$objects"
-    settings "$kind" || continue # those of `type: http` are the project's own; new kinds are told below
-    case $objects in
-    *organizations*) object=organizations ;;
-    *'a list'*) object=L1 ;;
-    esac
+    object=$(echo "$objects" | sed 's/,.*//; s/ *$//; s/^a list$/L1/')
+    settings "$kind" "$object" || continue # what is not named above is not tried
     tried=$((tried + 1))
     project "$kind-$object" << END
 sources: {w: {type: sqlite, path: w.db}}

@@ -44,13 +44,15 @@ guide() { # FIRST_LINE: the block of the guide that begins so
 }
 { guide '# efferent.yml'; guide targets:; } > page/efferent.yml
 guide '# syncs/lead_scores' > page/syncs/lead_scores.yml
-guide 'sync: vip' > page/syncs/vip.yml
 {
     printf 'sync: other\nsql: SELECT 1\nkey: id\nto: crm.Contact\n'
     guide fields:
     guide on_removed:
 } > page/syncs/other.yml
 accepted docs/guide.md
+printf 'name: lists\nsources: {s: {type: sqlite, path: w.db}}\ndestinations: {crm: {type: hubspot, token: t}}\n' > page/efferent.yml
+guide 'sync: vip' > page/syncs/vip.yml
+accepted 'docs/guide.md, its list'
 { echo 'name: lakes'; guide sources:; guide destinations:; } > page/efferent.yml
 accepted 'docs/guide.md, its lakes'
 

@@ -236,5 +236,5 @@ wrong 'bucket: A, access_key_id: a, secret_access_key: b' 'cannot be the name of
 wrong 'bucket: lake, prefix: /x, access_key_id: a, secret_access_key: b' 'begins with a slash'
 wrong 'bucket: lake, access_key_id: "a b", secret_access_key: b' 'hold a blank'
 sed -i 's/^mode: .*/mode: update/' "$P/syncs/lake.yml"
-wrong 'bucket: lake, access_key_id: a, secret_access_key: b' 'Use upsert, mirror or append.'
+wrong 'bucket: lake, access_key_id: a, secret_access_key: b' 'Use upsert, mirror or append.' 2
 finish
