@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define CASE_STEPS_MAX 500
-#define CASE_CUTS      12
+#define CASE_CUTS      4000 /* of one answer; a longer one is not cut everywhere */
 #define COUNT(rows)    (sizeof(rows) / sizeof((rows)[0]))
 
 static void
@@ -621,11 +621,13 @@ case_replays(struct case_run *run)
 
     for (size_t at = 0; at < count; at++) {
         struct eff_response answer = case_answer(run, &run->conf.exchange->values[at]);
+        size_t cuts;
 
         for (int fault = CASE_LOST; fault <= CASE_500; fault++)
             case_try(run, (enum case_fault)fault, at, 0);
-        for (size_t i = 0; i < CASE_CUTS && answer.body.len > 0; i++)
-            case_try(run, CASE_CUT, at, 1 + (answer.body.len - 1) * i / CASE_CUTS);
+        cuts = answer.body.len < CASE_CUTS ? answer.body.len : CASE_CUTS;
+        for (size_t i = 0; i < cuts; i++)
+            case_try(run, CASE_CUT, at, 1 + (answer.body.len - 1) * i / cuts);
     }
 }
 

@@ -3,9 +3,9 @@
  * in, verdicts out. docs/connectors.md describes the file.
  *
  * Each case is also replayed with the answer of each request lost, never sent,
- * cut, and with 429 and 500 before it: then every verdict must be the same, or an
- * honest "not applied" or "maybe applied". Used by the tests and by the command
- * `efferent connector test`.
+ * cut behind each byte, and with 429 and 500 before it: then every verdict must be
+ * the same, or an honest "not applied" or "maybe applied". Used by the tests and by the
+ * command `efferent connector test`.
  */
 #ifndef EFF_DEST_CASE_H
 #define EFF_DEST_CASE_H
