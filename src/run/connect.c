@@ -32,21 +32,29 @@ connect_names(struct eff_sync_run *r, const struct eff_field *fields, size_t cou
     return names;
 }
 
-/* The same sync that keeps what vanishes can be bound: then it is the removal. */
+static bool
+connect_binds(struct eff_dest *dest, const struct eff_dest_sync *sync)
+{
+    struct eff_op_limits limits[EFF_OPS_COUNT];
+    struct eff_err ignored = {0};
+
+    return dest->ops->bind(dest, sync, limits, &ignored) == EFF_OK;
+}
+
+/* What is to blame is that without which the same sync can be bound; else it is the mode. */
 static struct eff_place
 connect_place(struct eff_dest *dest, const struct eff_dest_sync *sync,
               const struct eff_sync_conf *conf)
 {
-    struct eff_op_limits ignored_limits[EFF_OPS_COUNT];
-    struct eff_dest_sync keeping = *sync;
-    struct eff_err ignored = {0};
-    struct eff_place place = conf->mode_place;
+    struct eff_dest_sync keeping = *sync, unmatched = *sync;
 
     keeping.on_removed = EFF_REMOVED_KEEP;
-    if (sync->on_removed != EFF_REMOVED_KEEP && conf->on_removed_given &&
-        dest->ops->bind(dest, &keeping, ignored_limits, &ignored) == EFF_OK)
-        place = conf->removed_place;
-    return place.line ? place : conf->place;
+    unmatched.match_count = 0;
+    if (conf->on_removed_given && connect_binds(dest, &keeping))
+        return conf->removed_place;
+    if (conf->match_count > 0 && connect_binds(dest, &unmatched))
+        return conf->match[0].place;
+    return conf->mode_place.line ? conf->mode_place : conf->place;
 }
 
 enum eff_fault

@@ -90,6 +90,23 @@ END
 done < table.txt
 [ $tried -ge 17 ] || fail "only $tried rows were tried"
 
+about "a field that records are not found by"
+project match << END
+sources: {w: {type: sqlite, path: w.db}}
+destinations: {d: {type: stripe, token: t}}
+END
+sync match << END
+sync: match
+sql: select 1 as id, 'a' as name
+key: id
+to: d.customers
+match: {id: id}
+fields: [name]
+END
+run_eff check -p "$P" --offline --output json
+same "exit code" 2 "$CODE"
+one_problem 'Stripe does not find records by `id`' syncs/match.yml:5:9
+
 about "a run with such a sync does nothing at all"
 project run << END
 sources: {w: {type: sqlite, path: w.db}}
