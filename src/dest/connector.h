@@ -228,8 +228,9 @@ struct eff_objects {
 /* Reads records back by their match value. */
 struct eff_reading {
     struct eff_call call;
-    struct eff_str_list only; /* objects that can be read; none: all */
-    size_t needs_option;      /* without which nothing can be; SIZE_MAX: none */
+    struct eff_str_list only;  /* objects that can be read; none: all */
+    struct eff_str_list match; /* match fields that it reads by; none: any */
+    size_t needs_option;       /* without which nothing can be; SIZE_MAX: none */
     struct eff_paging next;
     size_t rows_max;
     struct eff_str_list each; /* as of a find */

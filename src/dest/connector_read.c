@@ -215,7 +215,7 @@ struct reading_conf {
     struct eff_call_conf call;
     int64_t rows;
     eff_str row, remote_id, fields, needs;
-    struct eff_str_list only;
+    struct eff_str_list only, match;
     bool small_names;
     const struct eff_node *each, *next, *missing_status;
 };
@@ -228,6 +228,7 @@ static const struct eff_option reading_options[] = {
     {"remote_id", EFF_OPT_STR, offsetof(struct reading_conf, remote_id)},
     {"fields", EFF_OPT_STR, offsetof(struct reading_conf, fields), ""},
     {"only", EFF_OPT_LIST, offsetof(struct reading_conf, only)},
+    {"match", EFF_OPT_LIST, offsetof(struct reading_conf, match)},
     {"small_names", EFF_OPT_BOOL, offsetof(struct reading_conf, small_names)},
     {"needs", EFF_OPT_STR, offsetof(struct reading_conf, needs)},
     {"next", EFF_OPT_NODE, offsetof(struct reading_conf, next)},
@@ -265,6 +266,7 @@ reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_readin
     reading->remote_id = conf.remote_id;
     reading->fields = conf.fields;
     reading->only = conf.only;
+    reading->match = conf.match;
     reading->small_names = conf.small_names;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
     good = reading_needs(c, map, conf.needs, &reading->needs_option);

@@ -484,11 +484,15 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
 /* ---- reading back ---- */
 
 static const struct eff_reading *
-read_reading(const struct rest_dest *dest, eff_str object)
+read_reading(const struct rest_dest *dest, const struct eff_task *task)
 {
-    for (size_t i = 0; i < dest->connector->readings_count; i++)
-        if (rest_can_read_by(dest, &dest->connector->readings[i], object))
-            return &dest->connector->readings[i];
+    for (size_t i = 0; task->read->match_count > 0 && i < dest->connector->readings_count; i++) {
+        const struct eff_reading *reading = &dest->connector->readings[i];
+
+        if (rest_can_read_by(dest, reading, task->object) &&
+            rest_named(&reading->match, task->read->match_names[0]))
+            return reading;
+    }
     return NULL;
 }
 
@@ -564,7 +568,7 @@ static void
 read_record(const struct rest_dest *dest, struct eff_task *task, const struct eff_json *json,
             struct eff_record *record)
 {
-    const struct eff_reading *reading = read_reading(dest, task->object);
+    const struct eff_reading *reading = read_reading(dest, task);
     const struct eff_json *fields = eff_json_pointer(
         json, rest_pointer(dest, task->arena, reading->fields, task->read->match_names[0]));
     struct eff_value *values = eff_new(task->arena, struct eff_value, task->read->fields_count);
@@ -585,7 +589,7 @@ static void
 read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
             const struct eff_json *json)
 {
-    const struct eff_reading *reading = read_reading(dest, task->object);
+    const struct eff_reading *reading = read_reading(dest, task);
     eff_str row_at = rest_pointer(dest, task->arena, reading->row, task->read->match_names[0]);
     eff_str told = reading->row.ptr ? eff_json_str(eff_json_pointer(json, row_at)) : EFF_STR_NONE;
 
@@ -607,7 +611,7 @@ static struct eff_step
 read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
           const struct eff_response *last, struct eff_err *err)
 {
-    const struct eff_reading *reading = read_reading(dest, task->object);
+    const struct eff_reading *reading = read_reading(dest, task);
     const struct eff_json *json = rest_json(last, task->arena), *element;
     const struct eff_json *list = rest_records(dest, task->arena, &reading->each, json);
     struct eff_json_iter iter = eff_json_iterate(list);
@@ -633,7 +637,7 @@ static struct eff_step
 read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
           struct eff_err *err)
 {
-    const struct eff_reading *reading = read_reading(dest, task->object);
+    const struct eff_reading *reading = read_reading(dest, task);
     struct eff_step step = {0};
     size_t left;
 
@@ -671,11 +675,11 @@ struct eff_step
 rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
           struct eff_err *err)
 {
-    const struct eff_reading *reading = read_reading(dest, task->object);
+    const struct eff_reading *reading = read_reading(dest, task);
     struct task_work *work = task->scratch ? task->scratch : read_start(dest, task);
     struct eff_step step = {0};
 
-    if (!reading || task->read->match_count == 0) {
+    if (!reading) {
         EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot be read back",
                  EFF_STR_ARG(dest->connector->title));
         return (struct eff_step){.kind = EFF_STEP_STOP};

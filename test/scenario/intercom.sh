@@ -135,11 +135,27 @@ ask "$INTERCOM/_sandbox/faults" '{"rules": [{"match": {"writes": true, "probabil
     "settings": {"search_lag_ms": 60000}}'
 for round in 1 2 3 4 5 6; do
     run_eff run -p "$P" --output json
+    [ "$(db :memory: "select sum(value ->> '\$.rejected') from json_each(cast(readfile('out.json') as text), '\$.syncs')")" = 0 ] ||
+        fail "a contact that was created is refused as its own duplicate"
     [ "$CODE" != 0 ] || break
 done
 ask "$INTERCOM/_sandbox/faults" '{"rules": []}'
 eff 0 run
 equal "creates whose answers were lost: one contact each"
+
+about "an insert whose answer was lost is found by its external id at once, and not refused as its own duplicate"
+sed 's/^sync: people/sync: inserted/; s/^on_removed: keep/mode: insert/; s/^match: .*/match: {external_id: email}/; s/email: email, //' "$P/syncs/people.yml" > "$P/syncs/inserted.yml"
+ask "$INTERCOM/_sandbox/faults" '{"rules": [{"match": {"writes": true, "nth": 2}, "times": 1, "then": {"reset_after": true}}]}'
+eff 0 run --select inserted
+counts inserted read=40 added=40 planned=40 delivered=40
+records "$INTERCOM" contacts
+same "each once" 40 "$(db records.db "select count(*) from r where f ->> '\$.external_id' like 'c%@example.com'")"
+rm "$P/syncs/inserted.yml"
+ask "$INTERCOM/_sandbox/reset" '{}'
+eff 0 reset people --yes
+eff 0 reset accounts --yes
+eff 0 reset attached --yes
+eff 0 run
 
 about "a lost state: what is there is taken over"
 rm -r "$P/.efferent"

@@ -115,7 +115,7 @@ static void
 intercom(void **state)
 {
     (void)state;
-    run_connector("intercom", 31);
+    run_connector("intercom", 32);
 }
 
 static void
