@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo star test test-integration quick sim sim-mutants kill coverage bench lint format fuzz parts reproduce install clean distclean help
+.PHONY: all setup configure demo star test test-integration quick sim sim-mutants kill long coverage bench lint format fuzz parts reproduce install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -51,14 +51,15 @@ sim-mutants: configure ## does the simulator find planted bugs, each within 1,00
 KILLS = 1000
 KILL_SECONDS = 86400
 
+long: all ## what takes hours: long fuzzing, 10,000 kills, 2,000,000 seeds, each effect failed, planted bugs from ten starts
+	@sh tools/long
+
 kill: configure ## runs of the program are killed -9 at random: KILLS=1000, KILL_SECONDS=540 at most
 	@sh tools/kill $(KILLS) $(KILL_SECONDS)
 
-coverage: ## which lines of src/ the tests reach (build/coverage/index.html)
+coverage: ## which lines of src/ the tests reach, room by room (build/coverage/index.html)
 	@sh tools/setup build test
-	@cmake --preset coverage > /dev/null && cmake --build build/coverage
-	@ctest --test-dir build/coverage -j $$(nproc) | tail -n 5
-	@gcovr --root . --filter src/ --html-details build/coverage/index.html --print-summary build/coverage
+	@sh tools/coverage
 
 bench: all ## measure (build/bench holds the results)
 	@if [ -f tools/bench ]; then sh tools/bench; else echo "tools/bench is not there yet"; exit 1; fi

@@ -21,6 +21,7 @@
 #include "os/moment.h"
 
 #define HTTP_TIMEOUT_MS      60000
+#define HTTP_GRACE_MS        5000 /* for libcurl to tell itself that the time is over */
 #define HTTP_CONNECT_MS      10000
 #define HTTP_IDLE_SECONDS    60
 #define HTTP_CONNECTION_LIFE 3600 /* seconds, so that a name's new address is seen */
@@ -46,7 +47,7 @@ struct http_slot {
     bool blocked;      /* an address was refused */
     bool head_done;
     size_t head_lines;
-    int64_t began_ms;
+    int64_t began_ms, until_ms; /* mono */
     struct eff_buf head, body, line;
     char reason[256]; /* ours, goes before libcurl's */
     char curl_text[CURL_ERROR_SIZE];
@@ -248,7 +249,6 @@ http_set_network(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)HTTP_IDLE_SECONDS);
@@ -431,11 +431,18 @@ http_method(struct http_slot *slot, const struct eff_request *request)
 }
 
 static bool
-http_prepare(struct http_slot *slot, const struct eff_request *request, struct eff_arena scratch)
+http_prepare(struct http_slot *slot, const struct eff_request *request, bool alone,
+             struct eff_arena scratch)
 {
     int64_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_MS;
     int64_t connect_ms = timeout_ms < HTTP_CONNECT_MS ? timeout_ms : HTTP_CONNECT_MS;
 
+    slot->until_ms = slot->began_ms + timeout_ms + HTTP_GRACE_MS;
+    /*
+     * To share a connection a request waits for one that is being made. libcurl 7.88 waits
+     * without end, whatever its timeout, for one that broke: a request alone never waits.
+     */
+    curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, alone ? 0L : 1L);
     curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     curl_easy_setopt(slot->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     eff_buf_add(&slot->line, request->url);
@@ -473,6 +480,16 @@ http_not_sent(struct http_slot *slot, bool not_allowed, eff_str problem)
     slot->state = HTTP_READY;
 }
 
+static bool
+http_running(const struct eff_http *http)
+{
+    const struct http_slot *slot = http->slots;
+
+    while (slot != NULL && slot->state != HTTP_RUNNING)
+        slot = slot->next;
+    return slot != NULL;
+}
+
 void
 eff_http_submit(struct eff_http *http, uint64_t ticket, const struct eff_request *request)
 {
@@ -484,7 +501,7 @@ eff_http_submit(struct eff_http *http, uint64_t ticket, const struct eff_request
         http_not_sent(slot, true, eff_str_of(err.msg));
         return;
     }
-    if (slot->easy == NULL || !http_prepare(slot, request, *http->process) ||
+    if (slot->easy == NULL || !http_prepare(slot, request, !http_running(http), *http->process) ||
         curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK) {
         http_not_sent(slot, false, EFF_STR("out of memory"));
         return;
@@ -592,6 +609,17 @@ http_collect(struct eff_http *http)
     }
 }
 
+/* libcurl's own timeout does not hold where it waits for a connection. */
+static void
+http_expire(struct eff_http *http)
+{
+    int64_t now_ms = eff_moment_mono_ms();
+
+    for (struct http_slot *slot = http->slots; slot != NULL; slot = slot->next)
+        if (slot->state == HTTP_RUNNING && now_ms > slot->until_ms)
+            http_finish(http, slot, CURLE_OPERATION_TIMEDOUT);
+}
+
 uint64_t
 eff_http_turn(struct eff_http *http, const struct eff_response **ret_response)
 {
@@ -601,6 +629,7 @@ eff_http_turn(struct eff_http *http, const struct eff_response **ret_response)
     if (slot == NULL && http->multi != NULL) {
         curl_multi_perform(http->multi, &running);
         http_collect(http);
+        http_expire(http);
         slot = http_ready(http);
     }
     if (slot == NULL)

@@ -39,7 +39,7 @@ END
 ROUND=0
 live() {
     ROUND=$((ROUND + 1))
-    db "$P/shop.db" "update customer set score = score + 1 where id % 3 = $ROUND % 3; delete from customer where id % 50 = $ROUND;
+    db "$P/shop.db" "update customer set score = score + 1 where id % 3 = $ROUND % 3; delete from customer where id % 50 = $ROUND % 50;
         insert into customer select $ROUND * 2000 + id, 'n' || id, $ROUND from customer where id <= 100"
 }
 CUSTOMERS='select id, email, score from customer'
@@ -134,7 +134,8 @@ if [ -n "${EFF_INSIDE:-}" ]; then
     some_failed
     umount "$P/.efferent"
     # The other side's disk: what was not written there is pending, not lost.
-    rm -rf "$P/out" && mkdir "$P/out"
+    make full
+    mkdir "$P/out"
     mount -t tmpfs -o size=16k none "$P/out" || fail "a file system cannot be mounted"
     for kib in 16 64 200 230 260 300; do
         about "files on a disk of $kib KiB"
