@@ -295,10 +295,17 @@ s3_first(struct s3_dest *dest, struct eff_delivery *delivery, struct eff_err *er
     return s3_next(dest, work, delivery);
 }
 
-/* The object's upload is gone: the store, or somebody, put an end to it. */
+/*
+ * The object's upload is gone, says the store: it, or somebody, put an end to it. Should it
+ * be there all the same, it is aborted at the end.
+ */
 static void
-s3_restart(struct s3_object *object)
+s3_restart(struct s3_dest *dest, struct s3_object *object)
 {
+    struct s3_object *gone = s3_object_new(dest);
+
+    gone->key = object->key;
+    gone->id = object->id;
     object->id = EFF_STR_NONE;
     object->asked = object->completing = false;
     object->parts_done = 0;
@@ -340,7 +347,7 @@ s3_advance(struct s3_dest *dest, struct s3_work *work, struct eff_delivery *deli
     case S3_HEAD:
         if (!eff_str_uint(eff_response_header(last, EFF_STR("content-length")), &size) ||
             size != object->body.len)
-            s3_restart(object);
+            s3_restart(dest, object);
         return true;
     case S3_PUT:
     case S3_COMPLETE:
@@ -366,7 +373,7 @@ s3_gone(struct s3_dest *dest, struct s3_work *work, struct eff_delivery *deliver
         return s3_next(dest, work, delivery);
     case S3_PART:
     case S3_COMPLETE:
-        s3_restart(object);
+        s3_restart(dest, object);
         break;
     case S3_PUT:
     case S3_LIST:
@@ -431,7 +438,7 @@ s3_deliver(struct s3_dest *dest, struct eff_task *task, const struct eff_respons
     if (!cannot_look)
         return s3_stop(delivery, err);
     if (work->phase == S3_HEAD)
-        s3_restart(work->object);
+        s3_restart(dest, work->object);
     work->object->asked = false;
     return s3_next(dest, work, delivery);
 }

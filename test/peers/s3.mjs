@@ -3,7 +3,7 @@
 //
 // The proxy computes each signature again with the signer of AWS' own clients, from the request as
 // it came in; answers for what s3rver lacks (lists and aborts of uploads, lists of the bucket, parts that are too small);
-// and plays faults: POST /_faults {"on": "put|create|part|complete|abort|list", "do": "503|500|lost|drop", "times": 2}.
+// and plays faults: POST /_faults {"on": "put|create|part|complete|abort|list", "do": "503|500|404|403|lost|drop", "times": 2}.
 // lost: carried out, the connection closed without an answer. drop: not carried out, closed.
 // GET /_requests: what came, and what of it had a good signature. Usage: node s3.mjs FOLDER BUCKET...
 import { createHash, createHmac } from "node:crypto";
@@ -69,10 +69,14 @@ function kindOf(request, url) {
 }
 
 const uploadsFolder = (bucket) => join(folder, bucket, "._S3rver_uploads");
-function uploads(bucket) {
+function uploads(bucket) { // s3rver makes and removes their folders meanwhile
+    const found = [];
     try {
-        return readdirSync(uploadsFolder(bucket)).map((id) => ({ id, key: readFileSync(join(uploadsFolder(bucket), id, "key"), "utf8") }));
-    } catch { return []; }
+        for (const id of readdirSync(uploadsFolder(bucket))) {
+            try { found.push({ id, key: readFileSync(join(uploadsFolder(bucket), id, "key"), "utf8") }); } catch { /* not yet, or no more */ }
+        }
+    } catch { /* there was none so far */ }
+    return found;
 }
 
 // What s3rver does not do; false: it does it.
@@ -146,6 +150,7 @@ async function serve(request, body, response) {
     if (!good) return answer(response, 403, "SignatureDoesNotMatch");
     if (fault) fault.times -= 1;
     if (fault?.do === "drop") return response.destroy();
+    if (fault?.do === "404") return answer(response, 404, "NoSuchUpload");
     if (fault?.do === "503") return answer(response, 503, "SlowDown");
     if (fault?.do === "500") return answer(response, 500, "InternalError");
     if (fault?.do === "403") return answer(response, 403, "AccessDenied");

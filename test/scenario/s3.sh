@@ -148,7 +148,7 @@ create|1
 part|4'
 
 about "an upload in which an answer of every kind is lost or refused once"
-for fault in create-lost create-drop part-lost part-503 complete-lost complete-500; do
+for fault in create-lost create-drop part-lost part-503 part-404 complete-lost complete-500; do
     big $fault
     faults "{\"on\": \"${fault%-*}\", \"do\": \"${fault#*-}\", \"times\": 1}"
     eff 0 run big
