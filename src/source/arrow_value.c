@@ -490,10 +490,18 @@ arrow_value(struct eff_arrow_context *c, const struct eff_arrow_type *type,
 
 /* ---------------------------------------------------------------------- nested to JSON */
 
-/* False: some part cannot be represented, and *ret_why says so. */
+/* False: some part cannot be represented, *ret_why says so, and a null stands in its place. */
 static bool arrow_json(struct eff_arrow_context *c, struct eff_json_writer *w,
                        const struct eff_arrow_type *type, const struct eff_arrow_array *array,
                        int64_t row, const char **ret_why);
+
+static bool
+arrow_json_refuse(struct eff_json_writer *w, const char **ret_why, const char *why)
+{
+    *ret_why = why;
+    eff_json_write_null(w);
+    return false;
+}
 
 /* Which values of the child are those of a list. */
 static bool
@@ -559,8 +567,8 @@ arrow_json_items(struct eff_arrow_context *c, struct eff_json_writer *w,
     bool good = true;
 
     if (!arrow_list_range(type, array, at, &from, &count)) {
-        *ret_why = c->broken = "a list is not within its values";
-        return false;
+        c->broken = "a list is not within its values";
+        return arrow_json_refuse(w, ret_why, c->broken);
     }
     if (type->kind == EFF_ARROW_MAP)
         return arrow_json_map(c, w, type, array, from, count, ret_why);
@@ -598,8 +606,8 @@ arrow_json_union(struct eff_arrow_context *c, struct eff_json_writer *w,
     int64_t row = dense ? arrow_int(array->buffers[1], 4, at) : at;
 
     if (member < 0 || row < 0 || row >= array->children[member]->length) {
-        *ret_why = c->broken = "a union's member is not there";
-        return false;
+        c->broken = "a union's member is not there";
+        return arrow_json_refuse(w, ret_why, c->broken);
     }
     return arrow_json(c, w, &type->children[member], array->children[member], row, ret_why);
 }
@@ -611,14 +619,11 @@ arrow_json_leaf(struct eff_arrow_context *c, struct eff_json_writer *w,
 {
     struct eff_value value = arrow_value(c, type, array, row);
 
-    if (value.kind == EFF_BAD) {
-        *ret_why = value.ptr;
-        return false;
-    }
-    if (value.kind == EFF_FLOAT && (value.f - value.f) != 0) {
-        *ret_why = "a nested number is NaN or infinite, which JSON has not";
-        return false;
-    }
+    if (value.kind == EFF_BAD)
+        return arrow_json_refuse(w, ret_why, value.ptr); // a literal, terminated
+    if (value.kind == EFF_FLOAT && (value.f - value.f) != 0)
+        return arrow_json_refuse(w, ret_why,
+                                 "a nested number is NaN or infinite, which JSON has not");
     eff_value_json(w, &value);
     return true;
 }

@@ -400,6 +400,47 @@ structs_and_lists(void **state)
                         "bad:a nested number is NaN or infinite, which JSON has not");
 }
 
+/* The row is bad then, and the JSON that was begun is given up. */
+static void
+nested_values_that_json_has_not(void **state)
+{
+    static const int32_t offsets[] = {0, 2}, none[] = {0, 0, 0}, beyond[] = {0, 9};
+    static const char nan_text[] = "bad:a nested number is NaN or infinite, which JSON has not";
+    struct eff_arrow_schema *number = schema_of("g", "n"), *text = schema_of("u", "k");
+    struct eff_arrow_array *nan = array_of(2, NULL, (double[]){0.0 / 0.0, 1}, parts_end);
+    struct eff_arrow_array *texts = array_of(2, NULL, none, "", parts_end);
+    struct eff_arrow_schema *map = with_child(
+        schema_of("+m", "m"), with_child(with_child(schema_of("+s", "e"), text), number));
+    struct eff_arrow_array *entries =
+        with_part(with_part(array_of(2, NULL, parts_end), texts), nan);
+    struct eff_arrow_schema *list = with_child(schema_of("+l", "l"), number);
+
+    (void)state;
+    assert_string_equal(shown(with_child(schema_of("+s", "s"), number),
+                              with_part(array_of(1, NULL, parts_end), nan)),
+                        nan_text);
+    assert_string_equal(shown(map, with_part(array_of(1, NULL, offsets, parts_end), entries)),
+                        nan_text);
+    assert_string_equal(shown(with_child(schema_of("+s", "s"), list),
+                              with_part(array_of(1, NULL, parts_end),
+                                        with_part(array_of(1, NULL, offsets, parts_end), nan))),
+                        nan_text);
+    assert_string_equal(shown(with_child(schema_of("+s", "s"), schema_of("tdD", "d")),
+                              with_part(array_of(1, NULL, parts_end),
+                                        array_of(1, NULL, (int32_t[]){INT32_MAX}, parts_end))),
+                        "bad:the date is infinite");
+    assert_string_equal(shown(with_child(schema_of("+s", "s"), list),
+                              with_part(array_of(1, NULL, parts_end),
+                                        with_part(array_of(1, NULL, beyond, parts_end), nan))),
+                        "a list is not within its values");
+    assert_string_equal(
+        shown(with_child(schema_of("+s", "s"), pairs_schema("+us:0,5")),
+              with_part(array_of(1, NULL, parts_end),
+                        with_part(with_part(array_of(1, "\x07", parts_end), pairs()->children[0]),
+                                  pairs()->children[1]))),
+        "a union's member is not there");
+}
+
 static void
 maps_and_unions(void **state)
 {
@@ -653,6 +694,7 @@ main(void)
         cmocka_unit_test(opaque_types),
         cmocka_unit_test(windows_and_bitmaps),
         cmocka_unit_test(structs_and_lists),
+        cmocka_unit_test(nested_values_that_json_has_not),
         cmocka_unit_test(maps_and_unions),
         cmocka_unit_test(dictionaries_and_runs),
         cmocka_unit_test(columns_are_described),
