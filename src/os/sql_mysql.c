@@ -33,6 +33,8 @@ struct mysql_link {
     size_t packet_max;
     int64_t deadline_ms;
     bool lost; /* the connection is of no use any more */
+    struct mysql_place place;
+    struct mysql_stop stop;
 };
 
 /* The rows of one request on their way, and what became of each. */
@@ -161,8 +163,8 @@ mysql_settings(struct eff_sql *sql, struct mysql_link *link)
 static bool
 mysql_connect(struct eff_sql *sql, struct mysql_link *link)
 {
-    struct mysql_place place;
-    const char *wrong = eff_mysql_place(link->connect, &sql->answer, &place);
+    const struct mysql_place *place = &link->place;
+    const char *wrong = eff_mysql_place(link->connect, sql->process, &link->place);
     char why[256];
 
     if (wrong != NULL)
@@ -174,14 +176,19 @@ mysql_connect(struct eff_sql *sql, struct mysql_link *link)
     link->conn = link->api->init_(NULL);
     if (link->conn == NULL)
         return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, "2008", "out of memory");
-    mysql_set_options(link, &place);
-    if (link->api->real_connect_(link->conn, place.host, place.user, place.password, place.database,
-                                 place.port, place.socket,
+    mysql_set_options(link, place);
+    if (link->api->real_connect_(link->conn, place->host, place->user, place->password,
+                                 place->database, place->port, place->socket,
                                  MYSQL_FOUND_ROWS | MYSQL_MULTI_STATEMENTS) == NULL) {
         mysql_refuse(sql, link, EFF_WIRE_NOT_SENT);
         mysql_link_close(link);
         return false;
     }
+    link->stop = (struct mysql_stop){.sql = sql,
+                                     .api = link->api,
+                                     .place = &link->place,
+                                     .connection = link->api->thread_id_(link->conn),
+                                     .socket = link->api->get_socket_(link->conn)};
     if (mysql_settings(sql, link))
         return true;
     sql->response.wire = EFF_WIRE_NOT_SENT;
@@ -403,6 +410,8 @@ mysql_commit(struct eff_sql *sql, struct mysql_link *link)
 {
     unsigned code;
 
+    if (eff_mysql_stop_end(&link->stop))
+        return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 503, "1317", "stopped on request");
     if (link->api->real_query_(link->conn, "COMMIT", 6) == 0)
         return true;
     code = link->api->errno_(link->conn);
@@ -542,8 +551,10 @@ eff_sql_mysql(struct eff_sql *sql, const struct eff_sql_request *request, int64_
         sql->response = (struct eff_response){.wire = EFF_WIRE_ANSWERED, .status = 200};
         if (!kept && !mysql_connect(sql, link))
             return;
+        eff_mysql_stop_start(&link->stop);
         done =
             request->rows > 0 ? mysql_write(sql, link, request) : mysql_query(sql, link, request);
+        eff_mysql_stop_end(&link->stop);
         again = !done && kept && link->lost && sql->response.wire == EFF_WIRE_ANSWERED &&
                 sql->response.status == 503 && eff_moment_mono_ms() < deadline_ms;
         if (!done || link->lost)

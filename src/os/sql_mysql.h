@@ -9,6 +9,7 @@
 #define EFF_OS_SQL_MYSQL_H
 
 #include "os/sql.h"
+#include "os/watch.h"
 
 enum { /* enum mysql_option */
        MYSQL_CONNECT_TIMEOUT = 0,
@@ -65,6 +66,8 @@ struct mysql_field { /* MYSQL_FIELD */
     X(void, close, (void *conn))                                                                   \
     X(unsigned, errno, (void *conn))                                                               \
     X(const char *, error, (void *conn))                                                           \
+    X(unsigned long, thread_id, (void *conn))                                                      \
+    X(int, get_socket, (void *conn))                                                               \
     X(const char *, sqlstate, (void *conn))                                                        \
     X(int, real_query, (void *conn, const char *sql, unsigned long len))                           \
     X(int, next_result, (void *conn))                                                              \
@@ -97,6 +100,23 @@ struct mysql_place {
 
 /* NULL when it is well formed, else what is wrong with it. */
 const char *eff_mysql_place(eff_str url, struct eff_arena *arena, struct mysql_place *ret_place);
+
+/* ---- sql_mysql_stop.c ---- */
+/* Ends a statement of another connection when the user asks to stop: the library only waits. */
+struct mysql_stop {
+    struct eff_watch watch;
+    struct eff_sql *sql;
+    const struct mysql_api *api;
+    const struct mysql_place *place;
+    unsigned long connection;
+    int socket;
+    unsigned heard; /* how often it was asked to, every 200 ms */
+    bool killed;
+};
+
+void eff_mysql_stop_start(struct mysql_stop *stop);
+/* From here on no statement is ended; true when one was, so that nothing must be committed. */
+bool eff_mysql_stop_end(struct mysql_stop *stop);
 
 /* ---- sql_mysql_text.c ---- */
 struct mysql_piece { /* text up to a parameter, then that parameter; 0: none, the end */

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "os/watch.h"
 #include "source/duckdb_value.h"
 #include "source/source.h"
 #include "source/sql.h"
-#include "source/watch.h"
 
 #define DUCK_TEXT_BYTES ((size_t)1 << 30) /* addresses for texts made here */
 #define DUCK_FILE_HEAD  116 /* checksum 8, "DUCK", version 8, flags 32, writer 32 + 32 */
@@ -279,6 +279,14 @@ duck_interrupt(void *self)
         s->api->interrupt(s->conn);
 }
 
+static bool
+duck_go_on(void *user)
+{
+    const struct eff_os *os = user;
+
+    return os->go_on(os->self);
+}
+
 static enum eff_fault
 duck_open(const void *config, struct eff_os *os, struct eff_arena *run,
           struct eff_source **ret_source, struct eff_err *err)
@@ -296,7 +304,7 @@ duck_open(const void *config, struct eff_os *os, struct eff_arena *run,
         duck_close(&s->base);
         return err->fault;
     }
-    eff_watch_start(&s->watch, os, duck_interrupt, s);
+    eff_watch_start(&s->watch, duck_go_on, os, duck_interrupt, s);
     *ret_source = &s->base;
     return EFF_OK;
 }

@@ -263,4 +263,37 @@ document_good run
 eff 0 run r
 my_is "select count(*), sum(v) from r" "2000|4000"
 
+about "stopped while the server works"
+my "create table slow (id int primary key, v int); insert into slow values (1, 0), (2, 0); create definer='e''f'@localhost trigger slow
+    before update on slow for each row set new.v = new.v + 0 * sleep(60)"
+db "$P/w.db" 'create table slow (id integer primary key, v int); insert into slow values (1, 1), (2, 2)'
+sync slow << 'END'
+sync: slow
+table: slow
+key: id
+to: m.slow
+fields: [v]
+mode: update
+END
+"$EFFERENT" run -p "$P" --output json slow > out.json 2> err.txt &
+RUN=$!
+for _ in $(seq 200); do
+    [ "$(my "select count(*) from information_schema.processlist where state = 'User sleep'")" = 0 ] || break
+    sleep 0.05
+done
+T0=$(date +%s%3N)
+kill -TERM $RUN
+wait $RUN
+CODE=$?
+T1=$(date +%s%3N)
+same "exit code" 1 "$CODE"
+document_good run
+says "stopped on request"
+[ $((T1 - T0)) -lt 4000 ] || fail "it took $((T1 - T0)) ms to stop"
+my_is "select count(*) from information_schema.processlist where state = 'User sleep'" 0
+my_is "select sum(v) from slow" 0
+my "drop trigger slow"
+eff 0 run slow
+my_is "select sum(v) from slow" 3
+
 finish

@@ -1,7 +1,7 @@
 /*
- * source/watch: an ear for a request to stop beside a driver that only waits.
+ * os/watch: an ear for a request to stop beside a driver that only waits.
  */
-#include "source/watch.h"
+#include "os/watch.h"
 
 #include <signal.h>
 #include <time.h>
@@ -33,7 +33,7 @@ watch_run(void *user)
         struct timespec until = watch_next();
 
         pthread_cond_timedwait(&watch->ended, &watch->mutex, &until);
-        if (!watch->ending && !watch->os->go_on(watch->os->self))
+        if (!watch->ending && !watch->go_on(watch->user))
             watch->interrupt(watch->self);
     }
     pthread_mutex_unlock(&watch->mutex);
@@ -41,12 +41,12 @@ watch_run(void *user)
 }
 
 void
-eff_watch_start(struct eff_watch *watch, struct eff_os *os, void (*interrupt)(void *self),
-                void *self)
+eff_watch_start(struct eff_watch *watch, bool (*go_on)(void *user), void *user,
+                void (*interrupt)(void *self), void *self)
 {
     sigset_t all, before;
 
-    *watch = (struct eff_watch){.os = os, .interrupt = interrupt, .self = self};
+    *watch = (struct eff_watch){.go_on = go_on, .user = user, .interrupt = interrupt, .self = self};
     pthread_mutex_init(&watch->mutex, NULL);
     pthread_cond_init(&watch->ended, NULL);
     sigfillset(&all); // signals are for the main thread
