@@ -88,6 +88,14 @@ peer_page(struct bigquery_peer *peer, struct httpd_conn *conn, const char *path)
 }
 
 static bool
+peer_token(struct bigquery_peer *peer, struct httpd_conn *conn, const char *form)
+{
+    snprintf(peer->last_login, sizeof(peer->last_login), "%s", form);
+    return httpd_answer(conn, 200, "Content-Type: application/json\r\n",
+                        "{\"access_token\": \"ya29.t\", \"expires_in\": 3599}");
+}
+
+static bool
 peer_handle(struct httpd_conn *conn, unsigned nth, void *user)
 {
     struct bigquery_peer *peer = user;
@@ -96,6 +104,8 @@ peer_handle(struct httpd_conn *conn, unsigned nth, void *user)
     (void)nth;
     if (!httpd_read(conn, &request))
         return false;
+    if (strcmp(request.path, "/token") == 0)
+        return peer_token(peer, conn, request.body);
     if (strstr(request.path, "/queries/"))
         return peer_page(peer, conn, request.path);
     if (strstr(request.body, "\"dryRun\":true"))

@@ -21,7 +21,8 @@ struct bigquery_peer {
 
     /* what came */
     unsigned dry_runs, jobs, pages;
-    char last_job[4096]; /* body */
+    char last_job[4096];   /* body */
+    char last_login[8192]; /* form, of POST /token */
 
     struct httpd *httpd;
     char url[64];

@@ -6,6 +6,7 @@
  */
 // links: testlib base flow os conf source
 // timeout: 120
+#include "base/sign.h"
 #include "lib/bigquery.h"
 #include "lib/reading.h"
 #include "source/bigquery.h"
@@ -289,6 +290,61 @@ test_what_a_dry_run_may_say(void **state)
     }
 }
 
+/* ---- the login of a service account ---- */
+
+static eff_str
+credentials(const struct bigquery_peer *peer, eff_str pem)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+    eff_str text;
+
+    eff_json_begin_object(&w);
+    eff_json_field_str(&w, "type", EFF_STR("service_account"));
+    eff_json_field_str(&w, "client_email", EFF_STR("reader@acme.example"));
+    eff_json_field_str(&w, "private_key", pem);
+    eff_json_field_str(&w, "token_uri", eff_str_printf(&arena, "%s/token", peer->url));
+    eff_json_end_object(&w);
+    text = eff_str_copy(&arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return text;
+}
+
+static void
+test_claims(void **state)
+{
+    static const eff_str more[] = {{"https://www.googleapis.com/auth/drive.readonly", 46}};
+    struct bigquery_peer peer = {.fields = FIELDS, .row = usual_row, .page_rows = 1};
+    eff_str pem = eff_rsa_new(&arena), claims = EFF_STR_NONE;
+    const struct eff_json *root = NULL;
+    int64_t from = 0, to = 0;
+    const char *assertion;
+
+    (void)state;
+    bigquery_peer_start(&peer);
+    peer.config.token = EFF_STR_NONE;
+    peer.config.credentials = credentials(&peer, pem);
+    peer.config.scopes = (struct eff_str_list){1, more};
+    assert_int_equal(reading_open_in(&r, os, &eff_source_bigquery, &peer.config), EFF_OK);
+    assert_int_equal(reading_query(&r, "SELECT 1"), EFF_OK);
+    assertion = strstr(peer.last_login, "assertion=");
+    assert_non_null(assertion);
+    assert_true(eff_jwt_verify(pem, eff_str_of(assertion + 10), &arena, &claims));
+    assert_int_equal(eff_json_parse(claims, &arena, &root, &r.err), EFF_OK);
+    assert_true(
+        eff_str_is(eff_json_str(eff_json_get(root, EFF_STR("iss"))), "reader@acme.example"));
+    assert_true(eff_str_is(eff_json_str(eff_json_get(root, EFF_STR("scope"))),
+                           "https://www.googleapis.com/auth/bigquery "
+                           "https://www.googleapis.com/auth/drive.readonly"));
+    assert_true(eff_str_eq(eff_json_str(eff_json_get(root, EFF_STR("aud"))),
+                           eff_str_printf(&arena, "%s/token", peer.url)));
+    assert_true(eff_json_int(eff_json_get(root, EFF_STR("iat")), &from));
+    assert_true(eff_json_int(eff_json_get(root, EFF_STR("exp")), &to));
+    assert_int_equal(to - from, 3600);
+    reading_close(&r);
+    bigquery_peer_stop(&peer);
+}
+
 static void
 test_table_names(void **state)
 {
@@ -367,6 +423,7 @@ main(void)
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_described_only),
         cmocka_unit_test(test_what_a_dry_run_may_say),
+        cmocka_unit_test(test_claims),
         cmocka_unit_test(test_table_names),
         cmocka_unit_test(test_memory),
     };
