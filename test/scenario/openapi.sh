@@ -12,10 +12,13 @@ if ! command -v node > /dev/null 2>&1 || [ ! -d "$EFF_PEERS/node_modules/ajv" ];
     skip "node or the packages of test/peers are missing (tools/setup test)"
 fi
 
-sandbox stripe intercom klaviyo slack
+sandbox stripe intercom klaviyo slack snowflake
 project vendors << END
-sources: {shop: {type: sqlite, path: shop.db}}
+sources:
+  shop: {type: sqlite, path: shop.db}
+  wh: {type: snowflake, account: test-account, token: test-token, role: test_role, warehouse: test_wh, database: test_db, schema: public, url: "$SNOWFLAKE"}
 destinations:
+  copy: {type: sqlite, path: copy.db}
   billing: {type: stripe, url: "$STRIPE", token: sk_test_test-token, calls_per_second: 1000, searches_per_second: 1000}
   support: {type: intercom, url: "$INTERCOM", token: test-token, calls_per_10s: 100000}
   mail: {type: klaviyo, url: "$KLAVIYO", api_key: test-token, bulk_threshold: 20}
@@ -65,6 +68,22 @@ END
 db "$P/shop.db" "create table person (id integer primary key, email text, other text, name text, seats int, vip boolean);
     with recursive n(i) as (select 1 union all select i + 1 from n where i < 30)
     insert into person select i, 'c' || i || '@example.com', 'o' || i || '@example.com', 'Näme \"' || i || '\"', i, i % 2 from n"
+
+sync warehouse << END
+sync: warehouse
+source: wh
+table: public.customer
+key: ID
+to: copy.customer
+fields: {ID: ID, NAME: NAME}
+END
+sed -i '2i source: shop' "$P"/syncs/[!w]*.yml
+db "$P/copy.db" "create table customer (ID integer primary key, NAME text)"
+for statement in 'create table customer (ID NUMBER(38,0) primary key, NAME VARCHAR)' "insert into customer select 1, 'a' union all select 2, null"; do
+    curl -sS --max-time 20 -H 'Authorization: Bearer test-token' -H 'Content-Type: application/json' -H 'Accept: application/json' -H 'User-Agent: openapi' \
+        -d "{\"statement\": \"$statement\"}" "$SNOWFLAKE/api/v2/statements" > answer.json
+    grep -q '"sqlState":"00000"' answer.json || fail "$statement: $(cat answer.json)"
+done
 
 about "first load, changes, what is refused, reading back, removals"
 eff 0 run
@@ -126,7 +145,7 @@ finds 's/ post:/ put:/' 'there is no such request'
 finds 's/parameters: \[/parameters: [{name: team, in: query, required: true, schema: {type: string}}, /' 'the query parameter team is missing'
 
 about "as the vendors describe it"
-for name in stripe intercom klaviyo slack; do
+for name in stripe intercom klaviyo slack snowflake; do
     eval "address=\$$(echo $name | tr '[:lower:]' '[:upper:]')"
     look $name "$address" "${EFF_SPECS:-}" || fail "$name: requests or answers are not as described: $(cat look.txt)"
     cat look.txt
