@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "conf/yaml.h"
+#include "os/watch.h"
 #include "source/adbc_api.h"
 #include "source/arrow_value.h"
 #include "source/source.h"
@@ -71,7 +72,8 @@ struct adbc_source {
     size_t rows_max, cells_cap;
     struct eff_arena batch;
     struct eff_arrow_context context;
-    struct eff_err failed; /* given again by every further call */
+    struct eff_err failed;  /* given again by every further call */
+    struct eff_watch watch; /* as long as there is a statement */
 };
 
 /* ------------------------------------------------------------------------------- open */
@@ -206,6 +208,7 @@ adbc_drop(struct eff_adbc_handle *handle, bool *has,
 static void
 adbc_end_result(struct adbc_source *s)
 {
+    eff_watch_end(&s->watch);
     if (s->array.release)
         s->array.release(&s->array);
     if (s->stream.release)
@@ -264,6 +267,27 @@ adbc_open(const void *config, struct eff_os *os, struct eff_arena *run,
 
 /* ------------------------------------------------------------------------------- query */
 
+static bool
+adbc_go_on(void *self)
+{
+    struct adbc_source *s = self;
+
+    return s->os->go_on(s->os->self);
+}
+
+/* From whatever thread, which the specification allows for this one call. */
+static void
+adbc_interrupt(void *self)
+{
+    struct eff_adbc_error error = eff_adbc_no_error();
+    struct adbc_source *s = self;
+
+    if (s->has_statement && s->driver.statement_cancel)
+        s->driver.statement_cancel(&s->statement, &error);
+    if (error.release)
+        error.release(&error);
+}
+
 static enum eff_fault
 adbc_start(struct adbc_source *s, eff_str sql, struct eff_err *err)
 {
@@ -274,6 +298,8 @@ adbc_start(struct adbc_source *s, eff_str sql, struct eff_err *err)
     if (status != EFF_ADBC_OK)
         return eff_adbc_fault(status, &error, "the ADBC driver gives no statement", err);
     s->has_statement = true;
+    if (s->driver.statement_cancel)
+        eff_watch_start(&s->watch, adbc_go_on, s, adbc_interrupt, s);
     EFF_TRY(adbc_set_all(s, s->driver.statement_set_option, &s->statement,
                          s->config->statement_options, err));
     error = eff_adbc_no_error();
@@ -501,13 +527,7 @@ adbc_estimate(struct eff_source *source, eff_str sql)
 static void
 adbc_cancel(struct eff_source *source)
 {
-    struct adbc_source *s = (struct adbc_source *)source;
-    struct eff_adbc_error error = eff_adbc_no_error();
-
-    if (s->has_statement && s->driver.statement_cancel)
-        s->driver.statement_cancel(&s->statement, &error);
-    if (error.release)
-        error.release(&error);
+    adbc_interrupt((struct adbc_source *)source);
 }
 
 const struct eff_source_ops eff_source_adbc = {

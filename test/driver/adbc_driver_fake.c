@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -26,7 +27,7 @@ char adbc_fake_log[4096];
 struct fake_stream { /* what a statement answers */
     char answer[64];
     int step;
-    bool cancelled;
+    volatile bool cancelled; /* from another thread */
 };
 
 static struct fake_stream current; /* one statement at a time is enough */
@@ -342,6 +343,12 @@ fake_execute(struct eff_adbc_handle *statement, struct eff_arrow_stream *stream,
         return EFF_ADBC_INTERNAL;
     if (fake_is("strange_status"))
         return 200;
+    if (fake_is("working")) { // until it is told to stop, but not for ever
+        for (int i = 0; i < 2000 && !current.cancelled; i++)
+            usleep(10000);
+        return fake_error(error, current.cancelled ? EFF_ADBC_CANCELLED : EFF_ADBC_INTERNAL,
+                          "no longer working", 0, "\0\0\0\0\0");
+    }
     if (fake_is("no_stream"))
         return EFF_ADBC_OK;
     *stream = (struct eff_arrow_stream){fake_get_schema, fake_get_next, fake_last_error,

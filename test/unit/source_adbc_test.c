@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -263,6 +264,37 @@ duckdb_late_error_is_no_end(void **state)
     reading_close(&r);
 }
 
+static struct timespec asked_at;
+
+static bool
+for_a_moment(void *self)
+{
+    struct timespec now;
+
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - asked_at.tv_sec) * 1000 + (now.tv_nsec - asked_at.tv_nsec) / 1000000 < 300;
+}
+
+/* It would take minutes, within one call of the driver. */
+static void
+duckdb_is_cancelled_at_work(void **state)
+{
+    struct timespec now;
+
+    (void)state;
+    begin("SELECT 1");
+    clock_gettime(CLOCK_MONOTONIC, &asked_at);
+    r.world.os.go_on = for_a_moment;
+    assert_int_not_equal(
+        reading_query(&r, "SELECT sum(hash(a.i, b.i) % 7) AS n FROM range(1000000) a(i),"
+                          " range(1000000) b(i)"),
+        EFF_OK);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    assert_true(now.tv_sec - asked_at.tv_sec < 30);
+    reading_close(&r);
+}
+
 static void
 duckdb_memory_is_bounded(void **state)
 {
@@ -480,6 +512,7 @@ reading_can_be_stopped(void **state)
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_TRANSIENT);
     r.world.os.go_on = stop;
     assert_int_equal(reading_query(&r, "SELECT endless"), EFF_TRANSIENT);
+    refused("SELECT working", EFF_TRANSIENT, "no longer working"); // within the driver's own call
     fake_end();
 }
 
@@ -622,6 +655,7 @@ main(void)
         cmocka_unit_test(duckdb_mistakes),
         cmocka_unit_test(duckdb_keeps_nothing),
         cmocka_unit_test(duckdb_late_error_is_no_end),
+        cmocka_unit_test(duckdb_is_cancelled_at_work),
         cmocka_unit_test(duckdb_memory_is_bounded),
         cmocka_unit_test(rows_and_their_end),
         cmocka_unit_test(options_reach_the_driver),
