@@ -19,32 +19,13 @@ struct oauth1_pairs {
     struct oauth1_pair at[OAUTH1_PARAMS_MAX];
 };
 
-static void
-oauth1_encode(struct eff_buf *buf, eff_str text)
-{
-    static const char hex[] = "0123456789ABCDEF";
-
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '.' || c == '_' || c == '~') {
-            eff_buf_add_char(buf, (char)c);
-            continue;
-        }
-        eff_buf_add_char(buf, '%');
-        eff_buf_add_char(buf, hex[c >> 4]);
-        eff_buf_add_char(buf, hex[c & 15]);
-    }
-}
-
 static eff_str
 oauth1_encoded(eff_str text, struct eff_arena *arena)
 {
     struct eff_buf buf = {0};
     eff_str encoded;
 
-    oauth1_encode(&buf, text);
+    eff_url_encode(&buf, text);
     encoded = eff_str_copy(arena, buf.len > 0 ? eff_buf_str(&buf) : EFF_STR(""));
     eff_buf_free(&buf);
     return encoded;
@@ -192,9 +173,9 @@ eff_oauth1_base(const struct eff_oauth1_request *request, size_t count,
         oauth1_write_pairs(&list, pairs);
         eff_buf_add(&base, request->method);
         eff_buf_add_char(&base, '&');
-        oauth1_encode(&base, eff_buf_str(&address));
+        eff_url_encode(&base, eff_buf_str(&address));
         eff_buf_add_char(&base, '&');
-        oauth1_encode(&base, eff_buf_str(&list));
+        eff_url_encode(&base, eff_buf_str(&list));
         text = eff_str_copy(arena, eff_buf_str(&base));
     }
     eff_buf_free(&address);
@@ -210,9 +191,9 @@ eff_oauth1_sign(eff_str base, eff_str consumer_secret, eff_str token_secret,
     struct eff_buf key = {0};
     struct eff_sha256 digest;
 
-    oauth1_encode(&key, consumer_secret);
+    eff_url_encode(&key, consumer_secret);
     eff_buf_add_char(&key, '&');
-    oauth1_encode(&key, token_secret);
+    eff_url_encode(&key, token_secret);
     digest = eff_hmac_sha256(eff_buf_str(&key), base);
     eff_buf_free(&key);
     return eff_base64(arena, (eff_str){(const char *)digest.bytes, sizeof digest.bytes}, false);
@@ -222,7 +203,7 @@ static void
 oauth1_write(struct eff_buf *buf, const char *name, eff_str value)
 {
     eff_buf_addf(buf, "%s%s=\"", buf->len > 6 ? ", " : "", name);
-    oauth1_encode(buf, value);
+    eff_url_encode(buf, value);
     eff_buf_add_char(buf, '"');
 }
 
