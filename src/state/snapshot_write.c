@@ -316,7 +316,9 @@ out_start_identities(struct eff_snapshot_writer *writer, struct eff_err *err)
     eff_buf_add_u64(buf, 0);
     eff_buf_add_u64(buf, out->layout.file_id);
     eff_buf_add_u64(buf, writer->head.generation);
-    assert(!buf->full && buf->len == SNAPSHOT_IDENTITIES_AT);
+    if (buf->full)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory for identities");
+    assert(buf->len == SNAPSHOT_IDENTITIES_AT);
     checksum = eff_xxh3(SNAPSHOT_FORMAT, buf->ptr, buf->len);
     memcpy(buf->ptr + SNAPSHOT_CHECKSUM_AT, &checksum, 8);
     out->texts_start = buf->len;

@@ -48,6 +48,7 @@ fault() { # FAIL AFTER COMMAND ARGS...
     case $plan:$CODE in
     *:kill:137) ;;
     *:[123]) grep -Eq '"message":"[^"]|[a-z]' out.json err.txt || fail "it failed without a word" ;;
+    alloc:*:139) ;; # libfyaml and OpenSSL 3.0 do not look at each of theirs: a death like any other
     *:0) SURVIVED=$((SURVIVED + 1)) ;;
     *) fail "it ended with $CODE" ;;
     esac
