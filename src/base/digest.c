@@ -6,35 +6,27 @@
  */
 #include "base/digest.h"
 
+#include "base/hash.h"
+
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 /* The context itself; the name keeps OpenSSL out of the header. */
 struct eff_digest;
-
-static void
-digest_need(bool fine)
-{
-    if (fine)
-        return;
-    fputs("efferent: OpenSSL cannot compute SHA-256\n", stderr);
-    abort();
-}
 
 struct eff_digest *
 eff_digest_new(void)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-    digest_need(ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
+    eff_sha256_need(ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
     return (struct eff_digest *)ctx;
 }
 
 void
 eff_digest_add(struct eff_digest *digest, const void *ptr, size_t len)
 {
-    digest_need(EVP_DigestUpdate((EVP_MD_CTX *)digest, ptr, len) == 1);
+    eff_sha256_need(EVP_DigestUpdate((EVP_MD_CTX *)digest, ptr, len) == 1);
 }
 
 struct eff_sha256
@@ -43,8 +35,8 @@ eff_digest_end(struct eff_digest *digest)
     struct eff_sha256 sum = {0};
     unsigned len = 0;
 
-    digest_need(EVP_DigestFinal_ex((EVP_MD_CTX *)digest, sum.bytes, &len) == 1 &&
-                len == sizeof sum.bytes);
+    eff_sha256_need(EVP_DigestFinal_ex((EVP_MD_CTX *)digest, sum.bytes, &len) == 1 &&
+                    len == sizeof sum.bytes);
     eff_digest_free(digest);
     return sum;
 }

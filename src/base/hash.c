@@ -95,9 +95,8 @@ eff_xxh3(uint64_t seed, const void *ptr, size_t len)
     return XXH3_64bits_withSeed(len == 0 ? "" : ptr, len, seed);
 }
 
-/* OpenSSL without SHA-256 or without memory: no hash can be given, and a wrong one never is. */
-static void
-hash_need(bool fine)
+void
+eff_sha256_need(bool fine)
 {
     if (fine)
         return;
@@ -114,12 +113,12 @@ eff_sha256(eff_str data)
     unsigned len;
 
     if (ctx == NULL) {
-        hash_need((md = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL);
-        hash_need((ctx = EVP_MD_CTX_new()) != NULL);
+        eff_sha256_need((md = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL);
+        eff_sha256_need((ctx = EVP_MD_CTX_new()) != NULL);
     }
-    hash_need(EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
-              EVP_DigestUpdate(ctx, data.ptr, data.len) == 1 &&
-              EVP_DigestFinal_ex(ctx, digest.bytes, &len) == 1 && len == sizeof(digest.bytes));
+    eff_sha256_need(
+        EVP_DigestInit_ex2(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, data.ptr, data.len) == 1 &&
+        EVP_DigestFinal_ex(ctx, digest.bytes, &len) == 1 && len == sizeof(digest.bytes));
     return digest;
 }
 
@@ -139,14 +138,14 @@ eff_hmac_sha256(eff_str key, eff_str data)
         };
         EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
-        hash_need(mac != NULL && (ctx = EVP_MAC_CTX_new(mac)) != NULL);
+        eff_sha256_need(mac != NULL && (ctx = EVP_MAC_CTX_new(mac)) != NULL);
         EVP_MAC_free(mac);
-        hash_need(EVP_MAC_CTX_set_params(ctx, params) == 1);
+        eff_sha256_need(EVP_MAC_CTX_set_params(ctx, params) == 1);
     }
-    hash_need(EVP_MAC_init(ctx, key_bytes, key.len, NULL) == 1 &&
-              EVP_MAC_update(ctx, (const unsigned char *)data.ptr, data.len) == 1 &&
-              EVP_MAC_final(ctx, digest.bytes, &len, sizeof(digest.bytes)) == 1 &&
-              len == sizeof(digest.bytes));
+    eff_sha256_need(EVP_MAC_init(ctx, key_bytes, key.len, NULL) == 1 &&
+                    EVP_MAC_update(ctx, (const unsigned char *)data.ptr, data.len) == 1 &&
+                    EVP_MAC_final(ctx, digest.bytes, &len, sizeof(digest.bytes)) == 1 &&
+                    len == sizeof(digest.bytes));
     return digest;
 }
 

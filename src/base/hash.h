@@ -32,6 +32,9 @@ eff_hash128_cmp(struct eff_hash128 a, struct eff_hash128 b)
 struct eff_hash128 eff_siphash128(struct eff_sip_key key, const void *ptr, size_t len);
 uint64_t eff_xxh3(uint64_t seed, const void *ptr, size_t len);
 
+/* OpenSSL without SHA-256 or without memory ends the process: a wrong hash is never given. */
+void eff_sha256_need(bool fine);
+
 struct eff_sha256 {
     unsigned char bytes[32];
 };
