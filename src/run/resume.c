@@ -88,10 +88,17 @@ resume_look(struct eff_sync_run *r, const struct eff_run_row *row, struct eff_er
 }
 
 /*
- * A change file that no plan knows is from a process that died before it had sent anything.
- * The plan's commit may have failed, and its log been removed, without that being durable: a
- * power loss would bring the log back, and with it a plan. So the folder is made durable first.
+ * A commit may have failed, and its log been removed, without that being durable: a power loss
+ * would bring the log back, and with it a plan that was taken for unwritten, or the end of a run
+ * that is taken for open. So the folder is made durable before anything is built on what is read.
  */
+static enum eff_fault
+resume_make_durable(struct eff_sync_run *r, struct eff_err *err)
+{
+    return r->os->sync_dir(r->os->self, r->state_folder, err);
+}
+
+/* A change file that no plan knows is from a process that died before it had sent anything. */
 static enum eff_fault
 resume_sweep(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -109,7 +116,7 @@ resume_sweep(struct eff_sync_run *r, struct eff_err *err)
         if (!eff_str_starts(names[i], EFF_STR("changes-")))
             continue;
         if (!durable)
-            EFF_TRY(r->os->sync_dir(r->os->self, r->state_folder, err));
+            EFF_TRY(resume_make_durable(r, err));
         durable = true;
         path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, r->folder, EFF_STR_ARG(names[i])).ptr;
         EFF_CRASH_AT("resume.before_sweep");
@@ -136,6 +143,7 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
     if (r->options->plan)
         return resume_look(r, &row, err);
     eff_run_stage(r, "resume");
+    EFF_TRY(resume_make_durable(r, err));
     EFF_TRY(resume_open(r, &row, err));
     EFF_CRASH_AT("resume.opened");
     EFF_TRY(resume_bind(r, &row, err));
