@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -138,22 +139,16 @@ eff_sigv4_sign(const struct eff_sigv4 *sign, eff_str method, eff_str url, eff_st
 eff_str
 eff_sigv4_encode(struct eff_arena *arena, eff_str text, bool slashes_stay)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    char *out = eff_new(arena, char, 3 * text.len + 1);
-    size_t len = 0;
+    struct eff_buf buf = {0};
+    eff_str part = text, rest = EFF_STR_NONE, encoded;
 
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '-' || c == '.' || c == '_' || c == '~' || (c == '/' && slashes_stay);
-
-        if (plain) {
-            out[len++] = (char)c;
-            continue;
-        }
-        out[len++] = '%';
-        out[len++] = digits[c >> 4];
-        out[len++] = digits[c & 15];
+    while (slashes_stay && eff_str_cut(text, '/', &part, &rest)) {
+        eff_url_encode(&buf, part);
+        eff_buf_add_char(&buf, '/');
+        part = text = rest;
     }
-    return (eff_str){out, len};
+    eff_url_encode(&buf, part);
+    encoded = eff_str_copy(arena, buf.len > 0 ? eff_buf_str(&buf) : EFF_STR(""));
+    eff_buf_free(&buf);
+    return encoded;
 }

@@ -3,8 +3,13 @@
  */
 #include "lib/reading.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 
@@ -149,4 +154,29 @@ reading_peak_kib(void)
 
     getrusage(RUSAGE_SELF, &usage);
     return usage.ru_maxrss;
+}
+
+void
+reading_expect(struct reading *r, const char *sql, const char *text)
+{
+    if (reading_query(r, sql) != EFF_OK)
+        fail_msg("%s: %s (%s)", sql, r->err.msg, r->err.hint);
+    assert_string_equal(reading_text(r), text);
+}
+
+void
+reading_told(struct reading *r, const char *what, const char *part)
+{
+    if (!strstr(r->err.msg, part) && !strstr(r->err.hint, part) && !strstr(r->err.where, part))
+        fail_msg("%s: \"%s\" (%s) lacks \"%s\"", what, r->err.msg, r->err.hint, part);
+}
+
+void
+reading_refused(struct reading *r, const char *sql, enum eff_fault fault, const char *part)
+{
+    enum eff_fault got = reading_query(r, sql);
+
+    if (got != fault)
+        fail_msg("%s: %s, not %s: %s", sql, eff_fault_name(got), eff_fault_name(fault), r->err.msg);
+    reading_told(r, sql, part);
 }

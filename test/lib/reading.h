@@ -34,6 +34,12 @@ enum eff_fault reading_open_in(struct reading *r, struct eff_os *os,
 const char *reading_text(struct reading *r);
 /* "id:integer name:text" */
 const char *reading_columns(struct reading *r);
+/* Fails the test unless the query's rows are this text. */
+void reading_expect(struct reading *r, const char *sql, const char *text);
+/* Fails the test unless the last error's message, hint or place has this part. */
+void reading_told(struct reading *r, const char *what, const char *part);
+/* Fails the test unless the query fails so, with this part. */
+void reading_refused(struct reading *r, const char *sql, enum eff_fault fault, const char *part);
 /* The highest resident size of this process so far, in KiB. */
 long reading_peak_kib(void);
 

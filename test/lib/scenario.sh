@@ -96,6 +96,19 @@ eff() {
     document_good "$lib_command"
 }
 
+# stops_within MS: the run in the background, process RUN, is asked to stop; it says so, in time.
+stops_within() {
+    lib_begun=$(date +%s%3N)
+    kill -TERM "$RUN"
+    wait "$RUN"
+    CODE=$?
+    lib_lasted=$(($(date +%s%3N) - lib_begun))
+    same "exit code" 1 "$CODE"
+    document_good run
+    says "stopped on request"
+    [ "$lib_lasted" -lt "$1" ] || fail "it took $lib_lasted ms to stop"
+}
+
 # The document is one JSON value, says its exit code, and its counts add up.
 document_good() { # COMMAND
     lib_sql="select case
@@ -210,6 +223,21 @@ sandbox() {
         eval "$(echo "$lib_name" | tr '[:lower:]' '[:upper:]')=\$lib_address"
     done < sandbox.txt
     SF=${SALESFORCE:-} HS=${HUBSPOT:-}
+}
+
+# hubspot_contacts NAME [LINE...]: a project that keeps HubSpot's contacts (address HS) like the table customer
+# of shop.db, which it makes: id, email, name. The lines go into its sync.
+hubspot_contacts() {
+    project "$1" << END
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {crm: {type: hubspot, url: "$HS", token: test-token, calls_per_10s: 10000}}
+END
+    shift
+    {
+        printf '%s\n' 'sync: contacts' 'sql: SELECT id, email, name FROM customer' 'key: id' \
+            'match: {email: email}' 'to: crm.contacts' 'fields: {firstname: name}' "$@"
+    } | sync contacts
+    db "$P/shop.db" "create table customer (id integer primary key, email text, name text)"
 }
 
 stand() { sed -n "s/^$1 //p" sandbox.txt; } # VENDOR: its address

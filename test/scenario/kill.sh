@@ -189,21 +189,7 @@ told files 3
 phase hubspot
 LASTS=300
 sandbox hubspot
-project hubspot << END
-sources: {shop: {type: sqlite, path: shop.db}}
-destinations: {crm: {type: hubspot, url: "$HS", token: test-token, calls_per_10s: 10000}}
-END
-sync contacts << 'END'
-sync: contacts
-sql: SELECT id, email, name FROM customer
-key: id
-match: {email: email}
-to: crm.contacts
-on_removed: delete
-fields: {firstname: name}
-guard: {max_removed: 100%}
-END
-db "$P/shop.db" "create table customer (id integer primary key, email text, name text)"
+hubspot_contacts hubspot 'on_removed: delete' 'guard: {max_removed: 100%}'
 ask "$HS/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "then": {"delay_ms": 30}}]}'
 while more 30 15; do
     round=$((round + 1))

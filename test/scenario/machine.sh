@@ -155,20 +155,8 @@ fi
 
 about "a run that is stopped"
 sandbox hubspot
-project stopped << END
-sources: {shop: {type: sqlite, path: shop.db}}
-destinations: {crm: {type: hubspot, url: "$HS", token: test-token, calls_per_10s: 10000}}
-END
-sync contacts << 'END'
-sync: contacts
-sql: SELECT id, email, name FROM customer
-key: id
-match: {email: email}
-to: crm.contacts
-fields: {firstname: name}
-END
-db "$P/shop.db" "create table customer (id integer primary key, email text, name text);
-    with recursive n(i) as (select 1 union all select i + 1 from n where i < 500)
+hubspot_contacts stopped
+db "$P/shop.db" "with recursive n(i) as (select 1 union all select i + 1 from n where i < 500)
     insert into customer select i, 'c' || i || '@example.com', 'n' || i from n"
 ask "$HS/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "then": {"delay_ms": 1500}}]}'
 EFF_NO_FORK=1 "$EFFERENT" run -p "$P" --output json > first.json 2> first.txt &

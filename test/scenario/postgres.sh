@@ -227,15 +227,7 @@ stopped_within() {
         [ "$(pg "select count(*) from pg_stat_activity where wait_event = 'PgSleep'")" = 0 ] || break
         sleep 0.05
     done
-    T0=$(date +%s%3N)
-    kill -TERM $RUN
-    wait $RUN
-    CODE=$?
-    T1=$(date +%s%3N)
-    same "exit code" 1 "$CODE"
-    document_good run
-    says "stopped on request"
-    [ $((T1 - T0)) -lt "$1" ] || fail "it took $((T1 - T0)) ms to stop"
+    stops_within "$1"
     pg_is "select count(*) from pg_stat_activity where wait_event = 'PgSleep'" 0
 }
 

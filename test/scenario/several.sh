@@ -153,14 +153,7 @@ sleep 0.3
 "$EFFERENT" run -p "$P" --output json a > out.json 2> err.txt &
 RUN=$!
 sleep 1
-T0=$(date +%s%3N)
-kill -TERM $RUN
-wait $RUN
-CODE=$?
-same "exit code" 1 "$CODE"
-document_good run
-says "stopped on request"
-[ $(($(date +%s%3N) - T0)) -lt 3000 ] || fail "it took $(($(date +%s%3N) - T0)) ms to stop"
+stops_within 3000
 kill $LOCKER
 
 about "after in a circle"

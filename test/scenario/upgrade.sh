@@ -9,21 +9,8 @@
 . "$EFF_SRC/test/lib/scenario.sh"
 
 sandbox hubspot
-project shop << END
-sources: {shop: {type: sqlite, path: shop.db}}
-destinations: {crm: {type: hubspot, url: "$HS", token: test-token, calls_per_10s: 10000}}
-END
-sync contacts << 'END'
-sync: contacts
-sql: SELECT id, email, name FROM customer
-key: id
-match: {email: email}
-to: crm.contacts
-on_removed: delete
-fields: {firstname: name}
-END
-db "$P/shop.db" "create table customer (id integer primary key, email text, name text);
-    with recursive n(i) as (select 1 union all select i + 1 from n where i < 900)
+hubspot_contacts shop 'on_removed: delete'
+db "$P/shop.db" "with recursive n(i) as (select 1 union all select i + 1 from n where i < 900)
     insert into customer select i, 'c' || i || '@example.com', 'n' || i from n"
 STATE=$P/.efferent
 

@@ -60,31 +60,6 @@ options_of(struct options *o, const char *key, const char *value, const char *ke
     return &o->map;
 }
 
-static void
-lacks(const char *what, const char *part)
-{
-    if (!strstr(r.err.msg, part) && !strstr(r.err.hint, part) && !strstr(r.err.where, part))
-        fail_msg("%s: \"%s\" (%s) lacks \"%s\"", what, r.err.msg, r.err.hint, part);
-}
-
-static void
-expect(const char *sql, const char *text)
-{
-    if (reading_query(&r, sql) != EFF_OK)
-        fail_msg("%s: %s", sql, r.err.msg);
-    assert_string_equal(reading_text(&r), text);
-}
-
-static void
-refused(const char *sql, enum eff_fault fault, const char *part)
-{
-    enum eff_fault got = reading_query(&r, sql);
-
-    if (got != fault)
-        fail_msg("%s: %s, not %s: %s", sql, eff_fault_name(got), eff_fault_name(fault), r.err.msg);
-    lacks(sql, part);
-}
-
 /* ------------------------------------------------------------------------------ DuckDB */
 
 static struct config duck_config;
@@ -128,25 +103,30 @@ duckdb_plain_types(void **state)
 {
     (void)state;
     begin("SELECT 1");
-    expect("SELECT true AS a, 127::TINYINT AS b, (-9223372036854775807 - 1)::BIGINT AS c,"
-           " 18446744073709551615::UBIGINT AS d, 0.1::FLOAT AS e, 1e308::DOUBLE AS f,"
-           " 12345678901234567890.123::DECIMAL(38,3) AS g, NULL AS h, '' AS i, '\xc3\xa4' AS j,"
-           " '\\x00\\xFF'::BLOB AS k",
-           "boolean:true integer:127 integer:-9223372036854775808 decimal:18446744073709551615"
-           " float:0.1 float:1e+308 decimal:12345678901234567890.123 null: text: text:\xc3\xa4"
-           " bytes:AP8=");
-    expect("SELECT '0001-01-01'::DATE AS a, '23:59:59.999999'::TIME AS b,"
-           " '1969-12-31 23:59:59.999999'::TIMESTAMP AS c,"
-           " '2024-02-29 12:30:00.123456789'::TIMESTAMP_NS AS d,"
-           " '2024-02-29 12:30:00+02'::TIMESTAMPTZ AS e, 'infinity'::TIMESTAMP AS f,"
-           " INTERVAL '1 year 2 months 3 days 04:05:06.7' AS g",
-           "date:0001-01-01 time:23:59:59.999999 datetime:1969-12-31T23:59:59.999999"
-           " datetime:2024-02-29T12:30:00.123456789 timestamp:2024-02-29T10:30:00Z"
-           " bad:the timestamp is infinite text:1 year 2 months 3 days 04:05:06.7");
-    expect("SELECT [1, NULL] AS a, {'x': 1.10::DECIMAL(4,2), 'y': ['a']} AS b, MAP {'k': 1} AS c,"
-           " [1, 2]::INTEGER[2] AS d, 'w'::ENUM('v', 'w') AS e,"
-           " union_value(num := 2) AS f",
-           "json:[1,null] json:{\"x\":1.10,\"y\":[\"a\"]} json:{\"k\":1} json:[1,2] text:w json:2");
+    reading_expect(
+        &r,
+        "SELECT true AS a, 127::TINYINT AS b, (-9223372036854775807 - 1)::BIGINT AS c,"
+        " 18446744073709551615::UBIGINT AS d, 0.1::FLOAT AS e, 1e308::DOUBLE AS f,"
+        " 12345678901234567890.123::DECIMAL(38,3) AS g, NULL AS h, '' AS i, '\xc3\xa4' AS j,"
+        " '\\x00\\xFF'::BLOB AS k",
+        "boolean:true integer:127 integer:-9223372036854775808 decimal:18446744073709551615"
+        " float:0.1 float:1e+308 decimal:12345678901234567890.123 null: text: text:\xc3\xa4"
+        " bytes:AP8=");
+    reading_expect(&r,
+                   "SELECT '0001-01-01'::DATE AS a, '23:59:59.999999'::TIME AS b,"
+                   " '1969-12-31 23:59:59.999999'::TIMESTAMP AS c,"
+                   " '2024-02-29 12:30:00.123456789'::TIMESTAMP_NS AS d,"
+                   " '2024-02-29 12:30:00+02'::TIMESTAMPTZ AS e, 'infinity'::TIMESTAMP AS f,"
+                   " INTERVAL '1 year 2 months 3 days 04:05:06.7' AS g",
+                   "date:0001-01-01 time:23:59:59.999999 datetime:1969-12-31T23:59:59.999999"
+                   " datetime:2024-02-29T12:30:00.123456789 timestamp:2024-02-29T10:30:00Z"
+                   " bad:the timestamp is infinite text:1 year 2 months 3 days 04:05:06.7");
+    reading_expect(
+        &r,
+        "SELECT [1, NULL] AS a, {'x': 1.10::DECIMAL(4,2), 'y': ['a']} AS b, MAP {'k': 1} AS c,"
+        " [1, 2]::INTEGER[2] AS d, 'w'::ENUM('v', 'w') AS e,"
+        " union_value(num := 2) AS f",
+        "json:[1,null] json:{\"x\":1.10,\"y\":[\"a\"]} json:{\"k\":1} json:[1,2] text:w json:2");
     reading_close(&r);
 }
 
@@ -160,12 +140,14 @@ duckdb_extension_types(void **state)
     duck_config.options =
         options_of(&duck_options, "path", "test.duckdb", "arrow_lossless_conversion", "true");
     assert_int_equal(reading_open(&r, &eff_source_adbc, &duck_config), EFF_OK);
-    expect("SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID AS u, '{\"a\": 1.50}'::JSON AS j,"
-           " true AS b",
-           "text:a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 json:{\"a\": 1.50} boolean:true");
+    reading_expect(
+        &r,
+        "SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID AS u, '{\"a\": 1.50}'::JSON AS j,"
+        " true AS b",
+        "text:a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 json:{\"a\": 1.50} boolean:true");
     assert_string_equal(reading_columns(&r), "u:text j:json b:boolean");
-    refused("SELECT 1 AS a, 1::HUGEINT AS h", EFF_CONFIG, "hugeint");
-    lacks("column", "while describing the column h");
+    reading_refused(&r, "SELECT 1 AS a, 1::HUGEINT AS h", EFF_CONFIG, "hugeint");
+    reading_told(&r, "column", "while describing the column h");
     reading_close(&r);
 }
 
@@ -190,7 +172,7 @@ duckdb_many_rows(void **state)
                                                                    : i % 5 == 2 ? "[0,1]"
                                                                                 : "[0,1,2,3]"));
     }
-    expect("SELECT i FROM t WHERE false", "");
+    reading_expect(&r, "SELECT i FROM t WHERE false", "");
     reading_close(&r);
 }
 
@@ -199,16 +181,16 @@ duckdb_mistakes(void **state)
 {
     (void)state;
     begin("CREATE TABLE t AS SELECT 1 AS id");
-    refused("SELECT * FROM missing", EFF_CONFIG, "missing does not exist");
-    refused("SELECT nope FROM t", EFF_CONFIG, "nope");
-    refused("SELECT 1 AS a, 2 AS a", EFF_CONFIG, "columns 1 and 2");
-    refused("SELECT 1 AS a; SELECT 2 AS b", EFF_CONFIG, "second statement");
-    refused("-- nothing", EFF_CONFIG, "empty");
-    expect("SELECT * FROM t", "integer:1");
+    reading_refused(&r, "SELECT * FROM missing", EFF_CONFIG, "missing does not exist");
+    reading_refused(&r, "SELECT nope FROM t", EFF_CONFIG, "nope");
+    reading_refused(&r, "SELECT 1 AS a, 2 AS a", EFF_CONFIG, "columns 1 and 2");
+    reading_refused(&r, "SELECT 1 AS a; SELECT 2 AS b", EFF_CONFIG, "second statement");
+    reading_refused(&r, "-- nothing", EFF_CONFIG, "empty");
+    reading_expect(&r, "SELECT * FROM t", "integer:1");
     reading_close(&r);
     duck_config.options = options_of(&duck_options, "path", "test.duckdb", "no_such_setting", "1");
     assert_int_equal(reading_open(&r, &eff_source_adbc, &duck_config), EFF_CONFIG);
-    lacks("setting", "no_such_setting");
+    reading_told(&r, "setting", "no_such_setting");
     reading_close(&r);
 }
 
@@ -234,14 +216,14 @@ duckdb_keeps_nothing(void **state)
         if (i == 7)
             assert_int_equal(reading_query(&r, statements[i]), EFF_CONFIG);
         else
-            refused(statements[i], EFF_CONFIG, "a model only reads");
+            reading_refused(&r, statements[i], EFF_CONFIG, "a model only reads");
     }
-    expect("SELECT nextval('q') AS n, id FROM t", "integer:1 integer:7");
+    reading_expect(&r, "SELECT nextval('q') AS n, id FROM t", "integer:1 integer:7");
     reading_close(&r);
     assert_int_equal(access("out.csv", F_OK), -1);
     assert_int_equal(access("other.duckdb", F_OK), -1);
     assert_int_equal(reading_open(&r, &eff_source_adbc, &duck_config), EFF_OK);
-    expect("SELECT nextval('q') AS n FROM t", "integer:1"); // rolled back
+    reading_expect(&r, "SELECT nextval('q') AS n FROM t", "integer:1"); // rolled back
     reading_close(&r);
 }
 
@@ -254,13 +236,13 @@ duckdb_late_error_is_no_end(void **state)
     begin("CREATE TABLE t AS SELECT CASE WHEN i = 900000 THEN 'x' ELSE i::VARCHAR END AS s"
           " FROM range(1000000) x(i)");
     assert_int_equal(reading_drain(&r, "SELECT s::INTEGER AS i FROM t"), EFF_CONFIG);
-    lacks("conversion", "Could not convert string 'x'");
+    reading_told(&r, "conversion", "Could not convert string 'x'");
     assert_true(r.rows <= 900000);
-    expect("SELECT count(*) AS n FROM t", "integer:1000000");
+    reading_expect(&r, "SELECT count(*) AS n FROM t", "integer:1000000");
     assert_int_equal(r.source->ops->query(r.source, EFF_STR("FROM t"), &r.columns, &r.err), EFF_OK);
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_OK);
     assert_true(batch.rows > 0);
-    expect("SELECT 1 AS a", "integer:1"); // a result that was left
+    reading_expect(&r, "SELECT 1 AS a", "integer:1"); // a result that was left
     reading_close(&r);
 }
 
@@ -340,7 +322,7 @@ fake_not_opened(enum eff_fault fault, const char *part)
     reading_close(&r);
     log_text[0] = 0;
     assert_int_equal(reading_open(&r, &eff_source_adbc, &fake_config), fault);
-    lacks(log_text, part);
+    reading_told(&r, log_text, part);
     assert_int_equal(*live, 0); // what opening got is given back at once
 }
 
@@ -353,7 +335,7 @@ rows_and_their_end(void **state)
     fake_begin();
     assert_string_equal(log_text,
                         "adbc.connection.readonly=true;adbc.connection.autocommit=false;");
-    expect("SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
+    reading_expect(&r, "SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
     assert_string_equal(reading_columns(&r), "id:integer name:text");
     assert_false(r.columns.at[0].nullable);
     assert_true(r.columns.at[1].nullable);
@@ -367,7 +349,7 @@ rows_and_their_end(void **state)
     fake_end();
     fake_config.entrypoint = EFF_STR("fake_old_init"); // API 1.0
     assert_int_equal(reading_open(&r, &eff_source_adbc, &fake_config), EFF_OK);
-    expect("SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
+    reading_expect(&r, "SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
     assert_int_equal(reading_query(&r, "SELECT late_detail"), EFF_CONFIG);
     r.source->ops->cancel(r.source); // 1.0 cannot
     fake_end();
@@ -396,7 +378,7 @@ options_reach_the_driver(void **state)
     fake_end();
     fake_config.options = options_of(&database, "a", "1", "unknown", "2");
     fake_not_opened(EFF_CONFIG, "what is that? while setting unknown");
-    lacks("place", "efferent.yml:4:14");
+    reading_told(&r, "place", "efferent.yml:4:14");
     fake_config.options = &list;
     fake_not_opened(EFF_CONFIG, "names and values");
     database.map.values = &list;
@@ -448,14 +430,15 @@ errors_say_who_must_act(void **state)
     (void)state;
     fake_begin();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        refused(cases[i].sql, cases[i].fault, cases[i].part);
+        reading_refused(&r, cases[i].sql, cases[i].fault, cases[i].part);
         if (strncmp(cases[i].sql, "SELECT late", 11) == 0) {
             assert_int_equal(r.rows, 2);
             memset(&r.err, 0, sizeof(r.err));
             assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), cases[i].fault);
         }
         log_text[0] = 0;
-        expect("SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
+        reading_expect(&r, "SELECT rows",
+                       "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
         assert_int_equal(strcmp(log_text, "rollback;") == 0, r.rows == 3 && i >= 4);
     }
     fake_end();
@@ -481,13 +464,13 @@ damaged_answers_are_told(void **state)
         char sql[64];
 
         snprintf(sql, sizeof(sql), "SELECT %s", answers[i]);
-        refused(sql, EFF_BROKEN, i < 7 ? "the ADBC driver's answer is damaged" : "");
+        reading_refused(&r, sql, EFF_BROKEN, i < 7 ? "the ADBC driver's answer is damaged" : "");
     }
-    refused("SELECT no_schema", EFF_TRANSIENT, "Input/output error");
-    refused("SELECT no_columns", EFF_CONFIG, "a model only reads");
-    refused("SELECT no_name", EFF_CONFIG, "column 2 of the model has no name");
-    refused("SELECT strange_type", EFF_CONFIG, "the Arrow type \"?\" is not known");
-    expect("SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
+    reading_refused(&r, "SELECT no_schema", EFF_TRANSIENT, "Input/output error");
+    reading_refused(&r, "SELECT no_columns", EFF_CONFIG, "a model only reads");
+    reading_refused(&r, "SELECT no_name", EFF_CONFIG, "column 2 of the model has no name");
+    reading_refused(&r, "SELECT strange_type", EFF_CONFIG, "the Arrow type \"?\" is not known");
+    reading_expect(&r, "SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
     fake_end();
 }
 
@@ -512,7 +495,8 @@ reading_can_be_stopped(void **state)
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_TRANSIENT);
     r.world.os.go_on = stop;
     assert_int_equal(reading_query(&r, "SELECT endless"), EFF_TRANSIENT);
-    refused("SELECT working", EFF_TRANSIENT, "no longer working"); // within the driver's own call
+    reading_refused(&r, "SELECT working", EFF_TRANSIENT,
+                    "no longer working"); // within the driver's own call
     fake_end();
 }
 
@@ -528,7 +512,7 @@ drivers_are_found(void **state)
              fake_path);
     fake_config = (struct config){.driver = EFF_STR("/some/project/adbc_driver_fake")};
     fake_not_opened(EFF_CONFIG, "the ADBC driver \"adbc_driver_fake\" is not installed");
-    lacks("hint", "ADBC_DRIVER_PATH");
+    reading_told(&r, "hint", "ADBC_DRIVER_PATH");
     setenv("ADBC_DRIVER_PATH", folder, 1);
     fake_begin();
     fake_end();
@@ -572,7 +556,7 @@ manifests_name_a_library(void **state)
     fake_config = (struct config){.driver = EFF_STR("/some/project/lake")};
     assert_int_equal(reading_open(&r, &eff_source_adbc, &fake_config), EFF_OK);
     r.source->ops->cancel(r.source); // the old one cannot, so it reads on
-    expect("SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
+    reading_expect(&r, "SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
     fake_end();
     assert_int_equal(symlink(fake_path, "config/adbc/drivers/libx.so"), 0);
     manifest("[ Driver ]\r\n shared = 'libx.so'\r\n");

@@ -58,47 +58,26 @@ run(const char *sql)
 }
 
 static void
-expect(const char *sql, const char *text)
-{
-    if (reading_query(&r, sql) != EFF_OK)
-        fail_msg("%s: %s (%s)", sql, r.err.msg, r.err.hint);
-    assert_string_equal(reading_text(&r), text);
-}
-
-static void
-lacks(const char *what, const char *part)
-{
-    if (!strstr(r.err.msg, part) && !strstr(r.err.hint, part))
-        fail_msg("%s: \"%s\" (%s) lacks \"%s\"", what, r.err.msg, r.err.hint, part);
-}
-
-static void
-refused(const char *sql, enum eff_fault fault, const char *part)
-{
-    enum eff_fault got = reading_query(&r, sql);
-
-    if (got != fault)
-        fail_msg("%s: %s, not %s: %s", sql, eff_fault_name(got), eff_fault_name(fault), r.err.msg);
-    lacks(sql, part);
-}
-
-static void
 plain_types(void **state)
 {
     (void)state;
     begin();
-    expect("SELECT true AS b, (-32768)::int2 AS i2, 2147483647::int4 AS i4,"
-           " (-9223372036854775807 - 1)::int8 AS i8, 4294967295::oid AS o, 0.1::float4 AS f4,"
-           " 0.1::float8 AS f8, 'NaN'::float8 AS nan, '-Infinity'::float4 AS inf",
-           "boolean:true integer:-32768 integer:2147483647 integer:-9223372036854775808"
-           " integer:4294967295 float:0.1 float:0.1 float:NaN float:-Infinity");
-    expect("SELECT 'ä'::text AS t, 'v'::varchar(9) AS v, 'ab'::char(5) AS c, 'n'::name AS n,"
-           " 'x'::\"char\" AS q, '\\x00ff'::bytea AS b, ''::text AS e, NULL::text AS z,"
-           " 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS u",
-           "text:ä text:v text:ab text:n text:x bytes:AP8= text: null:"
-           " text:a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
-    expect("SELECT '{\"a\": 1.50}'::json AS j, '{\"b\":[1, 2.50]}'::jsonb AS k",
-           "json:{\"a\": 1.50} json:{\"b\": [1, 2.50]}");
+    reading_expect(
+        &r,
+        "SELECT true AS b, (-32768)::int2 AS i2, 2147483647::int4 AS i4,"
+        " (-9223372036854775807 - 1)::int8 AS i8, 4294967295::oid AS o, 0.1::float4 AS f4,"
+        " 0.1::float8 AS f8, 'NaN'::float8 AS nan, '-Infinity'::float4 AS inf",
+        "boolean:true integer:-32768 integer:2147483647 integer:-9223372036854775808"
+        " integer:4294967295 float:0.1 float:0.1 float:NaN float:-Infinity");
+    reading_expect(
+        &r,
+        "SELECT 'ä'::text AS t, 'v'::varchar(9) AS v, 'ab'::char(5) AS c, 'n'::name AS n,"
+        " 'x'::\"char\" AS q, '\\x00ff'::bytea AS b, ''::text AS e, NULL::text AS z,"
+        " 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS u",
+        "text:ä text:v text:ab text:n text:x bytes:AP8= text: null:"
+        " text:a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11");
+    reading_expect(&r, "SELECT '{\"a\": 1.50}'::json AS j, '{\"b\":[1, 2.50]}'::jsonb AS k",
+                   "json:{\"a\": 1.50} json:{\"b\": [1, 2.50]}");
     assert_string_equal(reading_columns(&r), "j:json k:json");
     reading_close(&r);
 }
@@ -108,15 +87,18 @@ numerics(void **state)
 {
     (void)state;
     begin();
-    expect("SELECT 0::numeric AS a, 0.00::numeric AS b, 1::numeric AS c, -1.50::numeric(10,2) AS d,"
-           " 12345678901234567890.123456789::numeric AS e, 0.0001::numeric AS f,"
-           " 1e20::numeric AS g, 10000::numeric AS h, 0.00010000::numeric AS i,"
-           " 99999999::numeric AS j, 1e-10::numeric AS k, 100000000.0001::numeric AS l",
-           "decimal:0 decimal:0.00 decimal:1 decimal:-1.50 decimal:12345678901234567890.123456789"
-           " decimal:0.0001 decimal:100000000000000000000 decimal:10000 decimal:0.00010000"
-           " decimal:99999999 decimal:0.0000000001 decimal:100000000.0001");
-    expect("SELECT 'NaN'::numeric AS a, 'Infinity'::numeric AS b, '-Infinity'::numeric AS c",
-           "bad:the decimal is NaN bad:the decimal is infinite bad:the decimal is infinite");
+    reading_expect(
+        &r,
+        "SELECT 0::numeric AS a, 0.00::numeric AS b, 1::numeric AS c, -1.50::numeric(10,2) AS d,"
+        " 12345678901234567890.123456789::numeric AS e, 0.0001::numeric AS f,"
+        " 1e20::numeric AS g, 10000::numeric AS h, 0.00010000::numeric AS i,"
+        " 99999999::numeric AS j, 1e-10::numeric AS k, 100000000.0001::numeric AS l",
+        "decimal:0 decimal:0.00 decimal:1 decimal:-1.50 decimal:12345678901234567890.123456789"
+        " decimal:0.0001 decimal:100000000000000000000 decimal:10000 decimal:0.00010000"
+        " decimal:99999999 decimal:0.0000000001 decimal:100000000.0001");
+    reading_expect(
+        &r, "SELECT 'NaN'::numeric AS a, 'Infinity'::numeric AS b, '-Infinity'::numeric AS c",
+        "bad:the decimal is NaN bad:the decimal is infinite bad:the decimal is infinite");
     assert_int_equal(reading_query(&r, "SELECT n, n::text AS t FROM (SELECT"
                                        " (('x' || md5(i::text))::bit(48)::bigint::numeric"
                                        " / (10::numeric ^ (i % 23))"
@@ -144,20 +126,22 @@ times(void **state)
 {
     (void)state;
     begin();
-    expect("SELECT '0001-01-01'::date AS a, '9999-12-31'::date AS b, 'infinity'::date AS c,"
-           " '0001-01-01 BC'::date AS d, '10000-01-01'::date AS e",
-           "date:0001-01-01 date:9999-12-31 bad:the date is infinite"
-           " bad:the date is outside the years 1 to 9999"
-           " bad:the date is outside the years 1 to 9999");
-    expect("SELECT '1999-12-31 23:59:59.999999'::timestamp AS a,"
-           " '2024-02-29 12:30:00+02'::timestamptz AS b, 'infinity'::timestamptz AS c,"
-           " '-infinity'::timestamp AS d, '12:30:00.5'::time AS e, '24:00'::time AS f,"
-           " '294276-12-31'::timestamp AS g",
-           "datetime:1999-12-31T23:59:59.999999 timestamp:2024-02-29T10:30:00Z"
-           " bad:the timestamp is infinite bad:the timestamp is infinite time:12:30:00.5"
-           " time:24:00:00 bad:the timestamp is outside the years 1 to 9999");
-    expect("SELECT '12:30:00+02'::timetz AS a, '1 year 2 days 03:04:05'::interval AS b",
-           "text:12:30:00+02 text:1 year 2 days 03:04:05");
+    reading_expect(&r,
+                   "SELECT '0001-01-01'::date AS a, '9999-12-31'::date AS b, 'infinity'::date AS c,"
+                   " '0001-01-01 BC'::date AS d, '10000-01-01'::date AS e",
+                   "date:0001-01-01 date:9999-12-31 bad:the date is infinite"
+                   " bad:the date is outside the years 1 to 9999"
+                   " bad:the date is outside the years 1 to 9999");
+    reading_expect(&r,
+                   "SELECT '1999-12-31 23:59:59.999999'::timestamp AS a,"
+                   " '2024-02-29 12:30:00+02'::timestamptz AS b, 'infinity'::timestamptz AS c,"
+                   " '-infinity'::timestamp AS d, '12:30:00.5'::time AS e, '24:00'::time AS f,"
+                   " '294276-12-31'::timestamp AS g",
+                   "datetime:1999-12-31T23:59:59.999999 timestamp:2024-02-29T10:30:00Z"
+                   " bad:the timestamp is infinite bad:the timestamp is infinite time:12:30:00.5"
+                   " time:24:00:00 bad:the timestamp is outside the years 1 to 9999");
+    reading_expect(&r, "SELECT '12:30:00+02'::timetz AS a, '1 year 2 days 03:04:05'::interval AS b",
+                   "text:12:30:00+02 text:1 year 2 days 03:04:05");
     reading_close(&r);
 }
 
@@ -170,14 +154,17 @@ other_types_come_as_text_or_json(void **state)
         "CREATE TABLE odd (m mood, p pair, d positive, l int[], t text[])");
     run("INSERT INTO odd VALUES ('happy', (1, 'x'), 2.50, '{1,NULL,3}', '{a,\"b c\"}')");
     begin();
-    expect("SELECT * FROM odd", "text:happy json:{\"a\":1,\"b\":\"x\"} decimal:2.50"
-                                " json:[1,null,3] json:[\"a\",\"b c\"]");
+    reading_expect(&r, "SELECT * FROM odd",
+                   "text:happy json:{\"a\":1,\"b\":\"x\"} decimal:2.50"
+                   " json:[1,null,3] json:[\"a\",\"b c\"]");
     assert_string_equal(reading_columns(&r), "m:text p:json d:decimal l:json t:json");
     assert_true(eff_str_is(r.columns.at[3].type_name, "integer[]"));
-    expect("SELECT '10.0.0.1/8'::inet AS a, '1,2'::point AS b, int4range(1, 5) AS c,"
-           " '<a/>'::xml AS d, B'101' AS e, '08:00:2b:01:02:03'::macaddr AS f, ROW(1, 'a') AS g",
-           "text:10.0.0.1/8 text:(1,2) text:[1,5) text:<a/> text:101 text:08:00:2b:01:02:03"
-           " json:{\"f1\":1,\"f2\":\"a\"}");
+    reading_expect(
+        &r,
+        "SELECT '10.0.0.1/8'::inet AS a, '1,2'::point AS b, int4range(1, 5) AS c,"
+        " '<a/>'::xml AS d, B'101' AS e, '08:00:2b:01:02:03'::macaddr AS f, ROW(1, 'a') AS g",
+        "text:10.0.0.1/8 text:(1,2) text:[1,5) text:<a/> text:101 text:08:00:2b:01:02:03"
+        " json:{\"f1\":1,\"f2\":\"a\"}");
     reading_close(&r);
     run("DROP TABLE odd; DROP TYPE mood, pair; DROP DOMAIN positive");
 }
@@ -187,23 +174,25 @@ mistakes_have_a_place(void **state)
 {
     (void)state;
     begin();
-    refused("SELECT 1 AS a,\n  nope FROM pg_class", EFF_CONFIG,
-            "column \"nope\" does not exist (line 2, column 3");
-    refused("SELECT 'ä', nope", EFF_CONFIG, "(line 1, column 13");
-    refused("SELECT * FROM missing", EFF_CONFIG,
-            "relation \"missing\" does not exist (line 1, column 15");
-    refused("SELEC 1", EFF_CONFIG, "(line 1, column 1 ");
-    refused("SELECT 1 AS a, 2 AS a", EFF_CONFIG, "columns 1 and 2");
-    refused("SELECT 1/(i - 500) AS a FROM generate_series(1, 1000) i", EFF_CONFIG,
-            "division by zero");
-    refused("SELECT $1::int AS a", EFF_CONFIG, "parameter");
-    refused(" ; ", EFF_CONFIG, "empty");
-    refused("SELECT 1 AS a) TO STDOUT; DROP TABLE x; --", EFF_CONFIG, "second statement");
-    refused("SELECT 1 AS a) TO STDOUT --", EFF_CONFIG, "syntax error");
-    expect("SELECT ';' AS a, $$;$$ AS b, E'\\';' AS c, 1 /* ; /* ; */ */ AS d; -- the end; really",
-           "text:; text:; text:'; integer:1");
-    expect("SELECT 1 AS a -- the end", "integer:1");
-    expect("VALUES (1), (2)", "integer:1 | integer:2");
+    reading_refused(&r, "SELECT 1 AS a,\n  nope FROM pg_class", EFF_CONFIG,
+                    "column \"nope\" does not exist (line 2, column 3");
+    reading_refused(&r, "SELECT 'ä', nope", EFF_CONFIG, "(line 1, column 13");
+    reading_refused(&r, "SELECT * FROM missing", EFF_CONFIG,
+                    "relation \"missing\" does not exist (line 1, column 15");
+    reading_refused(&r, "SELEC 1", EFF_CONFIG, "(line 1, column 1 ");
+    reading_refused(&r, "SELECT 1 AS a, 2 AS a", EFF_CONFIG, "columns 1 and 2");
+    reading_refused(&r, "SELECT 1/(i - 500) AS a FROM generate_series(1, 1000) i", EFF_CONFIG,
+                    "division by zero");
+    reading_refused(&r, "SELECT $1::int AS a", EFF_CONFIG, "parameter");
+    reading_refused(&r, " ; ", EFF_CONFIG, "empty");
+    reading_refused(&r, "SELECT 1 AS a) TO STDOUT; DROP TABLE x; --", EFF_CONFIG,
+                    "second statement");
+    reading_refused(&r, "SELECT 1 AS a) TO STDOUT --", EFF_CONFIG, "syntax error");
+    reading_expect(
+        &r, "SELECT ';' AS a, $$;$$ AS b, E'\\';' AS c, 1 /* ; /* ; */ */ AS d; -- the end; really",
+        "text:; text:; text:'; integer:1");
+    reading_expect(&r, "SELECT 1 AS a -- the end", "integer:1");
+    reading_expect(&r, "VALUES (1), (2)", "integer:1 | integer:2");
     reading_close(&r);
 }
 
@@ -227,9 +216,10 @@ nothing_is_written(void **state)
     run("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7); CREATE SEQUENCE counter");
     begin();
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
-        refused(statements[i], EFF_CONFIG, "a model only reads");
-    refused("WITH x AS (DELETE FROM kept RETURNING id) SELECT * FROM x", EFF_CONFIG, "WITH");
-    expect("SELECT * FROM kept", "integer:7");
+        reading_refused(&r, statements[i], EFF_CONFIG, "a model only reads");
+    reading_refused(&r, "WITH x AS (DELETE FROM kept RETURNING id) SELECT * FROM x", EFF_CONFIG,
+                    "WITH");
+    reading_expect(&r, "SELECT * FROM kept", "integer:7");
     reading_close(&r);
     run("DROP TABLE kept; DROP SEQUENCE counter");
 }
@@ -243,16 +233,17 @@ all_queries_see_one_snapshot(void **state)
     run("CREATE TABLE s AS SELECT generate_series(1, 100000) AS id");
     begin();
     run("INSERT INTO s VALUES (0)");
-    expect("SELECT count(*) AS n FROM s", "integer:100000");
+    reading_expect(&r, "SELECT count(*) AS n FROM s", "integer:100000");
     assert_int_equal(
         r.source->ops->query(r.source, EFF_STR("SELECT id FROM s"), &r.columns, &r.err), EFF_OK);
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_OK);
     assert_true(batch.rows > 0 && batch.rows < 100000);
     run("DELETE FROM s");
-    expect("SELECT count(*) AS n FROM s", "integer:100000"); // the one before was left unfinished
+    reading_expect(&r, "SELECT count(*) AS n FROM s",
+                   "integer:100000"); // the one before was left unfinished
     assert_int_equal(r.source->ops->estimate(r.source, EFF_STR("SELECT 1 FROM nowhere")), -1);
     assert_true(r.source->ops->estimate(r.source, EFF_STR("SELECT * FROM s")) > 1000);
-    expect("SELECT count(*) AS n FROM s", "integer:100000");
+    reading_expect(&r, "SELECT count(*) AS n FROM s", "integer:100000");
     reading_close(&r);
     run("DROP TABLE s");
 }
@@ -310,11 +301,11 @@ cancel_and_time_limits_are_told(void **state)
         fault = r.source->ops->next(r.source, &batch, &r.err);
     } while (fault == EFF_OK && batch.rows > 0);
     assert_int_equal(fault, EFF_TRANSIENT);
-    expect("SELECT 1 AS a", "integer:1");
+    reading_expect(&r, "SELECT 1 AS a", "integer:1");
     reading_close(&r);
     config.statement_timeout_ms = 100;
     begin_as(&config);
-    refused("SELECT pg_sleep(20)::text AS a", EFF_TRANSIENT, "statement_timeout");
+    reading_refused(&r, "SELECT pg_sleep(20)::text AS a", EFF_TRANSIENT, "statement_timeout");
     reading_close(&r);
 }
 
@@ -328,8 +319,9 @@ schemas_are_searched(void **state)
     run("CREATE SCHEMA \"Odd \"\"one\"; CREATE TABLE \"Odd \"\"one\".t AS SELECT 5 AS id");
     config.schema = (struct eff_str_list){2, schemas};
     begin_as(&config);
-    expect("SELECT * FROM t", "integer:5");
-    expect(r.source->ops->table_sql(r.source, EFF_STR("Odd \"one.t"), &r.arena).ptr, "integer:5");
+    reading_expect(&r, "SELECT * FROM t", "integer:5");
+    reading_expect(&r, r.source->ops->table_sql(r.source, EFF_STR("Odd \"one.t"), &r.arena).ptr,
+                   "integer:5");
     reading_close(&r);
     run("SET client_min_messages = error; DROP SCHEMA \"Odd \"\"one\" CASCADE");
 }
@@ -343,13 +335,13 @@ connections_fail_in_plain_words(void **state)
     (void)state;
     config = config_of(cluster.tcp_url);
     begin_as(&config);
-    expect("SELECT 1 AS a", "integer:1");
+    reading_expect(&r, "SELECT 1 AS a", "integer:1");
     reading_close(&r);
 
     snprintf(url, sizeof(url), "postgresql://test:wrongword@127.0.0.1:%d/postgres", cluster.port);
     config = config_of(url);
     assert_int_equal(reading_open(&r, &eff_source_postgres, &config), EFF_AUTH);
-    lacks("wrong password", "password authentication failed");
+    reading_told(&r, "wrong password", "password authentication failed");
     assert_null(strstr(r.err.msg, "wrongword"));
     reading_close(&r);
 
@@ -362,12 +354,12 @@ connections_fail_in_plain_words(void **state)
              cluster.port);
     config = config_of(url);
     assert_int_equal(reading_open(&r, &eff_source_postgres, &config), EFF_CONFIG);
-    lacks("no such database", "\"nowhere\" does not exist");
+    reading_told(&r, "no such database", "\"nowhere\" does not exist");
     reading_close(&r);
 
     config = config_of("postgresql://test:secretword@127.0.0.1:1/postgres");
     assert_int_equal(reading_open(&r, &eff_source_postgres, &config), EFF_TRANSIENT);
-    lacks("refused", "127.0.0.1");
+    reading_told(&r, "refused", "127.0.0.1");
     reading_close(&r);
 
     config = config_of("postgresql://test:secretword@[::1/postgres?nope=1");
@@ -388,8 +380,8 @@ privileges_are_told(void **state)
              cluster.port);
     config = config_of(url);
     begin_as(&config);
-    refused("SELECT * FROM closed", EFF_CONFIG, "permission denied for table closed");
-    lacks("privilege", "grant it");
+    reading_refused(&r, "SELECT * FROM closed", EFF_CONFIG, "permission denied for table closed");
+    reading_told(&r, "privilege", "grant it");
     reading_close(&r);
     run("DROP TABLE closed; DROP ROLE reader");
 }

@@ -49,22 +49,6 @@ begin(const char *sql)
 }
 
 static void
-expect(const char *sql, const char *text)
-{
-    if (reading_query(&r, sql) != EFF_OK)
-        fail_msg("%s: %s", sql, r.err.msg);
-    assert_string_equal(reading_text(&r), text);
-}
-
-static void
-refused(const char *sql, enum eff_fault fault, const char *part)
-{
-    assert_int_equal(reading_query(&r, sql), fault);
-    if (!strstr(r.err.msg, part) && !strstr(r.err.hint, part))
-        fail_msg("%s: \"%s\" (%s) lacks \"%s\"", sql, r.err.msg, r.err.hint, part);
-}
-
-static void
 types_follow_the_table(void **state)
 {
     (void)state;
@@ -78,20 +62,21 @@ types_follow_the_table(void **state)
           " 1.5);"
           "INSERT INTO t VALUES ('no', -0.0, 5, 5, 'true', '2024-02-29 01:02', 'x', 'y', '[1,2]',"
           " NULL)");
-    expect("SELECT * FROM t",
-           "integer:-9223372036854775808 float:0.1 text:ä bytes:AP8= boolean:true date:2024-02-29"
-           " datetime:2024-02-29T12:30:00.1234567 decimal:12.5 json:{\"a\":1} integer:7 | "
-           "integer:9223372036854775807 float:1e+308 text: bytes: boolean:false text:2024-02-30"
-           " timestamp:2024-02-29T10:30:00Z integer:12 text:{ text:x | "
-           "null: null: null: null: integer:2 integer:20240229 datetime:2024-02-29T00:00:00"
-           " bad:an infinite number in a decimal column null: float:1.5 | "
-           "text:no float:0 text:5 integer:5 text:true text:2024-02-29 01:02 text:x text:y"
-           " json:[1,2] null:");
+    reading_expect(
+        &r, "SELECT * FROM t",
+        "integer:-9223372036854775808 float:0.1 text:ä bytes:AP8= boolean:true date:2024-02-29"
+        " datetime:2024-02-29T12:30:00.1234567 decimal:12.5 json:{\"a\":1} integer:7 | "
+        "integer:9223372036854775807 float:1e+308 text: bytes: boolean:false text:2024-02-30"
+        " timestamp:2024-02-29T10:30:00Z integer:12 text:{ text:x | "
+        "null: null: null: null: integer:2 integer:20240229 datetime:2024-02-29T00:00:00"
+        " bad:an infinite number in a decimal column null: float:1.5 | "
+        "text:no float:0 text:5 integer:5 text:true text:2024-02-29 01:02 text:x text:y"
+        " json:[1,2] null:");
     assert_string_equal(reading_columns(&r),
                         "i:integer r:float s:text b:bytes o:boolean d:date m:datetime n:decimal"
                         " j:json x:null");
-    expect("SELECT i + 0 AS i, d || '' AS d FROM t LIMIT 1",
-           "integer:-9223372036854775808 text:2024-02-29");
+    reading_expect(&r, "SELECT i + 0 AS i, d || '' AS d FROM t LIMIT 1",
+                   "integer:-9223372036854775808 text:2024-02-29");
     assert_string_equal(reading_columns(&r), "i:null d:null");
     reading_close(&r);
 }
@@ -101,10 +86,10 @@ text_is_passed_on_whatever_it_is(void **state)
 {
     (void)state;
     begin("CREATE TABLE t (s TEXT)");
-    expect("SELECT CAST(x'61006200' AS TEXT) AS s", "text:a");
+    reading_expect(&r, "SELECT CAST(x'61006200' AS TEXT) AS s", "text:a");
     assert_int_equal(r.cells[0].len, 4);
     assert_memory_equal(r.cells[0].ptr, "a\0b", 4);
-    expect("SELECT CAST(x'c3' AS TEXT) AS s", "text:\xc3");
+    reading_expect(&r, "SELECT CAST(x'c3' AS TEXT) AS s", "text:\xc3");
     reading_close(&r);
 }
 
@@ -113,19 +98,21 @@ mistakes_have_a_place(void **state)
 {
     (void)state;
     begin("CREATE TABLE t (id INTEGER, ä TEXT)");
-    refused("SELECT id,\n  nope FROM t", EFF_CONFIG, "no such column: nope (line 2, column 3");
-    refused("SELECT ä, nope FROM t", EFF_CONFIG, "(line 1, column 11");
-    refused("SELECT \"nope\" FROM t", EFF_CONFIG, "no such column");
-    refused("SELECT 1 FROM", EFF_CONFIG, "incomplete input");
-    refused("SELECT * FROM missing", EFF_CONFIG, "no such table: missing");
-    refused("", EFF_CONFIG, "empty");
-    refused("-- only words", EFF_CONFIG, "empty");
-    refused("SELECT 1 AS a; SELECT 2 AS b", EFF_CONFIG, "second statement");
-    refused("SELECT 1 AS a; nonsense", EFF_CONFIG, "second statement");
-    refused("SELECT 1 AS a, 2 AS b, 3 AS a", EFF_CONFIG, "columns 1 and 3");
-    refused("SELECT ?1 AS a", EFF_CONFIG, "parameter (?1)");
-    refused("SELECT abs(-9223372036854775807 - 1) AS a", EFF_CONFIG, "integer overflow");
-    expect("SELECT 1 AS a; -- the end\n /* really */ ; ", "integer:1");
+    reading_refused(&r, "SELECT id,\n  nope FROM t", EFF_CONFIG,
+                    "no such column: nope (line 2, column 3");
+    reading_refused(&r, "SELECT ä, nope FROM t", EFF_CONFIG, "(line 1, column 11");
+    reading_refused(&r, "SELECT \"nope\" FROM t", EFF_CONFIG, "no such column");
+    reading_refused(&r, "SELECT 1 FROM", EFF_CONFIG, "incomplete input");
+    reading_refused(&r, "SELECT * FROM missing", EFF_CONFIG, "no such table: missing");
+    reading_refused(&r, "", EFF_CONFIG, "empty");
+    reading_refused(&r, "-- only words", EFF_CONFIG, "empty");
+    reading_refused(&r, "SELECT 1 AS a; SELECT 2 AS b", EFF_CONFIG, "second statement");
+    reading_refused(&r, "SELECT 1 AS a; nonsense", EFF_CONFIG, "second statement");
+    reading_refused(&r, "SELECT 1 AS a, 2 AS b, 3 AS a", EFF_CONFIG, "columns 1 and 3");
+    reading_refused(&r, "SELECT ?1 AS a", EFF_CONFIG, "parameter (?1)");
+    reading_refused(&r, "SELECT abs(-9223372036854775807 - 1) AS a", EFF_CONFIG,
+                    "integer overflow");
+    reading_expect(&r, "SELECT 1 AS a; -- the end\n /* really */ ; ", "integer:1");
     reading_close(&r);
 }
 
@@ -149,8 +136,8 @@ nothing_is_written(void **state)
     (void)state;
     begin("CREATE TABLE t (id INTEGER); INSERT INTO t VALUES (7)");
     for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
-        refused(statements[i], EFF_CONFIG, "a model only reads");
-    expect("SELECT * FROM t", "integer:7");
+        reading_refused(&r, statements[i], EFF_CONFIG, "a model only reads");
+    reading_expect(&r, "SELECT * FROM t", "integer:7");
     assert_int_equal(access("other.db", F_OK), -1);
     reading_close(&r);
 }
@@ -163,16 +150,16 @@ all_queries_see_one_snapshot(void **state)
     (void)state;
     begin("PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER); INSERT INTO t VALUES (1)");
     make("INSERT INTO t VALUES (2)");
-    expect("SELECT count(*) AS n FROM t", "integer:1");
+    reading_expect(&r, "SELECT count(*) AS n FROM t", "integer:1");
     assert_int_equal(
         r.source->ops->query(r.source, EFF_STR("SELECT id FROM t"), &r.columns, &r.err), EFF_OK);
     make("DELETE FROM t");
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_OK);
     assert_int_equal(batch.rows, 1);
-    expect("SELECT id FROM t", "integer:1"); // the one before was left unfinished
+    reading_expect(&r, "SELECT id FROM t", "integer:1"); // the one before was left unfinished
     reading_close(&r);
     assert_int_equal(reading_open(&r, &eff_source_sqlite, &config), EFF_OK);
-    expect("SELECT count(*) AS n FROM t", "integer:0");
+    reading_expect(&r, "SELECT count(*) AS n FROM t", "integer:0");
     reading_close(&r);
 }
 
@@ -230,7 +217,7 @@ a_late_error_is_no_end(void **state)
         EFF_CONFIG);
     assert_true(r.rows > 0 && r.rows < 9000);
     assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_CONFIG);
-    expect("SELECT 5 AS i", "integer:5");
+    reading_expect(&r, "SELECT 5 AS i", "integer:5");
     reading_close(&r);
 }
 
@@ -304,10 +291,11 @@ tables_are_quoted(void **state)
 {
     (void)state;
     begin("CREATE TABLE \"odd \"\"name\" (id INTEGER); INSERT INTO \"odd \"\"name\" VALUES (3)");
-    expect(r.source->ops->table_sql(r.source, EFF_STR("main.odd \"name"), &r.arena).ptr,
-           "integer:3");
-    expect(r.source->ops->table_sql(r.source, EFF_STR("\"odd \"\"name\""), &r.arena).ptr,
-           "integer:3");
+    reading_expect(&r, r.source->ops->table_sql(r.source, EFF_STR("main.odd \"name"), &r.arena).ptr,
+                   "integer:3");
+    reading_expect(&r,
+                   r.source->ops->table_sql(r.source, EFF_STR("\"odd \"\"name\""), &r.arena).ptr,
+                   "integer:3");
     reading_close(&r);
 }
 
