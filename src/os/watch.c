@@ -13,7 +13,7 @@ watch_next(void)
 {
     struct timespec at;
 
-    clock_gettime(CLOCK_REALTIME, &at); // what a condition waits by unless told otherwise
+    clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_nsec += WATCH_EVERY_NS;
     if (at.tv_nsec >= 1000000000) {
         at.tv_nsec -= 1000000000;
@@ -44,11 +44,15 @@ void
 eff_watch_start(struct eff_watch *watch, bool (*go_on)(void *user), void *user,
                 void (*interrupt)(void *self), void *self)
 {
+    pthread_condattr_t by;
     sigset_t all, before;
 
     *watch = (struct eff_watch){.go_on = go_on, .user = user, .interrupt = interrupt, .self = self};
     pthread_mutex_init(&watch->mutex, NULL);
-    pthread_cond_init(&watch->ended, NULL);
+    pthread_condattr_init(&by);
+    pthread_condattr_setclock(&by, CLOCK_MONOTONIC); // a day's clock may be set back
+    pthread_cond_init(&watch->ended, &by);
+    pthread_condattr_destroy(&by);
     sigfillset(&all); // signals are for the main thread
     pthread_sigmask(SIG_SETMASK, &all, &before);
     watch->started = pthread_create(&watch->thread, NULL, watch_run, watch) == 0;
