@@ -339,6 +339,38 @@ test_each_call_fails_once(void **state)
     sweep(EFF_MODE_MIRROR, TESTOS_ALL, EIO, false);
 }
 
+/*
+ * What an earlier process left may be built on only once its folder is durable: the log of a
+ * commit that failed could come back (simulator, seeds 668 and 23737).
+ */
+static void
+test_nothing_is_sent_before_the_folder_is_durable(void **state)
+{
+    unsigned resumed = 0;
+
+    (void)state;
+    for (uint64_t n = 1; n <= 30; n++) {
+        struct eff_report report;
+        struct world w;
+        uint64_t applied;
+
+        world_open(&w, EFF_MODE_MIRROR);
+        world_live(&w, 1);
+        testos_plan(&w.os, TESTOS_CHANGES, n, EIO, true);
+        world_run(&w);
+        applied = w.applied;
+        testos_plan(&w.os, TESTOS_SYNC_DIR, 1, EIO, true);
+        report = world_run(&w);
+        resumed += report.has_resumed;
+        assert_int_equal(w.applied, applied);
+        testos_plan(&w.os, 0, 0, 0, false);
+        assert_int_equal(world_run(&w).status, EFF_STATUS_OK);
+        world_expect_equal(&w, true);
+        world_close(&w);
+    }
+    assert_true(resumed > 0);
+}
+
 int
 main(void)
 {
@@ -347,6 +379,7 @@ main(void)
         cmocka_unit_test(test_death_at_each_change_of_an_upsert),
         cmocka_unit_test(test_disk_full_at_each_change),
         cmocka_unit_test(test_each_call_fails_once),
+        cmocka_unit_test(test_nothing_is_sent_before_the_folder_is_durable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
