@@ -88,7 +88,8 @@ pg_initdb(const struct pg_cluster *c, const char *programs)
     pid = fork();
     if (pid == 0) {
         pg_become_server(log);
-        execlp(program, "initdb", "-D", data, "-U", "test", "-N", "-E", "UTF8", "--locale=C",
+        // By its full name: PostgreSQL looks for its other programs beside what it was called as.
+        execlp(program, program, "-D", data, "-U", "test", "-N", "-E", "UTF8", "--locale=C",
                "--auth-local=trust", "--auth-host=scram-sha-256", pwfile, (char *)NULL);
         _exit(127);
     }
@@ -108,7 +109,7 @@ pg_postgres(struct pg_cluster *c, const char *programs)
     c->pid = fork();
     if (c->pid == 0) {
         pg_become_server(log);
-        execlp(program, "postgres", "-D", data, "-p", port, "-c", sockets, "-c",
+        execlp(program, program, "-D", data, "-p", port, "-c", sockets, "-c",
                "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=32MB", "-c",
                "max_connections=20", "-c", "autovacuum=off", "-c", "max_worker_processes=0",
                (char *)NULL);
