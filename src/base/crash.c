@@ -48,6 +48,22 @@ eff_crash_pass(const char *point)
     pause();
 }
 
+bool
+eff_crash_is_at(const char *point)
+{
+    const char *chosen = getenv("EFF_CRASH_ON");
+    size_t len = strlen(point);
+
+    return chosen && strncmp(chosen, point, len) == 0 && chosen[len] == '=';
+}
+
+void
+eff_crash_on(eff_str name)
+{
+    if (eff_str_is(name, strchr(getenv("EFF_CRASH_ON"), '=') + 1))
+        abort();
+}
+
 void
 eff_crash_list(void)
 {

@@ -8,6 +8,7 @@
  */
 #include "deliver/deliver.h"
 
+#include "base/crash.h"
 #include "deliver/look.h"
 
 #define DELIVER_LANES_MAX         16
@@ -49,6 +50,7 @@ struct deliver_lane {
     int64_t first_attempt_ms;
     bool marked;
     bool unjudged; /* rows of this part were sent, and nothing is known of them */
+    bool apart;    /* its rows go one by one */
 
     struct deliver_part parts[DELIVER_PARTS_MAX];
     size_t parts_count;
@@ -229,10 +231,21 @@ lane_part_of(struct deliver_lane *lane, const size_t *origin, size_t count)
 }
 
 static void
+lane_halve(struct deliver_lane *lane, struct deliver_part part)
+{
+    size_t half = part.count / 2;
+
+    lane->parts[lane->parts_count++] = lane_part_of(lane, part.origin + half, part.count - half);
+    lane->parts[lane->parts_count++] = lane_part_of(lane, part.origin, half);
+}
+
+static void
 lane_next_part(struct deliver_lane *lane)
 {
     lane->tries = 0;
     lane->throttles = 0;
+    while (lane->apart && lane->parts_count > 0 && lane->parts[lane->parts_count - 1].count > 1)
+        lane_halve(lane, lane->parts[--lane->parts_count]);
     if (lane->parts_count == 0)
         lane->state = LANE_SETTLE;
     else
@@ -242,10 +255,7 @@ lane_next_part(struct deliver_lane *lane)
 static void
 lane_split(struct deliver_lane *lane)
 {
-    size_t half = lane->now.count / 2;
-
     lane->unjudged = false;
-
     if (lane->now.count < 2 || lane->parts_count + 2 > DELIVER_PARTS_MAX) {
         lane->whole.items[lane->now.origin[0]].verdict =
             (struct eff_verdict){EFF_REFUSED,
@@ -258,9 +268,7 @@ lane_split(struct deliver_lane *lane)
         lane_next_part(lane);
         return;
     }
-    lane->parts[lane->parts_count++] =
-        lane_part_of(lane, lane->now.origin + half, lane->now.count - half);
-    lane->parts[lane->parts_count++] = lane_part_of(lane, lane->now.origin, half);
+    lane_halve(lane, lane->now);
     lane_next_part(lane);
 }
 
@@ -511,12 +519,45 @@ lane_wants_login(struct eff_deliver *d, struct deliver_lane *lane)
 }
 
 static void
+lane_in_hand(const struct eff_deliver *d, const struct deliver_lane *lane)
+{
+    if (d->config.in_hand)
+        d->config.in_hand(d->config.self, lane->batch, &lane->part);
+}
+
+static struct eff_step
+lane_ask(const struct eff_deliver *d, struct deliver_lane *lane, const struct eff_response *last,
+         struct eff_err *err)
+{
+    lane_in_hand(d, lane);
+    for (size_t i = 0; i < lane->part.count; i++)
+        EFF_CRASH_ON(last ? "row.judge" : "row.build", lane->part.items[i].key_json);
+    return d->config.dest->ops->step(d->config.dest, &lane->task, last, err);
+}
+
+/*
+ * What cannot be sent twice must not be left half sent by the death that tells which row it
+ * is: so its rows are only built one by one, and then sent together.
+ */
+static void
+lane_rehearse(const struct eff_deliver *d, struct deliver_lane *lane, struct deliver_part all)
+{
+    struct eff_err ignored = {0};
+
+    for (size_t i = 0; i < all.count; i++) {
+        lane_start_part(lane, lane_part_of(lane, &all.origin[i], 1));
+        lane_ask(d, lane, NULL, &ignored);
+    }
+    lane->part = (struct eff_delivery){0};
+    lane->apart = false;
+}
+
+static void
 lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_response *last,
           int64_t now)
 {
     struct eff_err err = {0};
-    struct eff_step step = d->config.dest->ops->step(d->config.dest, &lane->task, last, &err);
-
+    struct eff_step step = lane_ask(d, lane, last, &err);
     if (last && last->wire == EFF_WIRE_ANSWERED && step.kind != EFF_STEP_AUTH)
         lane->logins = 0; /* a delivery of several requests may outlive its token */
     switch (step.kind) {
@@ -645,7 +686,7 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t
 {
     const struct eff_deliver_config *c = &d->config;
     struct eff_err err = {0};
-    size_t *origin;
+    struct deliver_part part = {0};
 
     while (d->next_batch < c->batches_count && c->skip && c->skip(c->self, d->next_batch))
         d->next_batch++;
@@ -663,6 +704,7 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t
     lane->tries = lane->throttles = 0;
     lane->looks = lane->rounds = 0;
     lane->marked = lane->unjudged = false;
+    lane->apart = c->apart && c->apart(c->self, lane->batch);
     if (c->load(c->self, lane->batch, &lane->arena, &lane->whole, &lane->acks, &lane->attempts,
                 &lane->first_attempt_ms, &err) != EFF_OK) {
         eff_deliver_stop(d, &err);
@@ -673,10 +715,15 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t
         lane_resolve_ambiguous(d, lane, now);
         return true;
     }
-    origin = eff_new(&lane->arena, size_t, lane->whole.count);
+    part.origin = eff_new(&lane->arena, size_t, lane->whole.count);
     for (size_t i = 0; i < lane->whole.count; i++)
-        origin[i] = i;
-    lane_start_part(lane, (struct deliver_part){lane->whole.count, origin});
+        if (lane->whole.items[i].verdict.outcome == EFF_PENDING)
+            part.origin[part.count++] = i;
+    if (lane->apart && c->limits[lane->op].class != EFF_CLASS_CONVERGE)
+        lane_rehearse(d, lane, part);
+    if (part.count > 0)
+        lane->parts[lane->parts_count++] = part;
+    lane_next_part(lane);
     return true;
 }
 
@@ -729,6 +776,7 @@ static struct eff_effect
 lane_send(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, int64_t now)
 {
     lane->state = LANE_SENT;
+    lane_in_hand(d, lane);
     if (lane->request.carries_rows) {
         d->counts.requests++;
         lane->attempts++;

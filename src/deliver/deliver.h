@@ -56,13 +56,17 @@ struct eff_deliver_config {
     enum eff_op (*op)(void *self, size_t batch);
     /*
      * Loads a frozen batch; ret_memo and ret_attempts are those of an earlier
-     * process. A settled batch is never asked for: `skip` says so.
+     * process. A settled batch is never asked for: `skip` says so. Items that have
+     * a verdict already are not sent.
      */
     bool (*skip)(void *self, size_t batch);
     enum eff_fault (*load)(void *self, size_t batch, struct eff_arena *arena,
                            struct eff_delivery *ret_delivery, const void **ret_acks,
                            uint32_t *ret_attempts, int64_t *ret_first_attempt_ms,
                            struct eff_err *err);
+    bool (*apart)(void *self, size_t batch); /* its rows go one by one; may be NULL */
+    /* What is built, judged or sent from now on; may be NULL. */
+    void (*in_hand)(void *self, size_t batch, const struct eff_delivery *part);
     void *self;
 };
 

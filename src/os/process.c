@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +69,21 @@ process_become_child(pid_t parent)
 }
 
 /* ---- in the parent ---- */
+
+void *
+eff_process_share(size_t bytes)
+{
+    void *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return shared == MAP_FAILED ? NULL : shared;
+}
+
+void
+eff_process_unshare(void *shared, size_t bytes)
+{
+    if (shared)
+        munmap(shared, bytes);
+}
 
 enum eff_fault
 eff_process_start(int (*work)(void *self, int out), void *self, struct eff_process *ret_process,

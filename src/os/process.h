@@ -30,6 +30,10 @@ struct eff_process_end {
     int signal; /* 0: it ended by itself */
 };
 
+/* Memory that is zero and shared with the children that are started after it; NULL: there is none. */
+void *eff_process_share(size_t bytes);
+void eff_process_unshare(void *shared, size_t bytes);
+
 /*
  * `work` runs in the child, with the writing end of the pipe; its result is the exit code.
  * Nothing that was opened before may be used by both sides.

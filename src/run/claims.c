@@ -267,7 +267,7 @@ claims_read(struct eff_sync_run *r, struct eff_err *err)
         for (size_t i = 0; i < batch.rows; i++) {
             const struct eff_value *row = &batch.cells[i * batch.width];
 
-            if (claims_row_hash(r, row, &match))
+            if (!eff_run_row_is_aside(r, row) && claims_row_hash(r, row, &match))
                 claims_mark(r, row, match);
         }
     }

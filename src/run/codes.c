@@ -19,6 +19,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2011", "The sync was skipped: switched off, or a sync before it failed."},
     {"EFF2012", "The sync was not started, because the command was asked to stop."},
     {"EFF2013", "The sync was not run: dbt's last build of its model, or a test of it, failed."},
+    {"EFF2014", "The process of a sync crashed, and was started again; the sync went on."},
     {"EFF2104",
      "A field is not there, or read-only, at the destination: the column is stopped, the "
      "rest goes on."},
@@ -47,6 +48,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2124", "`check` found another sync that writes the same fields of the same object; stops "
                 "nothing."},
     {"EFF2125", "A large share of the rows changed in most of the last runs; stops nothing."},
+    {"EFF2126", "A row made the process crash, twice, and is put aside for a day."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
     {NULL, NULL},
 };

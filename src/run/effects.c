@@ -64,6 +64,46 @@ effects_skip(void *self, size_t batch)
            (settled && settled->settled);
 }
 
+/*
+ * Its rows are to go one by one, because of one at which the process crashes. What may have
+ * been applied as a whole and cannot be repeated is not taken apart: it is told as such.
+ */
+static bool
+effects_cannot_part(const struct effects *e, size_t batch)
+{
+    const struct eff_settled *settled = effects_settled(e, batch);
+
+    return settled && settled->attempts > 0 &&
+           e->r->limits[e->batches[batch].op].class != EFF_CLASS_CONVERGE;
+}
+
+static bool
+effects_apart(void *self, size_t batch)
+{
+    const struct effects *e = self;
+
+    return eff_hand_is_apart(e->r->hand, e->run_id, batch);
+}
+
+static bool
+effects_pass_over(void *self, size_t batch)
+{
+    return effects_skip(self, batch) ||
+           (effects_apart(self, batch) && effects_cannot_part(self, batch));
+}
+
+static void
+effects_in_hand(void *self, size_t batch, const struct eff_delivery *part)
+{
+    const struct effects *e = self;
+    struct eff_held *held = &e->r->hand->now;
+
+    *held = (struct eff_held){.batch = batch, .rows = part->count};
+    if (part->count == 1)
+        held->key = part->items[0].key;
+    memcpy(held->run, e->run_id.ptr, sizeof held->run);
+}
+
 /* An earlier run may have used the key of a row: then its window began with that attempt. */
 static enum eff_fault
 effects_first_use(const struct effects *e, const struct eff_delivery *delivery,
@@ -103,8 +143,16 @@ effects_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliv
     *ret_attempts = settled ? settled->attempts : 0;
     *ret_first_attempt_ms = settled ? settled->first_attempt_ms : 0;
     ret_delivery->memo = settled ? settled->memo : EFF_STR_NONE;
-    for (size_t i = 0; e->again && i < ret_delivery->count; i++)
-        ret_delivery->items[i].verdict.maybe = true; /* the process before may have sent it */
+    for (size_t i = 0; e->again && i < ret_delivery->count; i++) {
+        struct eff_verdict *verdict = &ret_delivery->items[i].verdict;
+
+        if (eff_hand_is_aside(e->r->hand, ret_delivery->items[i].key))
+            *verdict = (struct eff_verdict){.outcome = EFF_REFUSED,
+                                            .fault = EFF_ROW,
+                                            .code = EFF_STR(EFF_RUN_ASIDE_CODE),
+                                            .message = EFF_STR(EFF_RUN_ASIDE_MESSAGE)};
+        verdict->maybe = true; /* the process before may have sent it */
+    }
     if (e->r->limits[ret_delivery->op].class == EFF_CLASS_KEYED)
         return effects_first_use(e, ret_delivery, *arena, ret_attempts, ret_first_attempt_ms, err);
     return EFF_OK;
@@ -199,7 +247,8 @@ effects_count(struct effects *e, const struct eff_verdict *verdict, bool hold_am
     if (verdict->outcome == EFF_REFUSED) {
         e->counts->rejected++;
         e->r->rejected_rows++;
-        effects_problem(e, verdict, "EFF2105");
+        if (!eff_str_is(verdict->code, EFF_RUN_ASIDE_CODE)) /* it is told when it is read */
+            effects_problem(e, verdict, "EFF2105");
     } else if (maybe && hold_ambiguous) {
         e->counts->held++;
         e->r->report->possible_duplicates++;
@@ -294,6 +343,8 @@ effects_loop(struct effects *e, struct eff_err *err)
         struct eff_effect effect =
             eff_deliver_next(r->deliver, r->os->mono_ms(r->os->self), r->os->wall_ms(r->os->self));
 
+        if (effect.kind != EFF_EFFECT_SEND)
+            eff_hand_empty(r->hand);
         switch (effect.kind) {
         case EFF_EFFECT_MARK:
             EFF_CRASH_AT("mark.before");
@@ -317,6 +368,7 @@ effects_loop(struct effects *e, struct eff_err *err)
         case EFF_EFFECT_DONE:
             return EFF_OK;
         }
+        eff_hand_empty(r->hand);
         eff_run_progress(r, false);
     }
 }
@@ -448,8 +500,10 @@ effects_deliver(struct effects *e, struct eff_err *err)
         .batch_memory = EFFECTS_BATCH_MEMORY,
         .batches_count = e->count,
         .op = effects_op,
-        .skip = effects_skip,
+        .skip = effects_pass_over,
         .load = effects_load,
+        .apart = effects_apart,
+        .in_hand = effects_in_hand,
         .self = e,
     };
     enum eff_fault fault;

@@ -1,6 +1,7 @@
 /*
  * run/planning: changes of the diff into the change file, counted.
  */
+#include "base/crash.h"
 #include "base/json.h"
 #include "run/sync.h"
 
@@ -239,6 +240,15 @@ planning_lost(struct eff_sync_run *r, const struct eff_change *change,
     return eff_run_plan_add(r, p, EFF_GROUP_LOST, err);
 }
 
+/* A removal; other rows that were put aside are known as such when they are read. */
+static enum eff_fault
+planning_aside(struct eff_sync_run *r, const struct eff_change *change, struct eff_err *err)
+{
+    planning_count(r, change->kind);
+    r->report->held++;
+    return eff_run_put_aside(r, change->key, EFF_STR_NONE, EFF_LEDGER_HELD, err);
+}
+
 static enum eff_fault
 planning_change(struct eff_sync_run *r, const struct eff_change *change,
                 const struct eff_value *row, struct eff_err *err)
@@ -252,6 +262,7 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
         EFF_TRY(eff_control_incarnation(r->control, r->sync->name, change->key,
                                         &r->planner.incarnation, err));
     planned = eff_plan_change(&r->planner, change, row, &r->batch, &p, &why);
+    EFF_CRASH_ON("row.plan", p.item.key_json);
     if (planned == EFF_PLANNED_HELD || (planned == EFF_PLANNED_SEND && p.item.old_match))
         EFF_TRY(
             eff_run_moves_put_off(r, change, row, &p, planned == EFF_PLANNED_HELD, &put_off, err));
@@ -341,6 +352,7 @@ planning_decode(struct eff_sync_run *r, const struct eff_change *change, struct 
 {
     struct eff_value *row = NULL;
 
+    r->hand->now.key = change->key;
     if (planning_needs_row(r, change)) {
         row = eff_new(&r->batch, struct eff_value, r->columns.count);
         if (!eff_content_read(change->content, r->needed, r->columns.count, row))
@@ -434,6 +446,9 @@ planning_next(struct eff_sync_run *r, struct planning_wanted *wanted, bool *ret_
     *ret_end = change.kind == EFF_CHANGE_END;
     if (*ret_end)
         return EFF_OK;
+    r->hand->now.key = change.key;
+    if (change.kind == EFF_CHANGE_REMOVE && eff_run_is_aside(r, change.key))
+        return planning_aside(r, &change, err);
     if (r->look)
         return planning_look_at(r, &change, err);
     if (planning_needs_row(r, &change) && !change.content.ptr)
@@ -464,6 +479,7 @@ planning_all(struct eff_sync_run *r, struct eff_err *err)
         fault = eff_run_moves_settle(r, planning_decode, err);
     if (fault == EFF_OK)
         fault = eff_run_claims_settle(r, planning_decode, planning_release, err);
+    eff_hand_empty(r->hand);
     eff_run_twins_report(r);
     eff_arena_deinit(&wanted.identities);
     eff_buf_free(&wanted.changes);

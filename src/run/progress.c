@@ -31,5 +31,6 @@ void
 eff_run_stage(struct eff_sync_run *r, const char *stage)
 {
     r->stage = stage;
+    eff_hand_empty(r->hand);
     eff_run_progress(r, true);
 }

@@ -1,6 +1,7 @@
 /*
  * run/read: the one read of the model, row by row into the diff.
  */
+#include "base/crash.h"
 #include "base/json.h"
 #include "run/sync.h"
 
@@ -114,12 +115,19 @@ struct read_hashed {
     struct eff_hash128 key;
     uint64_t hash, old; /* by the mapping that the snapshot will have, and has */
     size_t column;      /* to blame when the state is not good */
+    bool aside;         /* it made the process crash: then nothing but its key is touched */
 };
 
 static void
 read_hash(struct eff_sync_run *r, struct read_hashed *h, struct eff_buf *buf)
 {
     h->state = eff_row_key(&r->mapping, h->row, &r->secret, buf, &h->key, &h->column);
+    r->hand->now.key = h->key;
+    h->aside = h->state == EFF_ROW_GOOD && eff_run_is_aside(r, h->key);
+    if (h->aside)
+        h->state = EFF_ROW_VALUE_BAD;
+    else
+        EFF_CRASH_ON("row.hash", read_key_json(r, h->row));
     if (h->state == EFF_ROW_GOOD)
         h->state = eff_row_hash(&r->mapping, h->row, &r->secret, r->batch, &h->hash, &h->column);
     h->old = h->hash;
@@ -156,6 +164,14 @@ read_is_forgotten(struct eff_sync_run *r, const struct read_hashed *h)
     return false;
 }
 
+/* Its match value is not looked at either: it could be that at which the process crashes. */
+static enum eff_fault
+read_aside(struct eff_sync_run *r, const struct read_hashed *h, struct eff_err *err)
+{
+    EFF_TRY(eff_run_put_aside(r, h->key, read_key_json(r, h->row), EFF_LEDGER_INVALID, err));
+    return eff_diff_add_invalid(r->diff, h->key, err);
+}
+
 static enum eff_fault
 read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *buf,
          struct eff_err *err)
@@ -163,6 +179,9 @@ read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *bu
     eff_str content = EFF_STR_NONE;
     bool wanted;
 
+    r->hand->now.key = h->key;
+    if (h->aside)
+        return read_aside(r, h, err);
     EFF_TRY(eff_run_twin(r, h->row, h->key, h->state != EFF_ROW_GOOD, err));
     if (h->state != EFF_ROW_GOOD) {
         eff_run_claim(r, h->row, false);
@@ -211,6 +230,7 @@ read_block(struct eff_sync_run *r, const struct eff_batch *batch, size_t *at,
         struct read_hashed *h = &hashed[*ret_count];
 
         *h = (struct read_hashed){.row = &batch->cells[*at * batch->width]};
+        r->hand->now = (struct eff_held){.row = r->rows_read + 1};
         if (!read_key_wanted(r, h->row)) {
             EFF_TRY(read_pass_over(r, h->row, buf, err));
             continue;
@@ -254,6 +274,7 @@ read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
 
     for (;;) {
         eff_arena_reset(&r->batch);
+        r->hand->now = (struct eff_held){.row = r->rows_read + 1};
         fault = r->source->ops->next(r->source, &batch, err);
         if (fault != EFF_OK)
             return r->os->go_on(r->os->self) ? fault : read_stopped(err);
@@ -295,6 +316,7 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_run_twins_open(r, err));
     fault = read_all(r, &buf, err);
     eff_buf_free(&buf);
+    eff_hand_empty(r->hand);
     r->report->read = r->rows_read;
     return fault == EFF_OK ? eff_run_twins_find(r, err) : fault;
 }

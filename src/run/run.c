@@ -19,6 +19,7 @@ run_start(struct eff_sync_run *r)
     r->started_mono = r->os->mono_ms(r->os->self);
     r->started_wall = r->os->wall_ms(r->os->self);
     r->look = r->options->look;
+    r->hand = r->options->hand ? r->options->hand : &r->own_hand;
     r->partial = r->options->limit >= 0 || r->options->keys_count > 0 || r->look;
     r->rows_expected = -1;
     eff_run_name(r, r->started_wall);
@@ -143,6 +144,7 @@ run_stages(struct eff_sync_run *r, struct eff_err *err)
     if (run_refused(r))
         return EFF_OK;
     EFF_TRY(eff_run_open_state(r, err));
+    EFF_TRY(eff_run_aside_open(r, err));
     EFF_TRY(eff_run_open_dest(r, err));
     EFF_TRY(eff_run_resume(r, err));
     EFF_TRY(run_prepare(r, err));
@@ -258,6 +260,7 @@ static enum eff_fault
 look_stages(struct eff_sync_run *r, struct eff_err *err)
 {
     EFF_TRY(eff_run_open_state(r, err));
+    EFF_TRY(eff_run_aside_open(r, err));
     EFF_TRY(eff_run_open_dest(r, err));
     EFF_TRY(eff_run_look_open(r, err));
     EFF_TRY(run_prepare(r, err));

@@ -6,6 +6,7 @@
 
 #include "conf/project.h"
 #include "os/os.h"
+#include "run/hand.h"
 #include "run/report.h"
 
 /* What is going on, for a person; sent some times a second. */
@@ -33,7 +34,8 @@ struct eff_run_options {
     size_t keys_count; /* only rows with these keys (text form; composite: a,b); removes nothing */
     const eff_str *keys;
     const struct eff_look_options *look; /* eff_run_look's; else NULL */
-    eff_str state; /* plan: another state folder (an unpacked export); ptr == NULL: own */
+    eff_str state;         /* plan: another state folder (an unpacked export); ptr == NULL: own */
+    struct eff_hand *hand; /* shared with the parent, who may start this sync again; may be NULL */
     void (*progress)(void *self, const struct eff_progress *progress);
     /* eff_run_syncs: a sync has its report; may be NULL. */
     void (*finished)(void *self, const struct eff_report *report);

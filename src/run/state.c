@@ -56,6 +56,10 @@ state_secret(struct eff_sync_run *r)
 {
     uint64_t words[4];
 
+    if (r->hand->has_secret)
+        memcpy(r->state.secret, r->hand->secret, sizeof r->hand->secret);
+    memcpy(r->hand->secret, r->state.secret, sizeof r->hand->secret);
+    r->hand->has_secret = true;
     memcpy(words, r->state.secret, sizeof words);
     r->secret = (struct eff_row_secret){.key = {words[0], words[1]}, .seed = words[2]};
 }

@@ -3,8 +3,9 @@
  *
  * At most `jobs` at a time, one at a time per destination, and `after` respected.
  * A child talks in lines: "P" and its progress, "R" and its report, both JSON, or
- * "E" and last words. A child that goes without a report has failed, and its
- * report says how it ended. EFF_NO_FORK=1 runs all of it in this process, for
+ * "E" and last words. A child that crashes with a row or a batch in hand is started
+ * again, with what that tells (run/hand.h). Any other that goes without a report has
+ * failed, and its report says how it ended. EFF_NO_FORK=1 runs all of it in this process, for
  * debuggers and sanitizers.
  */
 #include <signal.h>
@@ -31,6 +32,7 @@ struct supervise_sync {
     bool has_report;
     eff_str last_words;
     int64_t started_ms;
+    struct eff_hand *hand; /* shared with its process */
     struct eff_process process;
 };
 
@@ -120,6 +122,7 @@ supervise_child_work(void *self, int out)
     eff_arena_on_overflow(supervise_on_overflow);
     options.progress = all->options->progress ? supervise_child_progress : NULL;
     options.self = &child;
+    options.hand = sync->hand;
     if (eff_os_real(all->process, &os, &err) == EFF_OK) {
         eff_process_calm();
         eff_run_sync(all->project, sync->sync, os, &options, all->process, &report);
@@ -206,6 +209,7 @@ supervise_finish(struct supervise_sync *sync)
     struct supervise *all = sync->all;
 
     sync->stage = SUPERVISE_DONE;
+    eff_process_unshare(sync->hand, sizeof *sync->hand);
     all->done++;
     if (all->options->finished)
         all->options->finished(all->options->self, sync->report);
@@ -231,24 +235,39 @@ supervise_fail(struct supervise_sync *sync, const char *code, enum eff_fault fau
     eff_report_close(sync->report);
 }
 
+/* Where it was in the model; rows that come in another order are others each time. */
+static const char *
+supervise_at(const struct supervise_sync *sync, char ret_text[64])
+{
+    *ret_text = 0;
+    if (sync->hand && sync->hand->now.row > 0)
+        snprintf(ret_text, 64, ", at row %llu of the model or soon after",
+                 (unsigned long long)sync->hand->now.row);
+    return ret_text;
+}
+
 static void
 supervise_fail_ended(struct supervise_sync *sync, struct eff_process_end end)
 {
     const char *hint = "What it delivered is recorded; the next run settles the rest first.";
-    char text[200];
+    char text[200], at[64];
 
     if (sync->last_words.len > 0)
         snprintf(text, sizeof text, EFF_STR_FMT, EFF_STR_ARG(sync->last_words));
     else if (end.signal == SIGKILL)
         snprintf(text, sizeof text, "the process of this sync was killed (out of memory?)");
     else if (end.signal != 0)
-        snprintf(text, sizeof text, "the process of this sync was ended by SIG%s (%s)",
-                 sigabbrev_np(end.signal) ? sigabbrev_np(end.signal) : "?", strsignal(end.signal));
+        snprintf(text, sizeof text, "the process of this sync was ended by SIG%s (%s)%s",
+                 sigabbrev_np(end.signal) ? sigabbrev_np(end.signal) : "?", strsignal(end.signal),
+                 supervise_at(sync, at));
     else
         snprintf(text, sizeof text,
                  "the process of this sync ended without a report (exit code %d)", end.exit_code);
     if (sync->last_words.len > 0)
         hint = "Give the sync more with `memory: 512MiB`; the next run settles the rest first.";
+    else if (eff_hand_is_crash(end.signal))
+        hint = "That is a mistake in Efferent or in a library: please report it. What it delivered "
+               "is recorded; the next run settles the rest first.";
     supervise_fail(sync, "EFF2010", EFF_BROKEN, text, hint);
 }
 
@@ -260,6 +279,11 @@ supervise_reap(struct supervise *all, size_t index)
 
     all->processes[index] = NULL;
     all->running--;
+    if (!sync->has_report && !all->stopping && sync->hand &&
+        eff_hand_learn(sync->hand, end.signal)) {
+        sync->stage = SUPERVISE_WAITING;
+        return;
+    }
     if (!sync->has_report)
         supervise_fail_ended(sync, end);
     supervise_finish(sync);
@@ -281,6 +305,8 @@ supervise_start(struct supervise *all, size_t index)
         supervise_finish(sync);
         return;
     }
+    if (!sync->hand)
+        sync->hand = eff_process_share(sizeof *sync->hand);
     if (eff_process_start(supervise_child_work, sync, &sync->process, &err) != EFF_OK) {
         supervise_fail(sync, "EFF2010", err.fault, err.msg, err.hint);
         supervise_finish(sync);

@@ -35,7 +35,11 @@ struct eff_sync_run {
     const char *stage;
     struct eff_redact redact;
     eff_str run_id;
-    bool partial; /* --key or --limit: nothing is removed */
+    bool partial;          /* --key or --limit: nothing is removed */
+    struct eff_hand *hand; /* never NULL: own_hand when nobody looks */
+    struct eff_hand own_hand;
+    size_t aside_count; /* aside.c: keys whose rows are not touched, in rising order */
+    struct eff_hash128 *aside;
 
     /* state */
     const char *state_folder, *folder, *scratch; /* project's, the sync's, for scratch files */
@@ -145,6 +149,16 @@ enum eff_fault eff_run_read_again(
     enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
                            const struct eff_value *row, struct eff_err *err),
     struct eff_err *err);
+
+/* aside.c: rows that made the process crash. */
+#define EFF_RUN_ASIDE_CODE    "EFF2126"
+#define EFF_RUN_ASIDE_MESSAGE "the process crashed at this row"
+enum eff_fault eff_run_aside_open(struct eff_sync_run *r, struct eff_err *err);
+bool eff_run_is_aside(const struct eff_sync_run *r, struct eff_hash128 key);
+bool eff_run_row_is_aside(struct eff_sync_run *r, const struct eff_value *row);
+/* Into ledger and report; the caller counts it. */
+enum eff_fault eff_run_put_aside(struct eff_sync_run *r, struct eff_hash128 key, eff_str key_json,
+                                 enum eff_ledger_state state, struct eff_err *err);
 
 /* claims.c: removals of records that other rows stand for. */
 void eff_run_claims_open(struct eff_sync_run *r);

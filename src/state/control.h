@@ -163,6 +163,10 @@ enum eff_fault eff_control_ledger_each(struct eff_control *control, eff_str sync
                                        enum eff_ledger_state state, struct eff_arena *arena,
                                        bool (*each)(void *self, const struct eff_ledger_row *row),
                                        void *self, struct eff_err *err);
+/* Keys of the entries with that code, last met after since_ms and not made due since. */
+enum eff_fault eff_control_ledger_keys(struct eff_control *control, eff_str sync, eff_str code,
+                                       int64_t since_ms, struct eff_arena *arena, size_t *ret_count,
+                                       struct eff_hash128 **ret_keys, struct eff_err *err);
 enum eff_fault eff_control_ledger_count(struct eff_control *control, eff_str sync,
                                         uint64_t ret_counts[EFF_LEDGER_PENDING + 1],
                                         struct eff_err *err);

@@ -4,6 +4,7 @@
  * however its process ends.
  * Method: this file brings its own eff_run_sync, whose behaviour follows from the
  * sync's name; what ran when is written into memory that the processes share.
+ * covers: C14
  */
 #include "run/run.h"
 
@@ -52,6 +53,40 @@ at_most(atomic_int *most, int value)
 /* ---- the sync that is run ---- */
 
 static void
+die_with(struct eff_hand *hand, struct eff_held held, int signal_number)
+{
+    hand->now = held;
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+}
+
+/* It dies at one row: alone, in a batch, at another one each time, or without knowing its key. */
+static void
+poison(eff_str name, struct eff_hand *hand, struct eff_report *report)
+{
+    struct eff_held held = {.row = 7, .key = {7, 7}, .run = "0123456789ABCDEFGHJKMNPQRS"};
+    bool apart = eff_hand_is_apart(hand, (eff_str){held.run, sizeof held.run}, 3);
+
+    report->requests = hand->deaths;
+    report->invalid = hand->aside_count;
+    report->read += hand->aside_count;
+    if (eff_str_eq(name, EFF_STR("poison_killed")))
+        die_with(hand, held, SIGKILL);
+    if (eff_str_eq(name, EFF_STR("poison_unknown")))
+        die_with(hand, (struct eff_held){.row = 7}, SIGSEGV);
+    if (eff_str_eq(name, EFF_STR("poison_any")))
+        held.key.lo += hand->deaths;
+    if (eff_str_eq(name, EFF_STR("poison_batch"))) {
+        held.batch = 3;
+        held.rows = apart ? 1 : 10;
+        if (!apart && hand->aside_count == 0)
+            held.key = (struct eff_hash128){0};
+    }
+    if (!eff_hand_is_aside(hand, held.key))
+        die_with(hand, held, eff_str_eq(name, EFF_STR("poison_batch")) ? SIGABRT : SIGBUS);
+}
+
+static void
 work(const struct eff_sync_conf *sync, const struct eff_run_options *options,
      struct eff_arena *process, struct eff_report *report)
 {
@@ -72,6 +107,8 @@ work(const struct eff_sync_conf *sync, const struct eff_run_options *options,
         eff_arena_alloc(process, 1, 1, (size_t)1 << 40);
     if (eff_str_starts(sync->name, EFF_STR("failing")))
         report->failed = true;
+    if (eff_str_starts(sync->name, EFF_STR("poison")))
+        poison(sync->name, options->hand, report);
 }
 
 void
@@ -350,6 +387,38 @@ without_forks_it_is_the_same(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
 
+/* Two crashes over one row, three over one of a batch; none is concluded from what others do. */
+static void
+a_row_that_crashes_is_put_aside(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t deaths, aside;
+        const char *message;
+    } cases[] = {
+        {"poison_row", 2, 1, NULL},
+        {"poison_batch", 3, 1, NULL},
+        {"poison_killed", 0, 0, "killed"},
+        {"poison_unknown", 0, 0, "SIGSEGV (Segmentation fault), at row 7 of the model"},
+        {"poison_any", 0, 0, "SIGBUS"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        add(cases[i].name, 0, NULL);
+    go(1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct eff_report *report = &world.reports[i];
+
+        assert_int_equal(report->failed, cases[i].message != NULL);
+        assert_int_equal(report->requests, cases[i].deaths);
+        assert_int_equal(report->invalid, cases[i].aside);
+        if (cases[i].message)
+            assert_non_null(
+                strstr(eff_str_c(&world.arena, report->problems[0].message), cases[i].message));
+    }
+}
+
 int
 main(void)
 {
@@ -362,6 +431,7 @@ main(void)
         TEST(a_plan_waits_for_nobody),
         TEST(what_is_off_is_skipped),
         TEST(a_death_is_reported),
+        TEST(a_row_that_crashes_is_put_aside),
         TEST(a_wish_to_stop_is_passed_on),
         TEST(without_forks_it_is_the_same),
     };
