@@ -29,8 +29,9 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2110", "Rows with a key that cannot be one."},
     {"EFF2111", "Rows with a value that cannot be represented."},
     {"EFF2112", "Rows with a value that a transform or cast of the mapping refuses."},
-    {"EFF2113", "A guard holds removals: more than `guard:` allows. `efferent approve` releases "
-                "them."},
+    {"EFF2113",
+     "A guard holds removals: more than `guard:` allows, or another role or server reads "
+     "the model. `efferent approve` releases them."},
     {"EFF2114", "Rows without a verdict yet; the next run settles them first."},
     {"EFF2115", "Rows that were refused before and whose next try is not due yet."},
     {"EFF2116", "Rows that are held: where their record is cannot be told any more."},

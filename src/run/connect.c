@@ -206,6 +206,7 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
     enum eff_fault fault;
 
     EFF_TRY(ops->open(r->sync->source->config, r->os, &r->run, &r->source, err));
+    r->reader = ops->reader ? ops->reader(r->source, &r->run) : EFF_STR_NONE;
     r->sql = r->sync->model_kind == EFF_MODEL_TABLE
                  ? ops->table_sql(r->source, r->sync->model, &r->run)
                  : r->sync->model;

@@ -2,8 +2,8 @@
  * run/guards: what was planned and may not be sent without an approval.
  *
  * An incomplete read never gets here. Removals are held when they are more than a
- * share of what this sync has delivered (or an absolute bound), changes only when
- * the user set a share. What is held is named by a digest; an approval of exactly
+ * share of what this sync has delivered (or an absolute bound), or when another role
+ * or server reads the model than before; changes only when the user set a share. What is held is named by a digest; an approval of exactly
  * that digest lets it pass once.
  */
 #include <stdio.h>
@@ -18,9 +18,21 @@ guard_over(uint64_t rows, uint64_t of, double percent)
     return percent >= 0 && (double)rows > (double)of * percent / 100.0;
 }
 
+/* Another role may see fewer rows, another server may not have them yet. */
+static const char *
+guard_reader(struct eff_sync_run *r)
+{
+    return eff_str_printf(
+               &r->run,
+               "the model is read by another than before, who may see fewer rows (now " EFF_STR_FMT
+               "; before " EFF_STR_FMT ")",
+               EFF_STR_ARG(r->reader), EFF_STR_ARG(r->reader_before))
+        .ptr;
+}
+
 /* Why removals are held, or NULL. */
 static const char *
-guard_removals(const struct eff_sync_run *r)
+guard_removals(struct eff_sync_run *r)
 {
     uint64_t removed = r->removals.count;
 
@@ -28,6 +40,8 @@ guard_removals(const struct eff_sync_run *r)
         return NULL;
     if (r->null_keys > r->state.null_keys)
         return "more rows than before have no key, and may be those that seem to be gone";
+    if (r->reader.ptr && r->reader_before.ptr && !eff_str_eq(r->reader, r->reader_before))
+        return guard_reader(r);
     if (r->sync->guard_removed_rows >= 0 && removed > (uint64_t)r->sync->guard_removed_rows)
         return "more removals than guard.max_removed allows";
     if (removed > GUARD_REMOVALS_FREE &&

@@ -50,6 +50,7 @@ run_row(struct eff_sync_run *r)
 static enum eff_fault
 run_save_identity(struct eff_sync_run *r, struct eff_err *err)
 {
+    eff_run_renew_identity(r);
     r->state.identity = r->identity;
     if (!r->partial &&
         !r->hold_removals) // Held by their number, they stay held until it is mended.

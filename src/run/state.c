@@ -156,7 +156,7 @@ state_names(struct eff_json_writer *w, const char *key, size_t count, const eff_
 }
 
 static eff_str
-state_identity(struct eff_sync_run *r)
+state_identity(struct eff_sync_run *r, eff_str reader)
 {
     struct eff_buf buf = {0};
     struct eff_json_writer w = {.buf = &buf};
@@ -169,6 +169,8 @@ state_identity(struct eff_sync_run *r)
     eff_json_field_str(&w, "account", r->dest->account);
     if (r->sync->mode == EFF_MODE_MEMBERS) /* what is kept of a row is of another kind */
         eff_json_field_str(&w, "mode", EFF_STR("members"));
+    if (reader.ptr) /* not part of what must not change: a guard looks at it */
+        eff_json_field_str(&w, "reader", reader);
     eff_json_end_object(&w);
     identity = eff_str_copy(&r->run, eff_buf_str(&buf));
     eff_buf_free(&buf);
@@ -200,12 +202,34 @@ state_identity_differs(struct eff_sync_run *r)
     return NULL;
 }
 
+static eff_str
+state_reader_before(struct eff_sync_run *r)
+{
+    const struct eff_json *before;
+    struct eff_err ignored = {0};
+
+    if (!r->state.identity.ptr ||
+        eff_json_parse(r->state.identity, &r->run, &before, &ignored) != EFF_OK)
+        return EFF_STR_NONE;
+    return eff_json_str(eff_json_get(before, EFF_STR("reader")));
+}
+
+/* A reader who seems to see fewer rows is taken for the right one only by an approval. */
+void
+eff_run_renew_identity(struct eff_sync_run *r)
+{
+    bool stays = r->reader_before.ptr && (r->partial || r->hold_removals || !r->reader.ptr);
+
+    r->identity = state_identity(r, stays ? r->reader_before : r->reader);
+}
+
 enum eff_fault
 eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err)
 {
     const char *differs;
 
-    r->identity = state_identity(r);
+    r->identity = state_identity(r, r->reader);
+    r->reader_before = state_reader_before(r);
     if (!r->state.identity.ptr || r->snapshot_rows == 0)
         return EFF_OK;
     differs = state_identity_differs(r);

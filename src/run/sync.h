@@ -58,6 +58,7 @@ struct eff_sync_run {
 
     /* source */
     struct eff_source *source;
+    eff_str reader, reader_before; /* who reads the model; ptr == NULL: not known */
     struct eff_columns columns;
     eff_str sql;
     struct eff_mapping mapping; /* without held fields */
@@ -130,6 +131,8 @@ enum eff_fault eff_run_open_state(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_close(struct eff_sync_run *r);
 const char *eff_run_changes_path(struct eff_sync_run *r, eff_str run_id);
 enum eff_fault eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err);
+/* The identity as this run leaves it: once it is known whether its removals are held. */
+void eff_run_renew_identity(struct eff_sync_run *r);
 
 /* connect.c: source, destination, mapping, snapshot's columns; contract.c: its schema. */
 enum eff_fault eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err);

@@ -720,6 +720,17 @@ bq_scans(struct eff_source *source)
     return ((struct bq_source *)source)->scans;
 }
 
+static eff_str
+bq_reader(struct eff_source *source, struct eff_arena *arena)
+{
+    const struct bq_source *s = (const struct bq_source *)source;
+    eff_str account = s->config->impersonate.len ? s->config->impersonate : s->client.login.email;
+
+    return eff_str_printf(arena, "project " EFF_STR_FMT "%s" EFF_STR_FMT,
+                          EFF_STR_ARG(s->config->project), account.len ? ", account " : "",
+                          EFF_STR_ARG(account));
+}
+
 const struct eff_source_ops eff_source_bigquery = {
     .kind = "bigquery",
     .title = "BigQuery",
@@ -732,6 +743,7 @@ const struct eff_source_ops eff_source_bigquery = {
     .table_sql = bq_table_sql,
     .estimate = bq_estimate,
     .scans = bq_scans,
+    .reader = bq_reader,
     .cancel = bq_cancel,
     .close = bq_close,
 };

@@ -586,6 +586,41 @@ pg_table_sql(struct eff_source *source, eff_str table, struct eff_arena *arena)
     return eff_sql_table(table, arena);
 }
 
+/* ----------------------------------------------------------------------------- reader */
+
+/*
+ * A cluster is known by the number that its replicas share; where that may not be seen, by its
+ * address. A replica is told from its primary, because it may be behind.
+ */
+static eff_str
+pg_reader(struct eff_source *source, struct eff_arena *arena)
+{
+    static const char *const servers[] = {
+        "(SELECT system_identifier::pg_catalog.text FROM pg_catalog.pg_control_system())",
+        "pg_catalog.host(pg_catalog.inet_server_addr())",
+    };
+    struct pg_source *s = (struct pg_source *)source;
+    eff_str reader = EFF_STR_NONE;
+
+    for (size_t i = 0; i < sizeof servers / sizeof *servers && !reader.ptr; i++) {
+        const char *sql =
+            eff_str_printf(arena,
+                           "SELECT pg_catalog.concat('role ', current_user, ', database ',"
+                           " pg_catalog.current_database(), ', ', CASE WHEN"
+                           " pg_catalog.pg_is_in_recovery() THEN 'replica of ' END, 'server ', %s)",
+                           servers[i])
+                .ptr;
+        PGresult *result = eff_pg_last(&s->peer, PQsendQuery(s->peer.conn, sql));
+        struct eff_err ignored = {0};
+
+        if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+            reader = eff_str_copy(arena, eff_str_of(PQgetvalue(result, 0, 0)));
+        PQclear(result);
+        pg_rewind(s, &ignored); // A fault of `query`, if the connection is gone.
+    }
+    return reader;
+}
+
 const struct eff_source_ops eff_source_postgres = {
     .kind = "postgres",
     .title = "PostgreSQL",
@@ -597,6 +632,7 @@ const struct eff_source_ops eff_source_postgres = {
     .next = pg_next,
     .table_sql = pg_table_sql,
     .estimate = pg_estimate,
+    .reader = pg_reader,
     .cancel = pg_cancel,
     .close = pg_close,
 };

@@ -775,6 +775,17 @@ snow_cancel(struct eff_source *source)
     (void)EFF_FAIL(&s->failed, EFF_TRANSIENT, "the query was cancelled");
 }
 
+/* As it is configured: the user's default role, where none is given, is the server's to know. */
+static eff_str
+snow_reader(struct eff_source *source, struct eff_arena *arena)
+{
+    const struct eff_snow_config *c = ((struct snow_source *)source)->config;
+
+    return eff_str_printf(arena, "account " EFF_STR_FMT "%s" EFF_STR_FMT "%s" EFF_STR_FMT,
+                          EFF_STR_ARG(c->account), c->user.len ? ", user " : "",
+                          EFF_STR_ARG(c->user), c->role.len ? ", role " : "", EFF_STR_ARG(c->role));
+}
+
 const struct eff_source_ops eff_source_snowflake = {
     .kind = "snowflake",
     .title = "Snowflake",
@@ -786,6 +797,7 @@ const struct eff_source_ops eff_source_snowflake = {
     .next = snow_next,
     .table_sql = snow_table_sql,
     .estimate = snow_estimate,
+    .reader = snow_reader,
     .cancel = snow_cancel,
     .close = snow_close,
 };

@@ -46,6 +46,12 @@ struct eff_source_ops {
      * `query` has returned; -1: it does not say. NULL where nothing is billed.
      */
     int64_t (*scans)(struct eff_source *source);
+    /*
+     * By whose eyes the model is read, and where: what may decide which rows are shown, in words
+     * and without secrets ("role loader, database shop, server 72..."). Asked before `query`;
+     * ptr == NULL: it cannot be told. NULL where there are neither roles nor servers.
+     */
+    eff_str (*reader)(struct eff_source *source, struct eff_arena *arena);
     /* Gives up the result: no request or query of it is under way any more. query may follow. */
     void (*cancel)(struct eff_source *source);
     void (*close)(struct eff_source *source); /* accepts a half-opened source; NULL is fine */

@@ -5,7 +5,7 @@
 # a server that goes away, and a role that may only read.
 # Method: a cluster of the test's own; the same stories as with SQLite; values compared by the
 # databases themselves.
-# covers: C16
+# covers: C13, C16
 . "$EFF_SRC/test/lib/scenario.sh"
 
 . "$EFF_SRC/test/lib/cluster.sh"
@@ -186,6 +186,49 @@ run_eff run -p "$P" --output json bad
 document_good run
 pg_is "select count(*) from src.r" 200
 rm "$P/syncs/bad.yml"
+
+about "a role that sees fewer rows"
+pg "create table src.p (id int primary key, v text); create table dst.p (id int unique, v text);
+    insert into src.p select i, 'v' from generate_series(1, 30) i; alter table src.p enable row level security;
+    create role narrow login; grant usage on schema src to narrow; grant select on src.p to narrow;
+    create policy fewer on src.p to narrow using (id <= 28)"
+sync p << END
+sync: p
+source: w
+table: src.p
+key: id
+to: p.dst.p
+mode: mirror
+fields: [v]
+END
+by() { sed -i "s|sources: {w: {type: postgres, url: \"[^\"]*\"}|sources: {w: {type: postgres, url: \"host=$CLUSTER user=$1 dbname=postgres\"}|" "$P/efferent.yml"; }
+eff 0 run p
+by narrow
+eff 0 plan p
+same "a plan tells" 2 "$(j '$.syncs[0].held')"
+pg "update src.p set v = 'changed' where id = 1; insert into src.p values (0, 'new')"
+eff 3 run p # so few removals no other guard would hold
+counts p read=29 added=1 changed=1 removed=2 planned=4 held=2
+says "now role narrow, database postgres, server "
+says "before role test, database postgres, server "
+pg_is "select count(*), sum(id) from dst.p" "31|465"
+eff 3 run p
+same "held until it is approved" 2 "$(j '$.syncs[0].held')"
+by test
+eff 0 run p
+pg "delete from src.p where id = 30"
+eff 0 run p
+pg_is "select count(*) from dst.p" 30
+by narrow
+eff 3 run p
+run_eff approve -p "$P" p "$(j '$.syncs[0].plan')"
+eff 0 run p
+pg_is "select count(*) from dst.p" 29
+pg "delete from src.p where id = 1" # now it is the one who read before
+eff 0 run p
+pg_is "select count(*) from dst.p" 28
+by test
+rm "$P/syncs/p.yml"
 
 about "a role that may only read"
 pg "create role reader login; grant usage on schema src to reader; grant select on all tables in schema src to reader; revoke create on schema public from public"

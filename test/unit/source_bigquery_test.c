@@ -326,6 +326,8 @@ test_claims(void **state)
     peer.config.credentials = credentials(&peer, pem);
     peer.config.scopes = (struct eff_str_list){1, more};
     assert_int_equal(reading_open_in(&r, os, &eff_source_bigquery, &peer.config), EFF_OK);
+    assert_true(eff_str_is(r.source->ops->reader(r.source, &arena),
+                           "project p, account reader@acme.example"));
     assert_int_equal(reading_query(&r, "SELECT 1"), EFF_OK);
     assertion = strstr(peer.last_login, "assertion=");
     assert_non_null(assertion);

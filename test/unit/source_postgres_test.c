@@ -4,7 +4,7 @@
  * told in the user's terms, and the password never is.
  * Method: a real server of the test's own; another connection that writes,
  * locks and terminates backends; a million rows under a bound of memory.
- * covers: C4, C16, S11
+ * covers: C4, C13, C16, S11
  */
 // links: testlib base flow os source
 // timeout: 180
@@ -368,6 +368,37 @@ connections_fail_in_plain_words(void **state)
     reading_close(&r);
 }
 
+/* As which role, in which database, on which server: the same as often as it is asked. */
+static void
+readers_are_told(void **state)
+{
+    char url[200], server[100];
+    struct config config;
+    eff_str mine, theirs;
+
+    (void)state;
+    begin();
+    mine = r.source->ops->reader(r.source, &r.arena);
+    assert_int_equal(
+        sscanf(eff_str_c(&r.arena, mine), "role test, database postgres, %99[^\n]", server), 1);
+    assert_true(strlen(server) > strlen("server "));
+    assert_true(eff_str_eq(r.source->ops->reader(r.source, &r.arena), mine));
+    assert_int_equal(reading_query(&r, "SELECT 1 AS a"), EFF_OK);
+    reading_close(&r);
+
+    run("CREATE ROLE other LOGIN");
+    snprintf(url, sizeof(url), "host=%s port=%d user=other dbname=postgres", cluster.dir,
+             cluster.port);
+    config = config_of(url);
+    begin_as(&config);
+    theirs = r.source->ops->reader(r.source, &r.arena);
+    assert_true(eff_str_starts(theirs, EFF_STR("role other, database postgres, ")));
+    assert_non_null(strstr(eff_str_c(&r.arena, theirs), server));
+    assert_int_equal(reading_query(&r, "SELECT 1 AS a"), EFF_OK);
+    reading_close(&r);
+    run("DROP ROLE other");
+}
+
 static void
 privileges_are_told(void **state)
 {
@@ -478,6 +509,7 @@ main(void)
         cmocka_unit_test(cancel_and_time_limits_are_told),
         cmocka_unit_test(schemas_are_searched),
         cmocka_unit_test(connections_fail_in_plain_words),
+        cmocka_unit_test(readers_are_told),
         cmocka_unit_test(privileges_are_told),
         cmocka_unit_test(large_rows_come_whole),
         cmocka_unit_test(a_million_rows_are_cheap),

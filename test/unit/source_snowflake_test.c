@@ -244,6 +244,8 @@ memory_is_bounded(void **state)
     before = reading_peak_kib();
     assert_int_equal(reading_open_in(&reading, &peer.world.os, &eff_source_snowflake, &token),
                      EFF_OK);
+    assert_true(eff_str_is(reading.source->ops->reader(reading.source, &reading.arena),
+                           "account acme-main"));
     assert_int_equal(reading_drain(&reading, "SELECT x"), EFF_OK);
     assert_int_equal(reading.rows, 15 * LARGE_ROWS);
     assert_in_range(peer.flying_most, 1, 2);
