@@ -270,6 +270,7 @@ diff_tell_item(struct eff_diff *diff, const struct eff_scatter_item *item,
 
     *ret_change = (struct eff_change){.key = item->key,
                                       .row_hash = group ? 0 : item->row,
+                                      .old_hash = group || !old ? 0 : old->row,
                                       .rows = group ? item->row : 1,
                                       .in_snapshot = old != NULL};
     ret_change->kind = group ? diff_judge_group(diff, item) : diff_judge(diff, item, old);

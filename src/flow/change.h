@@ -22,6 +22,7 @@ struct eff_change {
     enum eff_change_kind kind;
     struct eff_hash128 key;
     uint64_t row_hash; /* to be recorded when acknowledged; 0 for REMOVE */
+    uint64_t old_hash; /* as it was recorded last; of one row that is in the snapshot */
     uint64_t rows;     /* 1, or the size of a duplicate group */
     bool in_snapshot;
     /*

@@ -50,6 +50,9 @@ const struct eff_problem_code eff_run_problem_codes[] = {
                 "nothing."},
     {"EFF2125", "A large share of the rows changed in most of the last runs; stops nothing."},
     {"EFF2126", "A row made the process crash, twice, and is put aside for a day."},
+    {"EFF2127",
+     "A mapped column has another type than before; how many rows change because of that "
+     "alone. Stops nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
     {NULL, NULL},
 };

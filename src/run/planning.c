@@ -144,13 +144,14 @@ planning_not_due(struct eff_sync_run *r, const struct eff_planned_item *p, bool 
 }
 
 static enum eff_fault
-planning_send(struct eff_sync_run *r, const struct eff_change *change,
+planning_send(struct eff_sync_run *r, const struct eff_change *change, const struct eff_value *row,
               const struct eff_planned_item *p, struct eff_err *err)
 {
     struct eff_entry entry = {.key = p->ack.key, .row = p->ack.row};
     bool not_due;
 
     planning_count(r, change->kind);
+    eff_run_types_see(r, change, row);
     eff_run_sample(r, change, p);
     if (p->item.old_match)
         eff_run_claims_moved(r, p->ack.key);
@@ -272,7 +273,7 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
     case EFF_PLANNED_SEND:
         if (row && p.item.leaving_count > 0 && eff_run_claims_doubt(r, change, row))
             return EFF_OK;
-        return planning_send(r, change, &p, err);
+        return planning_send(r, change, row, &p, err);
     case EFF_PLANNED_FOLLOW:
         r->followed++;
         if (change->kind != EFF_CHANGE_REBASE) /* the diff counted those as unchanged itself */
@@ -564,6 +565,7 @@ eff_run_plan(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(planning_look_at_ledger(r, err));
     EFF_TRY(planning_open(r, err));
     EFF_TRY(planning_all(r, err));
+    eff_run_types_tell(r);
     counts = eff_diff_counts(r->diff);
     r->report->unchanged += counts->unchanged;
     r->report->invalid += counts->invalid;

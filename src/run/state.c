@@ -169,8 +169,9 @@ state_identity(struct eff_sync_run *r, eff_str reader)
     eff_json_field_str(&w, "account", r->dest->account);
     if (r->sync->mode == EFF_MODE_MEMBERS) /* what is kept of a row is of another kind */
         eff_json_field_str(&w, "mode", EFF_STR("members"));
-    if (reader.ptr) /* not part of what must not change: a guard looks at it */
+    if (reader.ptr) /* this and what follows may change: guards.c and types.c look at it */
         eff_json_field_str(&w, "reader", reader);
+    eff_run_types_write(r, &w);
     eff_json_end_object(&w);
     identity = eff_str_copy(&r->run, eff_buf_str(&buf));
     eff_buf_free(&buf);
@@ -202,16 +203,17 @@ state_identity_differs(struct eff_sync_run *r)
     return NULL;
 }
 
-static eff_str
-state_reader_before(struct eff_sync_run *r)
+static void
+state_read_before(struct eff_sync_run *r)
 {
     const struct eff_json *before;
     struct eff_err ignored = {0};
 
     if (!r->state.identity.ptr ||
         eff_json_parse(r->state.identity, &r->run, &before, &ignored) != EFF_OK)
-        return EFF_STR_NONE;
-    return eff_json_str(eff_json_get(before, EFF_STR("reader")));
+        return;
+    r->reader_before = eff_json_str(eff_json_get(before, EFF_STR("reader")));
+    r->types_before = eff_json_get(before, EFF_STR("types"));
 }
 
 /* A reader who seems to see fewer rows is taken for the right one only by an approval. */
@@ -228,13 +230,13 @@ eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err)
 {
     const char *differs;
 
+    state_read_before(r);
     r->identity = state_identity(r, r->reader);
-    r->reader_before = state_reader_before(r);
     if (!r->state.identity.ptr || r->snapshot_rows == 0)
         return EFF_OK;
     differs = state_identity_differs(r);
     if (!differs)
-        return EFF_OK;
+        return eff_run_check_types(r, err);
     EFF_FAIL(err, EFF_CONFIG,
              "the %s of sync " EFF_STR_FMT
              " is not what it was when its %llu rows were delivered; going on would remove or "

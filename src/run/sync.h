@@ -58,7 +58,10 @@ struct eff_sync_run {
 
     /* source */
     struct eff_source *source;
-    eff_str reader, reader_before; /* who reads the model; ptr == NULL: not known */
+    eff_str reader, reader_before;       /* who reads the model; ptr == NULL: not known */
+    const struct eff_json *types_before; /* of its columns; NULL: not known */
+    enum eff_kind *retyped; /* by column: what it was, EFF_NULL: the same; NULL: no column is */
+    uint64_t retyped_rows;
     struct eff_columns columns;
     eff_str sql;
     struct eff_mapping mapping; /* without held fields */
@@ -133,6 +136,16 @@ const char *eff_run_changes_path(struct eff_sync_run *r, eff_str run_id);
 enum eff_fault eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err);
 /* The identity as this run leaves it: once it is known whether its removals are held. */
 void eff_run_renew_identity(struct eff_sync_run *r);
+
+/*
+ * types.c: what types the columns had. A key column that has another one stops the sync; of
+ * others the changes that are nothing else are counted, and then told.
+ */
+void eff_run_types_write(const struct eff_sync_run *r, struct eff_json_writer *w);
+enum eff_fault eff_run_check_types(struct eff_sync_run *r, struct eff_err *err);
+void eff_run_types_see(struct eff_sync_run *r, const struct eff_change *change,
+                       const struct eff_value *row);
+void eff_run_types_tell(struct eff_sync_run *r);
 
 /* connect.c: source, destination, mapping, snapshot's columns; contract.c: its schema. */
 enum eff_fault eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err);

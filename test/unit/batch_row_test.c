@@ -380,6 +380,45 @@ keys_are_typed_and_injective(void **state)
     assert_false(same_key(str(EFF_TEXT, "x"), one, str(EFF_BYTES, "x"), one));
 }
 
+/* Spellings that some database or another takes for one: here each is a key of its own. */
+static void
+keys_that_look_alike_are_distinct(void **state)
+{
+    const struct eff_value all[] = {
+        eff_value_of_int(EFF_INT, 1),
+        eff_value_of_float(1.0),
+        eff_value_of_int(EFF_BOOL, 1),
+        eff_value_of_int(EFF_DATE, 1),
+        eff_value_of_int(EFF_DATETIME, 1),
+        eff_value_of_int(EFF_INSTANT, 1),
+        str(EFF_BYTES, "1"),
+        str(EFF_TEXT, "1"),
+        str(EFF_TEXT, "1.0"),
+        str(EFF_TEXT, "01"),
+        str(EFF_TEXT, " 1"),
+        str(EFF_TEXT, "1 "),
+        str(EFF_TEXT, "1\t"),
+        str(EFF_TEXT, "\xef\xbc\x91"), // fullwidth 1
+        str(EFF_TEXT, "a"),
+        str(EFF_TEXT, "A"),
+        str(EFF_TEXT, "\xc3\xa9"),  // e with acute, composed
+        str(EFF_TEXT, "e\xcc\x81"), // and decomposed
+        str(EFF_TEXT, "\xc3\x89"),
+        str(EFF_TEXT, "e"),
+        str(EFF_TEXT, "ss"),
+        str(EFF_TEXT, "\xc3\x9f"),
+        str(EFF_TEXT, "1970-01-02"),
+    };
+    const size_t count = sizeof all / sizeof *all;
+    struct eff_value one = eff_value_of_int(EFF_INT, 1);
+
+    (void)state;
+    assert_true(count * (count - 1) / 2 > 100);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < count; j++)
+            assert_int_equal(same_key(one, all[i], one, all[j]), i == j);
+}
+
 static void
 what_cannot_be_a_key(void **state)
 {
@@ -602,6 +641,7 @@ main(void)
         cmocka_unit_test(each_byte_of_a_text_is_looked_at),
         cmocka_unit_test(problems_are_found),
         cmocka_unit_test(keys_are_typed_and_injective),
+        cmocka_unit_test(keys_that_look_alike_are_distinct),
         cmocka_unit_test(what_cannot_be_a_key),
         cmocka_unit_test(keys_as_json),
         cmocka_unit_test(a_sum_is_the_sum_of_its_fields),
