@@ -147,7 +147,7 @@ record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const str
                    ? record_unknown(walk, item, ack, record_removes(ref->op, ref->group), err)
                    : EFF_OK;
     if (ref->op != EFF_OP_NONE)
-        EFF_TRY(eff_history_add(walk->history, ref->op, item, outcome, remote_id, err));
+        EFF_TRY(eff_history_add(walk->history, ref->op, item, ack->row, outcome, remote_id, err));
     if (record_removes(ref->op, ref->group))
         return eff_snapshot_remove(walk->writer, ack->key, err);
     return eff_snapshot_set(walk->writer, &entry,

@@ -53,6 +53,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2127",
      "A mapped column has another type than before; how many rows change because of that "
      "alone. Stops nothing."},
+    {"EFF2128", "Rows go to and fro between the same values, run after run; stops nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
     {NULL, NULL},
 };

@@ -160,8 +160,10 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change, const str
         return EFF_OK;
     if (change->kind == EFF_CHANGE_REMOVE)
         eff_multiset_add(&r->removals, entry);
-    else if (change->kind == EFF_CHANGE_CHANGE)
+    if (change->kind == EFF_CHANGE_CHANGE) {
         eff_multiset_add(&r->changed_rows, entry);
+        eff_run_flapping_see(r, p);
+    }
     return eff_run_plan_add(r, p, planning_group(r, change, p), err);
 }
 

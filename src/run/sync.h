@@ -110,6 +110,7 @@ struct eff_sync_run {
     struct eff_value *sample_match; /* of the report's samples, for the read-back */
     uint64_t followed;              /* rows that are not sent: EFF_OP_NONE */
     bool has_ledger, has_refused;
+    struct eff_flapping *flapping; /* flapping.c: rows that change; NULL: none */
     bool unfinished; /* over there something is still to be done: the run stays open */
 
     /* look.c: verify and adopt read back instead of sending */
@@ -250,7 +251,8 @@ void eff_run_samples_before(struct eff_sync_run *r);
 void eff_run_sample_found(struct eff_sync_run *r, const struct eff_planned_item *planned,
                           const struct eff_record *record, const bool *differs);
 
-/* flapping.c: a note when a large share of the rows changes in run after run. */
+/* flapping.c: a note when a large share of the rows changes in run after run, or rows go to and fro. */
+void eff_run_flapping_see(struct eff_sync_run *r, const struct eff_planned_item *p);
 enum eff_fault eff_run_flapping(struct eff_sync_run *r, struct eff_err *err);
 
 /* finish.c: verdicts into snapshot, history and run row. */

@@ -2,8 +2,8 @@
  * state/history: one append-only file a run, found again by a scan.
  *
  * Layout: magic, u64 when_ms, names of the fields; then records: u32 length, key
- * hash, op, outcome, remote id, a bit per field. A scan reads at the speed of the
- * disk, and is asked for by a person, for one key.
+ * hash, op, outcome, remote id, a bit per field, u64 hash of the row. A record may be
+ * longer, or without the last: older ones are. A scan reads at the speed of the disk.
  */
 #include "state/history.h"
 
@@ -65,11 +65,11 @@ history_flush(struct eff_history_writer *writer, struct eff_err *err)
 
 enum eff_fault
 eff_history_add(struct eff_history_writer *writer, enum eff_op op, const struct eff_item *item,
-                enum eff_outcome outcome, eff_str remote_id, struct eff_err *err)
+                uint64_t row_hash, enum eff_outcome outcome, eff_str remote_id, struct eff_err *err)
 {
     struct eff_buf *out = &writer->out;
     size_t bits = (writer->fields_count + 7) / 8;
-    size_t len = 16 + 2 + 4 + (remote_id.ptr ? remote_id.len : 0) + bits;
+    size_t len = 16 + 2 + 4 + (remote_id.ptr ? remote_id.len : 0) + bits + 8;
     char *at;
 
     eff_buf_add_u32(out, (uint32_t)len);
@@ -86,6 +86,7 @@ eff_history_add(struct eff_history_writer *writer, enum eff_op op, const struct 
         if (item->fields[i].kind != EFF_ABSENT)
             at[i / 8] |= (char)(1 << (i % 8));
     out->len += bits;
+    eff_buf_add_u64(out, row_hash);
     return out->len >= HISTORY_BLOCK ? history_flush(writer, err) : EFF_OK;
 }
 
@@ -229,6 +230,89 @@ eff_history_find(struct eff_os *os, const char *folder, struct eff_hash128 key, 
         scan.run = eff_str_sub(names[i], sizeof HISTORY_PREFIX - 1, SIZE_MAX);
         EFF_TRY(history_scan_file(&scan, history_path(arena, folder, scan.run), block, key, most,
                                   ret_count, *ret_rows, err));
+    }
+    return EFF_OK;
+}
+
+/* ---- all of some runs ---- */
+
+struct history_visit {
+    size_t back;
+    void (*visit)(void *self, size_t back, struct eff_hash128 key, uint64_t row_hash);
+    void *self;
+};
+
+static size_t
+history_visit_block(const struct history_scan *scan, eff_str block, const struct history_visit *v)
+{
+    struct eff_reader reader = eff_reader_of(block);
+    size_t used = 0;
+
+    for (;;) {
+        uint32_t len = eff_read_u32(&reader);
+        struct eff_reader record = eff_reader_of(eff_read_bytes(&reader, len));
+        struct eff_hash128 key;
+        uint64_t row_hash;
+
+        if (reader.bad)
+            return used;
+        used += 4 + (size_t)len;
+        key.hi = eff_read_u64(&record);
+        key.lo = eff_read_u64(&record);
+        eff_read_bytes(&record, 2);
+        eff_read_slice(&record);
+        eff_read_bytes(&record, (scan->names_count + 7) / 8);
+        row_hash = eff_read_u64(&record);
+        v->visit(v->self, v->back, key, record.bad ? 0 : row_hash);
+    }
+}
+
+static enum eff_fault
+history_visit_file(struct history_scan *scan, char *block, uint64_t bytes_max,
+                   const struct history_visit *v, struct eff_err *err)
+{
+    uint64_t size;
+    size_t len = 0;
+
+    EFF_TRY(scan->os->size(scan->file, &size, err));
+    if (size > bytes_max)
+        return EFF_OK;
+    EFF_TRY(scan->os->read(scan->file, 0, block, HISTORY_BLOCK, &len, err));
+    if (!history_read_head(scan, (eff_str){block, len}))
+        return EFF_OK;
+    for (size_t used = 1; used > 0; scan->offset += used) {
+        EFF_TRY(scan->os->read(scan->file, scan->offset, block, HISTORY_BLOCK, &len, err));
+        used = history_visit_block(scan, (eff_str){block, len}, v);
+    }
+    return EFF_OK;
+}
+
+enum eff_fault
+eff_history_each(struct eff_os *os, const char *folder, size_t runs, uint64_t bytes_max,
+                 struct eff_arena scratch,
+                 void (*visit)(void *self, size_t back, struct eff_hash128 key, uint64_t row_hash),
+                 void *self, struct eff_err *err)
+{
+    struct history_visit v = {.visit = visit, .self = self};
+    char *block = eff_new(&scratch, char, HISTORY_BLOCK);
+    eff_str *names;
+    size_t count;
+
+    EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
+    for (size_t i = count; i-- > 0 && v.back < runs;) {
+        struct history_scan scan = {.os = os, .arena = &scratch};
+        enum eff_fault fault;
+
+        if (!eff_str_starts(names[i], EFF_STR(HISTORY_PREFIX)) ||
+            eff_str_ends(names[i], EFF_STR(".new")))
+            continue;
+        scan.run = eff_str_sub(names[i], sizeof HISTORY_PREFIX - 1, SIZE_MAX);
+        EFF_TRY(os->open(os->self, history_path(&scratch, folder, scan.run), EFF_OPEN_READ,
+                         &scan.file, err));
+        fault = history_visit_file(&scan, block, bytes_max, &v, err);
+        os->close(scan.file);
+        EFF_TRY(fault);
+        v.back++;
     }
     return EFF_OK;
 }

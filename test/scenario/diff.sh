@@ -607,6 +607,31 @@ db "$P/shop.db" 'update customer set score = score + 1'
 eff 0 run
 same "two of five" 0 "$(problems "p ->> '$.code'" | grep -c EFF2125)"
 
+# ---- a row that goes to and fro; others are only lively, or were put right once ----
+
+start to_and_fro 40
+mapping upsert << END
+$KEY_AND_FIELDS
+END
+eff 0 run
+for turn in 1:1:0 2:2:0 1:3:1 2:4:1 1:5:1; do
+    about "to_and_fro, $turn"
+    score=${turn%%:*} lively=${turn#*:}
+    db "$P/shop.db" "update customer set score = $score where id = 5; update customer set score = ${lively%:*} where id = 6;
+        update customer set score = 70 + (${lively%:*} = 2) where id = 7"
+    eff 0 plan
+    same "rows of the plan's note" "${turn##*:}" "$(problems "ifnull(sum(p ->> '$.rows'), 0)")"
+    eff 0 run
+    same "rows of the note" "${turn##*:}" "$(problems "ifnull(sum(p ->> '$.rows'), 0)")"
+    if [ "${turn##*:}" = 1 ]; then says 'For example {\"id\":5}.'; fi
+done
+for _ in 1 2; do
+    eff 0 run
+    same "nothing is said" 0 "$(problems 'count(*)')"
+done
+run_eff forget -p "$P" contacts 5 --yes
+eff 0 state check
+
 # ---- a plan touches nothing ----
 
 sum_all() { (cd "$P" && find . -type f -exec cksum {} + | sort -k 3 && find . -type d | sort); }

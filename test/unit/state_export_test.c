@@ -139,7 +139,7 @@ place_history(struct place *p, const char *sync, const char *id)
     assert_int_equal(eff_history_create(p->os, path_of(p, p->state, sync), eff_str_of(id), &of, 1,
                                         &p->arena, &writer, &err),
                      EFF_OK);
-    eff_history_add(writer, EFF_OP_UPSERT, &item, EFF_APPLIED, EFF_STR("003A"), &err);
+    eff_history_add(writer, EFF_OP_UPSERT, &item, 7, EFF_APPLIED, EFF_STR("003A"), &err);
     assert_int_equal(eff_history_commit(writer, &err), EFF_OK);
     eff_history_writer_close(writer);
 }
