@@ -12,6 +12,7 @@
 #include "cli/term.h"
 #include "conf/project.h"
 #include "dbt/dbt.h"
+#include "dest/dest.h"
 #include "os/os.h"
 #include "os/redact.h"
 
@@ -143,6 +144,14 @@ void eff_cli_help(struct eff_term *term, const struct eff_cli_command *command);
 void eff_cli_reference(struct eff_buf *buf); /* docs/reference/cli.md */
 /* matrix.c: modes, removals and classes of each kind, as a table for a page */
 void eff_cli_matrix(struct eff_cli *cli, struct eff_buf *buf);
+/* The same table of these kinds only. */
+void eff_cli_matrix_table(struct eff_cli *cli, size_t count, const struct eff_kind_desc *kinds,
+                          struct eff_buf *buf);
+/* Of a C driver: limits of each operation that some mode leads to. False: it cannot be opened. */
+bool eff_cli_matrix_limits(struct eff_cli *cli, const struct eff_kind_desc *kind,
+                           struct eff_op_limits ret_limits[EFF_OPS_COUNT]);
+/* page.c: what the program knows of one kind of destination, for its page */
+void eff_cli_page(struct eff_cli *cli, const struct eff_kind_desc *kind, struct eff_buf *buf);
 /* complete.c */
 bool eff_cli_completion(struct eff_buf *buf, eff_str shell);
 
@@ -165,6 +174,8 @@ int eff_cli_fail(struct eff_cli *cli, const struct eff_err *err);
 int eff_cli_tell_problems(struct eff_cli *cli, const struct eff_problems *problems, int exit_code);
 struct eff_dbt eff_cli_dbt(struct eff_cli *cli, struct eff_problems *problems,
                            struct eff_problems *notes);
+/* cmd_connector.c: the kind of destination of that name, or a report. */
+const struct eff_kind_desc *eff_cli_dest_kind(struct eff_cli *cli, eff_str name, int *ret_code);
 /* cmd_dbt.c: check --manifest */
 int eff_cli_check_manifest(struct eff_cli *cli);
 /* What should be known, and stops nothing. */

@@ -104,24 +104,31 @@ connector_unknown(struct eff_cli *cli, eff_str name)
     return eff_cli_fail(cli, &err);
 }
 
+const struct eff_kind_desc *
+eff_cli_dest_kind(struct eff_cli *cli, eff_str name, int *ret_code)
+{
+    for (size_t i = 0; i < cli->dest_kinds_count; i++)
+        if (eff_str_eq(cli->dest_kinds[i].kind, name))
+            return &cli->dest_kinds[i];
+    *ret_code = connector_unknown(cli, name);
+    return NULL;
+}
+
 static int
 connector_show(struct eff_cli *cli, eff_str name)
 {
     struct eff_buf none = {0};
+    int code;
+    const struct eff_kind_desc *kind = eff_cli_dest_kind(cli, name, &code);
 
-    for (size_t i = 0; i < cli->dest_kinds_count; i++) {
-        const struct eff_kind_desc *kind = &cli->dest_kinds[i];
-
-        if (!eff_str_eq(kind->kind, name))
-            continue;
-        eff_term_add(&cli->out, EFF_BOLD, kind->kind);
-        eff_term_addf(&cli->out, EFF_PLAIN, "  " EFF_STR_FMT "\n\n",
-                      EFF_STR_ARG(connector_title(kind)));
-        for (size_t k = 0; k < kind->options_count; k++)
-            connector_option(cli, &kind->options[k]);
-        return eff_cli_print(cli, &none, EFF_EXIT_OK);
-    }
-    return connector_unknown(cli, name);
+    if (!kind)
+        return code;
+    eff_term_add(&cli->out, EFF_BOLD, kind->kind);
+    eff_term_addf(&cli->out, EFF_PLAIN, "  " EFF_STR_FMT "\n\n",
+                  EFF_STR_ARG(connector_title(kind)));
+    for (size_t k = 0; k < kind->options_count; k++)
+        connector_option(cli, &kind->options[k]);
+    return eff_cli_print(cli, &none, EFF_EXIT_OK);
 }
 
 /* ---- test ---- */

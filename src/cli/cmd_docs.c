@@ -66,6 +66,22 @@ docs_problems(struct eff_buf *buf)
     docs_codes(buf, eff_run_problem_codes);
 }
 
+/* `docs connector NAME` */
+static int
+docs_connector(struct eff_cli *cli, struct eff_buf *buf)
+{
+    const struct eff_kind_desc *kind;
+    int code;
+
+    if (!eff_cli_kinds(cli, &code))
+        return code;
+    kind = eff_cli_dest_kind(cli, cli->options.args[1], &code);
+    if (!kind)
+        return code;
+    eff_cli_page(cli, kind, buf);
+    return eff_cli_print(cli, buf, EFF_EXIT_OK);
+}
+
 int
 eff_cli_cmd_docs(struct eff_cli *cli)
 {
@@ -74,6 +90,8 @@ eff_cli_cmd_docs(struct eff_cli *cli)
     struct eff_schema_kinds kinds;
     int code;
 
+    if (cli->options.args_count == 2)
+        return eff_str_is(page, "connector") ? docs_connector(cli, &buf) : docs_wrong(cli);
     if (eff_str_is(page, "cli")) {
         eff_cli_reference(&buf);
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);

@@ -136,12 +136,14 @@ const struct eff_cli_command eff_cli_commands[] = {
      "a folder of models. `dbt:` of the project and of a sync says owner, maturity and url.",
      "efferent dbt exposures > ../analytics/models/efferent.yml\n", SYNCS, 1, 1, "exposures",
      eff_cli_cmd_dbt},
-    {"docs", "reference | schema | cli | problems | connectors",
+    {"docs", "reference | schema | cli | problems | connectors | connector NAME",
      "the reference pages, and the JSON Schema for editors",
      "Writes one of the generated pages to standard output: the reference of the project's files,\n"
-     "their JSON Schema, the command line, the codes of problems, or what each destination can do.",
-     "efferent docs schema > efferent.schema.json\tfor an editor's YAML support\n", EFF_CLI_ALL, 1,
-     1, "reference|schema|cli|problems|connectors", eff_cli_cmd_docs},
+     "their JSON Schema, the command line, the codes of problems, what each destination can do, or\n"
+     "all that is known of one: its requests, limits, errors and options.",
+     "efferent docs schema > efferent.schema.json\tfor an editor's YAML support\n"
+     "efferent docs connector hubspot\n",
+     EFF_CLI_ALL, 1, 2, "reference|schema|cli|problems|connectors|connector", eff_cli_cmd_docs},
     {"completion", "bash | zsh | fish", "completion for a shell",
      "Writes the completion script for a shell to standard output.",
      "eval \"$(efferent completion bash)\"\tin ~/.bashrc\n"

@@ -16,8 +16,7 @@ struct matrix_row {
     bool modes[EFF_MODE_MEMBERS + 1];
     bool removals[EFF_REMOVED_DELETE + 1];
     bool reads, asked;
-    bool ops[EFF_OPS_COUNT];
-    enum eff_class classes[EFF_OPS_COUNT];
+    struct eff_op_limits ops[EFF_OPS_COUNT]; /* supported: some mode or removal leads to it */
 };
 
 struct matrix {
@@ -180,6 +179,7 @@ matrix_ask(struct matrix *m, eff_str object, struct matrix_row *row)
     static const enum eff_op removals_ops[] = {EFF_OP_NONE, EFF_OP_CLEAR, EFF_OP_ARCHIVE,
                                                EFF_OP_DELETE};
     struct eff_op_limits limits[EFF_OPS_COUNT];
+    bool leads[EFF_OPS_COUNT] = {0};
     enum eff_mode first = matrix_modes(m, object, row);
 
     for (int removed = EFF_REMOVED_CLEAR; removed <= EFF_REMOVED_DELETE; removed++)
@@ -191,12 +191,15 @@ matrix_ask(struct matrix *m, eff_str object, struct matrix_row *row)
     row->reads = m->dest->can_read;
     row->asked = m->dest->can_describe;
     for (int mode = EFF_MODE_UPSERT; mode < EFF_MODE_MEMBERS; mode++)
-        row->ops[modes_ops[mode]] |= mode != EFF_MODE_MIRROR && row->modes[mode];
+        leads[modes_ops[mode]] |= mode != EFF_MODE_MIRROR && row->modes[mode];
     for (int removed = EFF_REMOVED_CLEAR; removed <= EFF_REMOVED_DELETE; removed++)
-        row->ops[removals_ops[removed]] = row->removals[removed];
-    row->ops[EFF_OP_ADD] = row->ops[EFF_OP_REMOVE] = row->modes[EFF_MODE_MEMBERS];
+        leads[removals_ops[removed]] = row->removals[removed];
+    leads[EFF_OP_ADD] = leads[EFF_OP_REMOVE] = row->modes[EFF_MODE_MEMBERS];
     for (int op = 0; op < EFF_OPS_COUNT; op++)
-        row->classes[op] = row->ops[op] ? limits[op].class : EFF_CLASS_BLIND;
+        if (leads[op]) {
+            row->ops[op] = limits[op];
+            row->ops[op].supported = true;
+        }
 }
 
 /* ---- writing ---- */
@@ -231,7 +234,7 @@ matrix_classes(struct eff_buf *buf, const struct matrix_row *row)
         const char *inner = "";
 
         for (int op = 0; op < EFF_OPS_COUNT; op++) {
-            if (!row->ops[op] || row->classes[op] != classes[c].class)
+            if (!row->ops[op].supported || row->ops[op].class != classes[c].class)
                 continue;
             if (inner[0] == '\0')
                 eff_buf_addf(buf, "%s%s:", outer, classes[c].name);
@@ -319,6 +322,35 @@ matrix_kind(struct eff_buf *buf, const struct eff_kind_desc *kind, struct eff_ar
 }
 
 void
+eff_cli_matrix_table(struct eff_cli *cli, size_t count, const struct eff_kind_desc *kinds,
+                     struct eff_buf *buf)
+{
+    eff_buf_add(buf, EFF_STR("| destination | object | upsert | update | insert | mirror | append "
+                             "| members | `on_removed` | asked | read back | a lost answer |\n"
+                             "|---|---|---|---|---|---|---|---|---|---|---|---|\n"));
+    for (size_t i = 0; i < count; i++)
+        matrix_kind(buf, &kinds[i], cli->arena);
+}
+
+bool
+eff_cli_matrix_limits(struct eff_cli *cli, const struct eff_kind_desc *kind,
+                      struct eff_op_limits ret_limits[EFF_OPS_COUNT])
+{
+    struct eff_arena scratch = cli->arena;
+    struct matrix *m = eff_new(&scratch, struct matrix, 1);
+    struct matrix_row row = {0};
+
+    m->arena = &scratch;
+    m->kind = kind;
+    if (!matrix_open(m))
+        return false;
+    matrix_ask(m, EFF_STR(MATRIX_OTHER), &row);
+    matrix_close(m);
+    memcpy(ret_limits, row.ops, sizeof row.ops);
+    return true;
+}
+
+void
 eff_cli_matrix(struct eff_cli *cli, struct eff_buf *buf)
 {
     eff_buf_add(
@@ -330,10 +362,6 @@ eff_cli_matrix(struct eff_cli *cli, struct eff_buf *buf)
             "for the object's fields, or, where it does not tell them, whether\nit takes the "
             "credential. *read back*: `plan` shows values before, `verify` and `adopt` look. The "
             "last column is the delivery\nclass of each operation, which says what is done when an "
-            "answer gets lost: [guarantees](../guarantees.md).\n\n"
-            "| destination | object | upsert | update | insert | mirror | append | members | "
-            "`on_removed` | asked | read back | a lost answer |\n"
-            "|---|---|---|---|---|---|---|---|---|---|---|---|\n"));
-    for (size_t i = 0; i < cli->dest_kinds_count; i++)
-        matrix_kind(buf, &cli->dest_kinds[i], cli->arena);
+            "answer gets lost: [guarantees](../guarantees.md).\n\n"));
+    eff_cli_matrix_table(cli, cli->dest_kinds_count, cli->dest_kinds, buf);
 }

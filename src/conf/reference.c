@@ -8,9 +8,8 @@
 
 /* ---- one row ---- */
 
-/* Text inside a Markdown table: a pipe would end the cell. */
-static void
-reference_cell(struct eff_buf *buf, eff_str text)
+void
+eff_schema_cell(struct eff_buf *buf, eff_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '|')
@@ -81,12 +80,12 @@ reference_row(struct eff_buf *buf, const struct eff_option *option)
     else if (option->fallback != NULL)
         eff_buf_addf(buf, "`%s`", option->fallback);
     eff_buf_add(buf, EFF_STR(" | "));
-    reference_cell(buf, eff_str_of(option->help));
+    eff_schema_cell(buf, eff_str_of(option->help));
     eff_buf_add(buf, EFF_STR(" |\n"));
 }
 
-static void
-reference_table(struct eff_buf *buf, const struct eff_option *rows, size_t count)
+void
+eff_schema_options(struct eff_buf *buf, const struct eff_option *rows, size_t count)
 {
     bool later = false;
 
@@ -115,7 +114,7 @@ reference_section(struct eff_buf *buf, const char *title, const char *text,
                   const struct eff_option *rows, size_t count)
 {
     eff_buf_addf(buf, "%s\n\n%s\n\n", title, text);
-    reference_table(buf, rows, count);
+    eff_schema_options(buf, rows, count);
 }
 
 static void
@@ -125,7 +124,7 @@ reference_kinds(struct eff_buf *buf, const char *title, size_t count,
     eff_buf_addf(buf, "## %s\n\n", title);
     for (size_t i = 0; i < count; i++) {
         eff_buf_addf(buf, "### `type: " EFF_STR_FMT "`\n\n", EFF_STR_ARG(kinds[i].kind));
-        reference_table(buf, kinds[i].options, kinds[i].options_count);
+        eff_schema_options(buf, kinds[i].options, kinds[i].options_count);
     }
 }
 

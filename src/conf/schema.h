@@ -19,5 +19,9 @@ struct eff_schema_kinds {
 void eff_schema_write(struct eff_buf *buf, const struct eff_schema_kinds *kinds);
 /* docs/reference/configuration.md */
 void eff_schema_reference(struct eff_buf *buf, const struct eff_schema_kinds *kinds);
+/* Options as a Markdown table. */
+void eff_schema_options(struct eff_buf *buf, const struct eff_option *rows, size_t count);
+/* Text inside a Markdown table: a pipe would end the cell. */
+void eff_schema_cell(struct eff_buf *buf, eff_str text);
 
 #endif

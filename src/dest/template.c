@@ -249,7 +249,7 @@ eff_text_compile(const struct eff_scope *scope, const struct eff_node *node,
     kept = eff_new(scope->arena, struct eff_text_part, count);
     if (count > 0)
         memcpy(kept, parts, count * sizeof parts[0]);
-    *ret_text = (struct eff_text){count, kept, node->place};
+    *ret_text = (struct eff_text){count, kept, node->text, node->place};
     return true;
 }
 

@@ -72,6 +72,7 @@ struct eff_text_part {
 struct eff_text {
     size_t count;
     const struct eff_text_part *parts;
+    eff_str written; /* as it stands in the file */
     struct eff_place place;
 };
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Goal: the generated pages in the repository are what this program says of itself.
-# Method: generate each again, and compare.
+# Method: generate each again, and compare; each destination has a page, with the part that the program writes, and stands in the index.
 set -u
 bad=0
 same() { # what it prints, the file
@@ -14,4 +14,29 @@ same reference docs/reference/configuration.md
 same cli docs/reference/cli.md
 same problems docs/reference/problems.md
 same schema schema/project.schema.json
+
+"$EFFERENT" connector list --no-color > "$EFF_TMP/kinds" || bad=1
+[ "$(wc -l < "$EFF_TMP/kinds")" -ge 20 ] || { echo "only $(wc -l < "$EFF_TMP/kinds") destinations"; bad=1; }
+while read -r name _; do
+    page=connectors/$name/README.md
+    [ -f "$EFF_SRC/$page" ] || page=docs/connectors/$name.md
+    "$EFFERENT" docs connector "$name" > "$EFF_TMP/now" || bad=1
+    sed -n '/^<!-- from here on written by /,/^<!-- up to here -->$/p' "$EFF_SRC/$page" | cmp -s - "$EFF_TMP/now" || {
+        echo "$page does not have what \`efferent docs connector $name\` prints: tools/connector-pages"
+        bad=1
+    }
+    sed '/^<!-- from here on written by /,$d' "$EFF_SRC/$page" | grep -qi 'removal' || {
+        echo "$page does not say what a removal means"
+        bad=1
+    }
+    grep -q "\`$name\`" "$EFF_SRC/docs/connectors/README.md" || {
+        echo "docs/connectors/README.md does not name $name"
+        bad=1
+    }
+done < "$EFF_TMP/kinds"
+
+if "$EFFERENT" docs connector nothing 2> /dev/null; then
+    echo "a page of a destination that is not there"
+    bad=1
+fi
 exit $bad
