@@ -263,6 +263,29 @@ connector_embedded(struct connector_test *test, eff_str name)
     return found;
 }
 
+/* Not a mistake: what the cases are not an example of, and do not say why. */
+static void
+connector_lacking(struct connector_test *test, struct eff_json_writer *w)
+{
+    const char *names[EFF_CASE_SHOWS];
+    size_t count = eff_case_lacking(&test->report, names);
+
+    if (w) {
+        eff_json_key(w, EFF_STR("not_shown"));
+        eff_json_begin_array(w);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (w)
+            eff_json_write_str(w, eff_str_of(names[i]));
+        else
+            eff_term_addf(&test->cli->out, EFF_DIM, "%s%s", i ? ", " : "not shown: ", names[i]);
+    }
+    if (w)
+        eff_json_end_array(w);
+    else if (count > 0)
+        eff_term_line(&test->cli->out);
+}
+
 static int
 connector_tell(struct connector_test *test)
 {
@@ -278,12 +301,14 @@ connector_tell(struct connector_test *test)
                       EFF_STR_FMT ": %zu %s, %zu replays with answers lost, cut or refused\n",
                       EFF_STR_ARG(test->kind.kind), report->cases,
                       report->cases == 1 ? "case" : "cases", report->replays);
+        connector_lacking(test, NULL);
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     }
     connector_json_begin(&w);
     eff_json_field_str(&w, "connector", test->kind.kind);
     eff_json_field_int(&w, "cases", (int64_t)report->cases);
     eff_json_field_int(&w, "replays", (int64_t)report->replays);
+    connector_lacking(test, &w);
     return connector_json_end(cli, &w);
 }
 

@@ -312,6 +312,7 @@ case_open(struct case_run *run)
         return eff_case_fail(run, "%s: %s", run->err.where, run->err.msg);
     if (!run->conf.describe.ptr && !run->conf.read.ptr && !limits[run->rows.op].supported)
         return eff_case_fail(run, "the connector has no operation %s", eff_op_name(run->rows.op));
+    run->rows_max = limits[run->rows.op].rows_max;
     return true;
 }
 
@@ -573,6 +574,8 @@ case_once(struct case_run *run)
         run->end = case_task(run, &task, 0);
         good = run->end != 0 && (run->fault ? case_compare_faulty(run, task.delivery)
                                             : case_compare(run, task.delivery));
+        if (good && !run->fault)
+            eff_case_shows(run, task.delivery);
     }
     if (run->dest)
         run->dest->ops->close(run->dest);
@@ -625,7 +628,8 @@ case_replays(struct case_run *run)
 
         for (int fault = CASE_LOST; fault <= CASE_500; fault++)
             case_try(run, (enum case_fault)fault, at, 0);
-        cuts = answer.body.len < CASE_CUTS ? answer.body.len : CASE_CUTS;
+        cuts = CASE_CUTS / (size_t)run->conf.repeat;
+        cuts = answer.body.len < cuts ? answer.body.len : cuts;
         for (size_t i = 0; i < cuts; i++)
             case_try(run, CASE_CUT, at, 1 + (answer.body.len - 1) * i / cuts);
     }
@@ -648,8 +652,13 @@ case_document(const struct case_run *common, const struct eff_node *document)
     struct case_run run = *common;
     size_t failures = common->report->failures;
 
-    run.report->cases++;
     run.document = run.at = document;
+    if (eff_node_get(document, "without")) {
+        if (!eff_case_without(&run, eff_node_get(document, "without")))
+            case_report(&run, "");
+        return;
+    }
+    run.report->cases++;
     if (!eff_case_read(&run, document)) {
         case_unread(&run);
         return;

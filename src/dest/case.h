@@ -12,8 +12,11 @@
 
 #include "dest/dest.h"
 
+#define EFF_CASE_SHOWS 13 /* what every connector's cases should show */
+
 struct eff_case_report {
     size_t cases, replays, failures;
+    unsigned shown, without; /* a bit for each; without: a file says why there is no case of it */
     struct eff_problems *problems; /* one per failure, where it stands in the file */
 };
 
@@ -21,5 +24,11 @@ struct eff_case_report {
 void eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str connector,
                    eff_str path, eff_str bytes, struct eff_arena *scratch,
                    struct eff_case_report *report);
+/*
+ * What no case shows and no `without:` explains, or what is there in spite of one: "NULL", "partial
+ * failure", ... Returns how many.
+ */
+size_t eff_case_lacking(const struct eff_case_report *report,
+                        const char *ret_names[EFF_CASE_SHOWS]);
 
 #endif

@@ -13,6 +13,7 @@ struct case_conf {
     eff_str op, describe, read, end, stops;
     struct eff_str_list fields;
     const struct eff_node *options, *sync, *rows, *exchange, *verdicts, *schema, *records;
+    int64_t repeat;
     bool replay;
 };
 
@@ -37,7 +38,8 @@ struct case_run {
     const struct eff_node *at; /* what is being compared: where a failure is told */
 
     struct eff_dest *dest;
-    size_t next; /* of the exchange */
+    size_t rows_max; /* of the operation */
+    size_t next;     /* of the exchange */
     enum case_fault fault;
     size_t fault_at, cut;
     bool injected, injected_write;
@@ -50,6 +52,10 @@ struct case_run {
 bool eff_case_fail(struct case_run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool eff_case_read(struct case_run *run, const struct eff_node *document);
+/* Notes what a case that came out right, without a fault, is an example of. */
+void eff_case_shows(struct case_run *run, const struct eff_delivery *delivery);
+/* `without: {NULL: why, ...}`, a document of its own. */
+bool eff_case_without(struct case_run *run, const struct eff_node *without);
 /* The node as JSON text: scalars that JSON knows as they stand, everything else as strings. */
 eff_str eff_case_json(struct eff_arena *arena, const struct eff_node *node);
 

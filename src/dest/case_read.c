@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define COUNT(rows)     (sizeof(rows) / sizeof((rows)[0]))
+#define CASE_REPEAT_MAX 20000
 
 static const struct eff_option case_options[] = {
     {"case", EFF_OPT_STR, offsetof(struct case_conf, name), .flags = EFF_OPT_REQUIRED},
@@ -25,6 +26,7 @@ static const struct eff_option case_options[] = {
     {"records", EFF_OPT_NODE, offsetof(struct case_conf, records)},
     {"end", EFF_OPT_STR, offsetof(struct case_conf, end), "done"},
     {"stops", EFF_OPT_STR, offsetof(struct case_conf, stops)},
+    {"repeat", EFF_OPT_INT, offsetof(struct case_conf, repeat), "1", 1, CASE_REPEAT_MAX},
     {"replay", EFF_OPT_BOOL, offsetof(struct case_conf, replay), "true"},
 };
 
@@ -171,6 +173,88 @@ case_value(struct eff_arena *arena, const struct eff_node *node)
     return eff_value_of_str(EFF_DECIMAL, node->text);
 }
 
+/* ---- batches that nobody wants to write out ---- */
+
+static bool
+case_numbered(const struct eff_node *node)
+{
+    bool found = eff_str_find(node->text, EFF_STR("$n")) != SIZE_MAX;
+
+    for (size_t i = 0; !found && i < node->count; i++)
+        found = case_numbered(&node->values[i]);
+    return found;
+}
+
+/* The node as its copy of that number: "$n" in its texts is the number. */
+static struct eff_node
+case_copy(struct eff_arena *arena, const struct eff_node *node, size_t number)
+{
+    struct eff_node copy = *node, *values = eff_new(arena, struct eff_node, node->count);
+    size_t at = eff_str_find(node->text, EFF_STR("$n"));
+
+    if (at != SIZE_MAX)
+        copy.text = eff_str_printf(arena, EFF_STR_FMT "%zu" EFF_STR_FMT,
+                                   EFF_STR_ARG(eff_str_sub(node->text, 0, at)), number,
+                                   EFF_STR_ARG(eff_str_sub(node->text, at + 2, SIZE_MAX)));
+    for (size_t i = 0; i < node->count; i++)
+        values[i] = case_copy(arena, &node->values[i], number);
+    copy.values = values;
+    return copy;
+}
+
+/* Elements of lists that hold "$n" stand as often as `repeat` says, counted from 0. */
+static struct eff_node
+case_repeat(const struct case_run *run, const struct eff_node *node, bool all)
+{
+    struct eff_node copy = *node, *values;
+    size_t repeat = (size_t)run->conf.repeat;
+    bool list = node->kind == EFF_NODE_LIST;
+
+    values = eff_new(run->arena, struct eff_node, list ? node->count * repeat : node->count);
+    copy.values = values;
+    copy.count = 0;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct eff_node *value = &node->values[i];
+
+        if (!list || !(all || case_numbered(value)))
+            values[copy.count++] = case_repeat(run, value, false);
+        else
+            for (size_t n = 0; n < repeat; n++)
+                values[copy.count++] = case_copy(run->arena, value, n);
+    }
+    return copy;
+}
+
+static const struct eff_node *
+case_repeated(const struct case_run *run, const struct eff_node *node, bool all)
+{
+    struct eff_node *copy = eff_new(run->arena, struct eff_node, 1);
+
+    *copy = case_repeat(run, node, all);
+    return copy;
+}
+
+/* Rows and verdicts as a whole; of each exchange what lies within. */
+static void
+case_repeats(struct case_run *run)
+{
+    const struct eff_node *exchange = run->conf.exchange;
+    struct eff_node *copy = eff_new(run->arena, struct eff_node, 1), *values;
+
+    if (run->conf.rows)
+        run->conf.rows = case_repeated(run, run->conf.rows, true);
+    if (run->conf.verdicts)
+        run->conf.verdicts = case_repeated(run, run->conf.verdicts, true);
+    if (!exchange)
+        return;
+    values = eff_new(run->arena, struct eff_node, exchange->count);
+    for (size_t i = 0; i < exchange->count; i++)
+        values[i] = case_repeat(run, &exchange->values[i], false);
+    *copy = *exchange;
+    copy->values = values;
+    run->conf.exchange = copy;
+}
+
 /* ---- reading a case ---- */
 
 static const struct eff_node *
@@ -287,6 +371,8 @@ eff_case_read(struct case_run *run, const struct eff_node *document)
         (run->conf.sync && !eff_options_fill(run->conf.sync, sync_options, COUNT(sync_options),
                                              &run->sync, &run->problems)))
         return false;
+    if (run->conf.repeat > 1)
+        case_repeats(run);
     if (!run->conf.rows || run->conf.rows->kind != EFF_NODE_LIST)
         run->conf.rows = &case_no_rows;
     if (!eff_op_from_name(run->conf.op, &op))

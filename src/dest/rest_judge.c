@@ -259,6 +259,27 @@ judge_names(eff_str message, eff_str name)
     return false;
 }
 
+/* "Custom attribute 'plan' does not exist": the one field within another that is named so. */
+static eff_str
+judge_named_within(const struct eff_delivery *delivery, eff_str message)
+{
+    eff_str found = EFF_STR_NONE;
+
+    for (size_t i = 0; i < delivery->fields_count; i++) {
+        eff_str outer, last = delivery->field_names[i];
+
+        while (eff_str_cut(last, '.', &outer, &last))
+            ;
+        last = outer;
+        if (last.len == delivery->field_names[i].len || !judge_names(message, last))
+            continue;
+        if (found.ptr)
+            return EFF_STR_NONE;
+        found = delivery->field_names[i];
+    }
+    return found;
+}
+
 /* Which field is to blame: where the rule says, where errors say, or the one that the message names. */
 void
 rest_refusal_field(const struct eff_connector *connector, const struct eff_error_rule *rule,
@@ -280,6 +301,8 @@ rest_refusal_field(const struct eff_connector *connector, const struct eff_error
         if (name.len > refusal->field.len && judge_names(refusal->message, name))
             refusal->field = name;
     }
+    if (!refusal->field.len)
+        refusal->field = judge_named_within(delivery, refusal->message);
 }
 
 static eff_str

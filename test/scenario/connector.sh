@@ -26,6 +26,8 @@ grep -Eq '^my_crm: 4 cases, [0-9]+ replays' out.json || fail "it does not say wh
 here 0 test my_crm --output json
 same cases 4 "$(j '$.cases')"
 [ "$(j '$.replays')" -gt 50 ] || fail "too few replays"
+[ "$(j '$.not_shown')" = '["whole-batch failure","unicode","64-bit id","nested","unknown field","empty batch","maximum batch"]' ] ||
+    fail "what the cases do not show: $(j '$.not_shown')"
 here 0 list
 says my_crm
 here 0 show my_crm
@@ -44,7 +46,10 @@ here 2 test nosuch
 says 'there is no connector `nosuch`'
 
 about "those that come along hold too"
-for name in salesforce hubspot slack klaviyo; do here 0 test $name; done
+for name in salesforce hubspot slack klaviyo; do
+    here 0 test $name
+    [ "$(wc -l < out.json)" = 1 ] || fail "$name does not show all: $(cat out.json)"
+done
 
 about "mistakes, with their places"
 cases=connectors/my_crm/cases/people.yaml

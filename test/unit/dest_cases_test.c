@@ -2,7 +2,8 @@
  * Goal: each connector sends exactly what its vendor documents, judges each answer
  * row by row, and never claims more than the answer says.
  * Method: the cases of connectors/<vendor>/cases, as data; each also replayed with
- * every answer lost, never sent, cut, and with 429 and 500 before it.
+ * every answer lost, never sent, cut, and with 429 and 500 before it. Together they show
+ * what all connectors have to show, or say why there is no such case.
  * covers: A4, B1, B2, B3, B4, B5, B6, B9, B14, B19, B20, S7, S8, S9
  */
 // links: dest conf flow base assets
@@ -58,7 +59,9 @@ run_connector(const char *connector, size_t cases_least)
 {
     struct eff_problems problems = {.arena = &kinds_arena};
     struct eff_case_report report = {.problems = &problems};
+    const char *names[EFF_CASE_SHOWS];
     char folder[80];
+    size_t lacking;
 
     snprintf(folder, sizeof folder, "connectors/%s/cases/", connector);
     for (size_t i = 0; i < eff_assets_count; i++) {
@@ -72,6 +75,12 @@ run_connector(const char *connector, size_t cases_least)
     print_message("%s: %zu cases, %zu replays\n", connector, report.cases, report.replays);
     print_problems(&problems);
     assert_int_equal(report.failures, 0);
+    lacking = eff_case_lacking(&report, names);
+    for (size_t i = 0; i < lacking; i++)
+        print_error("connectors/%s/cases: `%s` is not shown and `without:` does not say why, or "
+                    "both\n",
+                    connector, names[i]);
+    assert_int_equal(lacking, 0);
     assert_true(report.cases >= cases_least);
     assert_true(report.replays > report.cases);
 }
@@ -191,6 +200,9 @@ wrong_cases_fail(void **state)
         {"case: f\nunknown: 1\n", 2, 1},
         {"case: g\noptions: {tokn: t}\n", 2, 11},
         {"case: h\nrows: [\n", 3, 0},
+        {"without: {nul: none}\n", 1, 11},
+        {"without: {NULL: ''}\n", 1, 11},
+        {"without: [NULL]\n", 1, 10},
     };
 
     (void)state;
@@ -212,17 +224,56 @@ wrong_cases_fail(void **state)
     }
 }
 
+/* What cases show is read off them; what they do not is lacking until a line says why. */
+static void
+what_is_not_shown_is_lacking(void **state)
+{
+    static const char shown[] =
+        "case: a\nrepeat: 100\noptions: {token: t}\nsync: {object: contacts, match: email}\nop: archive\n"
+        "rows: [{$id: '1$n', email: a$n}]\n" ARCHIVE("contacts", "1$n") "verdicts: [applied]\n";
+    struct eff_problems problems = {.arena = &kinds_arena};
+    struct eff_case_report report = {.problems = &problems};
+    const char *names[EFF_CASE_SHOWS];
+
+    (void)state;
+    assert_int_equal(eff_case_lacking(&report, names), EFF_CASE_SHOWS);
+    eff_case_file(kinds_count, kinds, EFF_STR("hubspot"), EFF_STR("a.yaml"), eff_str_of(shown),
+                  &scratch, &report);
+    print_problems(&problems);
+    assert_int_equal(report.failures, 0);
+    assert_int_equal(eff_case_lacking(&report, names), EFF_CASE_SHOWS - 2);
+    for (size_t i = 0; i < EFF_CASE_SHOWS - 2; i++) {
+        assert_string_not_equal(names[i], "remove");
+        assert_string_not_equal(names[i], "maximum batch");
+    }
+    eff_case_file(kinds_count, kinds, EFF_STR("hubspot"), EFF_STR("b.yaml"),
+                  EFF_STR("without: {decimal: none there, remove: it is shown}\n"), &scratch,
+                  &report);
+    assert_int_equal(report.failures, 0);
+    assert_int_equal(report.cases, 1);
+    assert_int_equal(eff_case_lacking(&report, names), EFF_CASE_SHOWS - 2);
+    assert_string_equal(names[2], "remove"); // shown, and said not to be
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hubspot),  cmocka_unit_test(salesforce),
-        cmocka_unit_test(meta),     cmocka_unit_test(stripe),
-        cmocka_unit_test(google),   cmocka_unit_test(zendesk),
-        cmocka_unit_test(klaviyo),  cmocka_unit_test(customerio),
-        cmocka_unit_test(pendo),    cmocka_unit_test(http),
-        cmocka_unit_test(slack),    cmocka_unit_test(intercom),
-        cmocka_unit_test(netsuite), cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(hubspot),
+        cmocka_unit_test(salesforce),
+        cmocka_unit_test(meta),
+        cmocka_unit_test(stripe),
+        cmocka_unit_test(google),
+        cmocka_unit_test(zendesk),
+        cmocka_unit_test(klaviyo),
+        cmocka_unit_test(customerio),
+        cmocka_unit_test(pendo),
+        cmocka_unit_test(http),
+        cmocka_unit_test(slack),
+        cmocka_unit_test(intercom),
+        cmocka_unit_test(netsuite),
+        cmocka_unit_test(wrong_cases_fail),
+        cmocka_unit_test(what_is_not_shown_is_lacking),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
