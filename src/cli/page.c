@@ -472,7 +472,13 @@ page_corrected(struct eff_buf *buf, const struct eff_limit *limit)
 static void
 page_limits(struct eff_buf *buf, const struct eff_connector *c)
 {
+    static const char *const per[] = {
+        [EFF_UNITS_REQUEST] = "request", [EFF_UNITS_ROW] = "row", [EFF_UNITS_NEW_ROW] = "new row"};
+
     eff_buf_add(buf, EFF_STR("\n### Limits\n\n"));
+    if (c->units.per != EFF_UNITS_NONE)
+        eff_buf_addf(buf, "`plan` counts " EFF_STR_FMT ": one a %s.\n\n",
+                     EFF_STR_ARG(c->units.name), per[c->units.per]);
     if (c->limits_count == 0) {
         eff_buf_add(buf, EFF_STR("None is known; a 429 is waited for.\n"));
         return;

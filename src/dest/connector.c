@@ -9,7 +9,7 @@ struct top_conf {
     eff_str kind, title;
     int protocol;
     struct eff_str_list sections, hosts;
-    const struct eff_node *identifiers, *options, *base, *account, *auth, *headers, *limits,
+    const struct eff_node *identifiers, *options, *base, *account, *auth, *headers, *limits, *units,
         *values, *error, *errors, *objects, *read, *operations, *answers, *find, *jobs;
 };
 
@@ -25,6 +25,7 @@ static const struct eff_option top_options[] = {
     {"auth", EFF_OPT_NODE, offsetof(struct top_conf, auth)},
     {"headers", EFF_OPT_NODE, offsetof(struct top_conf, headers)},
     {"limits", EFF_OPT_NODE, offsetof(struct top_conf, limits)},
+    {"units", EFF_OPT_NODE, offsetof(struct top_conf, units)},
     {"values", EFF_OPT_NODE, offsetof(struct top_conf, values)},
     {"identifiers", EFF_OPT_NODE, offsetof(struct top_conf, identifiers)},
     {"error", EFF_OPT_NODE, offsetof(struct top_conf, error)},
@@ -482,6 +483,28 @@ connector_limits(struct eff_compile *c, const struct eff_node *list)
     return good;
 }
 
+struct units_conf {
+    eff_str name;
+    int per;
+};
+
+static const struct eff_option units_options[] = {
+    {"name", EFF_OPT_STR, offsetof(struct units_conf, name), .flags = EFF_OPT_REQUIRED},
+    {"per", EFF_OPT_ENUM, offsetof(struct units_conf, per), .flags = EFF_OPT_REQUIRED,
+     .choices = "|request|row|new_row"},
+};
+
+static bool
+connector_units(struct eff_compile *c, const struct eff_node *map)
+{
+    struct units_conf conf = {0};
+
+    if (map && !eff_compile_fill(c, map, units_options, COUNT(units_options), &conf))
+        return false;
+    c->connector->units = (struct eff_units){conf.name, (enum eff_units_per)conf.per};
+    return true;
+}
+
 struct values_conf {
     const struct eff_node *null;
     int boolean, number, timestamp, date, list, names, naive, match;
@@ -607,6 +630,7 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
     struct eff_connector *connector = c->connector;
     bool good = connector_limits(c, conf->limits);
 
+    good &= connector_units(c, conf->units);
     c->answers = conf->answers;
     c->find = conf->find;
     c->jobs = conf->jobs;

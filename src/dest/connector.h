@@ -302,6 +302,7 @@ struct eff_connector {
     const struct eff_limit *limits;
     size_t buckets_count;
     const eff_str *buckets; /* bucket n is buckets[n - 1] */
+    struct eff_units units;
     struct eff_values values;
     struct eff_identifiers identifiers;
     struct eff_error_at error;

@@ -127,6 +127,7 @@ struct eff_op_limits {
     bool uses_match;         /* remove, of members: what tells whom */
     const bool *uses_fields; /* by field; never NULL where remove is supported */
     int64_t lag_ms;        /* lookup: how late a record may show up when it is read; 0: a second */
+    size_t requests;       /* that a batch takes at the least; 0: one */
     int64_t key_window_ms; /* keyed: how long the destination honours an idempotency key */
 };
 
@@ -187,11 +188,20 @@ struct eff_prepared {
     const struct eff_transform *transforms;
 };
 
+/* What a vendor counts, and bills or caps: a plan tells how many a run would take. */
+enum eff_units_per { EFF_UNITS_NONE = 0, EFF_UNITS_REQUEST, EFF_UNITS_ROW, EFF_UNITS_NEW_ROW };
+
+struct eff_units {
+    eff_str name; /* "API calls of the day" */
+    enum eff_units_per per;
+};
+
 struct eff_dest {
     const struct eff_dest_ops *ops;
     const struct eff_dest_conf *conf;
     eff_str account; /* syncs with the same account share its rate budget */
     bool can_describe, can_read;
+    struct eff_units units;
     size_t prepared_count; /* of members */
     const struct eff_prepared *prepared;
 };

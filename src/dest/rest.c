@@ -213,6 +213,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     EFF_TRY(rest_text(dest, &dest->connector->auth_token, &dest->token, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_url, &dest->url, err));
     EFF_TRY(rest_oauth1(dest, err));
+    dest->base.units = dest->connector->units;
     dest->base.prepared_count = dest->connector->identifiers.count;
     dest->base.prepared = dest->connector->identifiers.at;
     dest->base.can_describe = dest->connector->objects.fields_count > 0;
@@ -336,6 +337,17 @@ rest_variant_applies(const struct rest_dest *dest, const struct eff_variant *var
 
 #define REST_ENVELOPE 1024 /* bytes of a body around its rows */
 
+/* Of a job, all that it takes when the first poll says that it is done. */
+static size_t
+rest_requests(const struct eff_variant *v)
+{
+    size_t count = (size_t)v->job.upload.given + v->job.close.given;
+
+    for (size_t i = 0; i < v->job.files_count; i++)
+        count += v->job.files[i].call.given;
+    return v->job.given ? count + 2 : 1; /* create and poll */
+}
+
 static struct eff_op_limits
 rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
 {
@@ -353,8 +365,10 @@ rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
             continue;
         limits.class = first ? v->class : rest_worse(limits.class, v->class);
         // The largest: a delivery's rows are cut to each variant's own size.
-        if (v->rows_max > limits.rows_max)
+        if (v->rows_max > limits.rows_max) {
             limits.rows_max = v->rows_max;
+            limits.requests = rest_requests(v);
+        }
         if (v->bytes_max &&
             (!limits.bytes_max || v->bytes_max - REST_ENVELOPE / 2 < limits.bytes_max))
             limits.bytes_max =

@@ -160,10 +160,11 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change, const str
         return EFF_OK;
     if (change->kind == EFF_CHANGE_REMOVE)
         eff_multiset_add(&r->removals, entry);
-    if (change->kind == EFF_CHANGE_CHANGE) {
+    else if (change->kind == EFF_CHANGE_CHANGE) {
         eff_multiset_add(&r->changed_rows, entry);
         eff_run_flapping_see(r, p);
-    }
+    } else if (p->op == EFF_OP_UPSERT || p->op == EFF_OP_CREATE)
+        r->rows_new++;
     return eff_run_plan_add(r, p, planning_group(r, change, p), err);
 }
 
@@ -522,12 +523,33 @@ planning_open(struct eff_sync_run *r, struct eff_err *err)
     return eff_changes_create(r->os, path, plan, &names, &r->run, &r->writer, err);
 }
 
-static void
-planning_count_requests(struct eff_sync_run *r)
+static uint64_t
+planning_units(const struct eff_sync_run *r, const struct eff_batch_ref *batch)
 {
-    for (size_t i = 0; i < r->batches_count; i++)
-        if (r->batches[i].op != EFF_OP_NONE && !r->batches[i].held)
-            r->report->requests++;
+    size_t requests = r->limits[batch->op].requests;
+
+    switch (r->dest->units.per) {
+    case EFF_UNITS_REQUEST:
+        return requests > 0 ? requests : 1;
+    case EFF_UNITS_ROW:
+        return batch->rows;
+    default:
+        return 0;
+    }
+}
+
+/* What a plan says that a run would take. */
+static void
+planning_estimate(struct eff_sync_run *r)
+{
+    r->report->units_name = r->dest->units.name;
+    r->report->units = r->dest->units.per == EFF_UNITS_NEW_ROW ? r->rows_new : 0;
+    for (size_t i = 0; i < r->batches_count; i++) {
+        if (r->batches[i].op == EFF_OP_NONE || r->batches[i].held)
+            continue;
+        r->report->requests++;
+        r->report->units += planning_units(r, &r->batches[i]);
+    }
 }
 
 static enum eff_fault
@@ -541,7 +563,7 @@ planning_pack(struct eff_sync_run *r, struct eff_err *err)
     r->batches = eff_pack_batches(chunks, count, r->limits, eff_run_chunk_held, r, &r->run,
                                   &r->batches_count);
     if (r->options->plan)
-        planning_count_requests(r);
+        planning_estimate(r);
     return eff_changes_seal(r->writer, r->batches, r->batches_count, &r->changes_digest, err);
 }
 

@@ -63,6 +63,8 @@ struct eff_report {
     uint64_t requests, retries, throttled, calls_other, bytes_sent;
     uint64_t bytes_scanned; /* that the warehouse said it would read for the model, and bill */
     bool has_scanned;       /* it said so */
+    eff_str units_name; /* plan: what the destination counts, in its words; ptr == NULL: nothing */
+    uint64_t units;
     struct eff_counts resumed;
     bool has_resumed;
 

@@ -147,6 +147,13 @@ json_write_plan(struct eff_json_writer *w, const struct eff_report *report)
     if (report->held > 0)
         eff_json_field_int(w, "held", (int64_t)report->held);
     json_write_counts(w, json_request_counts, JSON_COUNT(json_request_counts), report);
+    if (!report->units_name.ptr)
+        return;
+    eff_json_key(w, EFF_STR("units"));
+    eff_json_begin_object(w);
+    eff_json_field_str(w, "name", report->units_name);
+    eff_json_field_int(w, "count", (int64_t)report->units);
+    eff_json_end_object(w);
 }
 
 static void
@@ -365,6 +372,17 @@ json_read_scanned(const struct eff_json *json, struct eff_report *report)
 }
 
 static void
+json_read_units(const struct eff_json *json, struct eff_report *report)
+{
+    const struct eff_json *units = eff_json_get(json, EFF_STR("units"));
+    int64_t count = 0;
+
+    report->units_name = json_read_text(units, "name", report->arena);
+    if (eff_json_int(eff_json_get(units, EFF_STR("count")), &count) && count > 0)
+        report->units = (uint64_t)count;
+}
+
+static void
 json_read_status_flags(const struct eff_json *json, struct eff_report *report)
 {
     const struct eff_json *seconds = eff_json_get(json, EFF_STR("seconds"));
@@ -398,6 +416,7 @@ eff_report_read(const struct eff_json *json, struct eff_arena *arena, struct eff
         return false;
     json_read_held(json, &report);
     json_read_scanned(json, &report);
+    json_read_units(json, &report);
     json_read_samples(json, &report);
     *ret_report = report;
     return true;

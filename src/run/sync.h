@@ -100,6 +100,7 @@ struct eff_sync_run {
     struct eff_planner planner;
     struct eff_packer packer;
     struct eff_changes_writer *writer;
+    uint64_t rows_new; /* that are sent and, as far as is known, not over there */
     size_t batches_count;
     struct eff_batch_ref *batches;
     uint64_t changes_digest;

@@ -50,4 +50,14 @@ valid 1 run
 grep -q '"skipped_by_failure":true' out.json || fail "the one behind the failed one is not skipped"
 printf 'sync: [\n' > "$P/syncs/later.yml"
 valid 2 run
+
+sandbox hubspot
+project counted << END
+sources: {w: {type: sqlite, path: w.db}}
+destinations: {hub: {type: hubspot, url: "$HS", token: test-token}}
+END
+db "$P/w.db" "create table p (email text, name text); insert into p values ('a@example.com', 'A')"
+printf 'sync: people\ntable: p\nkey: email\nto: hub.contacts\nfields: {lastname: name}\n' > "$P/syncs/people.yml"
+valid 0 plan
+grep -q '"units":{"name":"API calls of the day","count":1}' out.json || fail "what the destination counts is not told"
 finish

@@ -1,0 +1,76 @@
+#!/bin/sh
+# timeout: 60
+#
+# Goal: a plan tells how much a run takes of what the vendor counts, and not less than the run then takes.
+# Method: first loads into stand-ins whose connectors say `units:`, and what they were asked for; a plan that
+# has nothing to send, one of changed rows, one that a guard holds; a destination that counts nothing.
+. "$EFF_SRC/test/lib/scenario.sh"
+sandbox salesforce hubspot klaviyo
+KL=$(stand klaviyo)
+
+project p << END
+sources: {w: {type: sqlite, path: w.db}}
+destinations:
+  force: {type: salesforce, instance_url: "$SF", auth: {client_id: test-user, client_secret: test-secret}}
+  bulk: {type: salesforce, instance_url: "$SF", bulk_threshold: 100, auth: {client_id: test-user, client_secret: test-secret}}
+  hub: {type: hubspot, url: "$HS", token: test-token, calls_per_10s: 10000}
+  kl: {type: klaviyo, url: "$KL", api_key: test-token, bulk_threshold: 10}
+  file: {type: file, path: out}
+END
+db "$P/w.db" "create table p (id integer primary key, email text, name text);
+    with recursive n(i) as (select 1 union all select i + 1 from n where i < 450)
+    insert into p select i, 'p' || i || '@example.com', 'Name ' || i from n"
+leads() { # NAME OBJECT MATCH FIELDS REMOVED
+    sync "$1" << END
+sync: $1
+table: p
+key: id
+to: $2
+match: {$3}
+fields: {$4}
+on_removed: $5
+END
+}
+leads force force.Lead 'Ext_Id__c: id' 'LastName: name, Company: {const: x}' delete
+leads bulk bulk.Contact 'Ext_Id__c: id' 'LastName: name' keep
+leads hub hub.contacts 'email: email' 'lastname: name' archive
+leads kl kl.profiles 'external_id: id' 'email: email, first_name: name' keep
+leads file file.p 'id: id' 'name: name' keep
+
+units() { # SYNC NAME COUNT
+    about "plan of $1"
+    eff 0 plan "$1"
+    same "units" "$2|$3" "$(db :memory: "with u as (select cast(readfile('out.json') as text) ->> '\$.syncs[0]' s)
+        select s ->> '\$.units.name', s ->> '\$.units.count' from u")"
+}
+# What a run took, with what is asked besides.
+took() { db :memory: "select (d ->> '\$.syncs[0].requests') + (d ->> '\$.syncs[0].calls_other') from
+    (select cast(readfile('out.json') as text) d)"; }
+
+units force 'API calls of the day' 3 # 200 rows a request
+units hub 'API calls of the day' 5   # 100
+units bulk 'API calls of the day' 7  # create, upload, close, poll, three lists of results
+units kl 'new profiles' 450
+units file '' ''
+"$EFFERENT" plan force --no-color -p "$P" > text.txt || fail "plan of force"
+grep -Eq '^ *units +3 +API calls of the day, estimated$' text.txt || fail "the text does not tell the units: $(cat text.txt)"
+"$EFFERENT" plan file --no-color -p "$P" > text.txt || fail "plan of file"
+if grep -q units text.txt; then fail "units of a file: $(cat text.txt)"; fi
+
+about "the runs"
+for pair in force:3 hub:5 bulk:7; do
+    eff 0 run "${pair%:*}"
+    [ "$(took)" -ge "${pair#*:}" ] || fail "$pair took $(took)"
+    [ -z "$(db :memory: "select cast(readfile('out.json') as text) ->> '\$.syncs[0].units'")" ] || fail "units of a run"
+done
+eff 0 run kl
+
+units force 'API calls of the day' 0
+units kl 'new profiles' 0
+db "$P/w.db" "update p set name = 'x' || id where id <= 10; insert into p values (900, 'n@example.com', 'New')"
+units force 'API calls of the day' 1
+units kl 'new profiles' 1
+db "$P/w.db" "delete from p where id > 100"
+about "what a guard holds is not counted"
+units hub 'API calls of the day' 1
+finish
