@@ -29,6 +29,11 @@ while read -r name _; do
         echo "$page does not say what a removal means"
         bad=1
     }
+    [ "$page" != "connectors/$name/README.md" ] || [ "$name" = http ] ||
+        sed '/^<!-- from here on written by /,$d' "$EFF_SRC/$page" | grep -Eqi 'not verified|cannot be known' || {
+        echo "$page does not say what could not be verified"
+        bad=1
+    }
     grep -q "\`$name\`" "$EFF_SRC/docs/connectors/README.md" || {
         echo "docs/connectors/README.md does not name $name"
         bad=1
