@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo star test test-integration quick sim sim-mutants kill long coverage bench lint format fuzz parts reproduce install clean distclean help
+.PHONY: all setup configure demo star test test-integration quick sim sim-mutants kill long coverage bench figures lint format fuzz parts reproduce install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -63,6 +63,9 @@ coverage: ## which lines of src/ the tests reach, room by room (build/coverage/i
 
 bench: all ## measure (build/bench holds the results)
 	@if [ -f tools/bench ]; then sh tools/bench; else echo "tools/bench is not there yet"; exit 1; fi
+
+figures: all ## requests of a sync beside the least that each API allows, counted by the stand-ins
+	@sh tools/figures
 
 lint: ## layers, formatting, clang-tidy, house rules
 	@sh tools/setup test

@@ -423,6 +423,7 @@ meta_find(struct eff_call *call, eff_str audience, const struct eff_cell *cells,
 static void
 meta_change_member(struct eff_call *call, eff_str audience, struct eff_cell *cells, bool add)
 {
+    struct eff_arena before = *call->arena;
     struct eff_record *found = eff_new(call->arena, struct eff_record, META_FIND_MAX);
     size_t count = meta_find(call, audience, cells + 1, add, found, META_FIND_MAX);
 
@@ -435,6 +436,7 @@ meta_change_member(struct eff_call *call, eff_str audience, struct eff_cell *cel
                            call->arena);
     for (size_t i = 0; !add && i < count; i++)
         eff_records_delete(call->world->records, &found[i], eff_world_now(call->world));
+    *call->arena = before; // ten thousand rows may come at once
 }
 
 /* {"[\"...\"]": "..."}: some of the invalid rows, by their own JSON. */
