@@ -72,7 +72,6 @@ struct deliver_lane {
 
 struct eff_deliver {
     struct eff_deliver_config config;
-    struct eff_limiter limiter;
     struct eff_deliver_counts counts;
     size_t lanes_count;
     struct deliver_lane *lanes;
@@ -121,18 +120,20 @@ deliver_login_start(struct eff_deliver *d)
     d->login.tries = 0;
 }
 
+/* The lane of that number, from 0; behind the last one the login's. */
+static struct deliver_lane *
+deliver_lane(struct eff_deliver *d, size_t number)
+{
+    return number < d->lanes_count ? &d->lanes[number] : &d->login;
+}
+
 struct eff_deliver *
 eff_deliver_new(const struct eff_deliver_config *config)
 {
     struct eff_deliver *d = eff_new(config->run, struct eff_deliver, 1);
-    const struct eff_rate_limit *limits = NULL;
-    size_t count = 0;
 
     d->config = *config;
     d->hopeful = config->hopeful;
-    if (config->dest->ops->rates)
-        count = config->dest->ops->rates(config->dest, &limits);
-    eff_limiter_init(&d->limiter, limits, count, config->seed, config->run);
     d->lanes_count = deliver_lanes(config);
     d->lanes = eff_new(config->run, struct deliver_lane, d->lanes_count);
     for (size_t i = 0; i < d->lanes_count; i++)
@@ -148,9 +149,14 @@ eff_deliver_free(struct eff_deliver *deliver)
 {
     if (!deliver)
         return;
-    for (size_t i = 0; i < deliver->lanes_count; i++)
-        eff_arena_deinit(&deliver->lanes[i].arena);
-    eff_arena_deinit(&deliver->login.arena);
+    for (size_t i = 0; i <= deliver->lanes_count; i++) {
+        struct deliver_lane *lane = deliver_lane(deliver, i);
+
+        if (lane->state == LANE_SENT)
+            eff_limiter_answered(deliver->config.limiter, lane->request.bucket,
+                                 deliver->config.dest, NULL, 0);
+        eff_arena_deinit(&lane->arena);
+    }
 }
 
 /* ---- stopping ---- */
@@ -397,7 +403,7 @@ lane_may_try_again(struct eff_deliver *d, struct deliver_lane *lane, const struc
         return false;
     if (rest->throttled && !rest->transient) {
         lane->wake =
-            now + eff_limiter_backoff(&d->limiter, lane->throttles, DELIVER_THROTTLE_FLOOR_MS,
+            now + eff_limiter_backoff(d->config.limiter, lane->throttles, DELIVER_THROTTLE_FLOOR_MS,
                                       2 * DELIVER_THROTTLE_FLOOR_MS, DELIVER_THROTTLE_MOST_MS);
         if (lane->retry_after_ms >= 0)
             lane->wake = now + lane->retry_after_ms;
@@ -406,10 +412,11 @@ lane_may_try_again(struct eff_deliver *d, struct deliver_lane *lane, const struc
         deliver_stop_because(d, EFF_RATE, rest->throttled);
         return false;
     }
-    if (++lane->tries >= DELIVER_TRIES_MAX || !eff_limiter_retry(&d->limiter))
+    if (++lane->tries >= DELIVER_TRIES_MAX || !eff_limiter_retry(d->config.limiter))
         return false;
-    lane->wake = now + eff_limiter_backoff(&d->limiter, lane->tries, DELIVER_BACKOFF_FIRST_MS / 4,
-                                           DELIVER_BACKOFF_FIRST_MS, DELIVER_BACKOFF_MOST_MS);
+    lane->wake =
+        now + eff_limiter_backoff(d->config.limiter, lane->tries, DELIVER_BACKOFF_FIRST_MS / 4,
+                                  DELIVER_BACKOFF_FIRST_MS, DELIVER_BACKOFF_MOST_MS);
     if (lane->retry_after_ms >= 0)
         lane->wake = now + lane->retry_after_ms;
     return true;
@@ -605,9 +612,9 @@ login_step(struct eff_deliver *d, const struct eff_response *last, int64_t now)
         d->logins++;
         d->login.state = LANE_IDLE;
     } else if (err.fault == EFF_TRANSIENT && ++d->login.tries < DELIVER_TRIES_MAX) {
-        d->login.wake =
-            now + eff_limiter_backoff(&d->limiter, d->login.tries, DELIVER_BACKOFF_FIRST_MS / 4,
-                                      DELIVER_BACKOFF_FIRST_MS, DELIVER_BACKOFF_MOST_MS);
+        d->login.wake = now + eff_limiter_backoff(
+                                  d->config.limiter, d->login.tries, DELIVER_BACKOFF_FIRST_MS / 4,
+                                  DELIVER_BACKOFF_FIRST_MS, DELIVER_BACKOFF_MOST_MS);
         d->login.task.scratch = NULL;
         d->login.state = LANE_SLEEP;
     } else {
@@ -787,7 +794,7 @@ lane_send(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, int
     } else {
         d->counts.calls_other++;
     }
-    eff_limiter_sent(&d->limiter, lane->request.bucket, now);
+    eff_limiter_sent(d->config.limiter, lane->request.bucket, now);
     lane->marked = false; /* each attempt is marked anew where marks are needed */
     return (struct eff_effect){
         .kind = EFF_EFFECT_SEND, .ticket = ticket, .request = &lane->request};
@@ -867,7 +874,7 @@ lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, i
                 lane->state = LANE_SETTLE;
                 break;
             }
-            ready = eff_limiter_ready(&d->limiter, lane->request.bucket, now);
+            ready = eff_limiter_ready(d->config.limiter, lane->request.bucket, now);
             lane->wake = ready;
             if (ready > now || d->logging_in)
                 return false;
@@ -901,7 +908,7 @@ login_effect(struct eff_deliver *d, int64_t now, struct eff_effect *ret_effect)
         login_step(d, NULL, now);
     if (login->state != LANE_READY)
         return false;
-    login->wake = eff_limiter_ready(&d->limiter, login->request.bucket, now);
+    login->wake = eff_limiter_ready(d->config.limiter, login->request.bucket, now);
     if (login->wake > now)
         return false;
     *ret_effect = lane_send(d, login, d->lanes_count + 1, now);
@@ -952,13 +959,11 @@ static void
 deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_response *response,
              int64_t now)
 {
-    struct eff_rate_report reports[8];
-    size_t count = 0;
     bool usable = response->wire == EFF_WIRE_ANSWERED && response->status < 500;
 
-    if (d->config.dest->ops->observe)
-        count = d->config.dest->ops->observe(d->config.dest, response, reports, 8);
-    if (eff_limiter_observe(&d->limiter, reports, count, now)) {
+    lane->retry_after_ms = eff_limiter_answered(d->config.limiter, lane->request.bucket,
+                                                d->config.dest, response, now);
+    if (eff_limiter_spent(d->config.limiter)) {
         struct eff_err err = {0};
 
         EFF_FAIL(&err, EFF_LIMIT, "the destination's quota is used up until it resets");
@@ -966,13 +971,9 @@ deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_
     }
     d->dead = usable ? 0 : d->dead + 1;
     if (usable && response->status < 400)
-        eff_limiter_success(&d->limiter);
-    lane->retry_after_ms = -1;
-    if (response->status != 429 && response->status != 503)
-        return;
+        eff_limiter_success(d->config.limiter);
     if (response->status == 429)
         d->counts.throttled++;
-    lane->retry_after_ms = eff_response_retry_after_ms(response);
     if (lane->retry_after_ms > DELIVER_PAUSE_MOST_MS) {
         struct eff_err err = {0};
 
@@ -980,8 +981,6 @@ deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_
                  (long long)(lane->retry_after_ms / 1000));
         eff_err_hint(&err, "Run again after that; what was not sent is pending.");
         eff_deliver_stop(d, &err);
-    } else if (lane->retry_after_ms > 0) {
-        eff_limiter_pause(&d->limiter, now + lane->retry_after_ms);
     }
 }
 
@@ -993,7 +992,7 @@ eff_deliver_answered(struct eff_deliver *deliver, uint64_t ticket,
 
     if (ticket == 0 || ticket > deliver->lanes_count + 1)
         return;
-    lane = ticket <= deliver->lanes_count ? &deliver->lanes[ticket - 1] : &deliver->login;
+    lane = deliver_lane(deliver, ticket - 1);
     if (lane->state != LANE_SENT)
         return;
     deliver_hear(deliver, lane, response, now);

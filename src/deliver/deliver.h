@@ -44,8 +44,8 @@ struct eff_effect {
 struct eff_deliver_config {
     struct eff_dest *dest;
     const struct eff_op_limits *limits; /* EFF_OPS_COUNT */
+    struct eff_limiter *limiter;        /* of the run: what went before counts, too */
     size_t lanes_max;
-    uint64_t seed;
     bool blind_twice;
     bool hopeful;         /* rows were accepted before: many refusals in a row prove nothing */
     bool authorize_first; /* log in before the first batch (not yet done in this process) */

@@ -6,6 +6,12 @@
 #define RATE_RING_MAX     20000
 #define RATE_RETRY_TOKENS 500
 #define RATE_RETRY_PRICE  5
+#define RATE_REPORTS_MAX  8
+#define RATE_OVERTAKEN    16 /* as many requests as there are at a time */
+
+/* One request is sooner over there than another was: what is left unused of a window, and at most. */
+#define RATE_MARGIN_PERMILLE 15
+#define RATE_MARGIN_MS       500
 
 void
 eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits, size_t count,
@@ -16,7 +22,7 @@ eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limit
     limiter->windows = eff_new(run, struct eff_limiter_window, count);
     for (size_t i = 0; i < count; i++) {
         struct eff_limiter_window *window = &limiter->windows[i];
-        int64_t size = limits[i].hard ? 0 : limits[i].requests;
+        int64_t size = limits[i].hard ? 0 : limits[i].usual ? RATE_RING_MAX : limits[i].requests;
 
         window->limit = limits[i];
         window->allowed = limits[i].requests;
@@ -32,24 +38,29 @@ rate_applies(const struct eff_limiter_window *window, unsigned bucket)
     return window->limit.bucket == 0 || window->limit.bucket == bucket;
 }
 
-/* When the window lets one more through: when the one `allowed` sends ago has left it. */
+/* When the one that was sent `allowed` sends ago has left the window; 0: there is none. */
+static int64_t
+rate_leaves(const struct eff_limiter_window *window)
+{
+    int64_t per_ms = window->limit.per_ms, margin_ms = per_ms * RATE_MARGIN_PERMILLE / 1000;
+    size_t allowed =
+        (size_t)window->allowed < window->size ? (size_t)window->allowed : window->size;
+
+    if (allowed == 0 || window->used < allowed)
+        return 0;
+    return window->sent[(window->at + window->size - allowed) % window->size] + per_ms +
+           (margin_ms < RATE_MARGIN_MS ? margin_ms : RATE_MARGIN_MS);
+}
+
 static int64_t
 rate_window_ready(const struct eff_limiter_window *window, int64_t now)
 {
-    size_t allowed =
-        (size_t)window->allowed < window->size ? (size_t)window->allowed : window->size;
-    int64_t ready = now;
+    int64_t leaves = rate_leaves(window);
+    int64_t ready = window->closed_until > now ? window->closed_until : now;
 
-    if (window->closed_until > ready)
-        ready = window->closed_until;
-    if (allowed > 0 && window->used >= allowed) {
-        size_t oldest = (window->at + window->size - allowed) % window->size;
-        int64_t leaves = window->sent[oldest] + window->limit.per_ms;
-
-        if (leaves > ready)
-            ready = leaves;
-    }
-    return ready;
+    if (window->left >= 0 && window->under_way > 0 && window->under_way >= window->left)
+        return INT64_MAX;
+    return leaves > ready ? leaves : ready;
 }
 
 int64_t
@@ -75,7 +86,10 @@ eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now)
     for (size_t i = 0; i < limiter->count; i++) {
         struct eff_limiter_window *window = &limiter->windows[i];
 
-        if (!rate_applies(window, bucket) || window->size == 0)
+        if (!rate_applies(window, bucket))
+            continue;
+        window->under_way++;
+        if (window->size == 0)
             continue;
         window->sent[window->at] = now;
         window->at = (window->at + 1) % window->size;
@@ -84,38 +98,64 @@ eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now)
     }
 }
 
-bool
-eff_limiter_observe(struct eff_limiter *limiter, const struct eff_rate_report *reports,
-                    size_t count, int64_t now)
+static void
+rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *report, int64_t now)
 {
-    bool spent = false;
+    int64_t leaves;
 
-    for (size_t i = 0; i < count; i++) {
-        struct eff_limiter_window *window;
-
-        if (reports[i].limit >= limiter->count)
-            continue;
-        window = &limiter->windows[reports[i].limit];
-        if (reports[i].allowed > 0)
-            window->allowed = reports[i].allowed;
-        if (reports[i].remaining >= 0)
-            window->left = reports[i].remaining;
-        if (reports[i].remaining != 0)
-            continue;
-        if (window->limit.hard)
-            spent = true;
-        else
-            window->closed_until =
-                now + (reports[i].reset_ms >= 0 ? reports[i].reset_ms : window->limit.per_ms);
-    }
-    return spent;
+    if (report->allowed > 0)
+        window->allowed = report->allowed;
+    if (report->remaining < 0 || window->closed_until > now)
+        return;
+    // Answers overtake each other: a little more than was told already is older news.
+    if (window->left >= 0 && now - window->left_at < window->limit.per_ms &&
+        report->remaining > window->left && report->remaining <= window->left + RATE_OVERTAKEN)
+        return;
+    window->left = report->remaining;
+    window->left_at = now;
+    if (window->left > 0 || window->limit.hard)
+        return;
+    window->left = -1; // whatever it will be when the window opens again
+    // Where all of it was ours, it is known when it comes back.
+    leaves = rate_leaves(window);
+    if (report->reset_ms >= 0)
+        window->closed_until = now + report->reset_ms;
+    else
+        window->closed_until = leaves > now ? leaves : now + window->limit.per_ms;
 }
 
-void
-eff_limiter_pause(struct eff_limiter *limiter, int64_t until)
+int64_t
+eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_dest *dest,
+                     const struct eff_response *response, int64_t now)
 {
-    if (until > limiter->paused_until)
-        limiter->paused_until = until;
+    struct eff_rate_report reports[RATE_REPORTS_MAX];
+    size_t count = 0;
+    int64_t wait_ms = -1;
+
+    for (size_t i = 0; i < limiter->count; i++)
+        if (rate_applies(&limiter->windows[i], bucket))
+            limiter->windows[i].under_way--;
+    if (!response)
+        return -1;
+    if (dest->ops->observe)
+        count = dest->ops->observe(dest, response, reports, RATE_REPORTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (reports[i].limit < limiter->count)
+            rate_observe(&limiter->windows[reports[i].limit], &reports[i], now);
+    if (response->status == 429 || response->status == 503)
+        wait_ms = eff_response_retry_after_ms(response);
+    if (wait_ms > 0 && now + wait_ms > limiter->paused_until)
+        limiter->paused_until = now + wait_ms;
+    return wait_ms;
+}
+
+bool
+eff_limiter_spent(const struct eff_limiter *limiter)
+{
+    for (size_t i = 0; i < limiter->count; i++)
+        if (limiter->windows[i].limit.hard && limiter->windows[i].left == 0)
+            return true;
+    return false;
 }
 
 void

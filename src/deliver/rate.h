@@ -1,10 +1,12 @@
 /*
  * deliver/rate: when may the next request go, and how long does a retry wait.
  *
- * One limiter for all requests of a destination account. A limit of n requests
- * in a window is kept exactly, by remembering when the last n went: a rolling
- * window is never exceeded, and all of it can be used. What the answers' headers
- * say corrects it. Pure: time comes in as an argument, mono ms.
+ * One limiter for all requests of a run. A limit of n requests in a window is
+ * kept by remembering when the last n went: a rolling window is never exceeded,
+ * and all of it can be used, but for a sixtieth, since the way there takes now
+ * more, now less. What the answers' headers say corrects it; while what they
+ * left may be used up by requests under way, nothing goes. Pure: time comes in as
+ * an argument, mono ms.
  */
 #ifndef EFF_DELIVER_RATE_H
 #define EFF_DELIVER_RATE_H
@@ -18,7 +20,9 @@ struct eff_limiter_window {
     int64_t *sent;   /* ring of send times */
     size_t size, at, used;
     int64_t closed_until; /* the destination said: nothing is left until then */
-    int64_t left;         /* of a hard quota, as last told; -1 unknown */
+    int64_t left;         /* as the answers say, at left_at; -1: unknown */
+    int64_t left_at;
+    int64_t under_way; /* requests without an answer */
 };
 
 struct eff_limiter {
@@ -32,13 +36,17 @@ struct eff_limiter {
 
 void eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits,
                       size_t count, uint64_t seed, struct eff_arena *run);
-/* now when a request of that bucket may go, else the time to ask again. */
+/* now when a request of that bucket may go, else the time to ask again; INT64_MAX: after an answer. */
 int64_t eff_limiter_ready(const struct eff_limiter *limiter, unsigned bucket, int64_t now);
 void eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now);
-/* True when a hard quota is used up. */
-bool eff_limiter_observe(struct eff_limiter *limiter, const struct eff_rate_report *reports,
-                         size_t count, int64_t now);
-void eff_limiter_pause(struct eff_limiter *limiter, int64_t until);
+/*
+ * The answer to a request of that bucket, and what it says of the limits; NULL: none will
+ * come. Returns its Retry-After in ms, which holds for all requests; -1: none.
+ */
+int64_t eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_dest *dest,
+                             const struct eff_response *response, int64_t now);
+/* A hard quota is used up. */
+bool eff_limiter_spent(const struct eff_limiter *limiter);
 void eff_limiter_success(struct eff_limiter *limiter);
 /* Takes the price of one retry; false: the budget is used up. */
 bool eff_limiter_retry(struct eff_limiter *limiter);

@@ -444,6 +444,17 @@ limit_header(struct eff_compile *c, eff_str *name)
         *name = eff_str_lower(c->arena, *name);
 }
 
+/* Several limits of one name are one bucket: so many a second, and so many a minute. */
+static unsigned
+limit_bucket(struct eff_connector *connector, eff_str *buckets, eff_str name)
+{
+    for (size_t i = 0; i < connector->buckets_count; i++)
+        if (eff_str_eq(buckets[i], name))
+            return (unsigned)i + 1;
+    buckets[connector->buckets_count++] = name;
+    return (unsigned)connector->buckets_count;
+}
+
 static bool
 connector_limits(struct eff_compile *c, const struct eff_node *list)
 {
@@ -474,10 +485,8 @@ connector_limits(struct eff_compile *c, const struct eff_node *list)
         limit_header(c, &limit->window_ms);
         limit_header(c, &limit->used_of);
         limit_header(c, &limit->percent_of);
-        if (conf.only) {
-            buckets[c->connector->buckets_count++] = limit->name;
-            limit->bucket = (unsigned)c->connector->buckets_count;
-        }
+        if (conf.only)
+            limit->bucket = limit_bucket(c->connector, buckets, limit->name);
         limits[i] = *limit;
     }
     return good;

@@ -105,6 +105,7 @@ struct eff_rate_limit {
     int64_t requests; /* allowed per per_ms */
     unsigned bucket;  /* 0: draws on every request; else only on requests of that bucket */
     bool hard;        /* a daily quota: exhausted means EFF_LIMIT, not a pause */
+    bool usual;       /* nobody asked for that number: the answers may raise it, too */
 };
 
 /* What an answer's headers said about one limit. */

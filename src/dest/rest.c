@@ -94,14 +94,18 @@ rest_limits(struct rest_dest *dest)
     dest->limits = eff_new(dest->run, struct eff_rate_limit, c->limits_count);
     for (size_t i = 0; i < c->limits_count; i++) {
         const struct eff_limit *limit = &c->limits[i];
+        size_t option = limit->requests_option;
 
         dest->limits[i] = (struct eff_rate_limit){.name = limit->name,
                                                   .per_ms = limit->per_ms,
                                                   .requests = limit->requests,
                                                   .bucket = limit->bucket,
                                                   .hard = limit->hard};
-        if (limit->requests_option != SIZE_MAX)
-            eff_str_int(dest->options[limit->requests_option], &dest->limits[i].requests);
+        if (option == SIZE_MAX)
+            continue;
+        eff_str_int(dest->options[option], &dest->limits[i].requests);
+        dest->limits[i].usual = limit->allowed.ptr && c->options[option].fallback &&
+                                eff_str_is(dest->options[option], c->options[option].fallback);
     }
 }
 

@@ -10,8 +10,15 @@ enum eff_fault
 eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err)
 {
     const struct eff_dest_kind *kind = r->sync->dest->kind->user;
+    const struct eff_rate_limit *limits = NULL;
+    size_t count = 0;
+    uint64_t seed;
 
     EFF_TRY(kind->ops->open(r->sync->dest, &r->run, &r->dest, err));
+    if (r->dest->ops->rates)
+        count = r->dest->ops->rates(r->dest, &limits);
+    r->os->random(r->os->self, &seed, sizeof seed);
+    eff_limiter_init(&r->limiter, limits, count, seed, &r->run);
     r->dest_sync = (struct eff_dest_sync){
         .name = r->sync->name,
         .run = r->run_id,

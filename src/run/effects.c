@@ -322,8 +322,6 @@ effects_wait(struct effects *e, int64_t until)
     if (ticket)
         EFF_CRASH_AT("send.answered");
     if (ticket)
-        eff_run_hear(r, response);
-    if (ticket)
         eff_deliver_answered(r->deliver, ticket, response, r->os->mono_ms(r->os->self));
     if (!r->os->go_on(r->os->self)) {
         struct eff_err err = {0};
@@ -493,6 +491,7 @@ effects_deliver(struct effects *e, struct eff_err *err)
     struct eff_deliver_config config = {
         .dest = r->dest,
         .limits = r->limits,
+        .limiter = &r->limiter,
         .lanes_max = EFFECTS_LANES_MAX,
         .blind_twice = r->sync->blind_twice,
         .hopeful = r->snapshot_rows > 0 && r->has_refused && !r->any_added,
@@ -508,8 +507,7 @@ effects_deliver(struct effects *e, struct eff_err *err)
     };
     enum eff_fault fault;
 
-    EFF_TRY(eff_run_obey(r, err));
-    r->os->random(r->os->self, &config.seed, sizeof config.seed);
+    EFF_TRY(eff_run_obey(r, 0, err));
     r->deliver = eff_deliver_new(&config);
     fault = effects_loop(e, err);
     effects_take_counts(e);

@@ -31,7 +31,6 @@ struct eff_sync_run {
     struct eff_arena batch; /* reset per batch of rows, per change */
     int64_t started_mono, started_wall;
     int64_t progress_at;
-    int64_t not_before; /* mono ms: until then the destination asked not to be called */
     const char *stage;
     struct eff_redact redact;
     eff_str run_id;
@@ -52,6 +51,7 @@ struct eff_sync_run {
 
     /* destination */
     struct eff_dest *dest;
+    struct eff_limiter limiter; /* of all that is asked of it in this run */
     struct eff_dest_sync dest_sync;
     struct eff_op_limits limits[EFF_OPS_COUNT];
     struct eff_schema schema;
@@ -276,9 +276,8 @@ enum eff_fault eff_run_resume(struct eff_sync_run *r, struct eff_err *err);
 
 /* task.c: a step machine that is not a delivery, run to its end. */
 enum eff_fault eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err);
-/* Retry-After, which holds for whatever is asked next: hearing it, and waiting for its end. */
-void eff_run_hear(struct eff_sync_run *r, const struct eff_response *response);
-enum eff_fault eff_run_obey(struct eff_sync_run *r, struct eff_err *err);
+/* Waits until the destination's limits, and its Retry-After, let a request of that bucket through. */
+enum eff_fault eff_run_obey(struct eff_sync_run *r, unsigned bucket, struct eff_err *err);
 
 /* progress.c */
 void eff_run_progress(struct eff_sync_run *r, bool now);

@@ -30,22 +30,14 @@ task_pause(struct eff_sync_run *r, int64_t wait_ms, struct eff_err *err)
     return EFF_OK;
 }
 
-void
-eff_run_hear(struct eff_sync_run *r, const struct eff_response *response)
-{
-    int64_t wait_ms = response->status == 429 || response->status == 503
-                          ? eff_response_retry_after_ms(response)
-                          : -1;
-
-    if (wait_ms > 0)
-        r->not_before = r->os->mono_ms(r->os->self) + wait_ms;
-}
-
 enum eff_fault
-eff_run_obey(struct eff_sync_run *r, struct eff_err *err)
+eff_run_obey(struct eff_sync_run *r, unsigned bucket, struct eff_err *err)
 {
-    int64_t wait_ms = r->not_before - r->os->mono_ms(r->os->self);
+    int64_t now = r->os->mono_ms(r->os->self);
+    int64_t wait_ms = eff_limiter_ready(&r->limiter, bucket, now) - now;
 
+    if (eff_limiter_spent(&r->limiter))
+        return EFF_FAIL(err, EFF_LIMIT, "the destination's quota is used up until it resets");
     if (wait_ms <= 0)
         return EFF_OK;
     if (wait_ms > TASK_PAUSE_MOST_MS) {
@@ -60,16 +52,19 @@ task_exchange(struct eff_sync_run *r, const struct eff_task *task,
               const struct eff_request *request, const struct eff_response **ret_response,
               struct eff_err *err)
 {
-    EFF_TRY(eff_run_obey(r, err));
+    EFF_TRY(eff_run_obey(r, request->bucket, err));
     r->report->calls_other++;
+    eff_limiter_sent(&r->limiter, request->bucket, r->os->mono_ms(r->os->self));
     r->os->submit(r->os->self, TASK_TICKET, request);
     while (r->os->next(r->os->self, INT64_MAX, ret_response) != TASK_TICKET)
         /* a run that was stopped is still tidied up: requests have a timeout of their own */
         if (!r->os->go_on(r->os->self) && task->kind != EFF_TASK_FINISH) {
             r->os->cancel(r->os->self, TASK_TICKET);
+            eff_limiter_answered(&r->limiter, request->bucket, r->dest, NULL, 0);
             return task_cancelled(err);
         }
-    eff_run_hear(r, *ret_response);
+    eff_limiter_answered(&r->limiter, request->bucket, r->dest, *ret_response,
+                         r->os->mono_ms(r->os->self));
     return EFF_OK;
 }
 

@@ -107,7 +107,8 @@ intercom_finish(struct eff_call *call)
     const struct eff_quota *burst = &call->world->quotas[EFF_QUOTA_BURST];
     int64_t most = burst->requests ? burst->requests : INTERCOM_WINDOW_CALLS;
     int64_t left = most > burst->used ? most - burst->used : burst->requests ? 0 : 1;
-    int64_t reset = (eff_world_now(call->world) + INTERCOM_WINDOW_MS) / 1000;
+    int64_t reset =
+        eff_world_now(call->world) / 1000 + eff_world_opens_s(call->world, EFF_QUOTA_BURST);
     eff_str version = eff_call_header(call, "intercom-version");
 
     eff_call_set(call, "X-RateLimit-Limit", eff_str_printf(call->arena, "%lld", (long long)most));

@@ -122,10 +122,17 @@ klaviyo_authorize(struct eff_call *call)
 static bool
 klaviyo_admit(struct eff_call *call)
 {
-    if (eff_world_take(call->world, EFF_QUOTA_BURST))
-        return true;
+    enum eff_quota_name full = EFF_QUOTA_BURST;
+
+    if (eff_world_take(call->world, EFF_QUOTA_BURST)) {
+        if (eff_world_take(call->world, EFF_QUOTA_STEADY))
+            return true;
+        full = EFF_QUOTA_STEADY;
+    }
     klaviyo_refuse(call, 429, NULL, NULL);
-    eff_call_set(call, "Retry-After", EFF_STR("1"));
+    eff_call_set(
+        call, "Retry-After",
+        eff_str_printf(call->arena, "%lld", (long long)eff_world_opens_s(call->world, full)));
     return false;
 }
 
@@ -470,6 +477,7 @@ const struct eff_vendor eff_vendor_klaviyo = {
     .name = "klaviyo",
     .routes = klaviyo_routes,
     .routes_count = sizeof(klaviyo_routes) / sizeof(klaviyo_routes[0]),
+    .quotas = {[EFF_QUOTA_BURST] = {.per_ms = 1000}},
     .shapes = eff_kl_shapes,
     .new_shape = klaviyo_new_shape,
     .authorize = klaviyo_authorize,

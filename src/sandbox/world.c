@@ -29,12 +29,12 @@ eff_world_random(struct eff_world *world) /* splitmix64, public domain algorithm
     return z ^ (z >> 31);
 }
 
-static const char *const world_quota_names[EFF_QUOTAS] = {"burst", "daily", "search"};
+static const char *const world_quota_names[EFF_QUOTAS] = {"burst", "steady", "daily", "search"};
 
 static void
 world_default_quotas(struct eff_world *world)
 {
-    static const int64_t usual_ms[EFF_QUOTAS] = {10000, 86400000, 1000};
+    static const int64_t usual_ms[EFF_QUOTAS] = {10000, 60000, 86400000, 1000};
 
     for (int i = 0; i < EFF_QUOTAS; i++) {
         world->quotas[i] = world->vendor->quotas[i];
@@ -206,7 +206,7 @@ world_read_limits(struct eff_world *world, const struct eff_json *limits, struct
             i++;
         if (i == EFF_QUOTAS)
             return EFF_FAIL(err, EFF_CONFIG,
-                            "limits are burst, daily and search, not \"" EFF_STR_FMT "\"",
+                            "limits are burst, steady, daily and search, not \"" EFF_STR_FMT "\"",
                             EFF_STR_ARG(key));
         EFF_TRY(world_read_quota(&world->quotas[i], value, err));
     }
@@ -299,6 +299,15 @@ eff_world_left(struct eff_world *world, enum eff_quota_name name)
 
     world_roll(world, quota);
     return quota->requests > quota->used ? quota->requests - quota->used : 0;
+}
+
+int64_t
+eff_world_opens_s(struct eff_world *world, enum eff_quota_name name)
+{
+    struct eff_quota *quota = &world->quotas[name];
+
+    world_roll(world, quota);
+    return (quota->since_ms + quota->per_ms - eff_world_now(world) + 999) / 1000;
 }
 
 static void

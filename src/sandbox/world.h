@@ -40,7 +40,13 @@ struct eff_quota {
     int64_t used, since_ms;
 };
 
-enum eff_quota_name { EFF_QUOTA_BURST, EFF_QUOTA_DAILY, EFF_QUOTA_SEARCH, EFF_QUOTAS };
+enum eff_quota_name {
+    EFF_QUOTA_BURST,
+    EFF_QUOTA_STEADY,
+    EFF_QUOTA_DAILY,
+    EFF_QUOTA_SEARCH,
+    EFF_QUOTAS
+};
 
 struct eff_vendor {
     const char *name;
@@ -163,6 +169,8 @@ enum eff_fault eff_world_configure(struct eff_world *world, const struct eff_jso
 /* Takes one from the quota; false when it is used up. */
 bool eff_world_take(struct eff_world *world, enum eff_quota_name name);
 int64_t eff_world_left(struct eff_world *world, enum eff_quota_name name);
+/* Seconds until its window ends, rounded up. */
+int64_t eff_world_opens_s(struct eff_world *world, enum eff_quota_name name);
 void eff_world_issue(struct eff_world *world, eff_str token);
 void eff_world_revoke(struct eff_world *world, eff_str token);
 bool eff_world_trusts(const struct eff_world *world, eff_str token);

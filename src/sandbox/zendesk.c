@@ -119,7 +119,9 @@ zendesk_admit(struct eff_call *call)
     if (eff_world_take(call->world, EFF_QUOTA_BURST))
         return true;
     zendesk_refuse(call, 429, NULL, NULL);
-    eff_call_set(call, "Retry-After", EFF_STR("1"));
+    eff_call_set(call, "Retry-After",
+                 eff_str_printf(call->arena, "%lld",
+                                (long long)eff_world_opens_s(call->world, EFF_QUOTA_BURST)));
     return false;
 }
 

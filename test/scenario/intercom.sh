@@ -175,6 +175,18 @@ requests "$INTERCOM"
 [ "$(db requests.db "select count(*) from q where status = 429 and n > $mark")" -le 5 ] || fail "the limit is run into all the time"
 equal "after the limit"
 
+about "reading back, one by one, keeps the limit, too"
+start reading 12 keep
+eff 0 run --select people
+sed -i 's/calls_per_10s: 100000/calls_per_10s: 10/' "$P/efferent.yml"
+ask "$INTERCOM/_sandbox/faults" '{"limits": {"burst": {"requests": 10, "per_ms": 10000, "used": 0}}}'
+requests "$INTERCOM"
+mark=$(db requests.db "select max(n) from q")
+eff 0 verify --all --select people
+counts people read=12 unchanged=12
+requests "$INTERCOM"
+same "refused of all" "0 true" "$(db requests.db "select sum(status = 429), iif(count(*) > 12, 'true', count(*)) from q where n > $mark" | tr '|' ' ')"
+
 # ---- removal ----
 
 start removal 40 delete

@@ -111,17 +111,7 @@ fake_step(struct eff_dest *dest, struct eff_task *task, const struct eff_respons
     return w->judge(w, task, last, err);
 }
 
-static size_t
-fake_rates(struct eff_dest *dest, const struct eff_rate_limit **ret_limits)
-{
-    struct world *w = (struct world *)dest;
-
-    *ret_limits = &w->rate;
-    return w->rate.requests ? 1 : 0;
-}
-
-static const struct eff_dest_ops fake_ops = {
-    .kind = "fake", .title = "Fake", .step = fake_step, .rates = fake_rates};
+static const struct eff_dest_ops fake_ops = {.kind = "fake", .title = "Fake", .step = fake_step};
 
 static enum eff_op
 world_op(void *self, size_t batch)
@@ -201,10 +191,11 @@ world_settle(struct world *w, const struct eff_effect *effect)
 static void
 world_run(struct world *w)
 {
+    struct eff_limiter limiter;
     struct eff_deliver_config config = {.dest = &w->dest,
                                         .limits = w->limits,
+                                        .limiter = &limiter,
                                         .lanes_max = 4,
-                                        .seed = 7,
                                         .blind_twice = w->blind_twice,
                                         .run = &w->run,
                                         .batch_memory = (size_t)1 << 24,
@@ -212,10 +203,12 @@ world_run(struct world *w)
                                         .op = world_op,
                                         .load = world_load,
                                         .self = w};
-    struct eff_deliver *d = eff_deliver_new(&config);
+    struct eff_deliver *d;
     uint64_t out[16];
     size_t out_count = 0;
 
+    eff_limiter_init(&limiter, &w->rate, w->rate.requests ? 1 : 0, 7, &w->run);
+    d = eff_deliver_new(&config);
     for (size_t turns = 0;; turns++) {
         struct eff_effect effect = eff_deliver_next(d, w->now, w->now);
 

@@ -87,6 +87,33 @@ capabilities(void **state)
     assert_true(said("no object `c`") && said("a, b"));
 }
 
+/* A number that the project gives is the most; the usual one may be more, too, as the answers say. */
+static void
+limits_as_given_and_as_told(void **state)
+{
+    const struct eff_rate_limit *limits;
+
+    (void)state;
+    opened("zendesk", "{url: 'https://a.zendesk.com', email: a@b.example, token: t}");
+    assert_int_equal(world.dest->ops->rates(world.dest, &limits), 1);
+    assert_int_equal(limits[0].requests, 200);
+    assert_true(limits[0].usual);
+    opened("zendesk", "{url: 'https://a.zendesk.com', email: a@b.example, token: t, "
+                      "calls_per_minute: 100}");
+    assert_int_equal(world.dest->ops->rates(world.dest, &limits), 1);
+    assert_int_equal(limits[0].requests, 100);
+    assert_false(limits[0].usual);
+    opened("stripe", "{token: t}"); // whose answers tell of no limit
+    assert_int_equal(world.dest->ops->rates(world.dest, &limits), 2);
+    assert_false(limits[0].usual);
+    opened("klaviyo",
+           "{api_key: k}"); // so many a second and so many a minute, of the same requests
+    assert_int_equal(world.dest->ops->rates(world.dest, &limits), 8);
+    assert_true(limits[0].per_ms == 1000 && limits[1].per_ms == 60000);
+    assert_int_equal(limits[0].bucket, limits[1].bucket);
+    assert_true(limits[1].bucket != limits[2].bucket);
+}
+
 static void
 rows_decide_about_bulk(void **state)
 {
@@ -434,6 +461,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(capabilities),
+        cmocka_unit_test(limits_as_given_and_as_told),
         cmocka_unit_test(rows_decide_about_bulk),
         cmocka_unit_test(mistakes_in_the_project),
         cmocka_unit_test(largest_batches),

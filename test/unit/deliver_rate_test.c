@@ -1,0 +1,251 @@
+// links: base flow deliver
+/*
+ * Goal: 98 % of a limit is used, and it is never run into: whether it is kept by counting, told by the
+ * answers, shared with others, or a quota of the day, and however requests and answers overtake each other.
+ * Method: the limiter with a clock of the test's own, beside a server that counts requests when they come in, in fixed
+ * windows that begin with a request, and tells what is left.
+ * covers: B8
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "deliver/rate.h"
+
+#include <cmocka.h>
+
+#define LANES_MAX 8
+
+struct lane {
+    bool busy, counted;
+    int64_t arrives, answered; /* at the server, and here */
+    struct eff_rate_report told;
+};
+
+struct world {
+    struct eff_dest dest;
+    struct eff_rate_report report; /* of the answer that is heard */
+    struct eff_arena run;
+    struct eff_limiter limiter;
+    struct eff_rate_limit limit;
+    struct lane lanes[LANES_MAX];
+    size_t lanes_count;
+    bool tells;
+    int64_t resets;           /* told: ms until the window ends; -1: not */
+    int64_t now, since, used; /* of the server's window */
+    int64_t others;           /* that others send at the begin of each window */
+    size_t accepted, refused;
+    uint64_t random;
+};
+
+static size_t
+world_observe(struct eff_dest *dest, const struct eff_response *response,
+              struct eff_rate_report *ret_reports, size_t max)
+{
+    struct world *w = (struct world *)dest;
+
+    (void)response;
+    assert_true(max > 0);
+    *ret_reports = w->report;
+    return w->tells ? 1 : 0;
+}
+
+static const struct eff_dest_ops world_ops = {
+    .kind = "fake", .title = "Fake", .observe = world_observe};
+
+static void
+world_open(struct world *w, int64_t requests, int64_t per_ms, bool hard)
+{
+    *w = (struct world){.dest.ops = &world_ops, .lanes_count = 4, .resets = -1, .random = 1};
+    w->limit = (struct eff_rate_limit){.per_ms = per_ms, .requests = requests, .hard = hard};
+    w->since = -per_ms;
+    eff_arena_init(&w->run, "run", (size_t)1 << 20);
+    eff_limiter_init(&w->limiter, &w->limit, 1, 7, &w->run);
+}
+
+static int64_t
+world_between(struct world *w, int64_t least, int64_t most)
+{
+    w->random = w->random * 6364136223846793005u + 1442695040888963407u;
+    return least + (int64_t)((w->random >> 33) % (uint64_t)(most - least + 1));
+}
+
+static void
+world_count(struct world *w, struct lane *lane)
+{
+    lane->counted = true;
+    if (w->now - w->since >= w->limit.per_ms) {
+        w->since = w->now;
+        w->used = w->others;
+    }
+    if (w->used >= w->limit.requests) {
+        w->refused++;
+        lane->told = (struct eff_rate_report){0, 0, -1, w->resets};
+        return;
+    }
+    w->used++;
+    w->accepted++;
+    lane->told = (struct eff_rate_report){0, w->limit.requests - w->used, -1, -1};
+    if (w->resets >= 0)
+        lane->told.reset_ms = w->since + w->limit.per_ms - w->now;
+}
+
+/* So many requests, as fast as the limiter lets them; each takes 5 to 10 ms there, 5 to 60 back. */
+static void
+world_run(struct world *w, size_t requests)
+{
+    size_t sent = 0;
+
+    for (; w->accepted + w->refused < requests && !eff_limiter_spent(&w->limiter); w->now++) {
+        for (size_t i = 0; i < w->lanes_count; i++) {
+            struct lane *lane = &w->lanes[i];
+
+            if (lane->busy && !lane->counted && lane->arrives <= w->now)
+                world_count(w, lane);
+            if (lane->busy && lane->answered <= w->now) {
+                w->report = lane->told;
+                lane->busy = false;
+                eff_limiter_answered(&w->limiter, 0, &w->dest,
+                                     &(struct eff_response){.status = 200}, w->now);
+            }
+            if (lane->busy || sent == requests ||
+                eff_limiter_ready(&w->limiter, 0, w->now) > w->now)
+                continue;
+            *lane = (struct lane){.busy = true, .arrives = w->now + world_between(w, 5, 10)};
+            lane->answered = lane->arrives + world_between(w, 5, 60);
+            eff_limiter_sent(&w->limiter, 0, w->now);
+            sent++;
+        }
+        assert_true(w->now < 10000000);
+    }
+}
+
+/* Of ten windows' worth, and one more, none was refused, and 98 % of the time was used. */
+static void
+world_used(struct world *w)
+{
+    world_run(w, (size_t)(w->limit.requests - w->others) * 10 + 1);
+    assert_int_equal(w->refused, 0);
+    assert_true(w->now * 98 <= w->limit.per_ms * 10 * 100);
+    eff_arena_deinit(&w->run);
+}
+
+static void
+test_a_limit_that_nothing_tells(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 25, 1000, false);
+    world_used(&w);
+}
+
+static void
+test_a_limit_whose_rest_is_told(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 30, 10000, false);
+    w.tells = true;
+    world_used(&w);
+    world_open(&w, 160, 10000, false); // which takes most of the window
+    w.tells = true;
+    w.lanes_count = 1;
+    world_used(&w);
+    world_open(&w, 20, 60000, false);
+    w.tells = true;
+    w.resets = 0;
+    world_used(&w);
+}
+
+static void
+test_a_limit_that_others_use_too(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 30, 10000, false);
+    w.tells = true;
+    w.resets = 0;
+    w.others = 11;
+    world_run(&w, 19 * 5);
+    assert_int_equal(w.refused, 0);
+    eff_arena_deinit(&w.run);
+}
+
+static void
+test_a_quota_is_used_to_its_end(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 10, 86400000, true);
+    w.tells = true;
+    w.lanes_count = LANES_MAX;
+    world_run(&w, 1000);
+    assert_int_equal(w.accepted, 10);
+    assert_int_equal(w.refused, 0);
+    assert_true(eff_limiter_spent(&w.limiter));
+    eff_arena_deinit(&w.run);
+}
+
+/* Answers that will never come do not stand in the way. */
+static void
+test_a_request_that_is_given_up(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 10, 86400000, true);
+    w.tells = true;
+    w.report = (struct eff_rate_report){0, 2, -1, -1};
+    eff_limiter_sent(&w.limiter, 0, 1);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &(struct eff_response){.status = 200}, 2);
+    eff_limiter_sent(&w.limiter, 0, 3);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 4), 4);
+    eff_limiter_sent(&w.limiter, 0, 4);
+    assert_true(eff_limiter_ready(&w.limiter, 0, 5) == INT64_MAX);
+    assert_int_equal(eff_limiter_answered(&w.limiter, 0, &w.dest, NULL, 6), -1);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 6), 6);
+    eff_arena_deinit(&w.run);
+}
+
+/* The limit of the account is another than the usual one, or than the one that was asked for. */
+static void
+test_a_limit_that_is_told(void **state)
+{
+    struct world w;
+
+    (void)state;
+    for (int usual = 0; usual < 2; usual++) {
+        world_open(&w, 5, 1000, false);
+        w.limit.usual = usual;
+        eff_limiter_init(&w.limiter, &w.limit, 1, 7, &w.run);
+        w.tells = true;
+        w.report = (struct eff_rate_report){0, -1, 50, -1};
+        eff_limiter_sent(&w.limiter, 0, 1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &(struct eff_response){.status = 200}, 1);
+        for (int sent = 1; sent < (usual ? 50 : 5); sent++) {
+            assert_int_equal(eff_limiter_ready(&w.limiter, 0, 2), 2);
+            eff_limiter_sent(&w.limiter, 0, 2);
+        }
+        assert_true(eff_limiter_ready(&w.limiter, 0, 2) > 1000);
+        eff_arena_deinit(&w.run);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_limit_that_nothing_tells),
+        cmocka_unit_test(test_a_limit_whose_rest_is_told),
+        cmocka_unit_test(test_a_limit_that_others_use_too),
+        cmocka_unit_test(test_a_quota_is_used_to_its_end),
+        cmocka_unit_test(test_a_request_that_is_given_up),
+        cmocka_unit_test(test_a_limit_that_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
