@@ -43,7 +43,7 @@ struct eff_sync_raw {
     const struct eff_node *to, *match, *fields, *max_removed;
     int mode, on_removed, on_null, ambiguous;
     double max_changed;
-    bool enabled;
+    bool enabled, read_back;
     int64_t memory_bytes;
     struct eff_exposure_conf exposure;
 };

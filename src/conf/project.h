@@ -164,6 +164,7 @@ struct eff_sync_conf {
     int64_t guard_removed_rows;   /* -1: no absolute bound */
     double guard_changed_percent; /* -1: none */
     bool enabled;                 /* default true */
+    bool read_back;               /* some delivered rows, after each run; default true */
     size_t tags_count;
     const eff_str *tags;
     size_t after_count; /* syncs that must have ended well first */

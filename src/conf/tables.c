@@ -101,6 +101,8 @@ const struct eff_option eff_sync_options[] = {
     {"ambiguous", EFF_OPT_ENUM, SYNC(ambiguous), "at_most_once", 0, 0,
      "When an answer was lost and the destination cannot be asked: hold the row, or send it again and accept a possible duplicate.", 0,
      "at_most_once|at_least_once"},
+    {"read_back", EFF_OPT_BOOL, SYNC(read_back), "true", 0, 0,
+     "After a run, some of the delivered records are read back, where the destination can be read: did it keep what it acknowledged? `false` trusts its word."},
     {"enabled", EFF_OPT_BOOL, SYNC(enabled), "true", 0, 0, "`false` leaves the sync out of every run."},
     {"tags", EFF_OPT_LIST, SYNC(tags), NULL, 0, 0, "Words to select it by: `--select tag:sales`."},
     {"after", EFF_OPT_LIST, SYNC(after), NULL, 0, 0, "Syncs that must have ended well before this one starts."},

@@ -3,11 +3,15 @@
  */
 #include "deliver/look.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/number.h"
 
-#define LOOK_DAY_US ((int64_t)86400 * 1000000)
+#define LOOK_DAY_US  ((int64_t)86400 * 1000000)
+#define LOOK_CUT_MIN 32 /* a shorter text is not what is left of a longer one */
 
 struct eff_task
 eff_look_task(const struct eff_delivery *delivery, const size_t *items, size_t count,
@@ -71,15 +75,32 @@ look_times_equal(int64_t sent, eff_str found)
     return count == sent / 1000000 || count == sent / 1000;
 }
 
+/* "true", "T", "yes", 1: a truth value, in whatever words. */
+static bool
+look_truth(eff_str text, bool *ret_truth)
+{
+    static const char *const words[] = {"false", "true", "f", "t", "no", "yes", "n", "y", "0", "1"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!eff_str_eq_nocase(text, eff_str_of(words[i])))
+            continue;
+        *ret_truth = i % 2 != 0;
+        return true;
+    }
+    return false;
+}
+
 static bool
 look_texts_equal(const struct eff_value *sent, eff_str a, eff_str b)
 {
     int64_t micros;
+    bool truth;
 
     a = eff_str_trim(a);
     b = eff_str_trim(b);
     return eff_str_eq(a, b) || look_numbers_equal(a, b) ||
-           (look_sent_micros(sent, &micros) && look_times_equal(micros, b));
+           (look_sent_micros(sent, &micros) && look_times_equal(micros, b)) ||
+           (sent->kind == EFF_BOOL && look_truth(b, &truth) && truth == (sent->i != 0));
 }
 
 bool
@@ -88,12 +109,101 @@ eff_look_equal(const struct eff_value *sent, const struct eff_value *found)
     struct eff_buf a = {0}, b = {0};
     bool equal;
 
+    if (found->kind == EFF_ABSENT)
+        return true;
     eff_value_text(&a, sent);
     eff_value_text(&b, found);
     equal = look_texts_equal(sent, eff_buf_str(&a), eff_buf_str(&b));
     eff_buf_free(&a);
     eff_buf_free(&b);
     return equal;
+}
+
+/* ---- or is it what became of it? ---- */
+
+static size_t
+look_decimals(const char *canonical)
+{
+    const char *point = strchr(canonical, '.');
+
+    return point ? strlen(point + 1) : 0;
+}
+
+/* Fewer digits behind the point, and less than one of the last of them apart. */
+static bool
+look_rounded(const char *sent, const char *found)
+{
+    size_t decimals = look_decimals(found);
+
+    return decimals < look_decimals(sent) &&
+           fabs(strtod(sent, NULL) - strtod(found, NULL)) < pow(10, -(double)decimals);
+}
+
+/* Letters and digits only, in small letters; what is not ASCII stays as it is. */
+static void
+look_fold(struct eff_buf *ret_folded, eff_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c + 32);
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)
+            eff_buf_add_char(ret_folded, c);
+    }
+}
+
+static bool
+look_texts_alike(eff_str sent, eff_str found)
+{
+    char a[64], b[64];
+    struct eff_buf left = {0}, right = {0};
+    size_t a_len = eff_decimal_canonical(sent, a, sizeof a - 1);
+    size_t b_len = eff_decimal_canonical(found, b, sizeof b - 1);
+    bool alike;
+
+    a[a_len] = b[b_len] = '\0';
+    if (a_len > 0 && b_len > 0)
+        return look_rounded(a, b);
+    look_fold(&left, sent);
+    look_fold(&right, found);
+    alike = right.len > 0 &&
+            (right.len >= LOOK_CUT_MIN ? eff_str_starts(eff_buf_str(&left), eff_buf_str(&right))
+                                       : eff_str_eq(eff_buf_str(&left), eff_buf_str(&right)));
+    eff_buf_free(&left);
+    eff_buf_free(&right);
+    return alike;
+}
+
+static bool
+look_is_time(const struct eff_value *value)
+{
+    return value->kind == EFF_TIME || value->kind == EFF_DATE || value->kind == EFF_DATETIME ||
+           value->kind == EFF_INSTANT;
+}
+
+bool
+eff_look_alike(const struct eff_value *sent, const struct eff_value *found)
+{
+    struct eff_buf a = {0}, b = {0};
+    struct eff_civil civil;
+    eff_str there;
+    bool alike;
+
+    eff_value_text(&a, sent);
+    eff_value_text(&b, found);
+    there = eff_str_trim(eff_buf_str(&b));
+    if (there.len == 0 || sent->kind == EFF_BOOL)
+        alike = false;
+    else if (sent->kind == EFF_JSON || found->kind == EFF_JSON)
+        alike = true; // what a vendor adds to it, and in which order, is its own business
+    else if (look_is_time(sent))
+        alike = !eff_time_parse(there, &civil) && !eff_number_valid(there);
+    else
+        alike = look_texts_alike(eff_str_trim(eff_buf_str(&a)), there);
+    eff_buf_free(&a);
+    eff_buf_free(&b);
+    return alike;
 }
 
 struct eff_verdict

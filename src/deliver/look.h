@@ -12,9 +12,14 @@
 /*
  * Is the value that was read back the one that was sent? Texts without the blanks around
  * them, numbers however they are written, points in time to the precision that came back;
- * NULL and "" are one, as vendors have it.
+ * NULL and "" are one, as vendors have it. What is not told (ABSENT) contradicts nothing.
  */
 bool eff_look_equal(const struct eff_value *sent, const struct eff_value *found);
+/*
+ * Not the same, and yet what became of it, as vendors write things: in other letters or without
+ * the marks between them, cut, rounded, as a list or a time in words of their own.
+ */
+bool eff_look_alike(const struct eff_value *sent, const struct eff_value *found);
 /* The task that reads those items of a delivery back, by their match values. */
 struct eff_task eff_look_task(const struct eff_delivery *delivery, const size_t *items,
                               size_t count, struct eff_arena *arena);

@@ -213,9 +213,9 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
 
 struct reading_conf {
     struct eff_call_conf call;
-    int64_t rows;
+    int64_t rows, lag_ms;
     eff_str row, remote_id, fields, needs;
-    struct eff_str_list only, match;
+    struct eff_str_list only, match, untold;
     bool small_names;
     const struct eff_node *each, *next, *missing_status;
 };
@@ -231,6 +231,8 @@ static const struct eff_option reading_options[] = {
     {"match", EFF_OPT_LIST, offsetof(struct reading_conf, match)},
     {"small_names", EFF_OPT_BOOL, offsetof(struct reading_conf, small_names)},
     {"needs", EFF_OPT_STR, offsetof(struct reading_conf, needs)},
+    {"untold", EFF_OPT_LIST, offsetof(struct reading_conf, untold)},
+    {"lag", EFF_OPT_TIME, offsetof(struct reading_conf, lag_ms), NULL, 0, 3600000},
     {"next", EFF_OPT_NODE, offsetof(struct reading_conf, next)},
     {"missing_status", EFF_OPT_NODE, offsetof(struct reading_conf, missing_status)},
 };
@@ -268,6 +270,8 @@ reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_readin
     reading->only = conf.only;
     reading->match = conf.match;
     reading->small_names = conf.small_names;
+    reading->lag_ms = conf.lag_ms;
+    reading->untold = conf.untold;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
     good = reading_needs(c, map, conf.needs, &reading->needs_option);
     good &= eff_compile_each(c, conf.each, &reading->each);

@@ -66,7 +66,7 @@ struct eff_schema {
 struct eff_record {
     bool found;
     eff_str remote_id;
-    const struct eff_value *fields; /* JSON numbers as EFF_DECIMAL, texts as EFF_TEXT ... */
+    const struct eff_value *fields; /* JSON numbers as EFF_DECIMAL ...; not told: EFF_ABSENT */
 };
 
 struct eff_read {
@@ -203,6 +203,8 @@ struct eff_dest {
     eff_str account; /* syncs with the same account share its rate budget */
     bool can_describe, can_read;
     struct eff_units units;
+    bool strict;           /* takes a row as it is or refuses it: needs no reading back */
+    int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */
     size_t prepared_count; /* of members */
     const struct eff_prepared *prepared;
 };

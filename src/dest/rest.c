@@ -146,22 +146,18 @@ rest_named(const struct eff_str_list *only, eff_str name)
     return only->count == 0 || rest_listed(only, name);
 }
 
-bool
-rest_can_read_by(const struct rest_dest *dest, const struct eff_reading *reading, eff_str object)
-{
-    return (!object.ptr || rest_named(&reading->only, object)) &&
-           (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr);
-}
-
-/* An object of no name: whether anything can be read at all. */
-static bool
-rest_can_read(const struct rest_dest *dest, eff_str object)
+const struct eff_reading *
+rest_reading(const struct rest_dest *dest, eff_str object, const eff_str *match)
 {
     for (size_t i = 0; i < dest->connector->readings_count; i++) {
-        if (rest_can_read_by(dest, &dest->connector->readings[i], object))
-            return true;
+        const struct eff_reading *reading = &dest->connector->readings[i];
+
+        if ((!object.ptr || rest_named(&reading->only, object)) &&
+            (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr) &&
+            (!match || rest_named(&reading->match, *match)))
+            return reading;
     }
-    return false;
+    return NULL;
 }
 
 static const struct eff_login *
@@ -221,7 +217,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     dest->base.prepared_count = dest->connector->identifiers.count;
     dest->base.prepared = dest->connector->identifiers.at;
     dest->base.can_describe = dest->connector->objects.fields_count > 0;
-    dest->base.can_read = rest_can_read(dest, EFF_STR_NONE);
+    dest->base.can_read = rest_reading(dest, EFF_STR_NONE, NULL) != NULL;
     *ret_dest = &dest->base;
     return EFF_OK;
 }
@@ -545,6 +541,17 @@ rest_bind_match(const struct rest_dest *dest, const struct eff_dest_sync *sync, 
     return EFF_OK;
 }
 
+/* Whether and how its records are read, by the first match field. */
+static void
+rest_bind_reading(struct rest_dest *dest, const struct eff_dest_sync *sync)
+{
+    const struct eff_reading *reading =
+        rest_reading(dest, sync->object, sync->match_count > 0 ? &sync->match_names[0] : NULL);
+
+    dest->base.can_read = reading != NULL;
+    dest->base.read_lag_ms = reading ? reading->lag_ms : 0;
+}
+
 static enum eff_fault
 rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
           struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
@@ -561,9 +568,11 @@ rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     dest->rows_planned = sync->rows_planned;
     dest->run_id = sync->run;
     dest->object = sync->object;
-    base->can_read = rest_can_read(dest, sync->object);
-    for (int op = 0; op < EFF_OPS_COUNT; op++)
+    rest_bind_reading(dest, sync);
+    for (int op = 0; op < EFF_OPS_COUNT; op++) {
         limits[op] = rest_op_limits(dest, &dest->connector->ops[op]);
+        limits[op].lag_ms = base->read_lag_ms;
+    }
     if (sync->mode == EFF_MODE_MEMBERS)
         return rest_bind_members(dest, sync, limits, err);
     return EFF_OK;

@@ -99,9 +99,12 @@ bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
 
 /* ---- rest.c ---- */
 
-/* Whether its `only` and `needs` let it; an object of no name: any. */
-bool rest_can_read_by(const struct rest_dest *dest, const struct eff_reading *reading,
-                      eff_str object);
+/*
+ * The first whose `only`, `needs` and `match` let it, or NULL. An object without a name stands
+ * for any, and so does no match field.
+ */
+const struct eff_reading *rest_reading(const struct rest_dest *dest, eff_str object,
+                                       const eff_str *match);
 
 /* What stands at the first of the pointers that is there, else NULL; no pointer: the whole. */
 const struct eff_json *rest_records(const struct rest_dest *dest, struct eff_arena *arena,

@@ -486,14 +486,9 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
 static const struct eff_reading *
 read_reading(const struct rest_dest *dest, const struct eff_task *task)
 {
-    for (size_t i = 0; task->read->match_count > 0 && i < dest->connector->readings_count; i++) {
-        const struct eff_reading *reading = &dest->connector->readings[i];
-
-        if (rest_can_read_by(dest, reading, task->object) &&
-            rest_named(&reading->match, task->read->match_names[0]))
-            return reading;
-    }
-    return NULL;
+    return task->read->match_count > 0
+               ? rest_reading(dest, task->object, &task->read->match_names[0])
+               : NULL;
 }
 
 static struct task_work *
@@ -564,6 +559,15 @@ read_value(const struct eff_json *json, struct eff_arena *arena)
     }
 }
 
+static bool
+read_untold(const struct eff_reading *reading, eff_str name)
+{
+    for (size_t i = 0; i < reading->untold.count; i++)
+        if (eff_str_ends(name, reading->untold.at[i]))
+            return true;
+    return false;
+}
+
 static void
 read_record(const struct rest_dest *dest, struct eff_task *task, const struct eff_json *json,
             struct eff_record *record)
@@ -575,12 +579,15 @@ read_record(const struct rest_dest *dest, struct eff_task *task, const struct ef
 
     record->found = true;
     record->remote_id = describe_text(task->arena, json, reading->remote_id);
-    for (size_t i = 0; i < task->read->fields_count; i++)
-        values[i] = read_value(
-            read_field(fields, reading->small_names
-                                   ? eff_str_lower(task->arena, task->read->field_names[i])
-                                   : task->read->field_names[i]),
-            task->arena);
+    for (size_t i = 0; i < task->read->fields_count; i++) {
+        eff_str name = task->read->field_names[i];
+
+        if (reading->small_names)
+            name = eff_str_lower(task->arena, name);
+        values[i] = read_untold(reading, task->read->field_names[i])
+                        ? (struct eff_value){.kind = EFF_ABSENT}
+                        : read_value(read_field(fields, name), task->arena);
+    }
     record->fields = values;
 }
 

@@ -45,7 +45,7 @@ eff_table_open(const struct eff_dest_conf *conf, const struct eff_table_dialect 
     struct eff_sha256 digest = eff_sha256(connect);
 
     dest->base.conf = conf;
-    dest->base.can_describe = dest->base.can_read = true;
+    dest->base.can_describe = dest->base.can_read = dest->base.strict = true;
     dest->base.account = // the string itself may hold a password
         eff_str_printf(
             run, "%s:" EFF_STR_FMT,

@@ -3,6 +3,8 @@
  */
 #include "record/record.h"
 
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "state/history.h"
 
@@ -133,6 +135,19 @@ record_unknown(struct record_walk *walk, const struct eff_item *item,
                             err);
 }
 
+static int
+record_key_cmp(const void *a, const void *b)
+{
+    return eff_hash128_cmp(*(const struct eff_hash128 *)a, *(const struct eff_hash128 *)b);
+}
+
+static bool
+record_doubts(const struct eff_recording *record, struct eff_hash128 key)
+{
+    return record->doubted_count > 0 && bsearch(&key, record->doubted, record->doubted_count,
+                                                sizeof key, record_key_cmp) != NULL;
+}
+
 static enum eff_fault
 record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const struct eff_item *item,
             const struct eff_acknowledged *ack, enum eff_outcome outcome, eff_str remote_id,
@@ -150,6 +165,8 @@ record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const str
         EFF_TRY(eff_history_add(walk->history, ref->op, item, ack->row, outcome, remote_id, err));
     if (record_removes(ref->op, ref->group))
         return eff_snapshot_remove(walk->writer, ack->key, err);
+    if (record_doubts(walk->record, ack->key))
+        entry.row = EFF_ENTRY_UNKNOWN;
     return eff_snapshot_set(walk->writer, &entry,
                             record_identity(walk->record, ack->identity, remote_id), err);
 }

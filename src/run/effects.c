@@ -303,6 +303,7 @@ effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_er
                                effect->lazy, err));
     for (size_t i = 0; i < effect->delivery->count; i++)
         effects_count(e, &effect->delivery->items[i].verdict, hold);
+    eff_run_readback_take(r, effect->delivery);
     return EFF_OK;
 }
 
@@ -536,6 +537,7 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
         if (!effects_skip(&e, i))
             counts->planned += e.batches[i].rows;
     eff_run_stage(r, "send");
+    eff_run_readback_begin(r);
     any = effects_any(&e);
     if (any)
         fault = effects_deliver(&e, err);
@@ -549,5 +551,7 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
         *err = after;
         fault = after.fault;
     }
+    if (fault == EFF_OK)
+        eff_run_readback(r);
     return fault;
 }

@@ -53,7 +53,7 @@ struct eff_report {
     enum eff_status status;
     double seconds;
     bool is_plan;
-    bool drifted;     /* verify: records are not as they were delivered */
+    bool drifted;     /* records are not as they were delivered */
     const char *verb; /* "verify", "adopt": what a person reads instead of the plan's words */
 
     uint64_t read, unchanged, added, changed, removed, invalid, gone;
@@ -61,6 +61,7 @@ struct eff_report {
     uint64_t planned, delivered, superseded, rejected, held, pending;
     uint64_t possible_duplicates;
     uint64_t requests, retries, throttled, calls_other, bytes_sent;
+    uint64_t read_back; /* delivered rows whose records were looked at afterwards */
     uint64_t bytes_scanned; /* that the warehouse said it would read for the model, and bill */
     bool has_scanned;       /* it said so */
     eff_str units_name; /* plan: what the destination counts, in its words; ptr == NULL: nothing */

@@ -39,6 +39,7 @@ static const struct json_count json_call_counts[] = {
     REPORT_COUNT(throttled),
     REPORT_COUNT(calls_other),
     REPORT_COUNT(bytes_sent),
+    REPORT_COUNT(read_back),
 };
 static const struct json_count json_resumed_counts[] = {
     RESUMED_COUNT(planned),  RESUMED_COUNT(delivered), RESUMED_COUNT(superseded),

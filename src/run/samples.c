@@ -112,7 +112,8 @@ sample_take_record(struct eff_sync_run *r, struct eff_sample *sample,
         return;
     for (size_t i = 0; i < sample->fields_count; i++)
         for (size_t j = 0; j < r->dest_sync.fields_count; j++)
-            if (eff_str_eq(sample->fields[i].name, r->dest_sync.field_names[j]))
+            if (record->fields[j].kind != EFF_ABSENT &&
+                eff_str_eq(sample->fields[i].name, r->dest_sync.field_names[j]))
                 sample->fields[i].before = sample_shown(r, j, &record->fields[j]);
 }
 

@@ -21,6 +21,19 @@
 #include "state/control.h"
 #include "state/snapshot.h"
 
+/* readback.c: acknowledged rows that are looked at once all is sent. */
+struct eff_readback {
+    bool wanted;
+    uint64_t seed; /* turns key hashes by chance */
+    size_t count, bytes;
+    struct eff_item *items; /* key, match and fields, copied */
+    bool *covered;          /* by field: some of them has a value for it */
+    bool *alike;            /* by field: kept, in a form of the destination's own */
+    int64_t last;           /* mono ms of the last verdict */
+    size_t doubted_count;
+    struct eff_hash128 *doubted; /* of rows that were not kept as they were sent; sorted */
+};
+
 struct eff_sync_run {
     const struct eff_project *project;
     const struct eff_sync_conf *sync;
@@ -120,6 +133,8 @@ struct eff_sync_run {
     uint64_t look_passed; /* rows that verify cannot judge: the model has changed since */
     size_t look_count;
     struct eff_planned_item *look_items; /* with what they point to in `batch` */
+
+    struct eff_readback readback;
 
     /* delivery */
     struct eff_changes *changes;
@@ -243,6 +258,11 @@ enum eff_fault eff_run_look_row(struct eff_sync_run *r, const struct eff_planned
                                 struct eff_err *err);
 enum eff_fault eff_run_look_flush(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_look_end(struct eff_sync_run *r);
+
+/* readback.c: before a delivery; for each batch with its verdicts; when all is sent. */
+void eff_run_readback_begin(struct eff_sync_run *r);
+void eff_run_readback_take(struct eff_sync_run *r, const struct eff_delivery *delivery);
+void eff_run_readback(struct eff_sync_run *r);
 
 /* samples.c */
 void eff_run_sample(struct eff_sync_run *r, const struct eff_change *change,

@@ -300,16 +300,33 @@ records_blob(sqlite3_stmt *statement, int column)
 }
 
 static void
+records_encode_cell(struct eff_records *records, struct eff_cell cell)
+{
+    eff_buf_add_char(&records->blob, (char)cell.kind);
+    if (!eff_cell_null(cell))
+        eff_buf_add_slice(&records->blob, cell.text);
+    if (records->blob.full && records->broken[0] == '\0')
+        snprintf(records->broken, sizeof(records->broken), "out of memory for a record");
+}
+
+/* Of a new record: without what its shape passes over in silence. */
+static void
+records_encode_new(struct eff_records *records, const struct eff_shape *shape,
+                   const struct eff_cell *cells)
+{
+    eff_buf_reset(&records->blob);
+    for (size_t i = 0; i < shape->count; i++)
+        records_encode_cell(records, eff_field_has(&shape->fields[i], EFF_FIELD_DROPPED)
+                                         ? (struct eff_cell){0}
+                                         : cells[i]);
+}
+
+static void
 records_encode(struct eff_records *records, size_t count, const struct eff_cell *cells)
 {
     eff_buf_reset(&records->blob);
-    for (size_t i = 0; i < count; i++) {
-        eff_buf_add_char(&records->blob, (char)cells[i].kind);
-        if (!eff_cell_null(cells[i]))
-            eff_buf_add_slice(&records->blob, cells[i].text);
-    }
-    if (records->blob.full && records->broken[0] == '\0')
-        snprintf(records->broken, sizeof(records->broken), "out of memory for a record");
+    for (size_t i = 0; i < count; i++)
+        records_encode_cell(records, cells[i]);
 }
 
 static void
@@ -414,7 +431,7 @@ eff_records_insert(struct eff_records *records, const struct eff_shape *shape,
         records_bind(records, RECORDS_INSERT, 2, (int64_t[]){shape->number, now_ms});
     int64_t seq;
 
-    records_encode(records, shape->count, cells);
+    records_encode_new(records, shape, cells);
     records_bind_blob(records, statement, 3, eff_buf_str(&records->blob));
     records_step(records, statement);
     sqlite3_reset(statement);
@@ -432,9 +449,11 @@ records_merge(const struct eff_record *record, const struct eff_cell *cells,
     struct eff_cell *merged = eff_new(arena, struct eff_cell, count);
 
     for (size_t i = 0; i < count; i++)
-        merged[i] = cells[i].kind != EFF_CELL_KEEP ? cells[i]
-                    : i < record->count            ? record->cells[i]
-                                                   : (struct eff_cell){0};
+        merged[i] = cells[i].kind != EFF_CELL_KEEP &&
+                            !eff_field_has(&record->shape->fields[i], EFF_FIELD_DROPPED)
+                        ? cells[i]
+                    : i < record->count ? record->cells[i]
+                                        : (struct eff_cell){0};
     return merged;
 }
 

@@ -32,6 +32,7 @@ static const struct {
     {"custom", EFF_FIELD_CUSTOM},
     {"case_sensitive", EFF_FIELD_CASE},
     {"hidden", EFF_FIELD_HIDDEN},
+    {"dropped", EFF_FIELD_DROPPED},
 };
 
 #define SHAPE_FLAGS_COUNT (sizeof(shape_flags) / sizeof(shape_flags[0]))

@@ -39,6 +39,7 @@ enum eff_field_flags {
     EFF_FIELD_CUSTOM = 64,
     EFF_FIELD_CASE = 128,   /* key and unique values differ by case */
     EFF_FIELD_HIDDEN = 256, /* HubSpot's archived property: gone, but can be shown */
+    EFF_FIELD_DROPPED = 512, /* takes no value, and says nothing of it */
 };
 
 struct eff_field {

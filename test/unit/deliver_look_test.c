@@ -44,6 +44,8 @@ the_same_in_other_words(void **unused)
         {number("12345678901234567890"), text("12345678901234567890.0")},
         {eff_value_of_int(EFF_INT, 7), number("7.0")},
         {eff_value_of_int(EFF_BOOL, 1), text("true")},
+        {eff_value_of_int(EFF_BOOL, 1), text("T")},
+        {eff_value_of_int(EFF_BOOL, 0), number("0")},
         {eff_value_of_int(EFF_DATE, 19782), text("2024-02-29")},
         {eff_value_of_int(EFF_DATE, 19782), number("1709164800000")},
         {eff_value_of_int(EFF_INSTANT, moment), text("2024-02-29T12:30:45.123+0000")},
@@ -72,6 +74,7 @@ something_else(void **unused)
         {number("12345678901234567890"), number("12345678901234567891")},
         {number("0.1"), number("0.10000000000000001")},
         {eff_value_of_int(EFF_BOOL, 1), text("false")},
+        {text("true"), text("yes")},
         {eff_value_of_int(EFF_DATE, 19782), text("2024-03-01")},
         {eff_value_of_int(EFF_INSTANT, moment), text("2024-02-29T12:30:46Z")},
         {eff_value_of_int(EFF_INSTANT, moment), text("2024-02-29T12:30:45.124Z")},
@@ -86,12 +89,48 @@ something_else(void **unused)
             fail_msg("row %zu is taken for the same", i);
 }
 
+static void
+what_became_of_it(void **unused)
+{
+    const struct eff_value null = {.kind = EFF_NULL};
+    const char *long_text = "a text of which no vendor would keep more than forty letters";
+    const struct {
+        struct eff_value sent, found;
+        bool alike;
+    } rows[] = {
+        {text("Ann@Example.com"), text("ann@example.com"), true},
+        {text("+49 (30) 12-34"), text("+49301234"), true},
+        {text(long_text), text("a text of which no vendor would keep mor"), true},
+        {number("1.996"), number("2"), true},
+        {number("1.996"), number("1.99"), true},
+        {eff_value_of_str(EFF_JSON, EFF_STR("[1,2]")), text("2;1"), true},
+        {eff_value_of_int(EFF_DATE, 19782), text("29. Februar"), true},
+        {text("a"), null, false},
+        {text("a"), text("b"), false},
+        {text("gold plus"), text("gold"), false}, // may as well be the value from before
+        {text("-"), text("+"), false},
+        {number("1"), number("2"), false},
+        {number("15"), number("1.5"), false},
+        {number("1.996"), number("3"), false},
+        {text("12345"), text("1234"), false},
+        {eff_value_of_int(EFF_BOOL, 1), text("false"), false},
+        {eff_value_of_int(EFF_DATE, 19782), text("2024-03-01"), false},
+        {eff_value_of_str(EFF_JSON, EFF_STR("[1,2]")), null, false},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (eff_look_alike(&rows[i].sent, &rows[i].found) != rows[i].alike)
+            fail_msg("row %zu", i);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_in_other_words),
         cmocka_unit_test(something_else),
+        cmocka_unit_test(what_became_of_it),
     };
 
     return cmocka_run_group_tests_name("deliver_look", tests, NULL, NULL);

@@ -78,7 +78,7 @@ document_is_as_promised(void **state)
         "\"read\":1000,\"unchanged\":900,\"added\":60,\"changed\":30,\"removed\":8,\"invalid\":10,"
         "\"gone\":0,\"forgotten\":0,\"planned\":98,\"delivered\":95,\"superseded\":0,\"rejected\":2,\"held\":0,"
         "\"pending\":1,\"possible_duplicates\":0,\"requests\":3,\"retries\":1,\"throttled\":0,"
-        "\"calls_other\":0,\"bytes_sent\":20480,\"plan\":\"3f9a27c1\",\"problems\":["
+        "\"calls_other\":0,\"bytes_sent\":20480,\"read_back\":0,\"plan\":\"3f9a27c1\",\"problems\":["
         "{\"code\":\"EFF2104\",\"fault\":\"contract\",\"rows\":2,"
         "\"message\":\"a \\\"field\\\" is gone\",\"hint\":\"Rename it.\","
         "\"where\":\"syncs/contacts.yml:7:3\"}]}");
