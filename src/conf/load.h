@@ -42,7 +42,7 @@ struct eff_sync_raw {
     struct eff_str_list key, tags, after;
     const struct eff_node *to, *match, *fields, *max_removed;
     int mode, on_removed, on_null, ambiguous;
-    double max_changed;
+    double max_changed, max_rejected;
     bool enabled, read_back;
     int64_t memory_bytes;
     struct eff_exposure_conf exposure;

@@ -160,11 +160,12 @@ struct eff_sync_conf {
     const struct eff_field_conf *fields;
     enum eff_removed on_removed; /* mirror: DELETE */
     bool on_removed_given;
-    double guard_removed_percent; /* default 10 */
-    int64_t guard_removed_rows;   /* -1: no absolute bound */
-    double guard_changed_percent; /* -1: none */
-    bool enabled;                 /* default true */
-    bool read_back;               /* some delivered rows, after each run; default true */
+    double guard_removed_percent;  /* default 10 */
+    int64_t guard_removed_rows;    /* -1: no absolute bound */
+    double guard_changed_percent;  /* -1: none */
+    double guard_rejected_percent; /* of the first rows, for one cause; default 20 */
+    bool enabled;                  /* default true */
+    bool read_back;                /* some delivered rows, after each run; default true */
     size_t tags_count;
     const eff_str *tags;
     size_t after_count; /* syncs that must have ended well first */

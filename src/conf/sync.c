@@ -415,6 +415,7 @@ eff_load_sync(struct eff_load *load, const struct eff_node *document, struct eff
         .mode = (enum eff_mode)(raw.mode + 1),
         .enabled = raw.enabled,
         .read_back = raw.read_back,
+        .guard_rejected_percent = raw.max_rejected,
         .memory_bytes = raw.memory_bytes > 0 ? raw.memory_bytes : load->project->memory_bytes,
         .blind_twice = raw.ambiguous == 1,
         .description = raw.description,

@@ -98,6 +98,8 @@ const struct eff_option eff_sync_options[] = {
      "Removals beyond this are held for `efferent approve`: a percentage of the known rows (default 10%), a number of rows, or `{percent, rows}`."},
     {"guard.max_changed", EFF_OPT_PERCENT, SYNC(max_changed), NULL, 0, 0,
      "Changes beyond this percentage of the known rows are held; without it, there is no bound."},
+    {"guard.max_rejected", EFF_OPT_PERCENT, SYNC(max_rejected), "20%", 0, 0,
+     "When more than this share of the first 200 rows is refused for one and the same cause, the run stops: something changed over there. `100%` goes on whatever is refused."},
     {"ambiguous", EFF_OPT_ENUM, SYNC(ambiguous), "at_most_once", 0, 0,
      "When an answer was lost and the destination cannot be asked: hold the row, or send it again and accept a possible duplicate.", 0,
      "at_most_once|at_least_once"},

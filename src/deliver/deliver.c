@@ -9,6 +9,7 @@
 #include "deliver/deliver.h"
 
 #include "base/crash.h"
+#include "deliver/hope.h"
 #include "deliver/look.h"
 
 #define DELIVER_LANES_MAX         16
@@ -20,7 +21,6 @@
 #define DELIVER_BACKOFF_MOST_MS   30000
 #define DELIVER_THROTTLE_FLOOR_MS 1000
 #define DELIVER_THROTTLE_MOST_MS  60000
-#define DELIVER_HOPELESS_ROWS     200 /* refused in a row from the start: something else is wrong */
 #define DELIVER_PAUSE_MOST_MS     ((int64_t)15 * 60 * 1000) /* a longer Retry-After ends the run */
 
 enum lane_state {
@@ -76,8 +76,7 @@ struct eff_deliver {
     size_t lanes_count;
     struct deliver_lane *lanes;
     size_t next_batch;
-    bool hopeful; /* some row was applied */
-    size_t refused_from_start;
+    struct eff_hope hope;
     unsigned dead; /* exchanges in a row without a usable answer */
 
     bool logging_in;
@@ -133,7 +132,7 @@ eff_deliver_new(const struct eff_deliver_config *config)
     struct eff_deliver *d = eff_new(config->run, struct eff_deliver, 1);
 
     d->config = *config;
-    d->hopeful = config->hopeful;
+    d->hope = (struct eff_hope){.hopeful = config->hopeful, .same_most = config->same_refused_most};
     d->lanes_count = deliver_lanes(config);
     d->lanes = eff_new(config->run, struct deliver_lane, d->lanes_count);
     for (size_t i = 0; i < d->lanes_count; i++)
@@ -299,23 +298,23 @@ verdict_resend(const struct eff_deliver *d, enum eff_op op, const struct eff_ver
     return verdict->outcome == EFF_PENDING || verdict->outcome == EFF_NOT_APPLIED;
 }
 
-/* Every row so far was refused: do not burn a call for each of a million more. */
+/* Only of refusals it is asked, and only as long as the answer counts. */
+static bool
+deliver_known_bad(const struct eff_deliver *d, const struct eff_item *item)
+{
+    return item->verdict.outcome == EFF_REFUSED && d->hope.judged < EFF_HOPE_ROWS &&
+           d->config.known_bad && d->config.known_bad(d->config.self, item->key);
+}
+
 static void
-deliver_look_for_hope(struct eff_deliver *d, const struct eff_verdict *verdict)
+deliver_look_for_hope(struct eff_deliver *d, const struct eff_item *item)
 {
     struct eff_err err = {0};
 
-    if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN)
-        d->hopeful = true;
-    if (verdict->outcome != EFF_REFUSED || d->hopeful ||
-        ++d->refused_from_start < DELIVER_HOPELESS_ROWS || d->stopping)
-        return;
-    EFF_FAIL(&err, EFF_CONTRACT,
-             "the first %d rows were all refused, the last one as " EFF_STR_FMT "%s" EFF_STR_FMT,
-             DELIVER_HOPELESS_ROWS, EFF_STR_ARG(verdict->code), verdict->code.len ? ": " : "",
-             EFF_STR_ARG(verdict->message));
-    eff_err_hint(&err, "Mend the mapping or the destination, then run again: the rest is pending.");
-    eff_deliver_stop(d, &err);
+    if (eff_hope_judge(&d->hope, &item->verdict, deliver_known_bad(d, item), d->config.run, &err) !=
+            EFF_OK &&
+        !d->stopping)
+        eff_deliver_stop(d, &err);
 }
 
 static bool
@@ -372,7 +371,7 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
             rest->fatal = verdict;
         }
         lane_take(lane, lane->now.origin[i], verdict);
-        deliver_look_for_hope(d, verdict);
+        deliver_look_for_hope(d, &lane->part.items[i]);
         if (verdict->outcome == EFF_MAYBE_APPLIED && deliver_can_look(d, lane->op))
             rest->look[rest->look_count++] = lane->now.origin[i];
         if (!verdict_resend(d, lane->op, verdict))

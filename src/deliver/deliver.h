@@ -47,8 +47,9 @@ struct eff_deliver_config {
     struct eff_limiter *limiter;        /* of the run: what went before counts, too */
     size_t lanes_max;
     bool blind_twice;
-    bool hopeful;         /* rows were accepted before: many refusals in a row prove nothing */
-    bool authorize_first; /* log in before the first batch (not yet done in this process) */
+    bool hopeful;             /* rows were accepted before: many refusals in a row prove nothing */
+    double same_refused_most; /* percent of the first rows, of one cause: beyond, it stops */
+    bool authorize_first;     /* log in before the first batch (not yet done in this process) */
     struct eff_arena *run;
     size_t batch_memory; /* address space of one lane */
 
@@ -67,6 +68,7 @@ struct eff_deliver_config {
     bool (*apart)(void *self, size_t batch); /* its rows go one by one; may be NULL */
     /* What is built, judged or sent from now on; may be NULL. */
     void (*in_hand)(void *self, size_t batch, const struct eff_delivery *part);
+    bool (*known_bad)(void *self, struct eff_hash128 key); /* refused before; may be NULL */
     void *self;
 };
 

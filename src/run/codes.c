@@ -60,5 +60,8 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2138", "A destination keeps a field in a form of its own; told once, stops nothing."},
     {"EFF2129", "What was delivered could not be read back; stops nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
+    {"EFF2131", "A field is required at the destination, and nothing is mapped to it; stops nothing "
+                "but the new records, which are refused."},
+    {"EFF2132", "A value that the mapping names is no choice of its field at the destination."},
     {NULL, NULL},
 };

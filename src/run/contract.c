@@ -154,6 +154,96 @@ contract_object(struct eff_sync_run *r, struct eff_err *err)
                          r->sync->to_place.column);
 }
 
+/* ---- what will be refused row by row, as far as the mapping alone tells ---- */
+
+/* Its value may also come by way of a relation: "Account.Ext_Id__c" fills AccountId. */
+static bool
+contract_fills(const struct eff_dest_field *there, size_t count, const struct eff_field *fields)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t dot = eff_str_find_char(fields[i].name, '.');
+
+        if (eff_str_eq(fields[i].name, there->name) ||
+            (dot != SIZE_MAX && eff_str_starts(there->name, eff_str_sub(fields[i].name, 0, dot))))
+            return true;
+    }
+    return false;
+}
+
+/* A note: who knows whether new rows will come. */
+static void
+contract_required(struct eff_sync_run *r)
+{
+    enum eff_mode mode = r->sync->mode;
+
+    if (mode != EFF_MODE_UPSERT && mode != EFF_MODE_INSERT && mode != EFF_MODE_MIRROR)
+        return;
+    for (size_t i = 0; i < r->schema.fields_count; i++) {
+        const struct eff_dest_field *there = &r->schema.fields[i];
+
+        if (!there->required || there->read_only ||
+            contract_fills(there, r->mapping.match_count, r->mapping.match) ||
+            contract_fills(there, r->mapping.fields_count, r->mapping.fields))
+            continue;
+        eff_report_problem(
+            r->report, "EFF2131", EFF_CONTRACT, 0,
+            eff_str_printf(&r->run,
+                           "field " EFF_STR_FMT "." EFF_STR_FMT
+                           " is required over there, and nothing is mapped to it: "
+                           "new records will be refused",
+                           EFF_STR_ARG(r->sync->object), EFF_STR_ARG(there->name)),
+            EFF_STR("Map something to it in `fields:`; with `mode: update` no record "
+                    "is made."),
+            EFF_STR_NONE);
+    }
+}
+
+static void
+contract_choice(struct eff_sync_run *r, const struct eff_field *field,
+                const struct eff_dest_field *there, const struct eff_value *value)
+{
+    struct eff_buf text = {0};
+    bool taken = value->kind == EFF_NULL || value->kind == EFF_ABSENT;
+
+    eff_value_text(&text, value);
+    taken = taken || text.len == 0;
+    for (size_t i = 0; i < there->choices_count && !taken; i++)
+        taken = eff_str_eq_nocase(there->choices[i], eff_buf_str(&text));
+    if (!taken) {
+        r->report->contract_broken = true;
+        eff_report_problem(
+            r->report, "EFF2132", EFF_CONTRACT, 0,
+            eff_str_printf(&r->run,
+                           "field " EFF_STR_FMT "." EFF_STR_FMT " has no choice \"" EFF_STR_FMT
+                           "\" over there: rows with it will be refused",
+                           EFF_STR_ARG(r->sync->object), EFF_STR_ARG(field->name),
+                           EFF_STR_ARG(eff_buf_str(&text))),
+            EFF_STR("Add the choice over there, or map to another one."), field->where);
+    }
+    eff_buf_free(&text);
+}
+
+/* The values that the mapping itself names: a constant, or what a map gives. */
+static void
+contract_choices(struct eff_sync_run *r)
+{
+    for (size_t i = 0; i < r->mapping.fields_count; i++) {
+        const struct eff_field *field = &r->mapping.fields[i];
+        const struct eff_dest_field *there = contract_find(&r->schema, field->name);
+        const struct eff_transform *last =
+            field->transforms_count ? &field->transforms[field->transforms_count - 1] : NULL;
+
+        if (!there || there->type != EFF_FIELD_CHOICE || there->choices_count == 0)
+            continue;
+        if (!last && field->inputs_count == 0 && field->parts_count == 0)
+            contract_choice(r, field, there, &field->constant);
+        for (size_t k = 0; last && last->kind == EFF_TRANSFORM_MAP && k < last->pairs_count; k++)
+            contract_choice(r, field, there, &last->pairs[k].to);
+        if (last && last->kind == EFF_TRANSFORM_MAP && last->has_otherwise)
+            contract_choice(r, field, there, &last->value);
+    }
+}
+
 /* ---- types: a number for a text field is sent as text, where nothing is lost by it ---- */
 
 static enum eff_kind
@@ -223,6 +313,8 @@ eff_run_contract(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(contract_object(r, err));
     EFF_TRY(contract_match(r, err));
     EFF_TRY(contract_fields(r, err));
+    contract_required(r);
+    contract_choices(r);
     contract_fit(r, r->mapping.match_count, &r->mapping.match);
     contract_fit(r, r->mapping.fields_count, &r->mapping.fields);
     return EFF_OK;

@@ -158,6 +158,21 @@ effects_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliv
     return EFF_OK;
 }
 
+static bool
+effects_known_bad(void *self, struct eff_hash128 key)
+{
+    const struct effects *e = self;
+    struct eff_sync_run *r = e->r;
+    struct eff_arena scratch = r->run;
+    struct eff_ledger_row entry;
+    struct eff_err ignored = {0};
+    bool found = false;
+
+    return eff_control_ledger_get(r->control, r->sync->name, key, &scratch, &found, &entry,
+                                  &ignored) == EFF_OK &&
+           found && entry.state == EFF_LEDGER_REJECTED;
+}
+
 /* ---- counting verdicts ---- */
 
 static const char *
@@ -494,6 +509,7 @@ effects_deliver(struct effects *e, struct eff_err *err)
         .limits = r->limits,
         .limiter = &r->limiter,
         .lanes_max = EFFECTS_LANES_MAX,
+        .same_refused_most = r->sync->guard_rejected_percent,
         .blind_twice = r->sync->blind_twice,
         .hopeful = r->snapshot_rows > 0 && r->has_refused && !r->any_added,
         .run = &r->run,
@@ -504,6 +520,7 @@ effects_deliver(struct effects *e, struct eff_err *err)
         .load = effects_load,
         .apart = effects_apart,
         .in_hand = effects_in_hand,
+        .known_bad = effects_known_bad,
         .self = e,
     };
     enum eff_fault fault;

@@ -214,8 +214,7 @@ readback_look_again(struct eff_sync_run *r, struct eff_err *err)
 {
     int64_t lag_ms = r->dest->read_lag_ms > 0 ? r->dest->read_lag_ms : EFF_LOOK_LAG_MS;
 
-    if (r->not_before < r->readback.last + lag_ms)
-        r->not_before = r->readback.last + lag_ms;
+    EFF_TRY(eff_run_pause(r, r->readback.last + lag_ms - r->os->mono_ms(r->os->self), err));
     r->readback.doubted = eff_new(&r->run, struct eff_hash128, r->readback.count);
     return readback_look(r, true, err);
 }

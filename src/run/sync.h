@@ -296,6 +296,8 @@ enum eff_fault eff_run_resume(struct eff_sync_run *r, struct eff_err *err);
 
 /* task.c: a step machine that is not a delivery, run to its end. */
 enum eff_fault eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err);
+/* Waits that long (0 or less: not at all), or until the user asks to stop, which is a fault. */
+enum eff_fault eff_run_pause(struct eff_sync_run *r, int64_t wait_ms, struct eff_err *err);
 /* Waits until the destination's limits, and its Retry-After, let a request of that bucket through. */
 enum eff_fault eff_run_obey(struct eff_sync_run *r, unsigned bucket, struct eff_err *err);
 

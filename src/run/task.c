@@ -16,8 +16,8 @@ task_cancelled(struct eff_err *err)
     return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request");
 }
 
-static enum eff_fault
-task_pause(struct eff_sync_run *r, int64_t wait_ms, struct eff_err *err)
+enum eff_fault
+eff_run_pause(struct eff_sync_run *r, int64_t wait_ms, struct eff_err *err)
 {
     const struct eff_response *ignored;
     int64_t until = r->os->mono_ms(r->os->self) + wait_ms;
@@ -44,7 +44,7 @@ eff_run_obey(struct eff_sync_run *r, unsigned bucket, struct eff_err *err)
         EFF_FAIL(err, EFF_LIMIT, "the destination asks to wait %lld s", (long long)wait_ms / 1000);
         return eff_err_hint(err, "Run again after that; what was not sent is pending.");
     }
-    return task_pause(r, wait_ms, err);
+    return eff_run_pause(r, wait_ms, err);
 }
 
 static enum eff_fault
@@ -83,7 +83,7 @@ task_walk(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, struct 
             EFF_TRY(task_exchange(r, task, &step.request, &last, err));
             break;
         case EFF_STEP_WAIT:
-            EFF_TRY(task_pause(r, step.wait_ms, err));
+            EFF_TRY(eff_run_pause(r, step.wait_ms, err));
             break;
         case EFF_STEP_DONE:
         case EFF_STEP_SPLIT:
@@ -114,7 +114,7 @@ task_patiently(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, st
         if ((fault != EFF_TRANSIENT && fault != EFF_RATE) || tries == TASK_TRIES_MAX ||
             r->os->mono_ms(r->os->self) >= until || !r->os->go_on(r->os->self))
             return fault;
-        EFF_TRY(task_pause(r, wait_ms, err));
+        EFF_TRY(eff_run_pause(r, wait_ms, err));
         wait_ms = wait_ms * 2 < TASK_WAIT_MOST_MS ? wait_ms * 2 : TASK_WAIT_MOST_MS;
     }
 }
