@@ -63,5 +63,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2131", "A field is required at the destination, and nothing is mapped to it; stops nothing "
                 "but the new records, which are refused."},
     {"EFF2132", "A value that the mapping names is no choice of its field at the destination."},
+    {"EFF2133", "Records were deleted over there and are made again with the new columns only; the "
+                "next run sends the rest."},
     {NULL, NULL},
 };

@@ -304,6 +304,36 @@ effects_incarnate(struct effects *e, const struct eff_delivery *delivery, struct
     return EFF_OK;
 }
 
+/*
+ * An upsert of some columns made a new record: the one that it was meant for is gone over there,
+ * and the other columns were not sent. The next run sends the row as a whole.
+ */
+static enum eff_fault
+effects_made_again(struct eff_sync_run *r, const struct eff_delivery *delivery, struct eff_err *err)
+{
+    for (size_t i = 0; r->snapshot && delivery->op == EFF_OP_UPSERT && i < delivery->count; i++) {
+        const struct eff_item *item = &delivery->items[i];
+        struct eff_entry entry;
+        bool known;
+        size_t sent = 0;
+
+        while (sent < delivery->fields_count && item->fields[sent].kind != EFF_ABSENT)
+            sent++;
+        if (!item->verdict.created || sent == delivery->fields_count)
+            continue;
+        EFF_TRY(eff_snapshot_find(r->snapshot, item->key, &known, &entry, NULL, NULL, err));
+        if (!known)
+            continue;
+        eff_buf_add_bytes(&r->doubted, &item->key, sizeof item->key);
+        r->report->drifted = true;
+        eff_report_problem(r->report, "EFF2133", EFF_CONTRACT, 1,
+                           EFF_STR("records were deleted over there, and are made again with the "
+                                   "new columns only"),
+                           EFF_STR("The next run sends these rows as a whole."), EFF_STR_NONE);
+    }
+    return EFF_OK;
+}
+
 static enum eff_fault
 effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_err *err)
 {
@@ -319,7 +349,7 @@ effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_er
     for (size_t i = 0; i < effect->delivery->count; i++)
         effects_count(e, &effect->delivery->items[i].verdict, hold);
     eff_run_readback_take(r, effect->delivery);
-    return EFF_OK;
+    return effects_made_again(r, effect->delivery, err);
 }
 
 /* ---- the loop ---- */

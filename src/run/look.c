@@ -70,6 +70,7 @@ eff_run_look_begin(struct eff_sync_run *r, struct eff_err *err)
     uint64_t sample = r->look->sample < 0 ? UINT64_MAX : (uint64_t)r->look->sample;
 
     r->look_items = eff_new(&r->run, struct eff_planned_item, LOOK_ROWS);
+    r->look_changed = eff_new(&r->run, bool, LOOK_ROWS);
     r->look_limit = UINT64_MAX;
     if (r->look->adopt)
         return EFF_OK;
@@ -97,8 +98,12 @@ eff_run_look_wants(struct eff_sync_run *r, const struct eff_change *change)
     case EFF_CHANGE_COLUMNS: /* as it was delivered */
         r->report->unchanged += r->look->adopt;
         return !r->look->adopt && eff_run_look_samples(r, change->key);
+    case EFF_CHANGE_CHANGE: /* other values by now; whether its record is there can be told */
+        if (r->look->adopt || eff_run_look_samples(r, change->key))
+            return true;
+        r->look_passed++;
+        return false;
     case EFF_CHANGE_ADD:
-    case EFF_CHANGE_CHANGE:
         r->look_passed += !r->look->adopt;
         return r->look->adopt;
     case EFF_CHANGE_DUPLICATE:
@@ -185,19 +190,36 @@ look_note(struct eff_sync_run *r, struct eff_planned_item *p, eff_str remote_id,
     return eff_run_plan_add(r, p, group, err);
 }
 
+/* It is made again under another idempotency key: the first one's answer is a record that is gone. */
+static enum eff_fault
+look_forget(struct eff_sync_run *r, struct eff_planned_item *p, struct eff_err *err)
+{
+    struct eff_item gone = {.key = p->item.key, .verdict = {.outcome = EFF_APPLIED}};
+    const struct eff_delivery removal = {.op = EFF_OP_DELETE, .count = 1, .items = &gone};
+
+    if (r->look->write && eff_run_is_keyed(r))
+        EFF_TRY(eff_control_incarnate(r->control, r->sync->name, &removal,
+                                      r->os->wall_ms(r->os->self), err));
+    return look_note(r, p, EFF_STR_NONE, EFF_GROUP_RELEASED, err);
+}
+
 /*
  * Mode insert leaves a record alone once it is there, so its values do not matter.
  * With other values, the entry says that they are not known: the next diff sends the row.
  */
 static enum eff_fault
-look_judge(struct eff_sync_run *r, struct eff_planned_item *p, const struct eff_record *record,
-           struct eff_err *err)
+look_judge(struct eff_sync_run *r, struct eff_planned_item *p, bool changed,
+           const struct eff_record *record, struct eff_err *err)
 {
     bool *differs = eff_new(&r->batch, bool, r->mapping.fields_count);
 
+    if (record->found && changed && !r->look->adopt) {
+        r->look_passed++;
+        return EFF_OK;
+    }
     if (!record->found) {
         look_report_missing(r, p);
-        return r->look->adopt ? EFF_OK : look_note(r, p, EFF_STR_NONE, EFF_GROUP_RELEASED, err);
+        return r->look->adopt ? EFF_OK : look_forget(r, p, err);
     }
     if (r->sync->mode == EFF_MODE_INSERT || look_compare(r, &p->item, record, differs) == 0) {
         r->report->unchanged++;
@@ -245,7 +267,7 @@ eff_run_look_flush(struct eff_sync_run *r, struct eff_err *err)
         EFF_TRY(look_read(r, &records, err));
     for (size_t i = 0; i < r->look_count; i++) {
         if (records) {
-            EFF_TRY(look_judge(r, &r->look_items[i], &records[i], err));
+            EFF_TRY(look_judge(r, &r->look_items[i], r->look_changed[i], &records[i], err));
         } else {
             r->report->unchanged++;
             EFF_TRY(look_note(r, &r->look_items[i], seen.remote_id, EFF_GROUP_FREE, err));
@@ -260,8 +282,10 @@ eff_run_look_flush(struct eff_sync_run *r, struct eff_err *err)
 
 /* Kept with the batch arena until there are enough of them. */
 enum eff_fault
-eff_run_look_row(struct eff_sync_run *r, const struct eff_planned_item *p, struct eff_err *err)
+eff_run_look_row(struct eff_sync_run *r, const struct eff_planned_item *p, bool changed,
+                 struct eff_err *err)
 {
+    r->look_changed[r->look_count] = changed;
     r->look_items[r->look_count++] = *p;
     return r->look_count == LOOK_ROWS ? eff_run_look_flush(r, err) : EFF_OK;
 }

@@ -207,7 +207,7 @@ planning_look(struct eff_sync_run *r, const struct eff_change *change, const str
     whole.kind = EFF_CHANGE_ADD;
     if (eff_plan_change(&r->planner, &whole, row, &r->batch, &p, &why) == EFF_PLANNED_INVALID)
         return planning_invalid(r, &p, &why, err);
-    return eff_run_look_row(r, &p, err);
+    return eff_run_look_row(r, &p, change->kind == EFF_CHANGE_CHANGE, err);
 }
 
 /* The record stays, because another row stands for it now; only this key is forgotten. */

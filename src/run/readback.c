@@ -8,8 +8,6 @@
  * its time to show it; a row that still differs counts as unknown in the snapshot, so that
  * the sync is not green again before it is mended.
  */
-#include <stdlib.h>
-
 #include "base/json.h"
 #include "deliver/look.h"
 #include "run/sync.h"
@@ -162,14 +160,12 @@ static bool
 readback_judge(struct eff_sync_run *r, const struct eff_item *item, const struct eff_record *record,
                bool tell)
 {
-    struct eff_readback *back = &r->readback;
-
     if (record->found && readback_kept(r, item, record, tell))
         return true;
     if (!tell)
         return false;
     if (record->found)
-        back->doubted[back->doubted_count++] = item->key;
+        eff_buf_add_bytes(&r->doubted, &item->key, sizeof item->key);
     else
         readback_broken(r, "EFF2137", EFF_STR("records that were acknowledged are not found"),
                         EFF_STR_NONE);
@@ -215,7 +211,6 @@ readback_look_again(struct eff_sync_run *r, struct eff_err *err)
     int64_t lag_ms = r->dest->read_lag_ms > 0 ? r->dest->read_lag_ms : EFF_LOOK_LAG_MS;
 
     EFF_TRY(eff_run_pause(r, r->readback.last + lag_ms - r->os->mono_ms(r->os->self), err));
-    r->readback.doubted = eff_new(&r->run, struct eff_hash128, r->readback.count);
     return readback_look(r, true, err);
 }
 
@@ -266,12 +261,6 @@ readback_tell_alike(struct eff_sync_run *r)
     }
 }
 
-static int
-readback_key_cmp(const void *a, const void *b)
-{
-    return eff_hash128_cmp(*(const struct eff_hash128 *)a, *(const struct eff_hash128 *)b);
-}
-
 /* What was delivered stays delivered, whatever comes of looking at it. */
 void
 eff_run_readback(struct eff_sync_run *r)
@@ -296,6 +285,4 @@ eff_run_readback(struct eff_sync_run *r)
                     "false` in the sync: then nobody looks whether they were kept."),
             EFF_STR_NONE);
     readback_tell_alike(r);
-    if (back->doubted_count > 0)
-        qsort(back->doubted, back->doubted_count, sizeof *back->doubted, readback_key_cmp);
 }

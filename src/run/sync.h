@@ -30,8 +30,6 @@ struct eff_readback {
     bool *covered;          /* by field: some of them has a value for it */
     bool *alike;            /* by field: kept, in a form of the destination's own */
     int64_t last;           /* mono ms of the last verdict */
-    size_t doubted_count;
-    struct eff_hash128 *doubted; /* of rows that were not kept as they were sent; sorted */
 };
 
 struct eff_sync_run {
@@ -133,8 +131,10 @@ struct eff_sync_run {
     uint64_t look_passed; /* rows that verify cannot judge: the model has changed since */
     size_t look_count;
     struct eff_planned_item *look_items; /* with what they point to in `batch` */
+    bool *look_changed;                  /* of each: the model has other values by now */
 
     struct eff_readback readback;
+    struct eff_buf doubted; /* keys of acknowledged rows whose records are not as they should be */
 
     /* delivery */
     struct eff_changes *changes;
@@ -255,7 +255,7 @@ bool eff_run_look_samples(const struct eff_sync_run *r, struct eff_hash128 key);
 bool eff_run_look_wants(struct eff_sync_run *r, const struct eff_change *change);
 /* Takes an item that lives in the batch arena, which is reset when they are read back together. */
 enum eff_fault eff_run_look_row(struct eff_sync_run *r, const struct eff_planned_item *p,
-                                struct eff_err *err);
+                                bool changed, struct eff_err *err);
 enum eff_fault eff_run_look_flush(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_look_end(struct eff_sync_run *r);
 

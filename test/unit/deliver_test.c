@@ -197,7 +197,6 @@ world_run(struct world *w)
                                         .limiter = &limiter,
                                         .lanes_max = 4,
                                         .same_refused_most = 100,
-                                        .seed = 7,
                                         .blind_twice = w->blind_twice,
                                         .run = &w->run,
                                         .batch_memory = (size_t)1 << 24,
