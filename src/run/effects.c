@@ -55,13 +55,33 @@ effects_op(void *self, size_t batch)
 }
 
 static bool
+effects_removes(enum eff_op op)
+{
+    return op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
+}
+
+/*
+ * A removal that an earlier process had frozen may be of a row that is back by now: it is left to
+ * this run's own plan, which knows the model as it is. Its entries count as unknown, because it
+ * may have been sent. What works over there already, a job, is waited for as ever.
+ */
+static bool
+effects_superseded(const struct effects *e, size_t batch)
+{
+    const struct eff_settled *settled = effects_settled(e, batch);
+
+    return e->again && effects_removes(e->batches[batch].op) && !e->batches[batch].held &&
+           !(settled && (settled->settled || settled->memo.len > 0));
+}
+
+static bool
 effects_skip(void *self, size_t batch)
 {
     const struct effects *e = self;
     const struct eff_settled *settled = effects_settled(e, batch);
 
     return e->batches[batch].held || e->batches[batch].op == EFF_OP_NONE ||
-           (settled && settled->settled);
+           (settled && settled->settled) || effects_superseded(e, batch);
 }
 
 /*
@@ -488,7 +508,8 @@ effects_unsent(struct effects *e, struct eff_err *err)
     for (size_t i = 0; i < e->count; i++) {
         const struct eff_settled *settled = effects_settled(e, i);
 
-        if (e->batches[i].op == EFF_OP_NONE || (settled && settled->settled))
+        if (e->batches[i].op == EFF_OP_NONE || (settled && settled->settled) ||
+            effects_superseded(e, i))
             continue;
         EFF_TRY(effects_unsent_batch(e, i, err));
     }
@@ -580,9 +601,12 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
 
     e.count = eff_changes_count(r->changes, &e.batches);
     EFF_TRY(eff_control_settled(r->control, run_id, &r->run, &r->settled_count, &r->settled, err));
-    for (size_t i = 0; i < e.count; i++)
-        if (!effects_skip(&e, i))
+    for (size_t i = 0; i < e.count; i++) {
+        if (!effects_skip(&e, i) || effects_superseded(&e, i))
             counts->planned += e.batches[i].rows;
+        if (effects_superseded(&e, i))
+            counts->superseded += e.batches[i].rows;
+    }
     eff_run_stage(r, "send");
     eff_run_readback_begin(r);
     any = effects_any(&e);

@@ -149,8 +149,10 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(resume_bind(r, &row, err));
     fault = eff_run_deliver(r, row.id, counts, err);
     EFF_CRASH_AT("resume.delivered");
-    if (counts->planned > counts->delivered + counts->rejected + counts->held + counts->pending)
-        counts->pending = counts->planned - counts->delivered - counts->rejected - counts->held;
+    if (counts->planned >
+        counts->delivered + counts->superseded + counts->rejected + counts->held + counts->pending)
+        counts->pending = counts->planned - counts->delivered - counts->superseded -
+                          counts->rejected - counts->held;
     if (fault == EFF_BROKEN || r->unfinished)
         return fault;
     EFF_TRY(fault == EFF_OK ? resume_record(r, &row, err)
