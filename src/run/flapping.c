@@ -139,8 +139,8 @@ eff_run_flapping(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(flapping_rows(r, err));
     if (r->partial || !r->control || !flapping_counts(r->report->changed, r->report->read))
         return EFF_OK;
-    EFF_TRY(eff_control_reports(r->control, r->sync->name, FLAPPING_RUNS - 1, &r->run, &count,
-                                reports, err));
+    EFF_TRY(eff_control_reports(r->control, r->sync->name, EFF_RUN_CLOSED, FLAPPING_RUNS - 1,
+                                &r->run, &count, reports, err));
     for (size_t i = 0; i < count; i++)
         often += flapping_report(reports[i], r->run);
     if (often < FLAPPING_OFTEN)

@@ -181,6 +181,7 @@ look_note(struct eff_sync_run *r, struct eff_planned_item *p, eff_str remote_id,
         fields[i].kind = EFF_ABSENT;
     p->op = EFF_OP_NONE;
     p->item.fields = fields;
+    r->followed++;
     if (p->ack.identity.ptr && remote_id.ptr) {
         eff_identity_write(&buf, p->item.key_json, remote_id, p->item.match,
                            r->mapping.match_count);

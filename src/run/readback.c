@@ -244,8 +244,9 @@ readback_tell_alike(struct eff_sync_run *r)
 
         if (!r->readback.alike[i])
             continue;
-        if (count == SIZE_MAX && eff_control_reports(r->control, r->sync->name, READBACK_TOLD_RUNS,
-                                                     &r->run, &count, reports, &ignored) != EFF_OK)
+        if (count == SIZE_MAX &&
+            eff_control_reports(r->control, r->sync->name, EFF_RUN_CLOSED, READBACK_TOLD_RUNS,
+                                &r->run, &count, reports, &ignored) != EFF_OK)
             return;
         message = eff_str_printf(
             &r->run,

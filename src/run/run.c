@@ -5,6 +5,7 @@
 
 #include "base/crash.h"
 #include "record/record.h"
+#include "run/acts.h"
 #include "run/sync.h"
 
 #define RUN_ARENA_BYTES ((size_t)4 << 30) /* addresses; what is touched is far less */
@@ -257,6 +258,17 @@ eff_run_sync(const struct eff_project *project, const struct eff_sync_conf *sync
 
 /* ---- verify and adopt ---- */
 
+/* No act without its line, even if it dies right after. */
+static enum eff_fault
+look_carry_out(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_run_row act = eff_act_row(r->os, r->sync->name, r->look->adopt ? "adopt" : "repair",
+                                         r->followed, &r->run);
+
+    EFF_TRY(eff_control_act(r->control, &act, err));
+    return run_carry_out(r, err);
+}
+
 static enum eff_fault
 look_stages(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -268,7 +280,7 @@ look_stages(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_run_look_begin(r, err));
     EFF_TRY(run_compare(r, err));
     eff_run_look_end(r);
-    return r->look->write ? run_carry_out(r, err) : EFF_OK;
+    return r->look->write ? look_carry_out(r, err) : EFF_OK;
 }
 
 void

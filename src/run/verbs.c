@@ -7,9 +7,11 @@
 #include "run/verbs.h"
 #include "base/clock.h"
 #include "base/crash.h"
+#include "run/acts.h"
 #include "state/history.h"
 
 #define VERBS_APPROVAL_MS  ((int64_t)7 * 24 * 3600 * 1000)
+#define VERBS_ACTS_MOST    10
 #define VERBS_HISTORY_MOST 50
 
 static const char *const verbs_states[] = {
@@ -323,6 +325,24 @@ verbs_write_last_run(struct eff_verbs *v, struct eff_json_writer *w, struct eff_
 }
 
 static enum eff_fault
+verbs_write_acts(struct eff_verbs *v, struct eff_json_writer *w, struct eff_err *err)
+{
+    eff_str acts[VERBS_ACTS_MOST];
+    size_t count;
+
+    EFF_TRY(eff_control_reports(v->control, v->sync->name, EFF_RUN_ACT, VERBS_ACTS_MOST, v->arena,
+                                &count, acts, err));
+    if (count == 0)
+        return EFF_OK;
+    eff_json_key(w, EFF_STR("acts"));
+    eff_json_begin_array(w);
+    for (size_t i = 0; i < count; i++)
+        eff_json_write_raw(w, acts[i]);
+    eff_json_end_array(w);
+    return EFF_OK;
+}
+
+static enum eff_fault
 verbs_status(struct eff_verbs *v, struct eff_json_writer *w, struct eff_err *err)
 {
     uint64_t counts[EFF_LEDGER_PENDING + 1] = {0}, rows;
@@ -340,6 +360,7 @@ verbs_status(struct eff_verbs *v, struct eff_json_writer *w, struct eff_err *err
     if (v->control) {
         EFF_TRY(verbs_write_last_run(v, w, err));
         EFF_TRY(verbs_write_open_run(v, w, err));
+        EFF_TRY(verbs_write_acts(v, w, err));
     }
     eff_json_end_object(w);
     return EFF_OK;
@@ -430,6 +451,7 @@ verbs_remove_files(struct eff_verbs *v, struct eff_err *err)
 static enum eff_fault
 verbs_reset(struct eff_verbs *v, bool really, uint64_t *ret_rows, struct eff_err *err)
 {
+    struct eff_run_row act;
     struct eff_err ignored = {0};
 
     if (eff_verbs_snapshot(v, ret_rows, &ignored) != EFF_OK)
@@ -438,7 +460,8 @@ verbs_reset(struct eff_verbs *v, bool really, uint64_t *ret_rows, struct eff_err
     v->snapshot = NULL;
     if (!really)
         return EFF_OK;
-    EFF_TRY(eff_control_sync_reset(v->control, v->sync->name, err));
+    act = eff_act_row(v->os, v->sync->name, "reset", *ret_rows, v->arena);
+    EFF_TRY(eff_control_sync_reset(v->control, &act, err));
     return verbs_remove_files(v, err);
 }
 

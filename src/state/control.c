@@ -349,19 +349,13 @@ control_sync_forget(struct eff_control *control, eff_str sync, struct eff_err *e
     EFF_TRY(eff_control_exec(control, err,
                              "DELETE FROM batch WHERE run IN (SELECT id FROM run WHERE sync = ?1)",
                              "s", sync));
-    EFF_TRY(eff_control_exec(control, err, "UPDATE run SET state = ?2 WHERE sync = ?1", "si", sync,
-                             (int64_t)EFF_RUN_CLOSED));
+    EFF_TRY(eff_control_exec(control, err,
+                             "UPDATE run SET state = ?2 WHERE sync = ?1 AND state = ?3", "sii",
+                             sync, (int64_t)EFF_RUN_CLOSED, (int64_t)EFF_RUN_PLANNED));
     return eff_control_exec(control, err,
                             "UPDATE sync SET identity = NULL, null_keys = 0, fields_held = NULL"
                             " WHERE name = ?1",
                             "s", sync);
-}
-
-enum eff_fault
-eff_control_sync_reset(struct eff_control *control, eff_str sync, struct eff_err *err)
-{
-    EFF_TRY(eff_control_begin(control, true, err));
-    return eff_control_end(control, control_sync_forget(control, sync, err), err);
 }
 
 /* ---- runs ---- */
@@ -449,8 +443,9 @@ eff_control_last_run(struct eff_control *control, eff_str sync, struct eff_arena
 }
 
 enum eff_fault
-eff_control_reports(struct eff_control *control, eff_str sync, size_t most, struct eff_arena *arena,
-                    size_t *ret_count, eff_str *ret_reports, struct eff_err *err)
+eff_control_reports(struct eff_control *control, eff_str sync, enum eff_run_state state,
+                    size_t most, struct eff_arena *arena, size_t *ret_count, eff_str *ret_reports,
+                    struct eff_err *err)
 {
     sqlite3_stmt *s;
     enum eff_fault fault = EFF_OK;
@@ -459,10 +454,29 @@ eff_control_reports(struct eff_control *control, eff_str sync, size_t most, stru
     EFF_TRY(eff_control_query(
         control, err, &s,
         "SELECT report FROM run WHERE sync = ?1 AND state = ?2 ORDER BY id DESC LIMIT ?3", "sii",
-        sync, (int64_t)EFF_RUN_CLOSED, (int64_t)most));
+        sync, (int64_t)state, (int64_t)most));
     while (eff_control_row(control, s, &fault, err))
         ret_reports[(*ret_count)++] = eff_control_text(s, 0, arena);
     return fault;
+}
+
+enum eff_fault
+eff_control_act(struct eff_control *control, const struct eff_run_row *act, struct eff_err *err)
+{
+    return eff_control_plan(control, act, err);
+}
+
+enum eff_fault
+eff_control_sync_reset(struct eff_control *control, const struct eff_run_row *act,
+                       struct eff_err *err)
+{
+    enum eff_fault fault;
+
+    EFF_TRY(eff_control_begin(control, true, err));
+    fault = control_sync_forget(control, act->sync, err);
+    if (fault == EFF_OK)
+        fault = control_put_run(control, act, err);
+    return eff_control_end(control, fault, err);
 }
 
 /* A ledger entry that a complete read did not meet again is gone: delivered, or left the model. */

@@ -37,13 +37,15 @@ enum eff_fault eff_control_sync(struct eff_control *control, struct eff_os *os, 
                                 struct eff_err *err);
 enum eff_fault eff_control_sync_save(struct eff_control *control, eff_str sync,
                                      const struct eff_sync_state *state, struct eff_err *err);
-/* Forgets identity and ledger: the next run is a first run. */
-enum eff_fault eff_control_sync_reset(struct eff_control *control, eff_str sync,
+struct eff_run_row;
+/* Forgets identity and ledger: the next run is a first run. The act is noted with it. */
+enum eff_fault eff_control_sync_reset(struct eff_control *control, const struct eff_run_row *act,
                                       struct eff_err *err);
 
 /* ---- runs ---- */
 
-enum eff_run_state { EFF_RUN_PLANNED = 1, EFF_RUN_CLOSED };
+/* ACT: no run, but what an operator did to the state; its report says what. Kept for good. */
+enum eff_run_state { EFF_RUN_PLANNED = 1, EFF_RUN_CLOSED, EFF_RUN_ACT };
 
 struct eff_run_row {
     eff_str id, sync;
@@ -69,10 +71,13 @@ enum eff_fault eff_control_last_id(struct eff_control *control, eff_str sync,
 enum eff_fault eff_control_last_run(struct eff_control *control, eff_str sync,
                                     struct eff_arena *arena, bool *ret_found,
                                     struct eff_run_row *ret_run, struct eff_err *err);
-/* The reports of the newest closed runs, at most `most` of them, newest first. */
-enum eff_fault eff_control_reports(struct eff_control *control, eff_str sync, size_t most,
-                                   struct eff_arena *arena, size_t *ret_count, eff_str *ret_reports,
-                                   struct eff_err *err);
+/* The reports of the newest closed runs, or acts, at most `most` of them, newest first. */
+enum eff_fault eff_control_reports(struct eff_control *control, eff_str sync,
+                                   enum eff_run_state state, size_t most, struct eff_arena *arena,
+                                   size_t *ret_count, eff_str *ret_reports, struct eff_err *err);
+/* Durable. */
+enum eff_fault eff_control_act(struct eff_control *control, const struct eff_run_row *act,
+                               struct eff_err *err);
 /* Closes the run, drops its batches; a run that never had a plan is inserted closed. Durable. */
 enum eff_fault eff_control_close_run(struct eff_control *control, const struct eff_run_row *run,
                                      bool complete_read, struct eff_err *err);

@@ -103,6 +103,14 @@ counts customers read=1499 unchanged=1499 removed=1 planned=1 delivered=1
 mirrors "a record that was taken over is ours to remove"
 eff 0 adopt customers --yes # again: all of it is known
 counts customers read=1499 unchanged=1499
+acts() { # newest first
+    eff 0 status customers
+    sqlite3 :memory: "select group_concat((value ->> '\$.act') || ' ' || (value ->> '\$.rows'), ', ') from
+        json_each(cast(readfile('out.json') as text), '\$.syncs[0].acts')"
+}
+same "acts that were noted" 'adopt 0, adopt 1000' "$(acts)"
+eff 0 reset customers --yes
+same "acts that were noted" 'reset 1499, adopt 0, adopt 1000' "$(acts)"
 
 # ---- a lost state, with remote ids ----
 
