@@ -9,6 +9,7 @@
 #include "deliver/deliver.h"
 
 #include "base/crash.h"
+#include "base/hash.h"
 #include "deliver/hope.h"
 #include "deliver/look.h"
 
@@ -64,7 +65,9 @@ struct deliver_lane {
     unsigned looks; /* 0: not looking */
     unsigned tries, throttles; /* of this part */
     unsigned rounds;           /* creates repeated after two looks found nothing */
-    unsigned logins;           /* 401 in a row */
+    uint64_t failure; /* print of the last keyed request and its failure; 0: there was none */
+    bool replayed;    /* the one before was the same: the key has a failure stored */
+    unsigned logins;  /* 401 in a row */
     uint64_t login_seen;
     int64_t retry_after_ms;
     int64_t wake;
@@ -251,6 +254,8 @@ lane_next_part(struct deliver_lane *lane)
     lane->throttles = 0;
     while (lane->apart && lane->parts_count > 0 && lane->parts[lane->parts_count - 1].count > 1)
         lane_halve(lane, lane->parts[--lane->parts_count]);
+    lane->failure = 0;
+    lane->replayed = false;
     if (lane->parts_count == 0)
         lane->state = LANE_SETTLE;
     else
@@ -318,9 +323,33 @@ deliver_look_for_hope(struct eff_deliver *d, const struct eff_item *item)
 }
 
 static bool
-deliver_can_look(const struct eff_deliver *d, enum eff_op op)
+deliver_can_look(const struct eff_deliver *d, const struct deliver_lane *lane)
 {
-    return d->config.limits[op].class == EFF_CLASS_LOOKUP && d->config.dest->can_read;
+    enum eff_class class = d->config.limits[lane->op].class;
+
+    return (class == EFF_CLASS_LOOKUP || class == EFF_CLASS_KEYED) && d->config.dest->can_read &&
+           lane->whole.match_count > 0;
+}
+
+/* What a key cannot answer any more is for a look; else, when all tries are over, for a person. */
+static bool
+lane_key_is_stuck(const struct eff_deliver *d, const struct deliver_lane *lane,
+                  const struct eff_verdict *verdict)
+{
+    return lane->replayed && verdict->outcome == EFF_MAYBE_APPLIED &&
+           d->config.limits[lane->op].class == EFF_CLASS_KEYED &&
+           (deliver_can_look(d, lane) || lane->tries + 1 >= DELIVER_TRIES_MAX);
+}
+
+static void
+lane_hold(struct deliver_lane *lane, size_t item)
+{
+    struct eff_verdict *known = &lane->whole.items[item].verdict;
+
+    known->hold = true;
+    known->code = EFF_STR("replayed");
+    known->message = EFF_STR("the same failure is answered for its idempotency key again and "
+                             "again, and this destination cannot be read back");
 }
 
 /* Once an attempt may have been applied, only a yes makes it certain again. */
@@ -364,6 +393,7 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
     rest->look = eff_new(&lane->arena, size_t, lane->part.count);
     for (size_t i = 0; i < lane->part.count; i++) {
         struct eff_verdict *verdict = &lane->part.items[i].verdict;
+        bool stuck;
 
         if (verdict->fault == EFF_CONTRACT && verdict->outcome == EFF_REFUSED &&
             verdict->field.len) {
@@ -372,9 +402,13 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
         }
         lane_take(lane, lane->now.origin[i], verdict);
         deliver_look_for_hope(d, &lane->part.items[i]);
-        if (verdict->outcome == EFF_MAYBE_APPLIED && deliver_can_look(d, lane->op))
+        stuck = lane_key_is_stuck(d, lane, verdict);
+        if (verdict->outcome == EFF_MAYBE_APPLIED && deliver_can_look(d, lane) &&
+            (stuck || d->config.limits[lane->op].class == EFF_CLASS_LOOKUP))
             rest->look[rest->look_count++] = lane->now.origin[i];
-        if (!verdict_resend(d, lane->op, verdict))
+        else if (stuck)
+            lane_hold(lane, lane->now.origin[i]);
+        if (stuck || !verdict_resend(d, lane->op, verdict))
             continue;
         rest->origin[rest->count++] = lane->now.origin[i];
         if (verdict->fault == EFF_RATE)
@@ -438,10 +472,24 @@ lane_look(struct eff_deliver *d, struct deliver_lane *lane, const size_t *items,
     lane->state = LANE_SLEEP;
 }
 
-/* Absent twice, a lag apart, is absent: create again. Until then every row keeps "perhaps". */
+static const struct eff_verdict look_absent = {
+    .outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT, .code = EFF_STR("not created")};
+/* The key is frozen with the batch and no good any more: the next run makes another one. */
+static const struct eff_verdict look_absent_keyed = {
+    .outcome = EFF_NOT_APPLIED,
+    .fault = EFF_TRANSIENT,
+    .code = EFF_STR("not created"),
+    .message = EFF_STR("its idempotency key is used up, so that it goes under another one"),
+    .absent = true};
+
+/*
+ * Absent twice, a lag apart, is absent: create again. Until then every row keeps "perhaps".
+ * So does an upsert whose record is there with other values: the next run updates it by its id.
+ */
 static void
 lane_looked(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
 {
+    bool keyed = d->config.limits[lane->op].class == EFF_CLASS_KEYED;
     size_t *absent = eff_new(&lane->arena, size_t, lane->look_count);
     size_t count = 0;
 
@@ -452,7 +500,10 @@ lane_looked(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
 
         if (verdict.outcome == EFF_NOT_APPLIED)
             absent[count++] = lane->look[i];
-        else
+        else if (verdict.outcome == EFF_REFUSED && item->changed && lane->op == EFF_OP_CREATE)
+            item->verdict = (struct eff_verdict){
+                .outcome = EFF_APPLIED, .created = true, .remote_id = verdict.remote_id};
+        else if (verdict.outcome == EFF_APPLIED || !keyed || lane->op != EFF_OP_UPSERT)
             item->verdict = verdict;
     }
     if (count > 0 && lane->looks == 1) {
@@ -461,9 +512,8 @@ lane_looked(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
     }
     lane->looks = 0;
     for (size_t i = 0; i < count; i++)
-        lane->whole.items[absent[i]].verdict = (struct eff_verdict){
-            .outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT, .code = EFF_STR("not created")};
-    if (count > 0 && ++lane->rounds < DELIVER_TRIES_MAX)
+        lane->whole.items[absent[i]].verdict = keyed ? look_absent_keyed : look_absent;
+    if (count > 0 && !keyed && ++lane->rounds < DELIVER_TRIES_MAX)
         lane->parts[lane->parts_count++] = lane_part_of(lane, absent, count);
     lane_next_part(lane);
 }
@@ -680,7 +730,7 @@ lane_resolve_ambiguous(struct eff_deliver *d, struct deliver_lane *lane, int64_t
                                  .code = EFF_STR("ambiguous"),
                                  .message = EFF_STR("the process died while it was being sent")};
     }
-    if (deliver_can_look(d, lane->op))
+    if (deliver_can_look(d, lane))
         lane_look(d, lane, items, lane->whole.count, now);
     else
         lane->state = LANE_SETTLE;
@@ -709,6 +759,8 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t
     lane->login_seen = d->logins;
     lane->tries = lane->throttles = 0;
     lane->looks = lane->rounds = 0;
+    lane->failure = 0;
+    lane->replayed = false;
     lane->marked = lane->unjudged = false;
     lane->apart = c->apart && c->apart(c->self, lane->batch);
     if (c->load(c->self, lane->batch, &lane->arena, &lane->whole, &lane->acks, &lane->attempts,
@@ -983,6 +1035,25 @@ deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_
     }
 }
 
+/*
+ * A key may have its first answer stored, even a failure, and give it back word for word. What a
+ * gateway on the way says (502, 503, 504) is nobody's stored answer.
+ */
+static void
+lane_hear_failure(struct deliver_lane *lane, const struct eff_response *response)
+{
+    bool failed =
+        response->wire == EFF_WIRE_ANSWERED && (response->status == 500 || response->status > 504);
+    uint64_t print = (uint64_t)response->status | 1;
+
+    if (!lane->request.keyed)
+        return;
+    print = eff_xxh3(print, lane->request.body.ptr, lane->request.body.len);
+    print = failed ? eff_xxh3(print, response->body.ptr, response->body.len) : 0;
+    lane->replayed = print != 0 && print == lane->failure;
+    lane->failure = print;
+}
+
 void
 eff_deliver_answered(struct eff_deliver *deliver, uint64_t ticket,
                      const struct eff_response *response, int64_t now)
@@ -995,6 +1066,7 @@ eff_deliver_answered(struct eff_deliver *deliver, uint64_t ticket,
     if (lane->state != LANE_SENT)
         return;
     deliver_hear(deliver, lane, response, now);
+    lane_hear_failure(lane, response);
     if (lane == &deliver->login)
         login_step(deliver, response, now);
     else

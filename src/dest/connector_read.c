@@ -232,7 +232,7 @@ static const struct eff_option reading_options[] = {
     {"small_names", EFF_OPT_BOOL, offsetof(struct reading_conf, small_names)},
     {"needs", EFF_OPT_STR, offsetof(struct reading_conf, needs)},
     {"untold", EFF_OPT_LIST, offsetof(struct reading_conf, untold)},
-    {"lag", EFF_OPT_TIME, offsetof(struct reading_conf, lag_ms), NULL, 0, 3600000},
+    {"lag", EFF_OPT_TIME, offsetof(struct reading_conf, lag_ms), NULL, 0, 86400000},
     {"next", EFF_OPT_NODE, offsetof(struct reading_conf, next)},
     {"missing_status", EFF_OPT_NODE, offsetof(struct reading_conf, missing_status)},
 };

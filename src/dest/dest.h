@@ -127,9 +127,9 @@ struct eff_op_limits {
     bool rematch;            /* can change the match value of a record, by old_match or remote id */
     bool uses_match;         /* remove, of members: what tells whom */
     const bool *uses_fields; /* by field; never NULL where remove is supported */
-    int64_t lag_ms;        /* lookup: how late a record may show up when it is read; 0: a second */
-    size_t requests;       /* that a batch takes at the least; 0: one */
-    int64_t key_window_ms; /* keyed: how long the destination honours an idempotency key */
+    int64_t lag_ms;          /* how late a record may show up when it is read; 0: a second */
+    size_t requests;         /* that a batch takes at the least; 0: one */
+    int64_t key_window_ms;   /* keyed: how long the destination honours an idempotency key */
 };
 
 /* What run tells the driver about the sync that it will serve. */

@@ -202,6 +202,7 @@ deliver_key_header(struct rest_work *work, struct eff_render *r, const struct ef
 
     if (!variant->idempotency_header.ptr || call != &variant->call)
         return true;
+    request->keyed = true;
     good = eff_render_text(r, &text, EFF_SLOT_HEADER, &buf) == EFF_RENDERED &&
            rest_request_header(r->arena, request, variant->idempotency_header,
                                eff_str_copy(r->arena, eff_buf_str(&buf)));

@@ -38,6 +38,8 @@ struct eff_verdict {
     eff_str field;     /* the destination field to blame, when it is known */
     eff_str remote_id; /* as the destination told it */
     bool maybe;        /* deliver's: some attempt may have been applied, whatever came later */
+    bool absent;       /* deliver's: under its key it was not created, nor will be: needs another */
+    bool hold;         /* deliver's: perhaps applied, and only a person can tell */
 };
 
 struct eff_item {
@@ -51,7 +53,8 @@ struct eff_item {
     const struct eff_value *leaving;   /* of each the match values, then the fields */
     eff_str remote_id;                 /* when known, else ptr == NULL */
     eff_str idempotency_key;           /* keyed class: 43 characters */
-    struct eff_verdict verdict;        /* strings live in the delivery's arena */
+    bool changed; /* it may have been created under that key before, with other values */
+    struct eff_verdict verdict; /* strings live in the delivery's arena */
 };
 
 struct eff_delivery {

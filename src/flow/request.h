@@ -68,6 +68,7 @@ struct eff_request {
     enum eff_request_kind kind;
     bool writes;        /* may change something over there */
     bool carries_rows;  /* counts as one of `requests`; others are `calls_other` */
+    bool keyed;         /* has an idempotency key */
     unsigned bucket;    /* which of the destination's limits it draws from, besides those for all */
     int64_t timeout_ms; /* whole exchange; 0: 60,000 */
 

@@ -93,7 +93,7 @@ eff_plan_write_op(enum eff_mode mode, bool is_new)
 /*
  * The payload is not in the key: after a lost state the provider answers with the
  * old result or a mismatch, and both prove that the record exists. The incarnation is:
- * after a removal, a create is another one.
+ * after a removal, and when the first is proven to have made nothing, a create is another one.
  */
 static eff_str
 items_idempotency_key(const struct eff_planner *planner, enum eff_op op, eff_str key_json,

@@ -23,7 +23,7 @@ struct eff_planner {
     bool any_added;
     eff_str sync, object;
     eff_str secret;       /* of the sync: idempotency keys are made with it */
-    uint64_t incarnation; /* of the next change's key: how often its record was removed */
+    uint64_t incarnation; /* of the next change's key: how often it needed another */
 };
 
 enum eff_planned {

@@ -127,8 +127,8 @@ effects_in_hand(void *self, size_t batch, const struct eff_delivery *part)
 /* An earlier run may have used the key of a row: then its window began with that attempt. */
 static enum eff_fault
 effects_first_use(const struct effects *e, const struct eff_delivery *delivery,
-                  struct eff_arena scratch, uint32_t *attempts, int64_t *first_attempt_ms,
-                  struct eff_err *err)
+                  const struct eff_acknowledged *acks, struct eff_arena scratch, uint32_t *attempts,
+                  int64_t *first_attempt_ms, struct eff_err *err)
 {
     struct eff_sync_run *r = e->r;
     struct eff_ledger_row entry;
@@ -141,6 +141,7 @@ effects_first_use(const struct effects *e, const struct eff_delivery *delivery,
                                        &found, &entry, err));
         if (!found || !eff_str_is(entry.code, "ambiguous"))
             continue;
+        delivery->items[i].changed = entry.row_hash != acks[i].row;
         if (*attempts == 0)
             *attempts = 1;
         if (*first_attempt_ms == 0 || entry.first_seen_ms < *first_attempt_ms)
@@ -174,7 +175,8 @@ effects_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliv
         verdict->maybe = true; /* the process before may have sent it */
     }
     if (e->r->limits[ret_delivery->op].class == EFF_CLASS_KEYED)
-        return effects_first_use(e, ret_delivery, *arena, ret_attempts, ret_first_attempt_ms, err);
+        return effects_first_use(e, ret_delivery, acks, *arena, ret_attempts, ret_first_attempt_ms,
+                                 err);
     return EFF_OK;
 }
 
@@ -284,7 +286,7 @@ effects_count(struct effects *e, const struct eff_verdict *verdict, bool hold_am
         e->r->rejected_rows++;
         if (!eff_str_is(verdict->code, EFF_RUN_ASIDE_CODE)) /* it is told when it is read */
             effects_problem(e, verdict, "EFF2105");
-    } else if (maybe && hold_ambiguous) {
+    } else if (maybe && (hold_ambiguous || verdict->hold)) {
         e->counts->held++;
         e->r->report->possible_duplicates++;
         effects_problem(e, verdict, "EFF2118");
@@ -310,13 +312,16 @@ effects_redact(struct eff_sync_run *r, const struct eff_delivery *delivery)
     }
 }
 
-/* Before the removal is settled: then it cannot be forgotten by a death in between. */
+/* Before the rows are settled: then it cannot be forgotten by a death in between. */
 static enum eff_fault
 effects_incarnate(struct effects *e, const struct eff_delivery *delivery, struct eff_err *err)
 {
     struct eff_sync_run *r = e->r;
+    bool any = delivery->op == EFF_OP_DELETE || delivery->op == EFF_OP_ARCHIVE;
 
-    if ((delivery->op != EFF_OP_DELETE && delivery->op != EFF_OP_ARCHIVE) || !eff_run_is_keyed(r))
+    for (size_t i = 0; i < delivery->count; i++)
+        any = any || delivery->items[i].verdict.absent;
+    if (!any || !eff_run_is_keyed(r))
         return EFF_OK;
     EFF_TRY(eff_control_incarnate(r->control, r->sync->name, delivery, r->os->wall_ms(r->os->self),
                                   err));

@@ -390,7 +390,7 @@ eff_run_retry(const struct eff_project *project, const struct eff_sync_conf *syn
     enum eff_fault fault = eff_verbs_open(&v, project, sync, os, true, arena, err);
 
     if (fault == EFF_OK)
-        fault = eff_control_ledger_due(v.control, sync->name, ret_rows, err);
+        fault = eff_control_ledger_due(v.control, sync->name, os->wall_ms(os->self), ret_rows, err);
     eff_verbs_close(&v);
     return fault;
 }

@@ -29,6 +29,7 @@ struct eff_effect {
     int64_t late_ms;   /* reset at once, applied so much later */
     int status;        /* answer with this status instead */
     bool applied;      /* with status: the request is handled, its answer replaced */
+    bool stored;       /* with status: kept for the idempotency key, and answered from then on */
     enum eff_retry_after retry;
     int64_t retry_seconds;
     eff_str retry_text;

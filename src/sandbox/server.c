@@ -371,7 +371,7 @@ server_complete(struct server_exchange *exchange)
             server_handle(exchange, true);
         return MHD_NO;
     }
-    server_handle(exchange, effect->status == 0 || effect->applied);
+    server_handle(exchange, effect->status == 0 || effect->applied || effect->stored);
     if (effect->reset_after) {
         server_reset(exchange);
         return MHD_NO;

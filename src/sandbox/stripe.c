@@ -550,7 +550,10 @@ stripe_key_used(struct eff_call *call, const char *note, eff_str print)
     return true;
 }
 
-/* A write with its key, if it has one. What was refused before it was carried out is not kept. */
+/*
+ * A write with its key, if it has one. What was refused before it was carried out is not kept; a
+ * failure on the way (the fault `stored`) is.
+ */
 static void
 stripe_write(struct eff_call *call,
              void (*write)(struct eff_call *call, const struct stripe_params *params))
@@ -558,6 +561,7 @@ stripe_write(struct eff_call *call,
     eff_str key = eff_call_header(call, "idempotency-key"), print = stripe_request_print(call);
     const char *note = eff_str_printf(call->arena, "key " EFF_STR_FMT, EFF_STR_ARG(key)).ptr;
     struct stripe_params *params = eff_new(call->arena, struct stripe_params, 1);
+    const struct eff_effect *fault = &call->effect;
 
     call->rows = 1;
     if (key.len > 255) {
@@ -570,8 +574,11 @@ stripe_write(struct eff_call *call,
         stripe_error(call, 402, "card_declined", EFF_STR_NONE, EFF_STR("It was declined."));
         return;
     }
-    write(call, params);
-    if (key.len > 0 && call->status == 200)
+    if (!fault->stored || fault->applied)
+        write(call, params);
+    if (fault->stored)
+        stripe_refuse(call, fault->status, NULL, NULL);
+    if (key.len > 0 && (call->status == 200 || fault->stored))
         eff_records_note(call->world->records, note,
                          eff_str_printf(call->arena, "%lld " EFF_STR_FMT " %d " EFF_STR_FMT,
                                         (long long)eff_world_now(call->world), EFF_STR_ARG(print),

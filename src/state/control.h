@@ -176,8 +176,8 @@ enum eff_fault eff_control_ledger_count(struct eff_control *control, eff_str syn
                                         uint64_t ret_counts[EFF_LEDGER_PENDING + 1],
                                         struct eff_err *err);
 /* All rows of the sync become due; held ones are sent again unless a guard holds them anew. */
-enum eff_fault eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_rows,
-                                      struct eff_err *err);
+enum eff_fault eff_control_ledger_due(struct eff_control *control, eff_str sync, int64_t now_ms,
+                                      uint64_t *ret_rows, struct eff_err *err);
 
 /* ---- approvals ---- */
 
@@ -201,17 +201,18 @@ enum eff_fault eff_control_forgotten(struct eff_control *control, eff_str sync,
 /* Empties the write-ahead log: what was deleted is nowhere in the files any more. */
 enum eff_fault eff_control_squeeze(struct eff_control *control, struct eff_err *err);
 
-/* ---- incarnations: how often the record of a key was removed ---- */
+/* ---- incarnations: how often a row needed another idempotency key ---- */
 
 /*
  * A row that comes back after its record was removed is another create: with the idempotency key
- * of the first, the provider would answer with the record that is gone. Counts up the rows of a
- * removal that were applied; what is older than 30 days is forgotten: no provider keeps keys so long.
+ * of the first, the provider would answer with the record that is gone. So is a row that is proven
+ * absent though its key was used: the provider may have stored a failure for it. Counts up those
+ * rows; what is older than 30 days is forgotten: no provider keeps keys so long.
  */
 enum eff_fault eff_control_incarnate(struct eff_control *control, eff_str sync,
                                      const struct eff_delivery *delivery, int64_t now_ms,
                                      struct eff_err *err);
-/* 0: it was never removed. */
+/* 0: the first key is good. */
 enum eff_fault eff_control_incarnation(struct eff_control *control, eff_str sync,
                                        struct eff_hash128 key, uint64_t *ret_number,
                                        struct eff_err *err);

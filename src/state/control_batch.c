@@ -88,7 +88,7 @@ batch_ledger_state(const struct eff_verdict *verdict, bool hold_ambiguous)
 {
     if (verdict->outcome == EFF_REFUSED)
         return EFF_LEDGER_REJECTED;
-    if (batch_outcome(verdict) == EFF_MAYBE_APPLIED && hold_ambiguous)
+    if (batch_outcome(verdict) == EFF_MAYBE_APPLIED && (hold_ambiguous || verdict->hold))
         return EFF_LEDGER_HELD;
     return EFF_LEDGER_PENDING;
 }
@@ -154,12 +154,15 @@ batch_ledger(struct eff_control *control, const struct batch_settle *settle,
     for (size_t i = 0; i < delivery->count; i++) {
         enum eff_outcome outcome = delivery->items[i].verdict.outcome;
 
-        if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
-            EFF_TRY(batch_to_ledger(control, settle, delivery, i, acks, err));
-        else if (control->has_ledger)
+        bool delivered = outcome == EFF_APPLIED || outcome == EFF_TAKEN;
+
+        /* What is proven absent is no longer what may have been created. */
+        if (control->has_ledger && (delivered || delivery->items[i].verdict.absent))
             EFF_TRY(eff_control_exec(control, err,
                                      "DELETE FROM ledger WHERE sync = ?1 AND key = ?2", "sk",
                                      settle->sync, delivery->items[i].key));
+        if (!delivered)
+            EFF_TRY(batch_to_ledger(control, settle, delivery, i, acks, err));
     }
     return EFF_OK;
 }

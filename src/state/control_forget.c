@@ -1,6 +1,6 @@
 /*
- * state/control_forget: keys that were forgotten, so that their rows stay out; and how often the
- * record of a key was removed.
+ * state/control_forget: keys that were forgotten, so that their rows stay out; and how often a
+ * row needed another idempotency key.
  *
  * What is kept is the key's hash under the sync's own secret: it tells the row when it
  * comes again, and nobody who does not have the secret whose it was.
@@ -59,7 +59,10 @@ incarnate_rows(struct eff_control *control, eff_str sync, const struct eff_deliv
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM incarnation WHERE at < ?1", "i",
                              now_ms - INCARNATION_MS));
     for (size_t i = 0; i < delivery->count; i++) {
-        if (delivery->items[i].verdict.outcome != EFF_APPLIED)
+        const struct eff_verdict *verdict = &delivery->items[i].verdict;
+        bool removed = delivery->op == EFF_OP_DELETE || delivery->op == EFF_OP_ARCHIVE;
+
+        if (!verdict->absent && !(removed && verdict->outcome == EFF_APPLIED))
             continue;
         EFF_TRY(eff_control_exec(
             control, err,

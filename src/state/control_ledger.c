@@ -54,7 +54,10 @@ ledger_put(struct eff_control *control, eff_str sync, const struct eff_ledger_ro
         " sent, row_hash, first_seen, last, next_try, tries, run)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16)"
         " ON CONFLICT (sync, key) DO UPDATE SET state = ?3, key_json = ?4, rows = ?5, op = ?6,"
-        " code = ?7, message = ?8, field = ?9, fault = ?10, sent = ?11, row_hash = ?12,"
+        " code = ?7, message = ?8, field = ?9, fault = ?10, sent = ?11,"
+        /* Under its key several contents were sent: it has none of them for sure. */
+        " row_hash = CASE WHEN ledger.code = 'ambiguous' AND ledger.state = 4 AND ?3 = 4"
+        " AND ledger.row_hash <> ?12 THEN 0 ELSE ?12 END,"
         " last = ?13, next_try = ?14, tries = ?15, run = ?16"
         /* What may have been created stays so, until it was sent and answered. */
         " WHERE ledger.code IS NOT 'ambiguous' OR ?7 = 'ambiguous' OR ?3 = 1",
@@ -208,17 +211,25 @@ eff_control_ledger_count(struct eff_control *control, eff_str sync,
 }
 
 enum eff_fault
-eff_control_ledger_due(struct eff_control *control, eff_str sync, uint64_t *ret_rows,
-                       struct eff_err *err)
+eff_control_ledger_due(struct eff_control *control, eff_str sync, int64_t now_ms,
+                       uint64_t *ret_rows, struct eff_err *err)
 {
     enum eff_fault fault;
 
     EFF_TRY(eff_control_begin(control, true, err));
+    /* Somebody has looked: what is held as perhaps created is another create from now on. */
     fault = eff_control_exec(
         control, err,
-        "UPDATE ledger SET next_try = 0, tries = 0, code = CASE state WHEN 2 THEN 'retry'"
-        " ELSE code END, state = CASE state WHEN 2 THEN 4 ELSE state END WHERE sync = ?1",
-        "s", sync);
+        "INSERT INTO incarnation (sync, key, number, at)"
+        " SELECT sync, key, 1, ?2 FROM ledger WHERE sync = ?1 AND state = 2 AND code = 'ambiguous'"
+        " ON CONFLICT (sync, key) DO UPDATE SET number = number + 1, at = ?2",
+        "si", sync, now_ms);
+    if (fault == EFF_OK)
+        fault = eff_control_exec(
+            control, err,
+            "UPDATE ledger SET next_try = 0, tries = 0, code = CASE state WHEN 2 THEN 'retry'"
+            " ELSE code END, state = CASE state WHEN 2 THEN 4 ELSE state END WHERE sync = ?1",
+            "s", sync);
     *ret_rows = (uint64_t)sqlite3_changes64(control->db);
     return eff_control_end(control, fault, err);
 }

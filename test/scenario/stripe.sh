@@ -4,9 +4,9 @@
 # Goal: Stripe, which has no upsert, ends up with exactly one customer per row and each value as the
 # model has it, whatever gets lost on the way, and however far behind its search is.
 # Method: the stand-in goes through a first load, an idle run, changes, values that are taken away,
-# refusals, lost answers on creates, a lost state with a search that lags, and removals; its records
-# and its log are compared with the model.
-# covers: A9
+# refusals, lost answers on creates, failures that are kept for a key, a lost state with a search that
+# lags, and removals; its records and its log are compared with the model.
+# covers: A9, A14
 . "$EFF_SRC/test/lib/scenario.sh"
 
 sandbox stripe
@@ -105,6 +105,36 @@ counts customers read=40 added=40 planned=40 delivered=40
 equal "after a lost state"
 records "$STRIPE" customers
 same "customers" 40 "$(db records.db "select count(*) from r")"
+
+# ---- failures that are kept for a key ----
+
+start stored 12 keep
+mkdir -p "$P/connectors/stripe"
+sed 's/lag: 1m/lag: 1s/' "$EFF_SRC/connectors/stripe/connector.yaml" > "$P/connectors/stripe/connector.yaml"
+faults '{"match": {"method": "POST", "nth": 1}, "then": {"status": 500, "stored": true}},
+    {"match": {"method": "POST", "nth": 3}, "then": {"status": 500, "stored": true, "applied": true}}'
+eff 3 run
+counts customers read=12 added=12 planned=12 delivered=11 pending=1
+says 'its idempotency key is used up'
+eff 0 run
+counts customers read=12 unchanged=11 added=1 planned=1 delivered=1
+equal "a failure that is kept for a key: what it made is found, what it did not make has another key"
+records "$STRIPE" customers
+same "customers" 12 "$(db records.db "select count(*) from r")"
+
+about "where nothing can be read back, it waits for a person"
+sed -i '/^read:/,/^ *remote_id/d' "$P/connectors/stripe/connector.yaml"
+db "$P/shop.db" "insert into customer values (13, 'c13@example.com', 'Thirteen', 130, null)"
+faults '{"match": {"method": "POST", "nth": 1}, "then": {"status": 500, "stored": true}}'
+eff 3 run
+counts customers read=13 unchanged=12 added=1 planned=1 held=1 possible_duplicates=1
+says 'the same failure is answered for its idempotency key'
+eff 3 run
+counts customers read=13 unchanged=12 changed=1 planned=1 held=1
+eff 0 retry customers
+eff 0 run
+counts customers read=13 unchanged=12 changed=1 planned=1 delivered=1
+equal "after a person has looked"
 
 # ---- removal ----
 

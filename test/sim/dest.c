@@ -13,7 +13,7 @@
 #include "conf/yaml.h"
 #include "sim/sim.h"
 
-#define DEST_KINDS_MAX 128
+#define DEST_KINDS_MAX 256
 
 static struct {
     struct eff_arena arena;
@@ -29,7 +29,13 @@ static const unsigned dest_lanes[] = {1, 3};
 static const char *const dest_creates[] = {
     "class: keyed\n    batch: {rows: 1}\n    idempotency: {header: Idempotency-Key, window: 1h}",
     "class: keyed\n    batch: {rows: 7}\n    idempotency: {header: Idempotency-Key, window: 1h}",
-    "class: lookup\n    batch: {rows: 7}", "class: lookup\n    batch: {rows: 7}"};
+    "class: lookup\n    batch: {rows: 7}",
+    "class: lookup\n    batch: {rows: 7}",
+    "class: keyed\n    batch: {rows: 1}\n    idempotency: {header: Idempotency-Key, window: 1h}",
+    "class: keyed\n    batch: {rows: 7}\n    idempotency: {header: Idempotency-Key, window: 1h}"};
+#define DEST_CREATES (sizeof(dest_creates) / sizeof(dest_creates[0]))
+#define DEST_READ    3 /* from here on, records can be read back */
+#define DEST_KEYED   4 /* as the first two, and can be */
 
 static void
 dest_name(char *name, size_t size, unsigned batch, unsigned lanes, unsigned create, bool login,
@@ -100,13 +106,14 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
         describe ? "objects:\n  fields: {get: \"/{object}/fields\", each: /fields, name: /name, "
                    "type: /type}\n"
                  : "",
-        create == 3 ? "read:\n  post: \"/{object}/read\"\n  batch: {rows: 20}\n"
-                      "  json: {ids: \"{rows.match.value}\"}\n  each: /results\n  row: /id\n"
-                      "  remote_id: /rid\n  fields: /f\n"
-                    : "",
+        create >= DEST_READ
+            ? "read:\n  post: \"/{object}/read\"\n  batch: {rows: 20}\n"
+              "  json: {ids: \"{rows.match.value}\"}\n  each: /results\n  row: /id\n"
+              "  remote_id: /rid\n  fields: /f\n"
+            : "",
         dest_batches[batch], dest_lanes[lanes], rows, dest_batches[batch], dest_lanes[lanes], keys,
-        dest_creates[create], dest_lanes[lanes], create == 0 ? one : rows, dest_batches[batch],
-        dest_lanes[lanes], rows);
+        dest_creates[create], dest_lanes[lanes], create % DEST_KEYED == 0 ? one : rows,
+        dest_batches[batch], dest_lanes[lanes], rows);
 }
 
 static void *
@@ -136,9 +143,9 @@ sim_dest_kinds(void)
 
     eff_arena_init(&dest.arena, "connectors", (size_t)256 << 20);
     problems = (struct eff_problems){.arena = &dest.arena};
-    for (unsigned i = 0; i < 3 * 2 * 4 * 2 * 2; i++) {
-        unsigned batch = i % 3, lanes = i / 3 % 2, create = i / 6 % 4;
-        bool login = i / 24 % 2, describe = i / 48 % 2;
+    for (unsigned i = 0; i < 3 * 2 * DEST_CREATES * 2 * 2; i++) {
+        unsigned batch = i % 3, lanes = i / 3 % 2, create = i / 6 % DEST_CREATES;
+        bool login = i / 6 / DEST_CREATES % 2, describe = i / 12 / DEST_CREATES;
 
         dest_name(name, sizeof(name), batch, lanes, create, login, describe);
         files[count++] = (struct eff_connector_file){
@@ -165,6 +172,8 @@ sim_dest_open(struct eff_arena *arena)
     char name[64];
 
     (void)arena;
+    if (o->reads)
+        create += DEST_KEYED;
     dest_name(name, sizeof(name), o->batch, o->lanes, create, o->logs_in, o->describes);
     for (size_t i = 0; i < dest.count; i++) {
         if (!eff_str_is(dest.kinds[i].kind, name))
@@ -327,7 +336,7 @@ idem_find(const char *key)
 {
     for (size_t i = 0; i < sim->idems_count; i++)
         if (strcmp(sim->idems[i].key, key) == 0 &&
-            sim->mono - sim->idems[i].at_ms < sim->options.window_ms)
+            (sim->idems[i].failed || sim->mono - sim->idems[i].at_ms < sim->options.window_ms))
             return &sim->idems[i];
     return NULL;
 }
@@ -425,6 +434,30 @@ dest_unknown_field(struct sim_flight *flight, size_t count, const struct dest_ro
             return true;
         }
     return false;
+}
+
+/* The provider keeps a key's failure and answers it for ever; what it did before it failed is done. */
+static bool
+dest_stored_failure(struct sim_flight *flight, eff_str verb, size_t count,
+                    const struct dest_row *rows)
+{
+    struct sim_idem *idem = flight->idem.len ? idem_find(flight->idem.ptr) : NULL;
+    bool first = flight->idem.len && !idem && flight->part == 100 && !sim->calm &&
+                 sim->options.on[SIM_F_STORED] && sim_chance(&sim->faults, 15);
+
+    if (!first && !(idem && idem->failed))
+        return false;
+    if (first) {
+        struct sim_text ignored = {0};
+
+        idem_new(flight->idem.ptr)->failed = true;
+        for (size_t i = 0; sim_chance(&sim->faults, 50) && i < count; i++)
+            dest_row_apply(&ignored, verb, &rows[i]);
+        sim_keep(ignored.ptr, 0);
+    }
+    sim_event("stored", first ? "first" : "again", rows[0].id, (int64_t)count);
+    dest_answer(flight, 500, "{\"error\":\"STORED\",\"text\":\"no\"}");
+    return true;
 }
 
 /* How an answer lists its rows: permuted, short, doubled. */
@@ -545,7 +578,8 @@ sim_dest_apply(struct sim_flight *flight)
             sim_break("O8", "row %zu of a request does not read", i);
             return;
         }
-    if (dest_unknown_field(flight, count, rows) || dest_whole_refused(flight, count, rows))
+    if (dest_unknown_field(flight, count, rows) || dest_whole_refused(flight, count, rows) ||
+        dest_stored_failure(flight, verb, count, rows))
         return;
     dest_apply_rows(flight, verb, count, rows);
 }

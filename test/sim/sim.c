@@ -5,7 +5,7 @@
  *
  * One seed is one story. It ends well, or prints its options, the trace and the
  * first oracle that was broken.
- * covers: A1, A2, A3, A5, A6, A7, A8, A9, A11, A12, A15, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F6, G4, H1, H3, H6, H7
+ * covers: A1, A2, A3, A5, A6, A7, A8, A9, A11, A12, A14, A15, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F6, G4, H1, H3, H6, H7
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -21,7 +21,7 @@ struct sim *sim;
 const char *const sim_fault_names[SIM_FAULTS] = {
     "kill",  "power", "enospc", "eio",    "stop",   "not-sent", "lost",   "5xx",      "rate",
     "cut",   "odd",   "token",  "poison", "locked", "whole",    "outage", "cut-read", "shrink",
-    "twice", "null",  "revert", "human",  "drift",  "wall",     "late"};
+    "twice", "null",  "revert", "human",  "drift",  "wall",     "late",   "stored"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch",
                                                   "lookup",   "look",  "blind"};
 
@@ -156,7 +156,8 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
         o->on[i] = sim_chance(rand, calm);
     o->on[SIM_F_LATE] = args.late && o->on[SIM_F_LATE];
     o->on[SIM_F_DRIFT] = o->on[SIM_F_DRIFT] && o->describes && o->class == SIM_CONVERGE;
-    o->on[SIM_F_HUMAN] = o->on[SIM_F_HUMAN] && o->class != SIM_LOOK;
+    o->reads = (o->class == SIM_KEYED || o->class == SIM_KEYED_BATCH) && sim_chance(rand, 50);
+    o->on[SIM_F_HUMAN] = o->on[SIM_F_HUMAN] && o->class != SIM_LOOK && !o->reads;
     o->on[SIM_F_WALL] = o->on[SIM_F_WALL] && o->class != SIM_KEYED && o->class != SIM_KEYED_BATCH;
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
 }
@@ -166,9 +167,9 @@ options_print(const struct sim_options *o)
 {
     fprintf(stderr,
             "seed %llu: %s, mode %s, %u keys, %u runs, batch %u, lanes %u, removes %d, describes "
-            "%d, logs in %d, twice %d, faults:",
+            "%d, logs in %d, reads %d, twice %d, faults:",
             (unsigned long long)o->seed, sim_class_names[o->class], eff_mode_names[o->mode],
-            o->keys, o->runs, o->batch, o->lanes, o->removes, o->describes, o->logs_in,
+            o->keys, o->runs, o->batch, o->lanes, o->removes, o->describes, o->logs_in, o->reads,
             o->blind_twice);
     for (int i = 0; i < SIM_FAULTS; i++)
         if (o->on[i])

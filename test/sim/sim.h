@@ -159,6 +159,7 @@ enum sim_fault {
     SIM_F_DRIFT,
     SIM_F_WALL,
     SIM_F_LATE,
+    SIM_F_STORED, /* the failure of an idempotency key */
     SIM_FAULTS
 };
 
@@ -171,6 +172,7 @@ struct sim_options {
     enum sim_class class;
     enum eff_mode mode;
     bool removes, describes, logs_in;
+    bool reads; /* keyed: records can be read back */
     unsigned lanes, batch;
     int64_t window_ms;
     bool blind_twice;
@@ -202,6 +204,7 @@ struct sim_record {
 struct sim_idem {
     char key[96];
     int64_t at_ms;
+    bool failed;
     int64_t ids[64];
     size_t count;
 };

@@ -5,7 +5,7 @@
  * Method: a destination scripted by a function per test, answers made up by the
  * test, a clock of its own; the loop of run/ in small, which asserts the order of
  * effects: marked before sent, settled once.
- * covers: A3, A9, A11, A15, B8, B10, B11, B13, B16
+ * covers: A3, A9, A11, A14, A15, B8, B10, B11, B13, B16
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,18 +48,22 @@ struct world {
     size_t logins_fail;  /* so many logins have no good answer */
     size_t stop_at_wait; /* the user stops it at that pause; 0: never */
     size_t in_doubt;     /* rows that were settled as perhaps applied by some attempt */
+    size_t absent, held; /* rows that were settled as proven absent, as only for a person to tell */
+    bool varies;         /* each answer has another body */
     struct eff_err err;
     bool stopped;
     struct eff_deliver_counts counts;
 };
 
 static struct eff_step
-send_step(void)
+send_step(const struct world *w)
 {
-    return (struct eff_step){
-        .kind = EFF_STEP_SEND,
-        .request = {
-            .kind = EFF_REQUEST_HTTP, .writes = true, .carries_rows = true, .body = EFF_STR("{}")}};
+    return (struct eff_step){.kind = EFF_STEP_SEND,
+                             .request = {.kind = EFF_REQUEST_HTTP,
+                                         .writes = true,
+                                         .carries_rows = true,
+                                         .keyed = w->limits[EFF_OP_UPSERT].class == EFF_CLASS_KEYED,
+                                         .body = EFF_STR("{}")}};
 }
 
 static void
@@ -107,7 +111,7 @@ fake_step(struct eff_dest *dest, struct eff_task *task, const struct eff_respons
     if (task->kind == EFF_TASK_READ)
         return fake_read(w, task->read, last);
     if (!last)
-        return send_step();
+        return send_step(w);
     return w->judge(w, task, last, err);
 }
 
@@ -171,6 +175,8 @@ world_answer(struct world *w, struct eff_deliver *d, uint64_t ticket)
     struct eff_header header = {EFF_STR("retry-after"), eff_str_of(w->retry_after)};
     struct eff_response response = {.wire = EFF_WIRE_ANSWERED,
                                     .status = w->status,
+                                    .body = w->varies && w->sends % 2 ? EFF_STR("other")
+                                                                      : EFF_STR("same"),
                                     .headers_count = w->retry_after ? 1 : 0,
                                     .headers = &header};
 
@@ -183,6 +189,10 @@ world_settle(struct world *w, const struct eff_effect *effect)
     w->settles++;
     for (size_t i = 0; i < effect->delivery->count; i++)
         w->in_doubt += effect->delivery->items[i].verdict.maybe;
+    for (size_t i = 0; i < effect->delivery->count; i++) {
+        w->absent += effect->delivery->items[i].verdict.absent;
+        w->held += effect->delivery->items[i].verdict.hold;
+    }
     for (size_t i = 0; i < effect->delivery->count; i++)
         w->outcome[effect->batch][i] = effect->delivery->items[i].verdict.outcome;
 }
@@ -515,6 +525,74 @@ test_a_marked_create_of_a_dead_process_is_looked_for(void **state)
 }
 
 static void
+world_open_stuck(struct world *w, bool can_read, size_t there_until)
+{
+    world_open_lookup(w, there_until);
+    w->limits[EFF_OP_UPSERT].class = EFF_CLASS_KEYED;
+    w->limits[EFF_OP_UPSERT].key_window_ms = 3600 * 1000;
+    w->dest.can_read = can_read;
+    w->need_mark = true;
+    w->status = 500;
+    w->fails_left = SIZE_MAX;
+}
+
+/* A key whose failure is stored: twice the same is enough, and then the record tells. */
+static void
+test_a_stored_failure_is_looked_behind(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_stuck(&w, true, 3);
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(w.reads, 2);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 3);
+    assert_int_equal(w.outcome[0][3], EFF_NOT_APPLIED);
+    assert_int_equal(w.absent, 1);
+    assert_false(w.stopped);
+    world_close(&w);
+}
+
+static void
+test_a_stored_failure_that_cannot_be_looked_behind_is_held(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_stuck(&w, false, 0);
+    world_run(&w);
+    assert_int_equal(w.sends, 6);
+    assert_int_equal(world_outcomes(&w, EFF_MAYBE_APPLIED), 4);
+    assert_int_equal(w.held, 4);
+    world_close(&w);
+}
+
+/* What differs was made anew, and what a gateway says is not the provider's: the key is good. */
+static void
+test_a_failure_that_is_not_stored_is_sent_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_stuck(&w, true, 0);
+    w.fails_left = 3;
+    w.varies = true;
+    world_run(&w);
+    assert_int_equal(w.sends, 4);
+    assert_int_equal(w.reads, 0);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+    world_open_stuck(&w, true, 0);
+    w.fails_left = 3;
+    w.status = 503;
+    world_run(&w);
+    assert_int_equal(w.sends, 4);
+    assert_int_equal(w.reads, 0);
+    world_close(&w);
+}
+
+static void
 test_retry_after_is_obeyed_by_all_lanes(void **state)
 {
     struct world w;
@@ -811,6 +889,9 @@ main(void)
         cmocka_unit_test(test_a_lost_create_is_repeated_after_two_looks),
         cmocka_unit_test(test_a_record_of_somebody_else_is_left_alone),
         cmocka_unit_test(test_a_marked_create_of_a_dead_process_is_looked_for),
+        cmocka_unit_test(test_a_stored_failure_is_looked_behind),
+        cmocka_unit_test(test_a_stored_failure_that_cannot_be_looked_behind_is_held),
+        cmocka_unit_test(test_a_failure_that_is_not_stored_is_sent_again),
         cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
         cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
         cmocka_unit_test(test_an_absurd_retry_after_ends_the_run),
