@@ -331,13 +331,19 @@ deliver_can_look(const struct eff_deliver *d, const struct deliver_lane *lane)
            lane->whole.match_count > 0;
 }
 
-/* What a key cannot answer any more is for a look; else, when all tries are over, for a person. */
+/*
+ * What a key cannot answer any more is for a look; else, when all tries are over, for a person.
+ * That is a failure which is stored for it, and the refusal of other values than it had first.
+ */
 static bool
-lane_key_is_stuck(const struct eff_deliver *d, const struct deliver_lane *lane,
+lane_key_is_stuck(const struct eff_deliver *d, const struct deliver_lane *lane, size_t item,
                   const struct eff_verdict *verdict)
 {
-    return lane->replayed && verdict->outcome == EFF_MAYBE_APPLIED &&
-           d->config.limits[lane->op].class == EFF_CLASS_KEYED &&
+    if (!lane->replayed || d->config.limits[lane->op].class != EFF_CLASS_KEYED)
+        return false;
+    if (verdict->outcome == EFF_NOT_APPLIED)
+        return lane->whole.items[item].changed && deliver_can_look(d, lane);
+    return verdict->outcome == EFF_MAYBE_APPLIED &&
            (deliver_can_look(d, lane) || lane->tries + 1 >= DELIVER_TRIES_MAX);
 }
 
@@ -386,6 +392,27 @@ lane_keep_together(const struct eff_deliver *d, const struct deliver_lane *lane,
     rest->count = lane->now.count;
 }
 
+/*
+ * Under its key the row was sent with other values before, and the yes may be about those: the
+ * record is there, and is brought up to date by its id.
+ */
+static void
+lane_doubt_older(struct deliver_lane *lane, size_t i)
+{
+    struct eff_verdict *verdict = &lane->part.items[i].verdict;
+    struct eff_item *item = &lane->whole.items[lane->now.origin[i]];
+
+    if (!item->changed || !lane->request.keyed || lane->op != EFF_OP_UPSERT ||
+        lane->whole.count > 1 || verdict->outcome != EFF_APPLIED)
+        return;
+    if (verdict->remote_id.ptr)
+        item->remote_id = verdict->remote_id;
+    verdict->outcome = EFF_MAYBE_APPLIED;
+    verdict->fault = EFF_TRANSIENT;
+    verdict->code = EFF_STR("older values");
+    verdict->message = EFF_STR("its record was created before, with other values");
+}
+
 static void
 lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest *rest)
 {
@@ -395,6 +422,7 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
         struct eff_verdict *verdict = &lane->part.items[i].verdict;
         bool stuck;
 
+        lane_doubt_older(lane, i);
         if (verdict->fault == EFF_CONTRACT && verdict->outcome == EFF_REFUSED &&
             verdict->field.len) {
             verdict->outcome = EFF_NOT_APPLIED; /* the column is to blame, not the row */
@@ -402,9 +430,10 @@ lane_collect(struct eff_deliver *d, struct deliver_lane *lane, struct lane_rest 
         }
         lane_take(lane, lane->now.origin[i], verdict);
         deliver_look_for_hope(d, &lane->part.items[i]);
-        stuck = lane_key_is_stuck(d, lane, verdict);
-        if (verdict->outcome == EFF_MAYBE_APPLIED && deliver_can_look(d, lane) &&
-            (stuck || d->config.limits[lane->op].class == EFF_CLASS_LOOKUP))
+        stuck = lane_key_is_stuck(d, lane, lane->now.origin[i], verdict);
+        if (deliver_can_look(d, lane) &&
+            (stuck || (verdict->outcome == EFF_MAYBE_APPLIED &&
+                       d->config.limits[lane->op].class == EFF_CLASS_LOOKUP)))
             rest->look[rest->look_count++] = lane->now.origin[i];
         else if (stuck)
             lane_hold(lane, lane->now.origin[i]);
@@ -1036,14 +1065,24 @@ deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_
 }
 
 /*
- * A key may have its first answer stored, even a failure, and give it back word for word. What a
- * gateway on the way says (502, 503, 504) is nobody's stored answer.
+ * A key may have its first answer stored, even a failure, and give it back word for word. What says
+ * "not now", and what a gateway on the way says (502, 503, 504), is nobody's stored answer.
  */
+static bool
+status_may_be_stored(int status)
+{
+    static const int passing[] = {408, 409, 425, 429, 502, 503, 504};
+
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
+        if (status == passing[i])
+            return false;
+    return status >= 400;
+}
+
 static void
 lane_hear_failure(struct deliver_lane *lane, const struct eff_response *response)
 {
-    bool failed =
-        response->wire == EFF_WIRE_ANSWERED && (response->status == 500 || response->status > 504);
+    bool failed = response->wire == EFF_WIRE_ANSWERED && status_may_be_stored(response->status);
     uint64_t print = (uint64_t)response->status | 1;
 
     if (!lane->request.keyed)

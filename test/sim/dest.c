@@ -32,10 +32,39 @@ static const char *const dest_creates[] = {
     "class: lookup\n    batch: {rows: 7}",
     "class: lookup\n    batch: {rows: 7}",
     "class: keyed\n    batch: {rows: 1}\n    idempotency: {header: Idempotency-Key, window: 1h}",
-    "class: keyed\n    batch: {rows: 7}\n    idempotency: {header: Idempotency-Key, window: 1h}"};
-#define DEST_CREATES (sizeof(dest_creates) / sizeof(dest_creates[0]))
-#define DEST_READ    3 /* from here on, records can be read back */
-#define DEST_KEYED   4 /* as the first two, and can be */
+    "class: keyed\n    batch: {rows: 7}\n    idempotency: {header: Idempotency-Key, window: 1h}",
+    "class: keyed\n    batch: {rows: 1}\n    idempotency: {header: Idempotency-Key, window: 1h}"};
+/* An upsert that finds the id of its record, or creates it under a key. */
+static const char dest_choice[] =
+    "  upsert:\n"
+    "    find: {missing: choose}\n"
+    "    choose:\n"
+    "      - when: {remote_id: known}\n"
+    "        class: converge\n"
+    "        concurrency: %u\n"
+    "        post: \"/{object}/set\"\n"
+    "        json: {rows: [{i: \"{row.index}\", id: \"{match.value}\","
+    " rid: \"{remote_id}\", f: \"{fields}\"}]}\n"
+    "        answer: listed\n"
+    "      - class: keyed\n"
+    "        idempotency: {header: Idempotency-Key, window: 365d}\n"
+    "        concurrency: %u\n"
+    "        post: \"/{object}/create\"\n"
+    "        json: %s\n"
+    "        answer: listed\n";
+static const char dest_upsert[] = "  upsert:\n"
+                                  "    class: converge\n"
+                                  "    batch: {rows: %u}\n"
+                                  "    concurrency: %u\n"
+                                  "    post: \"/{object}/upsert\"\n"
+                                  "    json: %s\n"
+                                  "    answer: listed\n";
+#define DEST_CREATES   (sizeof(dest_creates) / sizeof(dest_creates[0]))
+#define DEST_READ      3 /* from here on, records can be read back */
+#define DEST_KEYED     4 /* as the first two, and can be */
+#define DEST_CHOICE    6 /* its search is far behind, so that keys come again with other values */
+#define DEST_FAILED_MS ((int64_t)30 * 24 * 3600 * 1000) /* that a failure is kept for a key */
+#define DEST_SLOW_MS   ((int64_t)2 * 3600 * 1000)
 
 static void
 dest_name(char *name, size_t size, unsigned batch, unsigned lanes, unsigned create, bool login,
@@ -53,6 +82,11 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
                        "f: \"{fields}\"}}}";
     const char *one = "{rows: [{i: \"{row.index}\", id: \"{match.value}\", f: \"{fields}\"}]}";
     const char *keys = "{rows: {for_each: row, item: {i: \"{row.index}\", id: \"{match.value}\"}}}";
+    eff_str upsert =
+        create == DEST_CHOICE
+            ? eff_str_printf(&dest.arena, dest_choice, dest_lanes[lanes], dest_lanes[lanes], one)
+            : eff_str_printf(&dest.arena, dest_upsert, dest_batches[batch], dest_lanes[lanes],
+                             rows);
 
     return eff_str_printf(
         &dest.arena,
@@ -62,18 +96,12 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
         "  url: {type: url, default: \"https://sim.example\", help: Where.}\n"
         "hosts: [sim.example]\n"
         "base: \"{url}\"\n"
-        "%s%s%s"
+        "%s%s%s%s%s"
         "answers:\n"
         "  listed: {rows: {each: /results, by: index, row: /i, success: /ok, remote_id: /rid, "
         "created: /new, code: /error, message: /text, field: /field}}\n"
         "operations:\n"
-        "  upsert:\n"
-        "    class: converge\n"
-        "    batch: {rows: %u}\n"
-        "    concurrency: %u\n"
-        "    post: \"/{object}/upsert\"\n"
-        "    json: %s\n"
-        "    answer: listed\n"
+        "%s"
         "  delete:\n"
         "    class: converge\n"
         "    batch: {rows: %u}\n"
@@ -96,6 +124,7 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
         "    answer: listed\n"
         "error: {code: /error, message: /text, field: /field}\n"
         "errors:\n"
+        "  - {code: [MISMATCH], then: not_applied, fault: transient}\n"
         "  - {code: [LOCKED], then: not_applied, fault: transient}\n"
         "  - {code: [UNKNOWN_FIELD], fault: contract}\n",
         name,
@@ -106,14 +135,19 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
         describe ? "objects:\n  fields: {get: \"/{object}/fields\", each: /fields, name: /name, "
                    "type: /type}\n"
                  : "",
+        create == DEST_CHOICE ? "find:\n  post: \"/{object}/read\"\n"
+                                "  json: {ids: [\"{match.value}\"]}\n  each: /results\n"
+                                "  row: /id\n  remote_id: /rid\n"
+                              : "",
         create >= DEST_READ
             ? "read:\n  post: \"/{object}/read\"\n  batch: {rows: 20}\n"
               "  json: {ids: \"{rows.match.value}\"}\n  each: /results\n  row: /id\n"
               "  remote_id: /rid\n  fields: /f\n"
             : "",
-        dest_batches[batch], dest_lanes[lanes], rows, dest_batches[batch], dest_lanes[lanes], keys,
-        dest_creates[create], dest_lanes[lanes], create % DEST_KEYED == 0 ? one : rows,
-        dest_batches[batch], dest_lanes[lanes], rows);
+        create == DEST_CHOICE ? "  lag: 2h\n" : "", upsert.ptr, dest_batches[batch],
+        dest_lanes[lanes], keys, dest_creates[create], dest_lanes[lanes],
+        strstr(dest_creates[create], "rows: 1}") ? one : rows, dest_batches[batch],
+        dest_lanes[lanes], rows);
 }
 
 static void *
@@ -165,10 +199,11 @@ void
 sim_dest_open(struct eff_arena *arena)
 {
     const struct sim_options *o = &sim->options;
-    unsigned create = o->class == SIM_KEYED_BATCH ? 1
-                      : o->class == SIM_LOOKUP    ? 2
-                      : o->class == SIM_LOOK      ? 3
-                                                  : 0;
+    unsigned create = o->class == SIM_KEYED_BATCH    ? 1
+                      : o->class == SIM_LOOKUP       ? 2
+                      : o->class == SIM_LOOK         ? 3
+                      : o->class == SIM_KEYED_UPSERT ? DEST_CHOICE
+                                                     : 0;
     char name[64];
 
     (void)arena;
@@ -220,7 +255,11 @@ record_new(int64_t id)
     if (at == sim->records_count)
         sim->records_count++;
     sim->records[at] = (struct sim_record){
-        .id = id, .used = true, .found_from = sim->mono + sim_between(&sim->faults, 0, 900)};
+        .id = id,
+        .used = true,
+        .found_from =
+            sim->mono + sim_between(&sim->faults, 0,
+                                    sim->options.class == SIM_KEYED_UPSERT ? DEST_SLOW_MS : 900)};
     return &sim->records[at];
 }
 
@@ -292,6 +331,7 @@ dest_row_apply(struct sim_text *out, eff_str verb, const struct dest_row *row)
     sim_event("apply",
               eff_str_is(verb, "delete")   ? "delete"
               : eff_str_is(verb, "upsert") ? "upsert"
+              : eff_str_is(verb, "set")    ? "set"
                                            : "create",
               row->id, row->score);
     if (row->id >= SIM_FOREIGN)
@@ -307,7 +347,12 @@ dest_row_apply(struct sim_text *out, eff_str verb, const struct dest_row *row)
         dest_refuse(out, row, "POISON");
         return;
     }
-    if (eff_str_is(verb, "upsert")) {
+    if (eff_str_is(verb, "set") && !record) {
+        sim_break("O1", "record %lld is not there and was updated", (long long)row->id);
+        dest_refuse(out, row, "GONE");
+        return;
+    }
+    if (eff_str_is(verb, "upsert") || eff_str_is(verb, "set")) {
         if (!record)
             record = record_new(row->id);
     } else {
@@ -334,10 +379,12 @@ dest_row_apply(struct sim_text *out, eff_str verb, const struct dest_row *row)
 static struct sim_idem *
 idem_find(const char *key)
 {
-    for (size_t i = 0; i < sim->idems_count; i++)
-        if (strcmp(sim->idems[i].key, key) == 0 &&
-            (sim->idems[i].failed || sim->mono - sim->idems[i].at_ms < sim->options.window_ms))
+    for (size_t i = 0; i < sim->idems_count; i++) {
+        int64_t kept_ms = sim->idems[i].failed ? DEST_FAILED_MS : sim->options.window_ms;
+
+        if (strcmp(sim->idems[i].key, key) == 0 && sim->mono - sim->idems[i].at_ms < kept_ms)
             return &sim->idems[i];
+    }
     return NULL;
 }
 
@@ -436,7 +483,7 @@ dest_unknown_field(struct sim_flight *flight, size_t count, const struct dest_ro
     return false;
 }
 
-/* The provider keeps a key's failure and answers it for ever; what it did before it failed is done. */
+/* The provider keeps a key's failure and answers it again; what it did before it failed is done. */
 static bool
 dest_stored_failure(struct sim_flight *flight, eff_str verb, size_t count,
                     const struct dest_row *rows)
@@ -450,13 +497,29 @@ dest_stored_failure(struct sim_flight *flight, eff_str verb, size_t count,
     if (first) {
         struct sim_text ignored = {0};
 
-        idem_new(flight->idem.ptr)->failed = true;
+        idem = idem_new(flight->idem.ptr);
+        idem->failed = true;
+        idem->score = rows[0].score;
+        idem->note = rows[0].note;
         for (size_t i = 0; sim_chance(&sim->faults, 50) && i < count; i++)
             dest_row_apply(&ignored, verb, &rows[i]);
         sim_keep(ignored.ptr, 0);
     }
     sim_event("stored", first ? "first" : "again", rows[0].id, (int64_t)count);
     dest_answer(flight, 500, "{\"error\":\"STORED\",\"text\":\"no\"}");
+    return true;
+}
+
+/* The key came before with other values, and the provider minds. */
+static bool
+dest_mismatch(struct sim_flight *flight, const struct dest_row *rows)
+{
+    const struct sim_idem *idem = flight->idem.len ? idem_find(flight->idem.ptr) : NULL;
+
+    if (sim->options.mismatch != 0 || !idem ||
+        (idem->score == rows[0].score && idem->note == rows[0].note))
+        return false;
+    dest_answer(flight, 400, "{\"error\":\"MISMATCH\",\"text\":\"other values\"}");
     return true;
 }
 
@@ -504,6 +567,8 @@ dest_apply_rows(struct sim_flight *flight, eff_str verb, size_t count, const str
         idem = idem_new(flight->idem.ptr);
         for (size_t i = 0; i < count && i < 64; i++)
             idem->ids[idem->count++] = rows[i].id;
+        idem->score = rows[0].score;
+        idem->note = rows[0].note;
     } else if (flight->idem.len && !replay) {
         done = 0; /* a keyed request is applied as a whole */
     }
@@ -513,6 +578,8 @@ dest_apply_rows(struct sim_flight *flight, eff_str verb, size_t count, const str
 
             if (!same)
                 sim_break("O2", "an idempotency key came with other rows");
+            if (sim->options.mismatch == 2 && sim_record_find(rows[i].id))
+                dest_write(sim_record_find(rows[i].id), &rows[i]);
             dest_result(&results[i], &rows[i], false);
         } else if (sim->options.on[SIM_F_LOCKED] && !sim->calm && !flight->idem.len &&
                    sim_chance(&sim->faults, 3)) {
@@ -579,7 +646,7 @@ sim_dest_apply(struct sim_flight *flight)
             return;
         }
     if (dest_unknown_field(flight, count, rows) || dest_whole_refused(flight, count, rows) ||
-        dest_stored_failure(flight, verb, count, rows))
+        dest_mismatch(flight, rows) || dest_stored_failure(flight, verb, count, rows))
         return;
     dest_apply_rows(flight, verb, count, rows);
 }
@@ -605,5 +672,6 @@ sim_dest_live(void)
         sim->note_gone = !sim->note_gone;
     if (sim->options.on[SIM_F_TOKEN] && !sim->calm && sim_chance(&sim->world, 30))
         sim->token++;
-    sim->outage = sim->options.on[SIM_F_OUTAGE] && !sim->calm && sim_chance(&sim->world, 15);
+    sim->outage = sim->options.on[SIM_F_OUTAGE] && !sim->calm &&
+                  sim_chance(&sim->world, sim->options.class == SIM_KEYED_UPSERT ? 40 : 15);
 }

@@ -39,6 +39,7 @@ key-never-expires src/deliver/deliver.c /^eff_deliver_key_expired/,/^}/s/4;/4000
 absent-is-done src/deliver/deliver.c s/.outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT, .code = EFF_STR("not created")/.outcome = EFF_APPLIED/
 stored-failure-for-ever src/state/control_forget.c s/if (!verdict->absent \&\& !(removed/if (!(removed/
 stored-failure-is-absence src/deliver/deliver.c /^lane_looked/,/^}/s/if (verdict.outcome == EFF_NOT_APPLIED)/if (keyed || verdict.outcome == EFF_NOT_APPLIED)/
+older-values-are-the-newest src/deliver/deliver.c /^lane_doubt_older/,/^}/s/if (!item->changed/if (true || !item->changed/
 key-of-parts src/deliver/deliver.c /^lane_keep_together/,/^}/s/if (!maybe)/if (true || !maybe)/
 dirty-forgotten src/record/record.c s/if (outcome == EFF_MAYBE_APPLIED && record_tracks/if (false \&\& record_tracks/
 dirty-cleared-by-throttle src/deliver/deliver.c s/known->maybe = maybe;/known->maybe = false; (void)maybe;/

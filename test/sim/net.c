@@ -58,11 +58,15 @@ net_fate(struct sim_flight *f)
     f->part = 100;
     f->retry_ms = -1;
     if (sim->outage && sim_chance(&sim->faults, 90)) {
-        f->apply_at = INT64_MAX;
-        if (sim_chance(&sim->faults, 50))
+        bool refused = sim_chance(&sim->faults, 50);
+        bool done = sim->options.class == SIM_KEYED_UPSERT && sim_chance(&sim->faults, 50);
+
+        if (refused)
             f->wire = EFF_WIRE_NOT_SENT;
         else
             f->status = 503;
+        if (refused || !done)
+            f->apply_at = INT64_MAX;
     } else if (net_roll(SIM_F_NOT_SENT, 6)) {
         f->wire = EFF_WIRE_NOT_SENT;
         f->apply_at = INT64_MAX;

@@ -176,7 +176,8 @@ oracle_record_right(int64_t id, int64_t version, char *why, size_t size)
                  (long long)version);
         return false;
     }
-    if (record->human || (sim->options.class != SIM_CONVERGE && sim->options.class != SIM_BLIND))
+    if (record->human || (sim->options.class != SIM_CONVERGE && sim->options.class != SIM_BLIND &&
+                          sim->options.class != SIM_KEYED_UPSERT))
         return true;
     if (record->score == version && (sim->note_gone || record->note == note))
         return true;

@@ -22,8 +22,8 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     "kill",  "power", "enospc", "eio",    "stop",   "not-sent", "lost",   "5xx",      "rate",
     "cut",   "odd",   "token",  "poison", "locked", "whole",    "outage", "cut-read", "shrink",
     "twice", "null",  "revert", "human",  "drift",  "wall",     "late",   "stored"};
-const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch",
-                                                  "lookup",   "look",  "blind"};
+const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
+                                                  "look",     "blind", "keyed-upsert"};
 
 static struct {
     uint64_t seed, count;
@@ -133,32 +133,37 @@ os_random(void *self, void *ptr, size_t len)
 static void
 options_derive(struct sim_options *o, struct sim_rand *rand)
 {
-    static const enum sim_class classes[] = {SIM_CONVERGE, SIM_CONVERGE, SIM_CONVERGE,
-                                             SIM_CONVERGE, SIM_KEYED,    SIM_KEYED_BATCH,
-                                             SIM_LOOKUP,   SIM_BLIND,    SIM_LOOK};
+    static const enum sim_class classes[] = {SIM_CONVERGE,     SIM_CONVERGE,    SIM_CONVERGE,
+                                             SIM_CONVERGE,     SIM_KEYED,       SIM_KEYED_BATCH,
+                                             SIM_LOOKUP,       SIM_BLIND,       SIM_LOOK,
+                                             SIM_KEYED_UPSERT, SIM_KEYED_UPSERT};
     unsigned calm = (unsigned)sim_between(rand, 20, 80);
 
     o->keys = (unsigned)sim_between(rand, 20, sim_chance(rand, 15) ? SIM_KEYS_MAX : 90);
     o->runs = (unsigned)sim_between(rand, 8, 22);
     o->class = classes[sim_below(rand, sizeof(classes) / sizeof(classes[0]))];
     o->removes = o->class == SIM_CONVERGE && sim_chance(rand, 70);
-    o->mode = o->class == SIM_BLIND      ? EFF_MODE_APPEND
-              : o->class != SIM_CONVERGE ? EFF_MODE_INSERT
-              : o->removes               ? EFF_MODE_MIRROR
-                                         : EFF_MODE_UPSERT;
+    o->mode = o->class == SIM_BLIND          ? EFF_MODE_APPEND
+              : o->class == SIM_KEYED_UPSERT ? EFF_MODE_UPSERT
+              : o->class != SIM_CONVERGE     ? EFF_MODE_INSERT
+              : o->removes                   ? EFF_MODE_MIRROR
+                                             : EFF_MODE_UPSERT;
     o->describes = sim_chance(rand, 40);
     o->logs_in = sim_chance(rand, 40);
     o->lanes = (unsigned)sim_below(rand, 2);
     o->batch = (unsigned)sim_below(rand, 3);
-    o->window_ms = (int64_t)3600 * 1000;
+    o->window_ms = (int64_t)3600 * 1000 * (o->class == SIM_KEYED_UPSERT ? 24 * 365 : 1);
+    o->mismatch = (int)sim_below(rand, 3);
     o->blind_twice = sim_chance(rand, 40);
     for (int i = 0; i < SIM_FAULTS; i++)
         o->on[i] = sim_chance(rand, calm);
     o->on[SIM_F_LATE] = args.late && o->on[SIM_F_LATE];
     o->on[SIM_F_DRIFT] = o->on[SIM_F_DRIFT] && o->describes && o->class == SIM_CONVERGE;
     o->reads = (o->class == SIM_KEYED || o->class == SIM_KEYED_BATCH) && sim_chance(rand, 50);
-    o->on[SIM_F_HUMAN] = o->on[SIM_F_HUMAN] && o->class != SIM_LOOK && !o->reads;
-    o->on[SIM_F_WALL] = o->on[SIM_F_WALL] && o->class != SIM_KEYED && o->class != SIM_KEYED_BATCH;
+    o->on[SIM_F_HUMAN] =
+        o->on[SIM_F_HUMAN] && o->class != SIM_LOOK && o->class != SIM_KEYED_UPSERT && !o->reads;
+    o->on[SIM_F_WALL] = o->on[SIM_F_WALL] && o->class != SIM_KEYED && o->class != SIM_KEYED_BATCH &&
+                        o->class != SIM_KEYED_UPSERT;
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
 }
 
@@ -167,10 +172,10 @@ options_print(const struct sim_options *o)
 {
     fprintf(stderr,
             "seed %llu: %s, mode %s, %u keys, %u runs, batch %u, lanes %u, removes %d, describes "
-            "%d, logs in %d, reads %d, twice %d, faults:",
+            "%d, logs in %d, reads %d, mismatch %d, twice %d, faults:",
             (unsigned long long)o->seed, sim_class_names[o->class], eff_mode_names[o->mode],
             o->keys, o->runs, o->batch, o->lanes, o->removes, o->describes, o->logs_in, o->reads,
-            o->blind_twice);
+            o->mismatch, o->blind_twice);
     for (int i = 0; i < SIM_FAULTS; i++)
         if (o->on[i])
             fprintf(stderr, " %s", sim_fault_names[i]);

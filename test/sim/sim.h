@@ -129,6 +129,7 @@ enum sim_class {
     SIM_LOOKUP,
     SIM_LOOK,
     SIM_BLIND,
+    SIM_KEYED_UPSERT, /* found and updated by its id, or created under a key */
     SIM_CLASSES
 };
 
@@ -175,6 +176,7 @@ struct sim_options {
     bool reads; /* keyed: records can be read back */
     unsigned lanes, batch;
     int64_t window_ms;
+    int mismatch; /* a key with other values: refused, the first answer again, or taken over */
     bool blind_twice;
     bool on[SIM_FAULTS];
 };
@@ -205,6 +207,7 @@ struct sim_idem {
     char key[96];
     int64_t at_ms;
     bool failed;
+    int64_t score, note; /* of the first row, as it came first */
     int64_t ids[64];
     size_t count;
 };

@@ -200,6 +200,16 @@ source_come_or_go(struct sim_key *key)
         source_change(key); /* else it comes back as it was */
 }
 
+/* Created under a key, and not found yet: changes now, so that the key is sent with other values. */
+static bool
+source_is_fresh(int64_t id)
+{
+    const struct sim_record *record =
+        sim->options.class == SIM_KEYED_UPSERT ? sim_record_find(id) : NULL;
+
+    return record && record->found_from > sim->mono;
+}
+
 void
 sim_source_live(void)
 {
@@ -214,7 +224,7 @@ sim_source_live(void)
 
         if (sim_chance(&sim->world, moves))
             source_come_or_go(key);
-        else if (key->there && sim_chance(&sim->world, changes))
+        else if (key->there && sim_chance(&sim->world, source_is_fresh(i) ? 60 : changes))
             source_change(key);
         key->twice = key->there && on[SIM_F_DUPLICATE] && !sim->calm && sim_chance(&sim->world, 2);
         key->null_key = key->there && on[SIM_F_NULL_KEY] && !key->twice && !sim->calm &&

@@ -5,7 +5,7 @@
  * Method: a destination scripted by a function per test, answers made up by the
  * test, a clock of its own; the loop of run/ in small, which asserts the order of
  * effects: marked before sent, settled once.
- * covers: A3, A9, A11, A14, A15, B8, B10, B11, B13, B16
+ * covers: A3, A9, A11, A12, A14, A15, B8, B10, B11, B13, B16
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,6 +50,8 @@ struct world {
     size_t in_doubt;     /* rows that were settled as perhaps applied by some attempt */
     size_t absent, held; /* rows that were settled as proven absent, as only for a person to tell */
     bool varies;         /* each answer has another body */
+    bool keyless;        /* the next request has no key */
+    bool changed;        /* rows were sent under their keys before, with other values */
     struct eff_err err;
     bool stopped;
     struct eff_deliver_counts counts;
@@ -58,12 +60,13 @@ struct world {
 static struct eff_step
 send_step(const struct world *w)
 {
-    return (struct eff_step){.kind = EFF_STEP_SEND,
-                             .request = {.kind = EFF_REQUEST_HTTP,
-                                         .writes = true,
-                                         .carries_rows = true,
-                                         .keyed = w->limits[EFF_OP_UPSERT].class == EFF_CLASS_KEYED,
-                                         .body = EFF_STR("{}")}};
+    return (struct eff_step){
+        .kind = EFF_STEP_SEND,
+        .request = {.kind = EFF_REQUEST_HTTP,
+                    .writes = true,
+                    .carries_rows = true,
+                    .keyed = w->limits[EFF_OP_UPSERT].class == EFF_CLASS_KEYED && !w->keyless,
+                    .body = EFF_STR("{}")}};
 }
 
 static void
@@ -144,8 +147,11 @@ world_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliver
                                           .items = eff_new(arena, struct eff_item, w->rows)};
     for (size_t i = 0; i < w->rows; i++) {
         w->match[i] = eff_value_of_int(EFF_INT, (int64_t)i);
-        ret_delivery->items[i] = (struct eff_item){
-            .index = i, .key = {batch, i}, .match = &w->match[i], .fields = &w->field};
+        ret_delivery->items[i] = (struct eff_item){.index = i,
+                                                   .key = {batch, i},
+                                                   .match = &w->match[i],
+                                                   .fields = &w->field,
+                                                   .changed = w->changed};
     }
     *ret_acks = NULL;
     *ret_attempts = w->attempts_before;
@@ -568,6 +574,64 @@ test_a_stored_failure_that_cannot_be_looked_behind_is_held(void **state)
     world_close(&w);
 }
 
+static struct eff_step
+judge_minds(struct world *w, struct eff_task *task, const struct eff_response *last,
+            struct eff_err *err)
+{
+    (void)w;
+    (void)last;
+    (void)err;
+    judge_all(task->delivery, EFF_NOT_APPLIED, EFF_TRANSIENT);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* By its key it is created, under an id; by its id it is updated. */
+static struct eff_step
+judge_older(struct world *w, struct eff_task *task, const struct eff_response *last,
+            struct eff_err *err)
+{
+    struct eff_item *item = &task->delivery->items[0];
+
+    if (w->sends == 2)
+        assert_true(eff_str_is(item->remote_id, "r1"));
+    judge_good(w, task, last, err);
+    item->verdict.remote_id = EFF_STR("r1");
+    w->keyless = true;
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static void
+test_a_yes_to_older_values_is_followed_by_an_update(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_KEYED, 1, 1, judge_older);
+    w.changed = true;
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 1);
+    world_close(&w);
+}
+
+/* A provider that minds the other values says so again and again: the record tells. */
+static void
+test_a_refusal_of_other_values_is_looked_behind(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_stuck(&w, true, 3);
+    w.judge = judge_minds;
+    w.status = 400;
+    w.changed = true;
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(w.reads, 2);
+    assert_int_equal(w.absent, 1);
+    world_close(&w);
+}
+
 /* What differs was made anew, and what a gateway says is not the provider's: the key is good. */
 static void
 test_a_failure_that_is_not_stored_is_sent_again(void **state)
@@ -892,6 +956,8 @@ main(void)
         cmocka_unit_test(test_a_stored_failure_is_looked_behind),
         cmocka_unit_test(test_a_stored_failure_that_cannot_be_looked_behind_is_held),
         cmocka_unit_test(test_a_failure_that_is_not_stored_is_sent_again),
+        cmocka_unit_test(test_a_yes_to_older_values_is_followed_by_an_update),
+        cmocka_unit_test(test_a_refusal_of_other_values_is_looked_behind),
         cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
         cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
         cmocka_unit_test(test_an_absurd_retry_after_ends_the_run),

@@ -1,0 +1,133 @@
+// links: base flow os conf state testlib
+/*
+ * Goal: what may have been created under an idempotency key is not taken for what it is not.
+ * Method: entries of the ledger are put, as settling does, into a state of its own, and read back.
+ * covers: A12, A14
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "lib/testos.h"
+#include "state/control.h"
+
+struct place {
+    struct testos world;
+    char *folder;
+    struct eff_arena arena;
+    struct eff_control *control;
+};
+
+static const eff_str sync_name = {"rows", 4};
+
+static void
+place_open(struct place *p)
+{
+    struct eff_err err = {0};
+
+    *p = (struct place){.folder = testos_folder()};
+    testos_init(&p->world, 7);
+    eff_arena_init(&p->arena, "test", (size_t)1 << 26);
+    assert_int_equal(
+        eff_control_open(&p->world.os, p->folder, false, false, &p->arena, &p->control, &err),
+        EFF_OK);
+}
+
+static void
+place_close(struct place *p)
+{
+    eff_control_close(p->control);
+    testos_remove(p->folder);
+    free(p->folder);
+    eff_arena_deinit(&p->arena);
+}
+
+static void
+place_put(struct place *p, uint64_t key, enum eff_ledger_state state, uint64_t content)
+{
+    struct eff_ledger_row row = {.key = {key, key},
+                                 .state = state,
+                                 .rows = 1,
+                                 .op = EFF_OP_UPSERT,
+                                 .code = EFF_STR("ambiguous"),
+                                 .row_hash = content,
+                                 .last_ms = 5};
+    struct eff_err err = {0};
+
+    assert_int_equal(eff_control_ledger_put(p->control, sync_name, &row, false, &err), EFF_OK);
+}
+
+static uint64_t
+place_content(struct place *p, uint64_t key)
+{
+    struct eff_ledger_row row;
+    struct eff_err err = {0};
+    bool found;
+
+    assert_int_equal(eff_control_ledger_get(p->control, sync_name, (struct eff_hash128){key, key},
+                                            &p->arena, &found, &row, &err),
+                     EFF_OK);
+    assert_true(found);
+    return row.row_hash;
+}
+
+static uint64_t
+place_incarnation(struct place *p, uint64_t key)
+{
+    struct eff_err err = {0};
+    uint64_t number;
+
+    assert_int_equal(eff_control_incarnation(p->control, sync_name, (struct eff_hash128){key, key},
+                                             &number, &err),
+                     EFF_OK);
+    return number;
+}
+
+static void
+test_several_contents_under_one_key_are_none(void **state)
+{
+    struct place p;
+
+    (void)state;
+    place_open(&p);
+    place_put(&p, 1, EFF_LEDGER_PENDING, 7);
+    place_put(&p, 1, EFF_LEDGER_PENDING, 7);
+    assert_int_equal(place_content(&p, 1), 7);
+    place_put(&p, 1, EFF_LEDGER_PENDING, 8);
+    assert_int_equal(place_content(&p, 1), 0);
+    place_put(&p, 1, EFF_LEDGER_PENDING, 8); /* the first one may still be what is there */
+    assert_int_equal(place_content(&p, 1), 0);
+    place_close(&p);
+}
+
+static void
+test_what_a_person_has_looked_at_has_another_key(void **state)
+{
+    struct eff_err err = {0};
+    struct place p;
+    uint64_t rows;
+
+    (void)state;
+    place_open(&p);
+    place_put(&p, 1, EFF_LEDGER_HELD, 7);
+    place_put(&p, 2, EFF_LEDGER_PENDING, 7);
+    assert_int_equal(eff_control_ledger_due(p.control, sync_name, 9, &rows, &err), EFF_OK);
+    assert_int_equal(rows, 2);
+    assert_int_equal(place_incarnation(&p, 1), 1);
+    assert_int_equal(place_incarnation(&p, 2), 0);
+    place_close(&p);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_several_contents_under_one_key_are_none),
+        cmocka_unit_test(test_what_a_person_has_looked_at_has_another_key),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
