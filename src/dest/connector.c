@@ -9,8 +9,9 @@ struct top_conf {
     eff_str kind, title;
     int protocol;
     struct eff_str_list sections, hosts;
-    const struct eff_node *identifiers, *options, *base, *account, *auth, *headers, *limits, *units,
-        *values, *error, *errors, *objects, *read, *operations, *answers, *find, *jobs;
+    const struct eff_node *identifiers, *options, *base, *account, *auth, *headers, *late_apply,
+        *limits, *units, *values, *error, *errors, *objects, *read, *operations, *answers, *find,
+        *jobs;
 };
 
 static const struct eff_option top_options[] = {
@@ -24,6 +25,7 @@ static const struct eff_option top_options[] = {
     {"account", EFF_OPT_NODE, offsetof(struct top_conf, account)},
     {"auth", EFF_OPT_NODE, offsetof(struct top_conf, auth)},
     {"headers", EFF_OPT_NODE, offsetof(struct top_conf, headers)},
+    {"late_apply", EFF_OPT_NODE, offsetof(struct top_conf, late_apply)},
     {"limits", EFF_OPT_NODE, offsetof(struct top_conf, limits)},
     {"units", EFF_OPT_NODE, offsetof(struct top_conf, units)},
     {"values", EFF_OPT_NODE, offsetof(struct top_conf, values)},
@@ -105,17 +107,32 @@ option_bound(struct eff_compile *c, const struct eff_node *node, int64_t *ret_bo
     return false;
 }
 
+/* Adds a problem unless the option takes that text as its value. */
+static void
+option_try(struct eff_compile *c, const struct eff_option *option, eff_str text,
+           struct eff_place place)
+{
+    char slot[CONNECTOR_SLOT] __attribute__((aligned(16))) = {0};
+    struct eff_node key = {.kind = EFF_NODE_SCALAR, .text = eff_str_of(option->name)};
+    struct eff_node value = {.kind = EFF_NODE_SCALAR, .text = text, .place = place};
+    struct eff_node map = {
+        .kind = EFF_NODE_MAP, .place = place, .count = 1, .keys = &key, .values = &value};
+
+    eff_options_fill(&map, option, 1, slot, c->problems);
+}
+
 static bool
 option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_node *map,
            struct eff_option *option)
 {
     struct option_conf conf = {0};
     size_t before = eff_problems_total(c->problems);
-    char slot[CONNECTOR_SLOT] __attribute__((aligned(16))) = {0};
 
-    if (!option_name_valid(key->text) || eff_str_is(key->text, "type")) {
+    if (!option_name_valid(key->text) || eff_str_is(key->text, "type") ||
+        eff_str_is(key->text, "late_apply")) {
         eff_compile_fail(c, key,
-                         "an option's name has small letters, digits and _, and is not `type`");
+                         "an option's name has small letters, digits and _, and is not `type` "
+                         "or `late_apply`");
         return false;
     }
     if (!eff_compile_fill(c, map, option_options, COUNT(option_options), &conf))
@@ -127,23 +144,12 @@ option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_n
     if (!option_bound(c, conf.min, &option->min) || !option_bound(c, conf.max, &option->max))
         return false;
     if (conf.fallback.ptr) {
-        struct eff_node node = {
-            .kind = EFF_NODE_SCALAR, .text = conf.fallback, .place = map->place};
-
         option->fallback = eff_str_c(c->arena, conf.fallback);
         if (option->kind == EFF_OPT_SECRET) {
             eff_compile_fail(c, map, "a secret has no default");
             return false;
         }
-        eff_options_fill(
-            &(struct eff_node){.kind = EFF_NODE_MAP,
-                               .place = map->place,
-                               .count = 1,
-                               .keys = key,
-                               .values = &node},
-            &(struct eff_option){
-                .name = option->name, .kind = option->kind, .min = option->min, .max = option->max},
-            1, slot, c->problems);
+        option_try(c, option, conf.fallback, map->place);
     }
     return before == eff_problems_total(c->problems);
 }
@@ -163,15 +169,34 @@ connector_option_taken(const struct eff_connector *connector, size_t count, eff_
     return false;
 }
 
-/* The rows of the file's own options, then one for each section that the project brings. */
+/* What the connector says of late requests is what its destinations begin with. */
+static bool
+option_late(struct eff_compile *c, const struct eff_node *node, struct eff_option *option)
+{
+    size_t before = eff_problems_total(c->problems);
+
+    *option = (struct eff_option){.name = "late_apply",
+                                  .kind = EFF_OPT_TIME,
+                                  .fallback = EFF_DEST_LATE,
+                                  .max = EFF_DEST_LATE_MAX,
+                                  .help = EFF_DEST_LATE_HELP};
+    if (node)
+        option->fallback = eff_str_c(c->arena, node->text);
+    if (node)
+        option_try(c, option, node->text, node->place);
+    return before == eff_problems_total(c->problems);
+}
+
+/* The file's own options, `late_apply`, then one for each section that the project brings. */
 static bool
 connector_options(struct eff_compile *c, const struct top_conf *conf)
 {
     const struct eff_node *map = conf->options;
-    size_t count = map->kind == EFF_NODE_MAP ? map->count : 0, total = count + conf->sections.count;
+    size_t count = map->kind == EFF_NODE_MAP ? map->count : 0;
+    size_t sections = count + 1, total = sections + conf->sections.count;
     struct eff_option *rows = eff_new(c->arena, struct eff_option, total + 1);
     eff_str *names = eff_new(c->arena, eff_str, total + 1);
-    bool good = map->kind == EFF_NODE_MAP && total <= CONNECTOR_OPTIONS_MAX;
+    bool good = map->kind == EFF_NODE_MAP && total <= CONNECTOR_OPTIONS_MAX + 1;
 
     if (!good)
         eff_compile_fail(c, map, "expected a mapping of at most 64 options");
@@ -184,12 +209,15 @@ connector_options(struct eff_compile *c, const struct top_conf *conf)
         names[i] = map->keys[i].text;
         good &= option_one(c, &map->keys[i], &map->values[i], &rows[i]);
     }
+    names[count] = EFF_STR("late_apply");
+    c->connector->late_option = count;
+    good = good && option_late(c, conf->late_apply, &rows[count]);
     for (size_t i = 0; good && i < conf->sections.count; i++) {
-        names[count + i] = conf->sections.at[i];
-        rows[count + i] = (struct eff_option){
-            .name = eff_str_c(c->arena, names[count + i]),
+        names[sections + i] = conf->sections.at[i];
+        rows[sections + i] = (struct eff_option){
+            .name = eff_str_c(c->arena, names[sections + i]),
             .kind = EFF_OPT_NODE,
-            .flags = eff_str_is(names[count + i], "operations") ? EFF_OPT_REQUIRED : 0,
+            .flags = eff_str_is(names[sections + i], "operations") ? EFF_OPT_REQUIRED : 0,
             .help = "A section of the connector's language."};
     }
     for (size_t i = 0; i < total; i++)

@@ -283,6 +283,7 @@ struct eff_connector {
     size_t options_count, config_size;
     const struct eff_option *options;
     const eff_str *option_names;
+    size_t late_option;            /* `late_apply`, which every connector has */
     struct eff_str_list sections;  /* that stand in the project's own block (http) */
     const size_t *sections_option; /* their options */
 

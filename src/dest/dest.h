@@ -116,6 +116,13 @@ struct eff_rate_report {
     int64_t reset_ms;  /* until the window ends; -1: not told */
 };
 
+/* For the `late_apply` of each kind whose requests may be applied after they were given up. */
+#define EFF_DEST_LATE_HELP                                                                         \
+    "How long a request whose answer was lost may still be applied over there: a row that was "    \
+    "then sent with other values is sent once more after it."
+#define EFF_DEST_LATE     "10m"
+#define EFF_DEST_LATE_MAX ((int64_t)7 * 24 * 3600 * 1000)
+
 struct eff_op_limits {
     bool supported;
     enum eff_class class;
@@ -130,6 +137,7 @@ struct eff_op_limits {
     int64_t lag_ms;          /* how late a record may show up when it is read; 0: a second */
     size_t requests;         /* that a batch takes at the least; 0: one */
     int64_t key_window_ms;   /* keyed: how long the destination honours an idempotency key */
+    int64_t late_ms; /* how long a request whose answer was lost may still be applied; 0: not */
 };
 
 /* What run tells the driver about the sync that it will serve. */

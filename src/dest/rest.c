@@ -205,6 +205,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     for (size_t i = 0; i < connector->options_count; i++)
         options[i] = rest_option_text(&connector->options[i], conf->config, run);
     dest->options = options;
+    eff_str_int(options[connector->late_option], &dest->late_ms);
     EFF_TRY(rest_complete(dest, connector, err));
     dest->login = rest_login(dest);
     rest_hosts(dest, connector);
@@ -354,7 +355,8 @@ rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
     struct eff_op_limits limits = {.supported = op->given,
                                    .whole_rows = op->whole_rows,
                                    .by_remote_id = op->by_remote_id,
-                                   .rematch = op->rematch};
+                                   .rematch = op->rematch,
+                                   .late_ms = dest->late_ms};
     bool first = true;
     int64_t lanes;
 

@@ -23,6 +23,7 @@ struct rest_dest {
     const eff_str *hosts;
     struct eff_rate_limit *limits;
     int64_t rows_planned;
+    int64_t late_ms;
     eff_str run_id;
     eff_str object;                  /* of the sync */
     eff_str token, url;              /* of the session */

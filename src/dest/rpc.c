@@ -24,7 +24,7 @@ struct rpc_config {
     eff_str program; /* exec */
     struct eff_str_list args;
     eff_str url; /* custom_api */
-    int64_t batch_rows, timeout_ms;
+    int64_t batch_rows, timeout_ms, late_ms;
     struct eff_str_list idempotent;
 };
 
@@ -40,6 +40,15 @@ struct rpc_config {
      NULL},                                                                                        \
         {"timeout", EFF_OPT_TIME, offsetof(struct rpc_config, timeout_ms), "60s",                  \
          1000,      3600000,      "How long one call may take.",           0,                      \
+         NULL},                                                                                    \
+        {"late_apply",                                                                             \
+         EFF_OPT_TIME,                                                                             \
+         offsetof(struct rpc_config, late_ms),                                                     \
+         EFF_DEST_LATE,                                                                            \
+         0,                                                                                        \
+         EFF_DEST_LATE_MAX,                                                                        \
+         EFF_DEST_LATE_HELP,                                                                       \
+         0,                                                                                        \
          NULL},                                                                                    \
     {                                                                                              \
         "idempotent", EFF_OPT_LIST, offsetof(struct rpc_config, idempotent), NULL, 0, 0,           \
@@ -210,6 +219,7 @@ rpc_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
             .rows_max = rows,
             .bytes_max = RPC_BYTES_MAX,
             .concurrency = 1,
+            .late_ms = dest->config->late_ms,
             .whole_rows = true}; // a record without a field would not say what becomes of it
     return EFF_OK;
 }

@@ -40,6 +40,7 @@ struct eff_verdict {
     bool maybe;        /* deliver's: some attempt may have been applied, whatever came later */
     bool absent;       /* deliver's: under its key it was not created, nor will be: needs another */
     bool hold;         /* deliver's: perhaps applied, and only a person can tell */
+    int64_t doubt_ms;  /* run's: until then (wall) an older value may come over this one; 0: none */
 };
 
 struct eff_item {

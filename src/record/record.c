@@ -142,33 +142,53 @@ record_key_cmp(const void *a, const void *b)
 }
 
 static bool
-record_doubts(const struct eff_recording *record, struct eff_hash128 key)
+record_amiss(const struct eff_recording *record, struct eff_hash128 key)
 {
-    return record->doubted_count > 0 && bsearch(&key, record->doubted, record->doubted_count,
-                                                sizeof key, record_key_cmp) != NULL;
+    return record->amiss_count > 0 &&
+           bsearch(&key, record->amiss, record->amiss_count, sizeof key, record_key_cmp) != NULL;
+}
+
+/*
+ * What was acknowledged while an older value may still come over it: the next run sends the row
+ * again, or removes it again. A member's older identifiers may come back as well.
+ */
+static enum eff_fault
+record_doubted(struct record_walk *walk, const struct eff_item *item,
+               const struct eff_acknowledged *ack, bool removes, eff_str remote_id,
+               struct eff_err *err)
+{
+    struct eff_entry entry = {.key = ack->key, .row = EFF_ENTRY_UNKNOWN};
+    eff_str identity = ack->unsure.ptr ? ack->unsure : ack->identity;
+
+    if (removes)
+        return record_unknown(walk, item, ack, removes, err);
+    return eff_snapshot_set(walk->writer, &entry,
+                            record_identity(walk->record, identity, remote_id), err);
 }
 
 static enum eff_fault
 record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const struct eff_item *item,
-            const struct eff_acknowledged *ack, enum eff_outcome outcome, eff_str remote_id,
+            const struct eff_acknowledged *ack, const struct eff_settled_row *row,
             struct eff_err *err)
 {
     struct eff_entry entry = {.key = ack->key, .row = ack->row};
+    bool removes = record_removes(ref->op, ref->group);
 
-    if (outcome == EFF_MAYBE_APPLIED && record_tracks(ref->op))
-        return record_unknown(walk, item, ack, record_removes(ref->op, ref->group), err);
-    if (outcome != EFF_APPLIED && outcome != EFF_TAKEN)
-        return item->leaving_count
-                   ? record_unknown(walk, item, ack, record_removes(ref->op, ref->group), err)
-                   : EFF_OK;
+    if (row->outcome == EFF_MAYBE_APPLIED && record_tracks(ref->op))
+        return record_unknown(walk, item, ack, removes, err);
+    if (row->outcome != EFF_APPLIED && row->outcome != EFF_TAKEN)
+        return item->leaving_count ? record_unknown(walk, item, ack, removes, err) : EFF_OK;
     if (ref->op != EFF_OP_NONE)
-        EFF_TRY(eff_history_add(walk->history, ref->op, item, ack->row, outcome, remote_id, err));
-    if (record_removes(ref->op, ref->group))
+        EFF_TRY(eff_history_add(walk->history, ref->op, item, ack->row, row->outcome,
+                                row->remote_id, err));
+    if (row->doubted)
+        return record_doubted(walk, item, ack, removes, row->remote_id, err);
+    if (removes)
         return eff_snapshot_remove(walk->writer, ack->key, err);
-    if (record_doubts(walk->record, ack->key))
+    if (record_amiss(walk->record, ack->key))
         entry.row = EFF_ENTRY_UNKNOWN;
     return eff_snapshot_set(walk->writer, &entry,
-                            record_identity(walk->record, ack->identity, remote_id), err);
+                            record_identity(walk->record, ack->identity, row->remote_id), err);
 }
 
 static const struct eff_settled *
@@ -194,8 +214,7 @@ record_batch(struct record_walk *walk, size_t batch, const struct eff_batch_ref 
     const struct eff_settled *settled = record_settled(walk, batch);
     struct eff_delivery delivery;
     struct eff_acknowledged *acks;
-    enum eff_outcome *outcomes;
-    eff_str *ids;
+    struct eff_settled_row *rows;
 
     bool lost = !settled && ref->op != EFF_OP_NONE; /* sent by a process that died, or not sent */
 
@@ -203,15 +222,14 @@ record_batch(struct record_walk *walk, size_t batch, const struct eff_batch_ref 
         return EFF_OK;
     eff_arena_reset(record->batch);
     EFF_TRY(eff_changes_load(record->changes, batch, record->batch, &delivery, &acks, err));
-    outcomes = eff_new(record->batch, enum eff_outcome, delivery.count);
-    ids = eff_new(record->batch, eff_str, delivery.count);
+    rows = eff_new(record->batch, struct eff_settled_row, delivery.count);
     for (size_t i = 0; lost && i < delivery.count; i++)
-        outcomes[i] = EFF_MAYBE_APPLIED;
-    if (!lost && !eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count,
-                                    outcomes, ids))
+        rows[i].outcome = EFF_MAYBE_APPLIED;
+    if (!lost &&
+        !eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count, rows))
         return EFF_FAIL(err, EFF_BROKEN, "the verdicts of batch %zu do not add up", batch);
     for (size_t i = 0; i < delivery.count; i++)
-        EFF_TRY(record_item(walk, ref, &delivery.items[i], &acks[i], outcomes[i], ids[i], err));
+        EFF_TRY(record_item(walk, ref, &delivery.items[i], &acks[i], &rows[i], err));
     return EFF_OK;
 }
 

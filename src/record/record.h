@@ -30,8 +30,8 @@ struct eff_recording {
     size_t settled_count;
     const struct eff_settled *settled; /* by batch */
     bool resumed;                      /* an earlier process may have sent what is not settled */
-    size_t doubted_count;
-    const struct eff_hash128 *doubted; /* acknowledged, and not kept: sorted; sent again next time */
+    size_t amiss_count;
+    const struct eff_hash128 *amiss; /* acknowledged, and not kept: sorted; sent again next time */
     int64_t now_ms;
     struct eff_arena *run, *batch;
 };

@@ -59,6 +59,9 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2137", "Records that a destination acknowledged are not found when they are read back."},
     {"EFF2138", "A destination keeps a field in a form of its own; told once, stops nothing."},
     {"EFF2129", "What was delivered could not be read back; stops nothing."},
+    {"EFF2134",
+     "Rows that an older value, whose answer was lost, may still be written over; they are "
+     "sent once more, which stops nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
     {"EFF2131", "A field is required at the destination, and nothing is mapped to it; stops nothing "
                 "but the new records, which are refused."},

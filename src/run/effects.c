@@ -349,13 +349,31 @@ effects_made_again(struct eff_sync_run *r, const struct eff_delivery *delivery, 
         EFF_TRY(eff_snapshot_find(r->snapshot, item->key, &known, &entry, NULL, NULL, err));
         if (!known)
             continue;
-        eff_buf_add_bytes(&r->doubted, &item->key, sizeof item->key);
+        eff_buf_add_bytes(&r->amiss, &item->key, sizeof item->key);
         r->report->drifted = true;
         eff_report_problem(r->report, "EFF2133", EFF_CONTRACT, 1,
                            EFF_STR("records were deleted over there, and are made again with the "
                                    "new columns only"),
                            EFF_STR("The next run sends these rows as a whole."), EFF_STR_NONE);
     }
+    return EFF_OK;
+}
+
+/* Nor can a doubt be forgotten. The last attempt has ended by now: the bound counts from here. */
+static enum eff_fault
+effects_doubt(struct effects *e, const struct eff_delivery *delivery,
+              const struct eff_acknowledged *acks, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+    int64_t late_ms = eff_run_late_ms(r, delivery->op);
+
+    if (late_ms == 0)
+        return EFF_OK;
+    EFF_TRY(eff_control_doubt(r->control, r->sync->name, delivery, acks,
+                              r->os->wall_ms(r->os->self) + late_ms, err));
+    EFF_CRASH_AT("settle.doubted");
+    for (size_t i = 0; i < delivery->count; i++)
+        eff_run_doubted(r, delivery->items[i].verdict.doubt_ms);
     return EFF_OK;
 }
 
@@ -367,6 +385,7 @@ effects_settle(struct effects *e, const struct eff_effect *effect, struct eff_er
 
     effects_redact(r, effect->delivery);
     EFF_TRY(effects_incarnate(e, effect->delivery, err));
+    EFF_TRY(effects_doubt(e, effect->delivery, effect->acks, err));
     EFF_TRY(eff_control_settle(r->control, r->sync->name, e->run_id, effect->batch,
                                effect->attempts, effect->delivery, effect->acks,
                                effect->first_attempt_ms, r->os->wall_ms(r->os->self), hold,
@@ -489,6 +508,9 @@ effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
     }
     eff_arena_reset(&r->batch);
     EFF_TRY(eff_changes_load(r->changes, batch, &r->batch, &delivery, &acks, err));
+    for (size_t i = 0; e->again && i < delivery.count; i++)
+        delivery.items[i].verdict.maybe = true;
+    EFF_TRY(effects_doubt(e, &delivery, acks, err));
     EFF_TRY(eff_control_ledger_begin(r->control, err));
     for (size_t i = 0; i < delivery.count && fault == EFF_OK; i++) {
         row.key = acks[i].key;
@@ -582,6 +604,8 @@ effects_deliver(struct effects *e, struct eff_err *err)
     enum eff_fault fault;
 
     EFF_TRY(eff_run_obey(r, 0, err));
+    EFF_TRY(eff_control_doubts_sweep(r->control, r->sync->name, r->os->wall_ms(r->os->self),
+                                     eff_run_late_most_ms(r), err));
     r->deliver = eff_deliver_new(&config);
     fault = effects_loop(e, err);
     effects_take_counts(e);

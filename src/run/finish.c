@@ -28,8 +28,8 @@ eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
         .with_identities = with_identities,
         .memory_bytes = (size_t)r->sync->memory_bytes,
         .changes = r->changes,
-        .doubted_count = r->doubted.len / sizeof(struct eff_hash128),
-        .doubted = (const struct eff_hash128 *)(const void *)r->doubted.ptr,
+        .amiss_count = r->amiss.len / sizeof(struct eff_hash128),
+        .amiss = (const struct eff_hash128 *)(const void *)r->amiss.ptr,
         .resumed = !eff_str_eq(row->id, r->run_id),
         .now_ms = r->os->wall_ms(r->os->self),
         .run = &r->run,
@@ -38,10 +38,10 @@ eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
     const char *path = eff_run_changes_path(r, row->id);
 
     eff_run_stage(r, "record");
-    if (r->doubted.full)
+    if (r->amiss.full)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory for rows that are to be sent again");
-    if (record.doubted_count > 0)
-        qsort(r->doubted.ptr, record.doubted_count, sizeof *record.doubted, finish_key_cmp);
+    if (record.amiss_count > 0)
+        qsort(r->amiss.ptr, record.amiss_count, sizeof *record.amiss, finish_key_cmp);
     EFF_TRY(eff_control_settled(r->control, row->id, &r->run, &r->settled_count, &r->settled, err));
     record.settled_count = r->settled_count;
     record.settled = r->settled;
@@ -54,7 +54,7 @@ eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
     EFF_CRASH_AT("close.durable");
     eff_changes_close(r->changes);
     r->changes = NULL;
-    eff_buf_reset(&r->doubted);
+    eff_buf_reset(&r->amiss);
     EFF_TRY(r->os->unlink(r->os->self, path, err));
     EFF_CRASH_AT("close.done");
     return EFF_OK;

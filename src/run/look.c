@@ -166,6 +166,18 @@ look_report_missing(struct eff_sync_run *r, const struct eff_planned_item *p)
         look_problem(r, "EFF2120", EFF_STR("the record is not there any more"));
 }
 
+/* What is there now may not stay: an older value may still be applied over it. */
+static enum eff_fault
+look_doubt(struct eff_sync_run *r, struct eff_planned_item *p, struct eff_err *err)
+{
+    int64_t until;
+
+    EFF_TRY(eff_control_doubted(r->control, r->sync->name, p->ack.key, p->ack.row, &until, err));
+    if (until > r->started_wall)
+        p->ack.row = EFF_ENTRY_UNKNOWN;
+    return EFF_OK;
+}
+
 /* The row goes into the change file as one that is not sent: record/ only notes it. */
 static enum eff_fault
 look_note(struct eff_sync_run *r, struct eff_planned_item *p, eff_str remote_id,
@@ -176,6 +188,7 @@ look_note(struct eff_sync_run *r, struct eff_planned_item *p, eff_str remote_id,
 
     if (!r->look->write)
         return EFF_OK;
+    EFF_TRY(look_doubt(r, p, err));
     fields = eff_new(&r->batch, struct eff_value, r->mapping.fields_count);
     for (size_t i = 0; i < r->mapping.fields_count; i++)
         fields[i].kind = EFF_ABSENT;
@@ -228,6 +241,8 @@ look_judge(struct eff_sync_run *r, struct eff_planned_item *p, bool changed,
     }
     look_report_differences(r, p, record, differs);
     p->ack.row = EFF_ENTRY_UNKNOWN;
+    if (r->look->write)
+        EFF_TRY(eff_control_doubt_unknown(r->control, r->sync->name, p->ack.key, err));
     return look_note(r, p, record->remote_id, EFF_GROUP_FREE, err);
 }
 

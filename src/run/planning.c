@@ -260,7 +260,13 @@ planning_change(struct eff_sync_run *r, const struct eff_change *change,
     struct eff_planned_item p;
     struct eff_err why = {0};
     enum eff_planned planned;
-    bool put_off = false;
+    bool put_off = false, waits;
+
+    EFF_TRY(eff_run_doubt_waits(r, change, &waits, err));
+    if (waits) {
+        r->report->unchanged += change->kind == EFF_CHANGE_CHANGE;
+        return EFF_OK;
+    }
 
     if (eff_run_is_keyed(r))
         EFF_TRY(eff_control_incarnation(r->control, r->sync->name, change->key,
@@ -587,6 +593,7 @@ eff_run_plan(struct eff_sync_run *r, struct eff_err *err)
     const struct eff_diff_counts *counts;
 
     EFF_TRY(planning_look_at_ledger(r, err));
+    EFF_TRY(eff_control_doubts(r->control, r->sync->name, &r->has_doubts, err));
     EFF_TRY(planning_open(r, err));
     EFF_TRY(planning_all(r, err));
     eff_run_types_tell(r);

@@ -165,7 +165,7 @@ readback_judge(struct eff_sync_run *r, const struct eff_item *item, const struct
     if (!tell)
         return false;
     if (record->found)
-        eff_buf_add_bytes(&r->doubted, &item->key, sizeof item->key);
+        eff_buf_add_bytes(&r->amiss, &item->key, sizeof item->key);
     else
         readback_broken(r, "EFF2137", EFF_STR("records that were acknowledged are not found"),
                         EFF_STR_NONE);

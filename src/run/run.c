@@ -238,6 +238,7 @@ run_with(struct eff_sync_run *r, struct eff_arena *process,
     r->report->arena = &r->run;
     if (stages(r, &err) != EFF_OK)
         eff_report_fail(r->report, &err);
+    eff_run_doubts_report(r);
     run_balance(r->report);
     run_redact(r);
     eff_run_stage(r, "done");

@@ -253,7 +253,7 @@ eff_run_close(struct eff_sync_run *r)
     eff_run_claims_close(r);
     eff_run_twins_close(r);
     eff_run_moves_close(r);
-    eff_buf_free(&r->doubted);
+    eff_buf_free(&r->amiss);
     if (r->diff)
         eff_diff_close(r->diff);
     eff_changes_writer_close(r->writer);

@@ -134,7 +134,7 @@ struct eff_sync_run {
     bool *look_changed;                  /* of each: the model has other values by now */
 
     struct eff_readback readback;
-    struct eff_buf doubted; /* keys of acknowledged rows whose records are not as they should be */
+    struct eff_buf amiss; /* keys of acknowledged rows whose records are not as they should be */
 
     /* delivery */
     struct eff_changes *changes;
@@ -142,6 +142,9 @@ struct eff_sync_run {
     size_t settled_count;
     struct eff_deliver *deliver;
     uint64_t sent_rows, rejected_rows;
+    bool has_doubts;
+    uint64_t doubted; /* rows that an older value may still come over, and until when */
+    int64_t doubted_until;
 };
 
 /* state.c: folder, lock, control, secrets. */
@@ -291,6 +294,15 @@ eff_run_is_keyed(const struct eff_sync_run *r)
 /* effects.c: delivers the batches of the open change file, settles each. */
 enum eff_fault eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *counts,
                                struct eff_err *err);
+/* doubts.c: how long after its answer was lost a request of op may be applied; of any op. */
+int64_t eff_run_late_ms(const struct eff_sync_run *r, enum eff_op op);
+int64_t eff_run_late_most_ms(const struct eff_sync_run *r);
+/* Rows that an older value may still be applied over; until 0: it is none. */
+void eff_run_doubted(struct eff_sync_run *r, int64_t until_ms);
+/* It was sent since as it is now: another time would settle nothing before that is past. */
+enum eff_fault eff_run_doubt_waits(struct eff_sync_run *r, const struct eff_change *change,
+                                   bool *ret_waits, struct eff_err *err);
+void eff_run_doubts_report(struct eff_sync_run *r);
 /* resume.c: settles what an earlier run left. */
 enum eff_fault eff_run_resume(struct eff_sync_run *r, struct eff_err *err);
 

@@ -38,6 +38,10 @@ static const char control_schema_2[] =
     "CREATE TABLE incarnation (sync TEXT NOT NULL, key BLOB NOT NULL, number INTEGER NOT NULL,"
     " at INTEGER NOT NULL, PRIMARY KEY (sync, key)) WITHOUT ROWID;";
 
+static const char control_schema_3[] =
+    "CREATE TABLE doubt (sync TEXT NOT NULL, key BLOB NOT NULL, row INTEGER NOT NULL,"
+    " until INTEGER NOT NULL, known INTEGER, PRIMARY KEY (sync, key, row)) WITHOUT ROWID;";
+
 /* ---- opening ---- */
 
 static enum eff_fault
@@ -78,7 +82,9 @@ control_make_tables(struct eff_control *control, struct eff_err *err)
         EFF_TRY(control_script(control, control_schema, err));
     else
         EFF_CRASH_AT("control.migrating");
-    EFF_TRY(control_script(control, control_schema_2, err));
+    if (format < 2)
+        EFF_TRY(control_script(control, control_schema_2, err));
+    EFF_TRY(control_script(control, control_schema_3, err));
     EFF_CRASH_AT("control.made");
     return control_script(control, stamp, err);
 }

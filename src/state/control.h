@@ -38,7 +38,7 @@ enum eff_fault eff_control_sync(struct eff_control *control, struct eff_os *os, 
 enum eff_fault eff_control_sync_save(struct eff_control *control, eff_str sync,
                                      const struct eff_sync_state *state, struct eff_err *err);
 struct eff_run_row;
-/* Forgets identity and ledger: the next run is a first run. The act is noted with it. */
+/* Forgets identity and ledger: the next run is a first run. What is in doubt stays so. The act is noted with it. */
 enum eff_fault eff_control_sync_reset(struct eff_control *control, const struct eff_run_row *act,
                                       struct eff_err *err);
 
@@ -116,9 +116,14 @@ enum eff_fault eff_control_settled(struct eff_control *control, eff_str run,
 /* Makes what lazy calls wrote durable. */
 enum eff_fault eff_control_flush(struct eff_control *control, struct eff_err *err);
 
-/* outcome of item i and its remote id, from the stored form. */
-bool eff_verdicts_read(eff_str verdicts, size_t count, enum eff_outcome *ret_outcomes,
-                       eff_str *ret_remote_ids);
+struct eff_settled_row {
+    enum eff_outcome outcome;
+    bool doubted; /* applied, but an older value may still come over it */
+    eff_str remote_id;
+};
+
+/* What became of each item, from the stored form. */
+bool eff_verdicts_read(eff_str verdicts, size_t count, struct eff_settled_row *ret_rows);
 
 /* ---- the ledger: every row that is not delivered ---- */
 
@@ -216,6 +221,42 @@ enum eff_fault eff_control_incarnate(struct eff_control *control, eff_str sync,
 enum eff_fault eff_control_incarnation(struct eff_control *control, eff_str sync,
                                        struct eff_hash128 key, uint64_t *ret_number,
                                        struct eff_err *err);
+
+/* ---- doubts: what may still be applied after its answer was lost ---- */
+
+/* Whether the sync has any; none when control is NULL. */
+enum eff_fault eff_control_doubts(struct eff_control *control, eff_str sync, bool *ret_any,
+                                  struct eff_err *err);
+/*
+ * Forgets those that are past, before anything is sent. No other lasts longer than late_ms from
+ * now: the clock may have been put back, or the destination's bound been made shorter.
+ */
+enum eff_fault eff_control_doubts_sweep(struct eff_control *control, eff_str sync, int64_t now_ms,
+                                        int64_t late_ms, struct eff_err *err);
+/*
+ * Before its batch is settled: rows that may have been applied are in doubt until then, whatever
+ * was answered in the end. Of rows that were applied, verdict.doubt_ms is set when other values
+ * of the same key are in doubt from before.
+ */
+enum eff_fault eff_control_doubt(struct eff_control *control, eff_str sync,
+                                 const struct eff_delivery *delivery,
+                                 const struct eff_acknowledged *acks, int64_t until_ms,
+                                 struct eff_err *err);
+/* Until when other values of the key than `row` may still be applied; 0: there are none. */
+enum eff_fault eff_control_doubted(struct eff_control *control, eff_str sync,
+                                   struct eff_hash128 key, uint64_t row, int64_t *ret_until_ms,
+                                   struct eff_err *err);
+
+/*
+ * The row was acknowledged last as it is, over others that are still in doubt at now_ms: until
+ * when, since sending it before that would settle nothing; 0: it is to be sent.
+ */
+enum eff_fault eff_control_doubt_waits(struct eff_control *control, eff_str sync,
+                                       struct eff_hash128 key, uint64_t row, int64_t now_ms,
+                                       int64_t *ret_until_ms, struct eff_err *err);
+/* What is over there is not what was acknowledged last: the row no longer waits. */
+enum eff_fault eff_control_doubt_unknown(struct eff_control *control, eff_str sync,
+                                         struct eff_hash128 key, struct eff_err *err);
 
 /* ---- care: a copy, a look, a sync that goes ---- */
 

@@ -7,7 +7,8 @@
 #include "base/json.h"
 #include "state/control_db.h"
 
-#define VERDICT_HAS_ID 0x10
+#define VERDICT_HAS_ID  0x10
+#define VERDICT_DOUBTED 0x20
 
 static bool
 batch_plain(const struct eff_delivery *delivery)
@@ -15,7 +16,7 @@ batch_plain(const struct eff_delivery *delivery)
     for (size_t i = 0; i < delivery->count; i++) {
         const struct eff_verdict *verdict = &delivery->items[i].verdict;
 
-        if (verdict->outcome != EFF_APPLIED || verdict->remote_id.ptr)
+        if (verdict->outcome != EFF_APPLIED || verdict->remote_id.ptr || verdict->doubt_ms)
             return false;
     }
     return true;
@@ -39,23 +40,25 @@ batch_verdicts_write(struct eff_buf *buf, const struct eff_delivery *delivery)
         const struct eff_verdict *verdict = &delivery->items[i].verdict;
 
         eff_buf_add_char(buf, (char)((unsigned)batch_outcome(verdict) |
-                                     (verdict->remote_id.ptr ? VERDICT_HAS_ID : 0)));
+                                     (verdict->remote_id.ptr ? VERDICT_HAS_ID : 0) |
+                                     (verdict->doubt_ms ? VERDICT_DOUBTED : 0)));
         if (verdict->remote_id.ptr)
             eff_buf_add_slice(buf, verdict->remote_id);
     }
 }
 
 bool
-eff_verdicts_read(eff_str verdicts, size_t count, enum eff_outcome *ret_outcomes,
-                  eff_str *ret_remote_ids)
+eff_verdicts_read(eff_str verdicts, size_t count, struct eff_settled_row *ret_rows)
 {
     struct eff_reader reader = eff_reader_of(verdicts);
 
     for (size_t i = 0; i < count; i++) {
         unsigned byte = verdicts.len == 0 ? (unsigned)EFF_APPLIED : eff_read_u8(&reader);
 
-        ret_outcomes[i] = (enum eff_outcome)(byte & 0xf);
-        ret_remote_ids[i] = byte & VERDICT_HAS_ID ? eff_read_slice(&reader) : EFF_STR_NONE;
+        ret_rows[i] = (struct eff_settled_row){
+            .outcome = (enum eff_outcome)(byte & 0xf),
+            .doubted = byte & VERDICT_DOUBTED,
+            .remote_id = byte & VERDICT_HAS_ID ? eff_read_slice(&reader) : EFF_STR_NONE};
     }
     return !reader.bad;
 }

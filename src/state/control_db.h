@@ -11,13 +11,15 @@
 #include "state/control.h"
 
 #define EFF_CONTROL_STATEMENTS_MAX 64
-#define EFF_CONTROL_FORMAT         2 /* 2 adds the tables of forgotten keys and of incarnations */
+#define EFF_CONTROL_FORMAT         3
+#define EFF_CONTROL_FORGOTTEN      2 /* the format that has forgotten keys and incarnations */
 
 struct eff_control {
     sqlite3 *db;
     bool read_only;
     int format;      /* of the file: EFF_CONTROL_FORMAT, or older when it is only read */
     bool has_ledger; /* some row may be in the ledger: settling looks there */
+    bool has_doubts; /* likewise */
     const char *path;
     struct {
         const char *sql;

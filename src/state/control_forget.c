@@ -19,6 +19,8 @@ forget_keys(struct eff_control *control, eff_str sync, const struct eff_hash128 
             "ski", sync, keys[i], now_ms));
         EFF_TRY(eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND key = ?2",
                                  "sk", sync, keys[i]));
+        EFF_TRY(eff_control_exec(control, err, "DELETE FROM doubt WHERE sync = ?1 AND key = ?2",
+                                 "sk", sync, keys[i]));
     }
     return EFF_OK;
 }
@@ -89,7 +91,7 @@ eff_control_incarnation(struct eff_control *control, eff_str sync, struct eff_ha
     enum eff_fault fault = EFF_OK;
 
     *ret_number = 0;
-    if (!control || control->format < EFF_CONTROL_FORMAT)
+    if (!control || control->format < EFF_CONTROL_FORGOTTEN)
         return EFF_OK;
     EFF_TRY(eff_control_query(control, err, &s,
                               "SELECT number FROM incarnation WHERE sync = ?1 AND key = ?2", "sk",
@@ -117,7 +119,7 @@ eff_control_forgotten(struct eff_control *control, eff_str sync, struct eff_aren
 
     *ret_count = 0;
     *ret_keys = NULL;
-    if (!control || control->format < EFF_CONTROL_FORMAT) /* a plan from before there were any */
+    if (!control || control->format < EFF_CONTROL_FORGOTTEN) /* a plan from before there were any */
         return EFF_OK;
     EFF_TRY(eff_control_query(control, err, &s, "SELECT count(*) FROM forgotten WHERE sync = ?1",
                               "s", sync));

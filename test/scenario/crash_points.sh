@@ -209,9 +209,9 @@ sed -i '1i enabled: false' base/syncs/customers.yml
 commands purged state purge -p "$P" customers --yes --output json
 sed -i 1d base/syncs/customers.yml
 
-about "a state of the format before"
+about "a state of the first format"
 migrates() {
-    db base/.efferent/control.db "drop table forgotten; drop table incarnation; pragma user_version = 1"
+    db base/.efferent/control.db "drop table doubt; drop table forgotten; drop table incarnation; pragma user_version = 1"
     commands repeated run -p "$P" --output json
 }
 cp -a base kept

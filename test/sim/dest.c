@@ -296,7 +296,7 @@ dest_poisoned(const struct dest_row *row)
 }
 
 static void
-dest_write(struct sim_record *record, const struct dest_row *row)
+dest_write(struct sim_record *record, const struct dest_row *row, bool late)
 {
     if (row->has_score)
         record->score = row->score;
@@ -304,7 +304,10 @@ dest_write(struct sim_record *record, const struct dest_row *row)
         record->note = row->note;
     record->human = !row->has_score && (record->human || !record->ours); /* made of a part only */
     record->ours = true;
-    sim_oracle_written(record->id);
+    if (late)
+        sim->keys[record->id].late_at = sim->mono;
+    else
+        sim_oracle_written(record->id);
 }
 
 static void
@@ -323,7 +326,7 @@ dest_refuse(struct sim_text *out, const struct dest_row *row, const char *code)
 }
 
 static void
-dest_row_apply(struct sim_text *out, eff_str verb, const struct dest_row *row)
+dest_row_apply(struct sim_text *out, eff_str verb, const struct dest_row *row, bool late)
 {
     struct sim_record *record = sim_record_find(row->id);
     bool created = record == NULL;
@@ -337,7 +340,10 @@ dest_row_apply(struct sim_text *out, eff_str verb, const struct dest_row *row)
     if (row->id >= SIM_FOREIGN)
         sim_break("O3", "record %lld belongs to others and was written", (long long)row->id);
     if (eff_str_is(verb, "delete")) {
-        sim_oracle_removed(row->id, record != NULL);
+        if (!late)
+            sim_oracle_removed(row->id, record != NULL);
+        else
+            sim->keys[row->id].late_at = sim->mono;
         if (record)
             record->used = false;
         dest_result(out, row, false);
@@ -370,7 +376,7 @@ dest_row_apply(struct sim_text *out, eff_str verb, const struct dest_row *row)
         if (!record)
             record = record_new(row->id);
     }
-    dest_write(record, row);
+    dest_write(record, row, late);
     dest_result(out, row, created);
 }
 
@@ -483,6 +489,13 @@ dest_unknown_field(struct sim_flight *flight, size_t count, const struct dest_ro
     return false;
 }
 
+/* Nobody waits for the answer any more. */
+static bool
+dest_comes_late(const struct sim_flight *flight)
+{
+    return sim->options.on[SIM_F_LATE] && flight->ticket == 0;
+}
+
 /* The provider keeps a key's failure and answers it again; what it did before it failed is done. */
 static bool
 dest_stored_failure(struct sim_flight *flight, eff_str verb, size_t count,
@@ -502,7 +515,7 @@ dest_stored_failure(struct sim_flight *flight, eff_str verb, size_t count,
         idem->score = rows[0].score;
         idem->note = rows[0].note;
         for (size_t i = 0; sim_chance(&sim->faults, 50) && i < count; i++)
-            dest_row_apply(&ignored, verb, &rows[i]);
+            dest_row_apply(&ignored, verb, &rows[i], dest_comes_late(flight));
         sim_keep(ignored.ptr, 0);
     }
     sim_event("stored", first ? "first" : "again", rows[0].id, (int64_t)count);
@@ -579,13 +592,13 @@ dest_apply_rows(struct sim_flight *flight, eff_str verb, size_t count, const str
             if (!same)
                 sim_break("O2", "an idempotency key came with other rows");
             if (sim->options.mismatch == 2 && sim_record_find(rows[i].id))
-                dest_write(sim_record_find(rows[i].id), &rows[i]);
+                dest_write(sim_record_find(rows[i].id), &rows[i], dest_comes_late(flight));
             dest_result(&results[i], &rows[i], false);
         } else if (sim->options.on[SIM_F_LOCKED] && !sim->calm && !flight->idem.len &&
                    sim_chance(&sim->faults, 3)) {
             dest_refuse(&results[i], &rows[i], "LOCKED");
         } else {
-            dest_row_apply(&results[i], verb, &rows[i]);
+            dest_row_apply(&results[i], verb, &rows[i], dest_comes_late(flight));
         }
     }
     dest_list(flight, done, results);

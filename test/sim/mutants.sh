@@ -41,7 +41,7 @@ stored-failure-for-ever src/state/control_forget.c s/if (!verdict->absent \&\& !
 stored-failure-is-absence src/deliver/deliver.c /^lane_looked/,/^}/s/if (verdict.outcome == EFF_NOT_APPLIED)/if (keyed || verdict.outcome == EFF_NOT_APPLIED)/
 older-values-are-the-newest src/deliver/deliver.c /^lane_doubt_older/,/^}/s/if (!item->changed/if (true || !item->changed/
 key-of-parts src/deliver/deliver.c /^lane_keep_together/,/^}/s/if (!maybe)/if (true || !maybe)/
-dirty-forgotten src/record/record.c s/if (outcome == EFF_MAYBE_APPLIED && record_tracks/if (false \&\& record_tracks/
+dirty-forgotten src/record/record.c s/if (row->outcome == EFF_MAYBE_APPLIED && record_tracks/if (false \&\& record_tracks/
 dirty-cleared-by-throttle src/deliver/deliver.c s/known->maybe = maybe;/known->maybe = false; (void)maybe;/
 ambiguous-forgotten src/state/control.c s/" AND code IS NOT 'ambiguous'"//
 ambiguous-overwritten src/state/control_ledger.c s/" WHERE ledger.code IS NOT 'ambiguous' OR ?7 = 'ambiguous' OR ?3 = 1"//
@@ -49,7 +49,10 @@ retry-after-halved src/flow/request.c s/return ms <= REQUEST_RETRY_MAX_MS ? ms :
 held-is-green src/run/report.c s/report->held > 0/report->held > 1000000/
 rejects-forgotten src/run/effects.c s/e->counts->rejected++;//
 twins-of-the-model-are-sent src/diff/diff.c s/return EFF_CHANGE_DUPLICATE;/return EFF_CHANGE_ADD;/
-refused-is-acknowledged src/record/record.c s/if (outcome != EFF_APPLIED \&\& outcome != EFF_TAKEN)/if (outcome == EFF_NOT_APPLIED)/
+refused-is-acknowledged src/record/record.c s/if (row->outcome != EFF_APPLIED \&\& row->outcome != EFF_TAKEN)/if (row->outcome == EFF_NOT_APPLIED)/
+late-is-never src/run/doubts.c /^eff_run_late_ms/,/^}/s/late_ms : 0/late_ms * 0 : 0/
+late-when-acknowledged src/state/control_doubt.c s/if (verdict->maybe || verdict/if (verdict/
+late-removal-is-done src/record/record.c /^record_doubted/,/^}/s/return record_unknown(.*/return eff_snapshot_remove(walk->writer, ack->key, err);/
 removal-not-recorded src/record/record.c s/return eff_snapshot_remove(walk->writer, ack->key, err);/return EFF_OK;/
 LIST
 }

@@ -3,8 +3,9 @@
  *
  * Each request gets a time at which it is applied (or none) and a time at which
  * its answer, or the loss of it, is known. A process that dies leaves its requests
- * on the wire: they are applied all the same, before the next process starts,
- * unless late applies are among the seed's faults.
+ * on the wire: they are applied all the same, before the next process starts. When
+ * late applies are among the seed's faults, what was given up, by a time-out or by a
+ * death, may be applied up to SIM_LATE_MS after that.
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,7 @@ net_lose(struct sim_flight *f)
     f->apply_at = how == 0 ? INT64_MAX : sim_between(&sim->faults, sim->mono, f->answer_at);
     f->part = how == 2 ? (unsigned)sim_below(&sim->faults, 100) : 100;
     if (f->apply_at != INT64_MAX && net_roll(SIM_F_LATE, 50))
-        f->apply_at = f->answer_at + sim_between(&sim->faults, 1, 600000);
+        f->apply_at = f->answer_at + sim_between(&sim->faults, 1, SIM_LATE_MS);
 }
 
 static void
@@ -70,7 +71,7 @@ net_fate(struct sim_flight *f)
     } else if (net_roll(SIM_F_NOT_SENT, 6)) {
         f->wire = EFF_WIRE_NOT_SENT;
         f->apply_at = INT64_MAX;
-    } else if (net_roll(SIM_F_LOST, 10)) {
+    } else if (net_roll(SIM_F_LOST, sim->options.on[SIM_F_LATE] ? 30 : 10)) {
         net_lose(f);
     } else if (net_roll(SIM_F_5XX, 8)) {
         f->status = sim_chance(&sim->faults, 50) ? 500 : 502;
@@ -352,9 +353,15 @@ sim_net_death(void)
 {
     sim->handed = NULL;
     sim->not_before = 0;
-    for (size_t i = 0; i < SIM_FLIGHTS_MAX; i++)
-        if (sim->flights[i].used)
-            net_done(&sim->flights[i]);
+    for (size_t i = 0; i < SIM_FLIGHTS_MAX; i++) {
+        struct sim_flight *f = &sim->flights[i];
+
+        if (!f->used)
+            continue;
+        if (f->ticket && f->apply_at != INT64_MAX && f->apply_at > sim->mono + SIM_LATE_MS)
+            f->apply_at = sim->mono + SIM_LATE_MS;
+        net_done(f);
+    }
 }
 
 void

@@ -16,6 +16,7 @@ void
 sim_oracle_start(void)
 {
     sim->read_complete = false;
+    sim->run_at = sim->mono;
     sim->truthful = false;
     sim->rows_given = 0;
     sim->removed_now = 0;
@@ -117,6 +118,7 @@ sim_oracle_removed(int64_t id, bool was_there)
         sim_break("O3", "record %lld is not ours and was removed", (long long)id);
         return;
     }
+    sim->keys[id].late_at = 0;
     if (!sim->keys[id].absent_read)
         sim_break("O3", "record %lld was removed, and no complete read was without it",
                   (long long)id);
@@ -132,8 +134,10 @@ sim_oracle_removed(int64_t id, bool was_there)
 void
 sim_oracle_written(int64_t id)
 {
-    if (id < sim->options.keys)
-        sim->keys[id].absent_read = false;
+    if (id >= sim->options.keys)
+        return;
+    sim->keys[id].absent_read = false;
+    sim->keys[id].late_at = 0;
 }
 
 /* ---- after a run ---- */
@@ -201,6 +205,8 @@ oracle_honest(const struct eff_report *r)
 
         if (!key->read_valid || key->read <= 0)
             continue;
+        if (key->late_at && sim->run_at < key->late_at + SIM_LATE_MS)
+            continue; /* nobody can know yet */
         if (sim->options.on[SIM_F_HUMAN] && !sim_record_find(i))
             gone_by_hand = true; /* the engine cannot know */
         if (!gone_by_hand && !oracle_record_right(i, key->read, why, sizeof(why)))

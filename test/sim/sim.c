@@ -5,7 +5,7 @@
  *
  * One seed is one story. It ends well, or prints its options, the trace and the
  * first oracle that was broken.
- * covers: A1, A2, A3, A5, A6, A7, A8, A9, A11, A12, A14, A15, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F6, G4, H1, H3, H6, H7
+ * covers: A1, A2, A3, A5, A6, A7, A8, A9, A10, A11, A12, A14, A15, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F6, G4, H1, H3, H6, H7
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -27,7 +27,7 @@ const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-ba
 
 static struct {
     uint64_t seed, count;
-    bool quiet, late;
+    bool quiet;
 } args = {.seed = 1, .count = 1};
 
 /* ---- events ---- */
@@ -157,13 +157,19 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->blind_twice = sim_chance(rand, 40);
     for (int i = 0; i < SIM_FAULTS; i++)
         o->on[i] = sim_chance(rand, calm);
-    o->on[SIM_F_LATE] = args.late && o->on[SIM_F_LATE];
     o->on[SIM_F_DRIFT] = o->on[SIM_F_DRIFT] && o->describes && o->class == SIM_CONVERGE;
     o->reads = (o->class == SIM_KEYED || o->class == SIM_KEYED_BATCH) && sim_chance(rand, 50);
     o->on[SIM_F_HUMAN] =
         o->on[SIM_F_HUMAN] && o->class != SIM_LOOK && o->class != SIM_KEYED_UPSERT && !o->reads;
     o->on[SIM_F_WALL] = o->on[SIM_F_WALL] && o->class != SIM_KEYED && o->class != SIM_KEYED_BATCH &&
                         o->class != SIM_KEYED_UPSERT;
+    /*
+     * The bound is one of the wall clock. Appends, creates that are looked for, and creates that
+     * are refused after an answer was lost, are not held by it.
+     */
+    o->on[SIM_F_LATE] = o->on[SIM_F_LATE] && !o->on[SIM_F_WALL] && o->class != SIM_LOOK &&
+                        o->class != SIM_BLIND && (o->class == SIM_CONVERGE || !o->on[SIM_F_POISON]);
+    o->on[SIM_F_LOST] = o->on[SIM_F_LOST] || o->on[SIM_F_LATE];
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
 }
 
@@ -303,8 +309,10 @@ world_gap(void)
     static const int64_t gaps[] = {1000, 60000, 1800000, 7200000, 86400000};
     int64_t gap = sim_between(&sim->world, 1, gaps[sim_below(&sim->world, 5)]);
 
-    if (gap < 61000 && !sim->options.on[SIM_F_LATE])
+    if (!sim->options.on[SIM_F_LATE] && gap < 61000)
         gap = 61000; /* what is on the wire has arrived by then */
+    if (sim->options.on[SIM_F_LATE] && sim_chance(&sim->world, 50))
+        gap = sim_between(&sim->world, 1, SIM_LATE_MS); /* within the bound, so that it matters */
     sim_net_settle(sim->mono + gap);
     if (sim->options.on[SIM_F_WALL] && sim_chance(&sim->world, 30))
         sim->wall_offset += sim_between(&sim->world, -86400000, 86400000);
@@ -534,12 +542,10 @@ args_read(int argc, char **argv)
             args.seed = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--count") == 0 && i + 1 < argc)
             args.count = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--late") == 0)
-            args.late = true;
         else if (strcmp(argv[i], "--quiet") == 0)
             args.quiet = true;
         else {
-            fprintf(stderr, "usage: sim [--seed N] [--count N] [--late] [--quiet]\n");
+            fprintf(stderr, "usage: sim [--seed N] [--count N] [--quiet]\n");
             exit(2);
         }
     }

@@ -121,6 +121,7 @@ void sim_vfs_aside(bool aside); /* an oracle opens another disk's database meanw
 #define SIM_FOREIGN     1000000 /* ids from here are records of others */
 #define SIM_RECORDS_MAX 4096
 #define SIM_FLIGHTS_MAX 128
+#define SIM_LATE_MS     600000 /* how long after it was given up a request may be applied */
 
 enum sim_class {
     SIM_CONVERGE,
@@ -192,6 +193,7 @@ struct sim_key { /* the truth at the source */
     bool read_valid;    /* exactly one row in it */
     uint64_t times;     /* creates or appends that were applied */
     int64_t append_max; /* the newest version that was appended */
+    int64_t late_at;    /* when what was done last over there had been given up before; 0: not */
 };
 
 struct sim_record {
@@ -269,6 +271,7 @@ struct sim {
     bool outage;
     bool truthful; /* the last complete read told all there is */
     bool read_complete;
+    int64_t run_at; /* mono ms: when the run began */
     uint64_t rows_given;
     uint64_t token; /* generation of the valid token */
     unsigned shrink, cut_at;

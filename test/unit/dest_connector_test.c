@@ -94,7 +94,7 @@ the_good_one_loads(void **state)
     (void)state;
     assert_int_equal(load(eff_str_of(good), &problems, &connector), 0);
     assert_non_null(connector);
-    assert_int_equal(connector->options_count, 3);
+    assert_int_equal(connector->options_count, 4); /* late_apply, too */
     assert_true(connector->ops[EFF_OP_UPSERT].given);
     assert_false(connector->ops[EFF_OP_CREATE].given);
     assert_int_equal(connector->ops[EFF_OP_UPSERT].variants[0].rows_max, 10);
@@ -263,6 +263,10 @@ static const struct {
     {"each: /r, name: /n", "each: /r, name: /n, type: [/a, b]", 12, "no JSON Pointer"},
     {"{token}\"}", "{token|sq}\"}", 9, "unknown filter"},
     {"number: text", "match: number", 11, "match"},
+    {"values: {null", "late_apply: soon\nvalues: {null", 11, "a duration"},
+    {"values: {null", "late_apply: 8d\nvalues: {null", 11, "0 to 604800000 ms"},
+    {"values: {null", "late_apply: [5m]\nvalues: {null", 11, "a duration"},
+    {"  most: {type", "  late_apply: {type", 6, "or `late_apply`"},
     {"each: /r, name: /n", "each: \"/{groop}\", name: /n", 12, "name of an option"},
     {"each: /r, name: /n", "each: \"/{url\", name: /n", 12, "name of an option"},
     {"each: /r, name: /n", "each: /r, name: \"{kee}\"", 12, "no JSON Pointer"},

@@ -45,7 +45,7 @@ teardown(void **state)
 static void
 opened(const char *kind, const char *block)
 {
-    if (world.dest)
+    if (world.dest && world.dest->ops->close)
         world.dest->ops->close(world.dest);
     world.dest = NULL;
     if (!restdest_open(&world, kind, block))
@@ -114,6 +114,27 @@ limits_as_given_and_as_told(void **state)
     assert_true(limits[1].bucket != limits[2].bucket);
 }
 
+/* Ten minutes, or what the connector says, or what the project says. */
+static void
+late_requests(void **state)
+{
+    static const struct {
+        const char *kind, *block;
+        int64_t late_ms;
+    } cases[] = {{"hubspot", "{token: t}", 600000},
+                 {"hubspot", "{token: t, late_apply: 2h}", 7200000},
+                 {"hubspot", "{token: t, late_apply: 0}", 0},
+                 {"exec", "{program: /bin/true}", 600000},
+                 {"exec", "{program: /bin/true, late_apply: 3s}", 3000}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        opened(cases[i].kind, cases[i].block);
+        assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "contacts", 0));
+        assert_int_equal(world.limits[EFF_OP_UPSERT].late_ms, cases[i].late_ms);
+    }
+}
+
 static void
 rows_decide_about_bulk(void **state)
 {
@@ -131,7 +152,7 @@ static void
 mistakes_in_the_project(void **state)
 {
     (void)state;
-    if (world.dest)
+    if (world.dest && world.dest->ops->close)
         world.dest->ops->close(world.dest);
     world.dest = NULL;
     assert_false(
@@ -363,7 +384,7 @@ the_projects_file_wins(void **state)
     assert_non_null(restdest_kind(&world, "file"));
     assert_true(restdest_kinds(&other, &arena, 2, files));
     assert_int_equal(other.kinds_count, world.kinds_count);
-    assert_int_equal(restdest_kind(&other, "hubspot")->options_count, 1);
+    assert_int_equal(restdest_kind(&other, "hubspot")->options_count, 2);
     assert_false(restdest_kinds(&other, &arena, 1, broken));
     assert_true(eff_str_is(other.problems.at[0].place.file, "connectors/bad/connector.yaml"));
 }
@@ -462,6 +483,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(capabilities),
         cmocka_unit_test(limits_as_given_and_as_told),
+        cmocka_unit_test(late_requests),
         cmocka_unit_test(rows_decide_about_bulk),
         cmocka_unit_test(mistakes_in_the_project),
         cmocka_unit_test(largest_batches),
