@@ -51,7 +51,7 @@ rejects-forgotten src/run/effects.c s/e->counts->rejected++;//
 twins-of-the-model-are-sent src/diff/diff.c s/return EFF_CHANGE_DUPLICATE;/return EFF_CHANGE_ADD;/
 refused-is-acknowledged src/record/record.c s/if (row->outcome != EFF_APPLIED \&\& row->outcome != EFF_TAKEN)/if (row->outcome == EFF_NOT_APPLIED)/
 late-is-never src/run/doubts.c /^eff_run_late_ms/,/^}/s/late_ms : 0/late_ms * 0 : 0/
-late-when-acknowledged src/state/control_doubt.c s/if (verdict->maybe || verdict/if (verdict/
+late-when-acknowledged src/state/control_doubt.c /^doubt_maybe/,/^}/s/verdict->maybe || //
 late-removal-is-done src/record/record.c /^record_doubted/,/^}/s/return record_unknown(.*/return eff_snapshot_remove(walk->writer, ack->key, err);/
 removal-not-recorded src/record/record.c s/return eff_snapshot_remove(walk->writer, ack->key, err);/return EFF_OK;/
 LIST
