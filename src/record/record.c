@@ -149,7 +149,7 @@ record_amiss(const struct eff_recording *record, struct eff_hash128 key)
 }
 
 /*
- * What was acknowledged while an older value may still come over it: the next run sends the row
+ * What was acknowledged while an older value may still come over it: a later run sends the row
  * again, or removes it again. A member's older identifiers may come back as well.
  */
 static enum eff_fault

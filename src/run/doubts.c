@@ -5,11 +5,16 @@
 #include "base/clock.h"
 #include "run/sync.h"
 
-/* A request that goes by an idempotency key, or is never repeated, does no harm when it is late. */
+/*
+ * Only of what may be sent again, and writes over a record that is there: a late event or create
+ * takes nothing back, and sending the row once more would mend nothing.
+ */
 int64_t
 eff_run_late_ms(const struct eff_sync_run *r, enum eff_op op)
 {
-    return r->limits[op].class == EFF_CLASS_CONVERGE ? r->limits[op].late_ms : 0;
+    bool adds = op == EFF_OP_CREATE || op == EFF_OP_APPEND;
+
+    return r->limits[op].class == EFF_CLASS_CONVERGE && !adds ? r->limits[op].late_ms : 0;
 }
 
 int64_t

@@ -359,7 +359,7 @@ effects_made_again(struct eff_sync_run *r, const struct eff_delivery *delivery, 
     return EFF_OK;
 }
 
-/* Nor can a doubt be forgotten. The last attempt has ended by now: the bound counts from here. */
+/* Before the batch is settled, likewise. Its last attempt has ended: the bound counts from here. */
 static enum eff_fault
 effects_doubt(struct effects *e, const struct eff_delivery *delivery,
               const struct eff_acknowledged *acks, struct eff_err *err)
