@@ -6,15 +6,15 @@
 #include "run/sync.h"
 
 /*
- * Only of what may be sent again, and writes over a record that is there: a late event or create
- * takes nothing back, and sending the row once more would mend nothing.
+ * Only of what writes over a record, and may be sent again once it was acknowledged: a late event
+ * or create takes nothing back, and sending the row once more would mend nothing.
  */
 int64_t
 eff_run_late_ms(const struct eff_sync_run *r, enum eff_op op)
 {
     bool adds = op == EFF_OP_CREATE || op == EFF_OP_APPEND;
 
-    return r->limits[op].class == EFF_CLASS_CONVERGE && !adds ? r->limits[op].late_ms : 0;
+    return r->limits[op].class != EFF_CLASS_BLIND && !adds ? r->limits[op].late_ms : 0;
 }
 
 int64_t
