@@ -22,7 +22,7 @@ what_can_come_late(void **state)
     for (enum eff_op op = EFF_OP_UPSERT; op < EFF_OPS_COUNT; op++) {
         bool adds = op == EFF_OP_CREATE || op == EFF_OP_APPEND;
 
-        for (enum eff_class class = EFF_CLASS_BLIND; class <= EFF_CLASS_LOOKUP; class++) {
+        for (enum eff_class class = EFF_CLASS_BLIND; class <= EFF_CLASS_LOOKUP; class ++) {
             run.limits[op] = (struct eff_op_limits){.class = class, .late_ms = 100 + op};
             assert_int_equal(eff_run_late_ms(&run, op),
                              class != EFF_CLASS_BLIND && !adds ? 100 + op : 0);
