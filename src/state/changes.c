@@ -29,6 +29,7 @@
 #define CHANGES_CHUNK_BYTES_MAX ((size_t)8 << 20)
 #define CHANGES_TABLE_CHUNK     24
 #define CHANGES_TABLE_BATCH     24
+#define CHANGES_ITEM_BYTES_MIN  41 /* hashes, lengths of empty texts, and which parts follow */
 
 struct changes_open_chunk {
     struct eff_buf bytes;
@@ -54,6 +55,8 @@ struct eff_changes {
     struct eff_file *file;
     const char *path;
     struct eff_changes_names names;
+    uint64_t size;
+    uint64_t chunks_at; /* behind the head */
     uint64_t digest;
     size_t chunks_count;
     struct eff_chunk *chunks;
@@ -319,16 +322,23 @@ changes_read(struct eff_changes *changes, uint64_t offset, void *ptr, size_t len
     return got == len ? EFF_OK : changes_damaged(changes, "it ends too early", err);
 }
 
+/* So many things of that size are still to come: what lies about it gets no memory either. */
+static size_t
+changes_expect(struct eff_reader *reader, size_t count, size_t bytes_min)
+{
+    if (reader->bad || count > (size_t)(reader->end - reader->at) / bytes_min) {
+        reader->bad = true;
+        return 0;
+    }
+    return count;
+}
+
 static const eff_str *
 changes_read_names(struct eff_reader *reader, struct eff_arena *run, size_t *ret_count)
 {
-    size_t count = eff_read_u32(reader);
+    size_t count = changes_expect(reader, eff_read_u32(reader), sizeof(uint32_t));
     eff_str *names;
 
-    if (reader->bad || count > (size_t)(reader->end - reader->at)) {
-        reader->bad = true;
-        count = 0;
-    }
     names = eff_new(run, eff_str, count);
     for (size_t i = 0; i < count; i++)
         names[i] = eff_read_slice(reader);
@@ -365,12 +375,13 @@ changes_read_head(struct eff_changes *changes, struct eff_arena *run, uint64_t *
     len = eff_read_u32(&reader);
     *ret_checksum = eff_read_u64(&reader);
     EFF_TRY(changes_check_format(changes, (eff_str){start, 8}, err));
-    if (len > CHANGES_CHUNK_BYTES_MAX)
-        return changes_damaged(changes, "its head is not one of ours", err);
+    if (len > changes->size)
+        return changes_damaged(changes, "it ends too early", err);
     bytes = eff_new(run, char, len + 1);
     EFF_TRY(changes_read(changes, sizeof start, bytes, len, err));
     if (eff_xxh3(CHANGES_SEED, bytes, len) != *ret_checksum)
         return changes_damaged(changes, "wrong checksum of the head", err);
+    changes->chunks_at = sizeof start + len;
     reader = eff_reader_of((eff_str){bytes, len});
     changes->names.object = eff_read_slice(&reader);
     changes->names.match_names = changes_read_names(&reader, run, &changes->names.match_count);
@@ -394,26 +405,35 @@ changes_read_kind(struct eff_reader *reader, enum eff_op *ret_op, enum eff_group
     *ret_group = (enum eff_group)(kind & 0xff);
 }
 
-static bool
-changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, struct eff_arena *run)
+/* Chunks lie one behind the other, up to the table. */
+static void
+changes_parse_chunk(struct eff_reader *reader, uint64_t *at, struct eff_chunk *chunk)
 {
-    size_t left = (size_t)(reader->end - reader->at);
+    uint64_t offset = eff_read_u64(reader), bytes = eff_read_u64(reader);
     bool held;
 
-    changes->chunks_count = eff_read_u64(reader);
-    if (reader->bad || changes->chunks_count > left / CHANGES_TABLE_CHUNK)
-        return false;
+    chunk->offset = offset;
+    chunk->bytes = (uint32_t)bytes;
+    chunk->rows = eff_read_u32(reader);
+    changes_read_kind(reader, &chunk->op, &chunk->group, &held);
+    if (offset != *at || bytes > UINT32_MAX || chunk->rows > bytes / CHANGES_ITEM_BYTES_MIN)
+        reader->bad = true;
+    *at += CHANGES_CHUNK_HEAD + bytes;
+}
+
+static bool
+changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, uint64_t table_at,
+                    struct eff_arena *run)
+{
+    uint64_t at = changes->chunks_at, rows = 0;
+
+    changes->chunks_count = changes_expect(reader, eff_read_u64(reader), CHANGES_TABLE_CHUNK);
     changes->chunks = eff_new(run, struct eff_chunk, changes->chunks_count);
-    for (size_t i = 0; i < changes->chunks_count; i++) {
-        changes->chunks[i].offset = eff_read_u64(reader);
-        changes->chunks[i].bytes = (uint32_t)eff_read_u64(reader);
-        changes->chunks[i].rows = eff_read_u32(reader);
-        changes_read_kind(reader, &changes->chunks[i].op, &changes->chunks[i].group, &held);
+    for (size_t i = 0; i < changes->chunks_count && !reader->bad; i++) {
+        changes_parse_chunk(reader, &at, &changes->chunks[i]);
+        rows += changes->chunks[i].rows;
     }
-    left = (size_t)(reader->end - reader->at);
-    changes->batches_count = eff_read_u64(reader);
-    if (reader->bad || changes->batches_count > left / CHANGES_TABLE_BATCH)
-        return false;
+    changes->batches_count = changes_expect(reader, eff_read_u64(reader), CHANGES_TABLE_BATCH);
     changes->batches = eff_new(run, struct eff_batch_ref, changes->batches_count);
     for (size_t i = 0; i < changes->batches_count; i++) {
         changes_read_kind(reader, &changes->batches[i].op, &changes->batches[i].group,
@@ -421,24 +441,25 @@ changes_parse_table(struct eff_changes *changes, struct eff_reader *reader, stru
         changes->batches[i].rows = eff_read_u32(reader);
         changes->batches[i].first_chunk = eff_read_u64(reader);
         changes->batches[i].chunks = eff_read_u64(reader);
+        if (changes->batches[i].rows > rows)
+            return false;
     }
-    return !reader->bad && reader->at == reader->end;
+    return !reader->bad && reader->at == reader->end && at == table_at;
 }
 
-static uint64_t
+static enum eff_fault
 changes_read_digest(struct eff_changes *changes, uint64_t head, uint64_t table, struct eff_err *err)
 {
-    uint64_t digest = changes_mix(0, head);
-
+    changes->digest = changes_mix(0, head);
     for (size_t i = 0; i < changes->chunks_count; i++) {
         char start[CHANGES_CHUNK_HEAD];
         struct eff_reader reader = eff_reader_of((eff_str){start + 8, 8});
 
-        if (changes_read(changes, changes->chunks[i].offset, start, sizeof start, err) != EFF_OK)
-            return 0;
-        digest = changes_mix(digest, eff_read_u64(&reader));
+        EFF_TRY(changes_read(changes, changes->chunks[i].offset, start, sizeof start, err));
+        changes->digest = changes_mix(changes->digest, eff_read_u64(&reader));
     }
-    return changes_mix(digest, table);
+    changes->digest = changes_mix(changes->digest, table);
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -447,10 +468,9 @@ changes_read_table(struct eff_changes *changes, uint64_t head_checksum, struct e
 {
     char footer[CHANGES_FOOTER];
     struct eff_reader reader = eff_reader_of((eff_str){footer, sizeof footer});
-    uint64_t size, at, len, checksum, digest;
+    uint64_t size = changes->size, at, len, checksum, digest;
     char *bytes;
 
-    EFF_TRY(changes->os->size(changes->file, &size, err));
     if (size < CHANGES_FOOTER)
         return changes_damaged(changes, "it ends too early", err);
     EFF_TRY(changes_read(changes, size - CHANGES_FOOTER, footer, sizeof footer, err));
@@ -464,9 +484,9 @@ changes_read_table(struct eff_changes *changes, uint64_t head_checksum, struct e
     EFF_TRY(changes_read(changes, at, bytes, len, err));
     reader = eff_reader_of((eff_str){bytes, len});
     if (eff_xxh3(CHANGES_SEED, bytes, len) != checksum ||
-        !changes_parse_table(changes, &reader, run))
+        !changes_parse_table(changes, &reader, at, run))
         return changes_damaged(changes, "wrong checksum of the table of batches", err);
-    changes->digest = changes_read_digest(changes, head_checksum, checksum, err);
+    EFF_TRY(changes_read_digest(changes, head_checksum, checksum, err));
     return changes->digest == digest ? EFF_OK
                                      : changes_damaged(changes, "its digest does not match", err);
 }
@@ -482,7 +502,9 @@ eff_changes_open(struct eff_os *os, const char *path, struct eff_arena *run,
     changes->os = os;
     changes->path = path;
     EFF_TRY(os->open(os->self, path, EFF_OPEN_READ, &changes->file, err));
-    fault = changes_read_head(changes, run, &head_checksum, err);
+    fault = os->size(changes->file, &changes->size, err);
+    if (fault == EFF_OK)
+        fault = changes_read_head(changes, run, &head_checksum, err);
     if (fault == EFF_OK)
         fault = changes_read_table(changes, head_checksum, run, err);
     if (fault != EFF_OK) {
@@ -515,8 +537,10 @@ eff_changes_count(const struct eff_changes *changes, const struct eff_batch_ref 
 static struct eff_value *
 changes_read_values(struct eff_reader *reader, size_t count, struct eff_arena *arena)
 {
-    struct eff_value *values = eff_new(arena, struct eff_value, count);
+    struct eff_value *values;
 
+    count = changes_expect(reader, count, 1);
+    values = eff_new(arena, struct eff_value, count);
     eff_values_read(reader, count, values);
     return values;
 }
@@ -548,10 +572,6 @@ changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct
     if (parts != ITEM_LEAVING)
         return;
     item->leaving_count = eff_read_u32(reader);
-    if (item->leaving_count > (size_t)(reader->end - reader->at)) {
-        reader->bad = true;
-        return;
-    }
     item->leaving = changes_read_values(
         reader, item->leaving_count * (names->match_count + names->fields_count), arena);
     ack->unsure = eff_read_slice(reader);
@@ -573,7 +593,7 @@ changes_load_chunk(struct eff_changes *changes, const struct eff_chunk *chunk,
     checksum = eff_read_u64(&reader);
     if (eff_xxh3(CHANGES_SEED, reader.at, chunk->bytes) != checksum)
         return changes_damaged(changes, "wrong checksum of a chunk", err);
-    for (uint32_t i = 0; i < chunk->rows; i++) {
+    for (uint32_t i = 0; i < chunk->rows && !reader.bad; i++) {
         size_t at = delivery->count++;
 
         delivery->items[at].index = at;

@@ -132,7 +132,7 @@ history_read_head(struct history_scan *scan, eff_str bytes)
         return false;
     scan->when_ms = (int64_t)eff_read_u64(&reader);
     scan->names_count = eff_read_u32(&reader);
-    if (reader.bad || scan->names_count > bytes.len)
+    if (reader.bad || scan->names_count > (size_t)(reader.end - reader.at) / sizeof(uint32_t))
         return false;
     scan->names = eff_new(scan->arena, eff_str, scan->names_count);
     for (size_t i = 0; i < scan->names_count; i++)
