@@ -88,7 +88,8 @@ arrow_decimal_format(const char *text, struct eff_arrow_type *type)
     int64_t numbers[3] = {0, 0, 128};
     int count = arrow_numbers(text, numbers);
 
-    if (count < 2 || numbers[0] < 1 || numbers[0] > 76 || llabs(numbers[1]) > ARROW_SCALE_MAX)
+    if (count < 2 || numbers[0] < 1 || numbers[0] > 76 || numbers[1] < -ARROW_SCALE_MAX ||
+        numbers[1] > ARROW_SCALE_MAX)
         return false;
     type->kind = EFF_ARROW_DECIMAL;
     type->precision = (int)numbers[0];

@@ -532,10 +532,25 @@ columns_are_described(void **state)
 static void
 schemas_that_are_none(void **state)
 {
-    static const char *const formats[] = {"",         "x",       "d:",           "d:38", "d:0,0",
-                                          "d:38,101", "d:9,2,7", "tsx:",         "ts",   "tsu",
-                                          "w:",       "w:-1",    "w:9999999999", "+w:x", "+ud:0,0",
-                                          "+us:1,",   "+us:128", "d:9,2,128,1"};
+    static const char *const formats[] = {"",
+                                          "x",
+                                          "d:",
+                                          "d:38",
+                                          "d:0,0",
+                                          "d:38,101",
+                                          "d:9,2,7",
+                                          "tsx:",
+                                          "ts",
+                                          "tsu",
+                                          "w:",
+                                          "w:-1",
+                                          "w:9999999999",
+                                          "+w:x",
+                                          "+ud:0,0",
+                                          "+us:1,",
+                                          "+us:128",
+                                          "d:9,2,128,1",
+                                          "d:9,-9223372036854775808"};
     struct eff_arrow_schema *schema;
     struct eff_arrow_array *none = array_of(0, parts_end);
 
