@@ -3,10 +3,10 @@
  * end, and what a parser gives back means what was written.
  * Method: the first byte chooses a parser, the rest is the text. JSON that is
  * accepted is printed and parsed again, to the same text; CSV cells are as many as the
- * header says; a decimal's canonical form is its own; a time lies in its range; bytes
+ * header says; an element of XML is no longer than its source, and lies in it; a decimal's canonical form is its own; a time lies in its range; bytes
  * that are decoded from base64 or hex encode back.
  */
-// links: base dest
+// links: base flow dest
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/number.h"
 #include "dest/csv.h"
+#include "dest/s3.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -51,6 +52,21 @@ text_csv(eff_str text, struct eff_arena *arena)
     while (eff_csv_next(&csv, &cells))
         for (size_t i = 0; i < csv.columns; i++)
             assert(cells[i].len <= text.len);
+}
+
+static void
+text_xml(eff_str text, struct eff_arena *arena)
+{
+    eff_str rest = text, inside, element = s3_element(text, "Code", arena);
+    size_t count = 0;
+
+    assert(element.len <= text.len);
+    while (s3_elements_next(&rest, "Key", &inside)) {
+        assert(inside.ptr >= text.ptr && inside.ptr + inside.len <= rest.ptr);
+        assert(rest.ptr + rest.len == text.ptr + text.len);
+        count++;
+    }
+    assert(count * (sizeof "<Key></Key>" - 1) <= text.len);
 }
 
 static void
@@ -117,7 +133,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         abort();
     memcpy(copy, data + 1, size - 1);
     text = (eff_str){copy, size - 1};
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 0:
         text_json(text, &arena);
         break;
@@ -130,8 +146,11 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     case 3:
         text_time(text);
         break;
-    default:
+    case 4:
         text_encoded(text, &arena);
+        break;
+    default:
+        text_xml(text, &arena);
     }
     free(copy);
     return 0;
