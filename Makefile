@@ -6,7 +6,7 @@ DESTDIR ?=
 BUILD = build
 
 .DEFAULT_GOAL := all
-.PHONY: all setup configure demo star test test-integration quick sim sim-mutants kill long coverage bench figures lint format fuzz parts reproduce install clean distclean help
+.PHONY: all setup configure demo star test test-integration quick sim sim-mutants kill long coverage bench figures lint format fuzz parts release reproduce install clean distclean help
 
 all: setup configure ## build build/efferent
 	@if [ -f src/cli/main.c ]; then cmake --build $(BUILD) --target efferent; else cmake --build $(BUILD); fi
@@ -80,6 +80,9 @@ fuzz: ## every fuzzer for SECONDS (default 60) each
 
 parts: all ## what the program is made of and loads, as an SBOM (build/efferent.cdx.json)
 	@sh tools/parts
+
+release: parts ## the tag of this commit as a signed tarball (build/release): SIGNING_KEY=FILE
+	@sh tools/release "$(SIGNING_KEY)"
 
 reproduce: ## build the commit twice, in two places: the same program byte for byte
 	@sh tools/reproduce
