@@ -2,7 +2,7 @@
  * test/preload/fail: the n-th call of a kind fails, in any program, by LD_PRELOAD.
  *
  * EFF_FAIL=KIND:N[:HOW]: the N-th call of the kind, counted from main() on, fails with
- * what is usual there (ENOMEM, ENOSPC, EIO, EMFILE, ECONNRESET); HOW: "on" makes all later
+ * what is usual there (ENOMEM, ENOSPC, EIO, EMFILE, EAGAIN, ECONNRESET); HOW: "on" makes all later
  * ones of the kind fail too, "kill" kills the process instead. The file EFF_FAIL_TOLD appears
  * when that happens. EFF_FAIL_COUNTS=FILE gets "KIND COUNT" lines when the program ends well.
  * Writes to the terminal, that is to descriptors 0 to 2, are not counted.
@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -22,12 +23,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind { ALLOC, WRITE, SYNC, RENAME, OPEN, UNLINK, READ, SEND, RECV, KINDS };
+enum kind { ALLOC, WRITE, SYNC, RENAME, OPEN, UNLINK, READ, SEND, RECV, FORK, THREAD, KINDS };
 
 static const char *const names[KINDS] = {"alloc",  "write", "sync", "rename", "open",
-                                         "unlink", "read",  "send", "recv"};
+                                         "unlink", "read",  "send", "recv",   "fork", "thread"};
 static const int codes[KINDS] = {ENOMEM, ENOSPC, EIO,        EIO,       EMFILE,
-                                 EIO,    EIO,    ECONNRESET, ECONNRESET};
+                                 EIO,    EIO,    ECONNRESET, ECONNRESET, EAGAIN, EAGAIN};
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -306,4 +307,22 @@ recv(int fd, void *bytes, size_t len, int flags)
     REAL(recv);
 
     return fails(RECV) ? -1 : real(fd, bytes, len, flags);
+}
+
+/* ---- processes and threads ---- */
+
+pid_t
+fork(void)
+{
+    REAL(fork);
+
+    return fails(FORK) ? -1 : real();
+}
+
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *self)
+{
+    REAL(pthread_create);
+
+    return fails(THREAD) ? codes[THREAD] : real(thread, attributes, work, self);
 }
