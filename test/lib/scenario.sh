@@ -44,6 +44,13 @@ db() { # FILE SQL...: runs it; the output is the rows, one per line
     sqlite3 -bail -cmd '.timeout 5000' "$lib_db" "$@" || fail "sqlite3 $lib_db: $*"
 }
 
+empty_duckdb() { # FILE: one of DuckDB's without tables, as its library makes it
+    base64 -d << 'END' | gzip -d > "$1"
+H4sIAAAAAAACA+3XoQrCYBQF4H9gsO1JNjRs8icFbVotRqeLgsVuNFl8P9teY4YxhIFgXPi+cric+wLnlT0O98sz3ezX21X4z22e
+F3n5u5+VsapiHY9FAAAAAEZgsdxdz83p3d/twPdz0sW0iyTY/wAAAGD/2/8AAAAwFh+kZg2PADAAAA==
+END
+}
+
 same() { # WHAT EXPECTED FOUND
     [ "$2" = "$3" ] || fail "$1: expected
 $2

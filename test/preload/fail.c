@@ -25,10 +25,10 @@
 
 enum kind { ALLOC, WRITE, SYNC, RENAME, OPEN, UNLINK, READ, SEND, RECV, FORK, THREAD, KINDS };
 
-static const char *const names[KINDS] = {"alloc",  "write", "sync", "rename", "open",
-                                         "unlink", "read",  "send", "recv",   "fork", "thread"};
-static const int codes[KINDS] = {ENOMEM, ENOSPC, EIO,        EIO,       EMFILE,
-                                 EIO,    EIO,    ECONNRESET, ECONNRESET, EAGAIN, EAGAIN};
+static const char *const names[KINDS] = {"alloc", "write", "sync", "rename", "open",  "unlink",
+                                         "read",  "send",  "recv", "fork",   "thread"};
+static const int codes[KINDS] = {ENOMEM, ENOSPC,     EIO,        EIO,    EMFILE, EIO,
+                                 EIO,    ECONNRESET, ECONNRESET, EAGAIN, EAGAIN};
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -320,7 +320,8 @@ fork(void)
 }
 
 int
-pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *), void *self)
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*work)(void *),
+               void *self)
 {
     REAL(pthread_create);
 

@@ -99,9 +99,10 @@ refused fork 'cannot start a process: Resource temporarily unavailable' both_equ
 
 if [ -f "$EFF_DEPS/duckdb/libduckdb.so" ]; then
     project fresh << END
-sources: {w: {type: adbc, driver: "$EFF_DEPS/duckdb/libduckdb.so", options: {path: ":memory:"}}}
+sources: {w: {type: duckdb, path: empty.duckdb, library: "$EFF_DEPS/duckdb/libduckdb.so"}}
 destinations: {crm: {type: sqlite, path: crm.db}}
 END
+    empty_duckdb "$P/empty.duckdb"
     rm -f "$P"/syncs/*.yml "$P/crm.db"
     sync a << 'END'
 sync: a

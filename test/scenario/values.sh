@@ -149,11 +149,7 @@ if [ -f "$EFF_DEPS/duckdb/libduckdb.so" ]; then
 sources: {w: {type: duckdb, path: empty.duckdb, library: "$EFF_DEPS/duckdb/libduckdb.so"}}
 destinations: {b: {type: sqlite, path: b.db}}
 END
-    # A DuckDB file without tables, as its library makes it.
-    base64 -d << 'END' | gzip -d > "$P/empty.duckdb"
-H4sIAAAAAAACA+3XoQrCYBQF4H9gsO1JNjRs8icFbVotRqeLgsVuNFl8P9teY4YxhIFgXPi+cric+wLnlT0O98sz3ezX21X4z22e
-F3n5u5+VsapiHY9FAAAAAEZgsdxdz83p3d/twPdz0sW0iyTY/wAAAGD/2/8AAAAwFh+kZg2PADAAAA==
-END
+    empty_duckdb "$P/empty.duckdb"
     db "$P/b.db" 'create table t (id integer primary key, big, dec, dbl, txt, day, ts, flag, list, none, blob, huge, uuid)'
     cat > "$P/syncs/t.yml" << 'END'
 sync: t
