@@ -56,6 +56,7 @@ struct deliver_lane {
     struct deliver_part parts[DELIVER_PARTS_MAX];
     size_t parts_count;
     struct deliver_part now; /* the part under way */
+    size_t now_at;           /* where in the arena what belongs to it begins */
     struct eff_delivery part;
     struct eff_task task;
     struct eff_request request;
@@ -201,8 +202,10 @@ deliver_stop_because(struct eff_deliver *d, enum eff_fault fault, const struct e
 static void
 lane_start_part(struct deliver_lane *lane, struct deliver_part part)
 {
-    struct eff_item *items = eff_new(&lane->arena, struct eff_item, part.count);
+    struct eff_item *items;
 
+    lane->now_at = lane->arena.used;
+    items = eff_new(&lane->arena, struct eff_item, part.count);
     for (size_t i = 0; i < part.count; i++) {
         items[i] = lane->whole.items[part.origin[i]];
         items[i].index = i;
@@ -243,8 +246,8 @@ lane_halve(struct deliver_lane *lane, struct deliver_part part)
 {
     size_t half = part.count / 2;
 
-    lane->parts[lane->parts_count++] = lane_part_of(lane, part.origin + half, part.count - half);
-    lane->parts[lane->parts_count++] = lane_part_of(lane, part.origin, half);
+    lane->parts[lane->parts_count++] = (struct deliver_part){part.count - half, part.origin + half};
+    lane->parts[lane->parts_count++] = (struct deliver_part){half, part.origin};
 }
 
 static void
@@ -266,6 +269,9 @@ static void
 lane_split(struct deliver_lane *lane)
 {
     lane->unjudged = false;
+    // Nothing of the part lives on, so that all rows of a batch can be refused one by one.
+    if (lane->looks == 0 && lane->whole.memo.ptr == NULL)
+        lane->arena.used = lane->now_at;
     if (lane->now.count < 2 || lane->parts_count + 2 > DELIVER_PARTS_MAX) {
         lane->whole.items[lane->now.origin[0]].verdict =
             (struct eff_verdict){EFF_REFUSED,

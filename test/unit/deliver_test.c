@@ -47,6 +47,7 @@ struct world {
     size_t poison;       /* this row is refused, alone or with its batch */
     size_t logins_fail;  /* so many logins have no good answer */
     size_t stop_at_wait; /* the user stops it at that pause; 0: never */
+    size_t arena_most;   /* bytes in a lane's arena */
     size_t in_doubt;     /* rows that were settled as perhaps applied by some attempt */
     size_t absent, held; /* rows that were settled as proven absent, as only for a person to tell */
     bool varies;         /* each answer has another body */
@@ -331,6 +332,22 @@ judge_poison(struct world *w, struct eff_task *task, const struct eff_response *
     return judge_good(w, task, last, err);
 }
 
+/* Each request takes a kibibyte a row, and every row is refused. */
+static struct eff_step
+judge_refused(struct world *w, struct eff_task *task, const struct eff_response *last,
+              struct eff_err *err)
+{
+    (void)last;
+    (void)err;
+    eff_arena_alloc(task->arena, 1024, 1, task->delivery->count);
+    if (task->arena->used > w->arena_most)
+        w->arena_most = task->arena->used;
+    if (task->delivery->count > 1)
+        return (struct eff_step){.kind = EFF_STEP_SPLIT};
+    judge_all(task->delivery, EFF_REFUSED, EFF_ROW);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
 static struct eff_step
 judge_some(struct world *w, struct eff_task *task, const struct eff_response *last,
            struct eff_err *err)
@@ -400,6 +417,21 @@ test_keyed_is_marked_before_each_attempt(void **state)
     assert_int_equal(w.sends, 5);
     assert_int_equal(w.marks, 5);
     assert_int_equal(world_outcomes(&w, EFF_APPLIED), 3);
+    world_close(&w);
+}
+
+/* What a request that was refused as a whole took is free for its halves: two of all rows, one a row. */
+static void
+test_halving_takes_no_memory_for_each_level(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_KEYED, 1, 64, judge_refused);
+    world_run(&w);
+    assert_int_equal(w.sends, 127);
+    assert_int_equal(world_outcomes(&w, EFF_REFUSED), 64);
+    assert_true(w.arena_most < (size_t)64 * 1024 * 4);
     world_close(&w);
 }
 
@@ -971,6 +1003,7 @@ main(void)
         cmocka_unit_test(test_the_rows_of_a_key_are_sent_again_together),
         cmocka_unit_test(test_a_key_is_good_for_its_window),
         cmocka_unit_test(test_a_broken_column_blames_no_row),
+        cmocka_unit_test(test_halving_takes_no_memory_for_each_level),
         cmocka_unit_test(test_hopeless_refusals_end_the_run),
         cmocka_unit_test(test_a_rolling_window_is_kept_and_used),
     };

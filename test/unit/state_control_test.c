@@ -6,11 +6,13 @@
  * refused, some of them in a transaction that fails.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 #include <sqlite3.h>
@@ -246,6 +248,25 @@ a_transaction_that_fails_leaves_nothing(void **state)
     assert_true(there);
 }
 
+/* The disk is full, as far as this process may see. */
+static void
+a_copy_without_room_is_told(void **state)
+{
+    struct rlimit before, small;
+
+    (void)state;
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = before;
+    small.rlim_cur = 8192;
+    setrlimit(RLIMIT_FSIZE, &small);
+    assert_int_equal(eff_control_copy(control, &world.os, below("copy"), &err), EFF_BROKEN);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_non_null(strstr(err.msg, "cannot copy the control file to "));
+    assert_int_equal(eff_control_copy(control, &world.os, below("another"), &err), EFF_OK);
+}
+
 static void
 a_copy_that_cannot_be_made_is_told(void **state)
 {
@@ -266,6 +287,7 @@ main(void)
         cmocka_unit_test_setup_teardown(removals_that_were_applied_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_in_no_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_transaction_that_fails_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_copy_without_room_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_copy_that_cannot_be_made_is_told, set_up, tear_down),
     };
 
