@@ -131,7 +131,7 @@ verbs_judge(const struct eff_json *status, struct verbs_line *line)
     eff_str last = verbs_str(status, "/last_run/report/status");
 
     line->style = EFF_YELLOW;
-    if (eff_json_bool(eff_json_pointer(status, EFF_STR("/open_run/running")))) {
+    if (eff_json_bool(eff_json_get(status, EFF_STR("running")))) {
         line->state = "running";
         line->style = EFF_CYAN;
     } else if (eff_json_get(status, EFF_STR("open_run"))) {

@@ -35,9 +35,10 @@ state_lock(struct eff_sync_run *r, struct eff_err *err)
 
     if (fault != EFF_CONFIG || err->code == 0)
         return fault;
+    r->run_id = EFF_STR_NONE; // It never began: the last run is the one that is under way.
     EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " is already running, in %s",
              EFF_STR_ARG(r->sync->name), eff_os_lock_owner(err->code, owner));
-    return eff_err_hint(err, "Wait until it has finished; `efferent status` shows how far it is.");
+    return eff_err_hint(err, "Wait until it has finished: `efferent status` shows when.");
 }
 
 /* Scratch files are unnamed: a plan leaves nothing behind wherever it makes them. */

@@ -1,8 +1,9 @@
 /*
  * run/verbs: the operator's verbs: look, retry, approve, start anew.
  *
- * Looking opens the state read-only and takes no lock; what changes something
- * refuses while the sync runs.
+ * Looking opens the state read-only; what changes something refuses while the sync
+ * runs. Status takes a lock that nobody has for as long as it looks: a run that
+ * begins just then waits for it.
  */
 #include "run/verbs.h"
 #include "base/clock.h"
@@ -284,12 +285,20 @@ eff_run_ledger(const struct eff_project *project, const struct eff_sync_conf *sy
 
 /* ---- status ---- */
 
+static bool
+verbs_is_running(struct eff_verbs *v)
+{
+    struct eff_err held = {0};
+
+    return v->os->exists(v->os->self, v->folder) && eff_verbs_lock(v, &held) == EFF_CONFIG;
+}
+
 /* An open run is either under way or was left behind by a death: the lock tells. */
 static enum eff_fault
-verbs_write_open_run(struct eff_verbs *v, struct eff_json_writer *w, struct eff_err *err)
+verbs_write_open_run(struct eff_verbs *v, bool running, struct eff_json_writer *w,
+                     struct eff_err *err)
 {
     struct eff_run_row run;
-    struct eff_err held = {0};
     bool found;
 
     EFF_TRY(eff_control_open_run(v->control, v->sync->name, v->arena, &found, &run, err));
@@ -300,7 +309,7 @@ verbs_write_open_run(struct eff_verbs *v, struct eff_json_writer *w, struct eff_
     eff_json_field_str(w, "run", run.id);
     verbs_time(w, "started", run.started_ms);
     eff_json_key(w, EFF_STR("running"));
-    eff_json_write_bool(w, eff_verbs_lock(v, &held) == EFF_CONFIG);
+    eff_json_write_bool(w, running);
     eff_json_end_object(w);
     return EFF_OK;
 }
@@ -346,6 +355,7 @@ static enum eff_fault
 verbs_status(struct eff_verbs *v, struct eff_json_writer *w, struct eff_err *err)
 {
     uint64_t counts[EFF_LEDGER_PENDING + 1] = {0}, rows;
+    bool running = verbs_is_running(v);
 
     EFF_TRY(eff_verbs_snapshot(v, &rows, err));
     if (v->control)
@@ -354,12 +364,14 @@ verbs_status(struct eff_verbs *v, struct eff_json_writer *w, struct eff_err *err
     eff_json_field_str(w, "sync", v->sync->name);
     eff_json_key(w, EFF_STR("enabled"));
     eff_json_write_bool(w, v->sync->enabled);
+    eff_json_key(w, EFF_STR("running"));
+    eff_json_write_bool(w, running);
     eff_json_field_int(w, "rows", (int64_t)rows);
     verbs_write_open(w, counts);
     verbs_raw(w, "fields_held", v->state.fields_held);
     if (v->control) {
         EFF_TRY(verbs_write_last_run(v, w, err));
-        EFF_TRY(verbs_write_open_run(v, w, err));
+        EFF_TRY(verbs_write_open_run(v, running, w, err));
         EFF_TRY(verbs_write_acts(v, w, err));
     }
     eff_json_end_object(w);

@@ -430,6 +430,10 @@ eff 1 run
 one_problem '*already running, in process*'
 OWNER=$(problems "p ->> '$.message'" | grep -o '[0-9]*$')
 kill -0 "$OWNER" 2> /dev/null || fail "there is no process $OWNER"
+eff 0 status
+same "one is under way" 1 "$(j '$.syncs[0].running')"
+same "what was refused is no run" '' "$(j '$.syncs[0].last_run.run')"
+"$EFFERENT" status -p "$P" | grep -q '^contacts  *running' || fail "status does not show that it runs"
 kill -TERM "$FIRST"
 wait "$FIRST"
 same "the first run was stopped" 1 $?
