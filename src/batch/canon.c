@@ -289,7 +289,7 @@ eff_value_problem(const struct eff_value *value, struct eff_arena scratch)
 
     switch ((enum eff_kind)value->kind) {
     case EFF_BAD:
-        return "the source's value cannot be represented";
+        return value->len > 0 ? value->ptr : "the source's value cannot be represented";
     case EFF_TEXT:
         if (eff_canon_text_good(eff_value_str(value)))
             return NULL;

@@ -153,15 +153,6 @@ eff_cli_fail(struct eff_cli *cli, const struct eff_err *err)
     return world_json_tail(cli, &w, exit_code);
 }
 
-static eff_str
-world_place(struct eff_cli *cli, struct eff_place place)
-{
-    if (place.line <= 0)
-        return place.file;
-    return eff_str_printf(&cli->arena, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(place.file), place.line,
-                          place.column);
-}
-
 int
 eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *problems)
 {
@@ -179,7 +170,7 @@ eff_cli_tell_problems(struct eff_cli *cli, const struct eff_problems *problems, 
         world_json_head(cli, &w, exit_code);
     for (size_t i = 0; i < problems->count; i++) {
         const struct eff_problem *at = &problems->at[i];
-        eff_str where = world_place(cli, at->place);
+        eff_str where = eff_place_text(&cli->arena, at->place);
 
         if (eff_cli_json(cli))
             world_json_problem(cli, &w, at->code, at->message, at->hint, where);
@@ -201,7 +192,7 @@ eff_cli_notes(struct eff_cli *cli, const struct eff_problems *notes)
 {
     for (size_t i = 0; i < notes->count; i++) {
         const struct eff_problem *at = &notes->at[i];
-        eff_str where = world_place(cli, at->place), hint = world_safe(cli, at->hint);
+        eff_str where = eff_place_text(&cli->arena, at->place), hint = world_safe(cli, at->hint);
         eff_str message = world_safe(cli, at->message);
 
         if (eff_cli_logs(cli)) {

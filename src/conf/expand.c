@@ -212,6 +212,15 @@ eff_node_expand_tree(const struct eff_node *node, struct eff_problems *problems)
 }
 
 eff_str
+eff_place_text(struct eff_arena *arena, struct eff_place place)
+{
+    if (place.line <= 0)
+        return place.file;
+    return eff_str_printf(arena, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(place.file), place.line,
+                          place.column);
+}
+
+eff_str
 eff_place_path(struct eff_place place, eff_str path, struct eff_problems *problems)
 {
     eff_str root = problems->fill ? problems->fill->root : EFF_STR("");

@@ -130,6 +130,8 @@ bool eff_node_expand(const struct eff_node *scalar, struct eff_problems *problem
 /* The same for a whole tree; the tree itself when there is nothing to replace. */
 const struct eff_node *eff_node_expand_tree(const struct eff_node *node,
                                             struct eff_problems *problems);
+/* "syncs/a.yml:7:3" */
+eff_str eff_place_text(struct eff_arena *arena, struct eff_place place);
 /* path made absolute against the folder of place.file. */
 eff_str eff_place_path(struct eff_place place, eff_str path, struct eff_problems *problems);
 /* Registers a value for redaction; "" is nothing to redact. */

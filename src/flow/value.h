@@ -23,7 +23,8 @@ enum eff_kind {
     EFF_DATETIME, /* i: microseconds since 1970-01-01 00:00:00, no zone; len: further ns */
     EFF_INSTANT,  /* i: microseconds since 1970-01-01T00:00:00Z; len: further ns */
     EFF_JSON,     /* ptr, len: JSON text: objects, arrays, nested and repeated fields */
-    EFF_BAD,      /* ptr, len: why the source's value cannot be represented; the row is invalid */
+    EFF_BAD,      /* ptr, len: why the source's value cannot be represented (a literal, terminated);
+                     the row is invalid */
     EFF_ABSENT,   /* not part of this item: leave the field alone over there */
 };
 

@@ -327,13 +327,6 @@ compile_ids(struct compile *c, struct eff_field *fields, size_t count)
     eff_buf_free(&buf);
 }
 
-static eff_str
-compile_where(struct compile *c, struct eff_place place)
-{
-    return eff_str_printf(c->arena, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(place.file), place.line,
-                          place.column);
-}
-
 static enum eff_fault
 compile_fields(struct compile *c, const struct eff_field_conf *conf, size_t count,
                struct eff_field **ret_fields)
@@ -343,7 +336,7 @@ compile_fields(struct compile *c, const struct eff_field_conf *conf, size_t coun
     for (size_t i = 0; i < count; i++) {
         fields[i].name = conf[i].name;
         fields[i].on_null = conf[i].on_null;
-        fields[i].where = compile_where(c, conf[i].place);
+        fields[i].where = eff_place_text(c->arena, conf[i].place);
         EFF_TRY(compile_inputs(c, &conf[i], &fields[i]));
         EFF_TRY(compile_transforms(c, &conf[i], &fields[i]));
     }

@@ -40,8 +40,7 @@ overlap_report(struct eff_sync_run *r, const struct eff_sync_conf *other, eff_st
         EFF_STR(
             "A record that is in both models gets the value of whichever run changed last. Let one "
             "sync write the field, or keep the two models apart."),
-        eff_str_printf(&r->run, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(r->sync->to_place.file),
-                       r->sync->to_place.line, r->sync->to_place.column));
+        eff_place_text(&r->run, r->sync->to_place));
 }
 
 void

@@ -320,18 +320,13 @@ planning_duplicate(struct eff_sync_run *r, const struct eff_change *change,
     message = eff_str_printf(&r->batch, "%llu rows of the model share one key",
                              (unsigned long long)change->rows);
     r->report->invalid += change->rows;
-    if (r->report->samples_count < EFF_REPORT_SAMPLES_MAX || r->report->invalid <= change->rows)
-        eff_report_problem(r->report, "EFF2108", EFF_ROW, change->rows,
-                           EFF_STR("several rows of the model share one key: none of them is sent"),
-                           eff_str_printf(&r->run,
-                                          "For example " EFF_STR_FMT
-                                          ". Make `key:` unique, or group the model by it.",
-                                          EFF_STR_ARG(key_json)),
-                           EFF_STR_NONE);
-    else
-        eff_report_problem(r->report, "EFF2108", EFF_ROW, change->rows,
-                           EFF_STR("several rows of the model share one key: none of them is sent"),
-                           EFF_STR_NONE, EFF_STR_NONE);
+    eff_report_problem(r->report, "EFF2108", EFF_ROW, change->rows,
+                       EFF_STR("several rows of the model share one key: none of them is sent"),
+                       eff_str_printf(&r->batch,
+                                      "For example " EFF_STR_FMT
+                                      ". Make `key:` unique, or group the model by it.",
+                                      EFF_STR_ARG(key_json)),
+                       eff_place_text(&r->batch, r->sync->key_place));
     return planning_ledger(r, &p, EFF_LEDGER_INVALID, change->rows, key_json, "EFF2108", message,
                            err);
 }

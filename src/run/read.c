@@ -59,18 +59,45 @@ read_key_json(struct eff_sync_run *r, const struct eff_value *row)
     return key;
 }
 
+static bool
+read_uses(const struct eff_field *fields, size_t count, size_t column, eff_str *ret_where)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < fields[i].inputs_count; k++) {
+            if (fields[i].inputs[k] != column)
+                continue;
+            *ret_where = fields[i].where;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The line that has the column sent. */
+static eff_str
+read_where(struct eff_sync_run *r, enum eff_row_state state, size_t column)
+{
+    const struct eff_mapping *mapping = &r->mapping;
+    eff_str where;
+
+    if (state == EFF_ROW_VALUE_BAD &&
+        (read_uses(mapping->fields, mapping->fields_count, column, &where) ||
+         read_uses(mapping->match, mapping->match_count, column, &where)))
+        return where;
+    return eff_place_text(&r->batch, r->sync->key_place);
+}
+
 static enum eff_fault
 read_ledger_invalid(struct eff_sync_run *r, struct eff_hash128 key, const struct eff_value *row,
-                    struct read_reason reason, size_t column, struct eff_err *err)
+                    const char *code, eff_str message, size_t column, struct eff_err *err)
 {
     struct eff_ledger_row entry = {
         .key = key,
         .state = EFF_LEDGER_INVALID,
         .rows = 1,
         .key_json = read_key_json(r, row),
-        .code = eff_str_of(reason.code),
-        .message = eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT, reason.message,
-                                  EFF_STR_ARG(r->columns.at[column].name)),
+        .code = eff_str_of(code),
+        .message = message,
         .field = r->columns.at[column].name,
         .fault = EFF_ROW,
         .last_ms = r->started_wall,
@@ -90,13 +117,14 @@ read_invalid(struct eff_sync_run *r, enum eff_row_state state, struct eff_hash12
              const struct eff_value *row, size_t column, struct eff_err *err)
 {
     struct read_reason reason = read_reason_of(state);
-    eff_str name = r->columns.at[column].name;
+    const char *why = state == EFF_ROW_VALUE_BAD ? eff_value_problem(&row[column], r->batch) : NULL;
     eff_str message =
-        eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT, reason.message, EFF_STR_ARG(name));
+        eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT "%s%s", reason.message,
+                       EFF_STR_ARG(r->columns.at[column].name), why ? ": " : "", why ? why : "");
 
     eff_report_problem(r->report, reason.code, EFF_ROW, 1, message, eff_str_of(reason.hint),
-                       r->sync->key_place.file);
-    EFF_TRY(read_ledger_invalid(r, key, row, reason, column, err));
+                       read_where(r, state, column));
+    EFF_TRY(read_ledger_invalid(r, key, row, reason.code, message, column, err));
     if (state == EFF_ROW_VALUE_BAD) /* counted by the diff: it may be one of several of its key */
         return eff_diff_add_invalid(r->diff, key, err);
     r->report->invalid++;

@@ -129,13 +129,10 @@ run_compare(struct eff_sync_run *r, struct eff_err *err)
 static bool
 run_refused(struct eff_sync_run *r)
 {
-    const struct eff_place *at = &r->sync->model_place;
-
     if (r->sync->refused.ptr == NULL)
         return false;
-    eff_report_problem(
-        r->report, "EFF2013", EFF_CONFIG, 0, r->sync->refused, r->sync->refused_hint,
-        eff_str_printf(&r->run, EFF_STR_FMT ":%d:%d", EFF_STR_ARG(at->file), at->line, at->column));
+    eff_report_problem(r->report, "EFF2013", EFF_CONFIG, 0, r->sync->refused, r->sync->refused_hint,
+                       eff_place_text(&r->run, r->sync->model_place));
     r->report->failed = !r->options->plan;
     return r->report->failed;
 }

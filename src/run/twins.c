@@ -157,5 +157,5 @@ eff_run_twins_report(struct eff_sync_run *r)
                                       "several rows of the model have one value of " EFF_STR_FMT
                                       ", by which records are matched: none of them is sent",
                                       EFF_STR_ARG(name)),
-                       hint, EFF_STR_NONE);
+                       hint, r->mapping.match[0].where);
 }

@@ -191,6 +191,7 @@ counts contacts read=25 added=18 planned=18 delivered=18 invalid=7
 same "causes" 'EFF2108|5
 EFF2109|2' "$(problems "(p ->> '$.code') || '|' || (p ->> '$.rows')" | sort)"
 says 'For example {'
+same "their place" 'syncs/contacts.yml:5:6' "$(problems "group_concat(distinct p ->> '$.where')")"
 run_eff rows -p "$P" --output json contacts
 document_good rows
 grep -q 'EFF2108' out.json || fail "the ledger does not have the duplicates"
@@ -199,6 +200,10 @@ db "$P/shop.db" "create view w as select * from v union all select 5, cast(x'c32
 sed -i 's/table: v/table: w/' "$P/syncs/contacts.yml"
 eff 3 run
 counts contacts read=27 unchanged=17 invalid=10
+says 'a value cannot be represented: column email: text is not valid UTF-8'
+BAD="p ->> '$.code' = 'EFF2111'"
+same "a bad value's place" "$(grep -n 'email' "$P/syncs/contacts.yml" | tail -n 1 | cut -d: -f1)" \
+    "$(problems "max(case when $BAD then p ->> '$.where' end)" | cut -d: -f2)"
 sed -i 's/table: w/table: v/' "$P/syncs/contacts.yml"
 db "$P/shop.db" 'drop view w'
 about "duplicates"
