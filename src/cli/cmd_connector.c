@@ -511,8 +511,13 @@ eff_cli_cmd_connector(struct eff_cli *cli)
     if (eff_str_is(o->args[0], "list") && o->args_count == 1)
         return eff_cli_kinds(cli, &code) ? connector_list(cli) : code;
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (!eff_str_is(o->args[0], verbs[i].word) || o->args_count != 2)
+        if (!eff_str_is(o->args[0], verbs[i].word))
             continue;
+        if (o->args_count != 2) {
+            EFF_FAIL(&err, EFF_CONFIG, "`efferent connector %s` wants a name", verbs[i].word);
+            eff_err_hint(&err, "Usage: efferent connector %s", cli->command->args);
+            return eff_cli_fail(cli, &err);
+        }
         if (verbs[i].kinds && !eff_cli_kinds(cli, &code))
             return code;
         return verbs[i].run(cli, o->args[1]);

@@ -250,23 +250,6 @@ eff_cli_cmd_plan(struct eff_cli *cli)
     return runner_run(cli, true);
 }
 
-static void
-check_print(struct eff_cli *cli, const struct eff_report *report)
-{
-    enum eff_style style = eff_print_status_style(report->status);
-
-    if (report->problems_count > 0) {
-        eff_print_report(cli, report);
-        return;
-    }
-    eff_term_add(&cli->out, EFF_BOLD, report->sync);
-    eff_term_addf(&cli->out, style, "  %s", eff_status_name(report->status));
-    if (report->has_scanned)
-        eff_term_addf(&cli->out, EFF_DIM, "  its model scans " EFF_STR_FMT,
-                      EFF_STR_ARG(eff_term_bytes(&cli->arena, report->bytes_scanned)));
-    eff_term_line(&cli->out);
-}
-
 static int
 check_offline(struct eff_cli *cli)
 {
@@ -300,7 +283,7 @@ eff_cli_cmd_check(struct eff_cli *cli)
         eff_run_check(cli->project, &cli->project->syncs[i], cli->os, &cli->arena, &reports[count]);
         runner_redact(cli, &reports[count]);
         if (!eff_cli_json(cli))
-            check_print(cli, &reports[count]);
+            eff_print_check(cli, &reports[count]);
         count++;
     }
     return runner_end(cli, reports, count);
@@ -322,7 +305,8 @@ int
 eff_cli_cmd_verify(struct eff_cli *cli)
 {
     const struct eff_cli_options *o = &cli->options;
-    struct eff_look_options look = {.write = o->repair, .sample = o->all ? -1 : o->sample};
+    struct eff_look_options look = {
+        .named = o->args_count > 0, .write = o->repair, .sample = o->all ? -1 : o->sample};
     struct eff_report *reports;
     size_t count = 0;
     int code;
@@ -339,8 +323,11 @@ eff_cli_cmd_verify(struct eff_cli *cli)
 int
 eff_cli_cmd_adopt(struct eff_cli *cli)
 {
-    struct eff_look_options look = {
-        .adopt = true, .unseen = cli->options.unseen, .write = cli->options.yes, .sample = -1};
+    struct eff_look_options look = {.adopt = true,
+                                    .named = true,
+                                    .unseen = cli->options.unseen,
+                                    .write = cli->options.yes,
+                                    .sample = -1};
     const struct eff_sync_conf *sync;
     struct eff_report report;
     int code;

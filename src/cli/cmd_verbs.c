@@ -76,17 +76,27 @@ verbs_parse(struct eff_cli *cli, struct eff_buf *buf, const struct eff_json **re
 }
 
 /* "3 min 20 s ago", from an ISO time. */
-static eff_str
-verbs_ago(struct eff_cli *cli, eff_str time)
+/* False when there is no time. */
+static bool
+verbs_since(eff_str time, double *ret_seconds)
 {
     struct eff_civil civil;
     struct timespec now;
-    double seconds;
 
     if (!eff_time_parse(time, &civil))
-        return EFF_STR("never");
+        return false;
     clock_gettime(CLOCK_REALTIME, &now);
-    seconds = (double)now.tv_sec - (double)eff_micros_from_civil(&civil) / 1e6;
+    *ret_seconds = (double)now.tv_sec - (double)eff_micros_from_civil(&civil) / 1e6;
+    return true;
+}
+
+static eff_str
+verbs_ago(struct eff_cli *cli, eff_str time)
+{
+    double seconds;
+
+    if (!verbs_since(time, &seconds))
+        return EFF_STR("never");
     if (seconds < 1)
         return EFF_STR("just now");
     if (seconds < 10)
@@ -284,20 +294,6 @@ verbs_pair(struct eff_cli *cli, const char *name, eff_str value, enum eff_style 
     eff_term_line(&cli->out);
 }
 
-static eff_str
-verbs_raw(struct eff_cli *cli, const struct eff_json *value)
-{
-    struct eff_buf buf = {0};
-    eff_str text;
-
-    if (!value)
-        return EFF_STR_NONE;
-    eff_json_print(&buf, value, false);
-    text = eff_str_copy(&cli->arena, eff_buf_str(&buf));
-    eff_buf_free(&buf);
-    return text;
-}
-
 static enum eff_style
 verbs_state_style(eff_str state)
 {
@@ -312,14 +308,16 @@ static void
 verbs_open_details(struct eff_cli *cli, const struct eff_json *row)
 {
     eff_str code = verbs_str(row, "/code"), message = verbs_str(row, "/message");
+    eff_str next = verbs_str(row, "/next_try");
     uint64_t tries = verbs_int(row, "/tries");
+    double overdue;
 
     verbs_pair(cli, "because",
                eff_str_printf(&cli->arena, EFF_STR_FMT "%s" EFF_STR_FMT, EFF_STR_ARG(code),
                               code.len > 0 && message.len > 0 ? ": " : "", EFF_STR_ARG(message)),
                EFF_PLAIN);
     verbs_pair(cli, "field", verbs_str(row, "/field"), EFF_PLAIN);
-    verbs_pair(cli, "sent", verbs_raw(cli, eff_json_get(row, EFF_STR("sent"))), EFF_PLAIN);
+    verbs_pair(cli, "sent", eff_print_json(cli, eff_json_get(row, EFF_STR("sent"))), EFF_PLAIN);
     verbs_pair(cli, "first seen", verbs_ago(cli, verbs_str(row, "/first_seen")), EFF_PLAIN);
     if (tries > 0)
         verbs_pair(cli, "tried",
@@ -327,7 +325,9 @@ verbs_open_details(struct eff_cli *cli, const struct eff_json *row)
                                   EFF_STR_ARG(eff_term_plural(&cli->arena, tries, "time", "times")),
                                   EFF_STR_ARG(verbs_ago(cli, verbs_str(row, "/last")))),
                    EFF_PLAIN);
-    verbs_pair(cli, "next try", verbs_str(row, "/next_try"), EFF_PLAIN);
+    if (verbs_since(next, &overdue) && overdue > -1)
+        next = EFF_STR("with the next run");
+    verbs_pair(cli, "next try", next, EFF_PLAIN);
 }
 
 static void
@@ -368,7 +368,7 @@ verbs_row_text(struct eff_cli *cli, const struct eff_json *json)
 {
     const struct eff_json *open = eff_json_get(json, EFF_STR("open"));
     struct eff_buf none = {0};
-    eff_str key = eff_print_key(cli, verbs_raw(cli, eff_json_get(json, EFF_STR("key"))));
+    eff_str key = eff_print_key(cli, eff_print_json(cli, eff_json_get(json, EFF_STR("key"))));
     eff_str state = verbs_str(json, "/state");
 
     verbs_row_heading(cli, key, state);
@@ -396,9 +396,9 @@ verbs_ledger_text(struct eff_cli *cli, const struct eff_json *json)
     uint64_t shown = 0;
 
     while (eff_json_next(&iter, NULL, &row)) {
-        verbs_row_heading(cli,
-                          eff_print_key(cli, verbs_raw(cli, eff_json_get(row, EFF_STR("key")))),
-                          verbs_str(row, "/state"));
+        verbs_row_heading(
+            cli, eff_print_key(cli, eff_print_json(cli, eff_json_get(row, EFF_STR("key")))),
+            verbs_str(row, "/state"));
         verbs_open_details(cli, row);
         eff_term_line(&cli->out);
         shown++;

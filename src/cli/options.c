@@ -297,6 +297,8 @@ options_read(struct options_reader *r, struct eff_err *err)
             ended = true;
             continue;
         }
+        if (!r->command && eff_str_is(word, "--version")) // what one types before anything is known
+            word = EFF_STR("version");
         now = !ended && word.len > 1 && word.ptr[0] == '-' ? options_take(r, word, to)
                                                            : options_word(r, word, to);
         if (fault == EFF_OK)

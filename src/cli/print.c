@@ -242,6 +242,20 @@ print_problems(struct eff_cli *cli, const struct eff_report *r)
 /* ---- samples ---- */
 
 eff_str
+eff_print_json(struct eff_cli *cli, const struct eff_json *value)
+{
+    struct eff_buf buf = {0};
+    eff_str text;
+
+    if (!value)
+        return EFF_STR_NONE;
+    eff_json_print(&buf, value, false);
+    text = eff_str_copy(&cli->arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return text;
+}
+
+eff_str
 eff_print_key(struct eff_cli *cli, eff_str key_json)
 {
     const struct eff_json *json, *value;
@@ -256,6 +270,8 @@ eff_print_key(struct eff_cli *cli, eff_str key_json)
     while (eff_json_next(&iter, &name, &value)) {
         eff_str shown = eff_json_str(value);
 
+        if (eff_str_trim(shown).len == 0) // null, "", "  "
+            shown = eff_print_json(cli, value);
         text = eff_str_printf(&cli->arena, EFF_STR_FMT "%s" EFF_STR_FMT " " EFF_STR_FMT,
                               EFF_STR_ARG(text), text.len > 0 ? ", " : "", EFF_STR_ARG(name),
                               EFF_STR_ARG(shown));
@@ -291,13 +307,13 @@ print_sample_field(struct eff_cli *cli, const struct eff_sample_field *field, bo
         eff_term_add(term, EFF_PLAIN, EFF_STR(","));
         *column += 1;
     }
-    if (*column + columns > term->width && *column > 6) {
+    if (*column + !more + columns > term->width && *column > 6) {
         eff_term_line(term);
         eff_term_pad(term, 0, 6);
         *column = 6;
     } else {
-        eff_term_add(term, EFF_PLAIN, EFF_STR(" "));
-        columns++;
+        eff_term_add(term, EFF_PLAIN, eff_str_of(more ? " " : "  "));
+        columns += more ? 1 : 2;
     }
     eff_term_addf(term, EFF_DIM, EFF_STR_FMT " ", EFF_STR_ARG(name));
     if (before.len > 0)
@@ -330,8 +346,7 @@ print_sample(struct eff_cli *cli, const struct eff_sample *sample)
                   : removed ? "-"
                             : "+",
                   EFF_STR_ARG(key));
-    eff_term_add(term, EFF_PLAIN, eff_str_of(sample->fields_count > 0 ? " " : ""));
-    column = 5 + eff_term_columns(key);
+    column = 4 + eff_term_columns(key);
     for (size_t i = 0; i < sample->fields_count; i++) {
         if (!print_is_same(&sample->fields[i])) {
             print_sample_field(cli, &sample->fields[i], changed, some, &column);
@@ -377,6 +392,22 @@ print_fields_held(struct eff_cli *cli, const struct eff_report *r)
     eff_term_add(&cli->out, EFF_DIM, EFF_STR("  stopped  "));
     eff_term_wrap(&cli->out, EFF_YELLOW, eff_print_safe(cli, text, 1000), PRINT_LABEL, PRINT_LABEL);
     eff_term_line(&cli->out);
+}
+
+void
+eff_print_check(struct eff_cli *cli, const struct eff_report *r)
+{
+    eff_term_add(&cli->out, EFF_BOLD, r->sync);
+    eff_term_addf(&cli->out, eff_print_status_style(r->status), "  %s", eff_status_name(r->status));
+    if (r->has_scanned)
+        eff_term_addf(&cli->out, EFF_DIM, "  its model scans " EFF_STR_FMT,
+                      EFF_STR_ARG(eff_term_bytes(&cli->arena, r->bytes_scanned)));
+    eff_term_line(&cli->out);
+    print_fields_held(cli, r);
+    print_problems(cli, r);
+    if (r->problems_count > 0)
+        eff_term_line(&cli->out);
+    eff_term_flush(&cli->out);
 }
 
 void
@@ -468,10 +499,11 @@ print_plural(struct eff_cli *cli, uint64_t count, const char *one)
 static void
 print_next(struct eff_cli *cli, const struct eff_report *reports, size_t count)
 {
-    uint64_t rows = 0, held = 0, requests = 0;
+    uint64_t rows = 0, held = 0, requests = 0, failed = 0;
     eff_str text = EFF_STR("");
 
     for (size_t i = 0; i < count; i++) {
+        failed += reports[i].failed;
         rows += reports[i].planned - reports[i].held;
         held += reports[i].held;
         requests += reports[i].requests;
@@ -483,6 +515,10 @@ print_next(struct eff_cli *cli, const struct eff_report *reports, size_t count)
     if (held > 0)
         text = eff_str_printf(&cli->arena, EFF_STR_FMT "%s hold " EFF_STR_FMT, EFF_STR_ARG(text),
                               rows > 0 ? ", and" : "", EFF_STR_ARG(print_plural(cli, held, "row")));
+    if (failed > 0)
+        text = eff_str_printf(&cli->arena, EFF_STR_FMT "%s fail in " EFF_STR_FMT, EFF_STR_ARG(text),
+                              text.len > 0 ? ", and" : "",
+                              EFF_STR_ARG(print_plural(cli, failed, "sync")));
     if (text.len == 0)
         text = EFF_STR(" change nothing");
     text = eff_str_printf(&cli->arena, "Nothing was changed. `efferent run` would" EFF_STR_FMT ".",

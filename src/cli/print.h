@@ -20,6 +20,10 @@ void eff_print_sum(struct eff_cli *cli, const char *label, uint64_t total, size_
                    const struct eff_print_part *parts);
 enum eff_style eff_print_status_style(enum eff_status status);
 void eff_print_report(struct eff_cli *cli, const struct eff_report *report);
+/* Of `check`, which counts nothing: a line, and what was found. */
+void eff_print_check(struct eff_cli *cli, const struct eff_report *report);
+/* A value as JSON; none when value is NULL. */
+eff_str eff_print_json(struct eff_cli *cli, const struct eff_json *value);
 /* {"id":7} as "id 7"; what is no object as it is. */
 eff_str eff_print_key(struct eff_cli *cli, eff_str key_json);
 /* The last lines: all syncs together, and what comes next. */

@@ -16,7 +16,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
                 "Efferent."},
     {"EFF2009", "The counts of a run do not add up, which is a mistake in Efferent."},
     {"EFF2010", "The process of a sync ended without a report. What it delivered is recorded."},
-    {"EFF2011", "The sync was skipped: switched off, or a sync before it failed."},
+    {"EFF2011", "The sync was skipped: switched off, a sync before it failed, or `verify` cannot look at it."},
     {"EFF2012", "The sync was not started, because the command was asked to stop."},
     {"EFF2013", "The sync was not run: dbt's last build of its model, or a test of it, failed."},
     {"EFF2014", "The process of a sync crashed, and was started again; the sync went on."},

@@ -58,9 +58,16 @@ look_nothing_open(struct eff_sync_run *r, struct eff_err *err)
 enum eff_fault
 eff_run_look_open(struct eff_sync_run *r, struct eff_err *err)
 {
-    EFF_TRY(look_mode_allowed(r, err));
-    EFF_TRY(look_readable(r, err));
-    return look_nothing_open(r, err);
+    enum eff_fault fault = look_mode_allowed(r, err);
+
+    if (fault == EFF_OK)
+        fault = look_readable(r, err);
+    if (fault == EFF_OK || r->look->named)
+        return fault == EFF_OK ? look_nothing_open(r, err) : fault;
+    eff_report_problem(r->report, "EFF2011", EFF_CONFIG, 0, eff_str_of(err->msg), EFF_STR_NONE,
+                       EFF_STR_NONE);
+    r->report->skipped = true;
+    return EFF_OK;
 }
 
 /* The rows whose key hash, turned by chance, is below the limit: about `sample` of them. */

@@ -274,6 +274,8 @@ look_stages(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_run_aside_open(r, err));
     EFF_TRY(eff_run_open_dest(r, err));
     EFF_TRY(eff_run_look_open(r, err));
+    if (r->report->skipped)
+        return EFF_OK;
     EFF_TRY(run_prepare(r, err));
     EFF_TRY(eff_run_look_begin(r, err));
     EFF_TRY(run_compare(r, err));

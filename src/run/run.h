@@ -23,6 +23,7 @@ struct eff_progress {
 /* verify: read back rows that were delivered; adopt: take what is there as delivered. */
 struct eff_look_options {
     bool adopt;
+    bool named;     /* asked for by name: that it cannot be looked at is a failure */
     bool unseen;    /* adopt: all rows of the model, without looking */
     bool write;     /* let the next run know; else only tell */
     int64_t sample; /* verify: about so many rows, by chance; -1: all */

@@ -55,6 +55,15 @@ for key in 7 'A b,c' 2026-01-31 é; do
 done
 state_of people 8 unknown
 state_of people refused rejected
+db "$P/w.db" "insert into person values (null, 'nobody'), (' ', 'void')"
+eff 3 run
+"$EFFERENT" rows people -p "$P" > rows.txt
+for line in 'id null  invalid' 'id " "  invalid' 'id refused  rejected' '  next try   with the next run'; do
+    grep -Fqx "$line" rows.txt || fail "no line says: $line"
+done
+db "$P/w.db" "delete from person where name in ('nobody', 'void')"
+eff 3 run
+state_of people refused rejected
 case $(j '$.result.open.message') in *CHECK*) ;; *) fail "the reason is missing" ;; esac
 state_of seats acme,1 delivered
 state_of seats '{"account": "a,b", "seat": 3}' delivered

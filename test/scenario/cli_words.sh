@@ -28,6 +28,7 @@ refused "not in this version yet" serve --port 3
 refused "not in this version yet" serve anything goes
 refused "there is none here" connector new x
 refused "does not know \`shw x\`" connector shw x
+refused "\`efferent connector new\` wants a name" connector new
 refused "there is no efferent.yml" run
 refused "there is no efferent.yml in ." plan --project .
 refused "there is no folder nowhere" status --project nowhere
@@ -56,6 +57,7 @@ run_eff version
 grep -Eq '^efferent [0-9]+\.[0-9]+\.[0-9]+$' out.json || fail "the version is not plain"
 run_eff version --output json
 same "version" "$("$EFFERENT" version)" "efferent $(j '$.version')"
+same "--version" "$("$EFFERENT" version)" "$("$EFFERENT" --version)"
 
 about "pages"
 run_eff docs schema
@@ -96,6 +98,24 @@ while IFS= read -r line; do
         > /dev/null || fail "no JSON on standard error: $line"
 done < err.txt
 grep -q '"event":"sync","sync":"orders".*"status":"ok"' err.txt || fail "the end of a sync is not logged"
+
+about "a plan ends with what a run would do, also when it would fail"
+sed -i 's/FROM book_order/FROM nowhere/' shop/syncs/orders.yml
+db shop/shop.db "update customer set email = email || 'x', last_name = last_name || ' the Younger' where customer_id < 3"
+run_eff plan -p shop
+says 'would send 2 rows in about 1 request, and'
+says 'fail in 1 sync.'
+if grep -n ' $' out.json; then fail "blanks at the ends of lines"; fi
+sed -i 's/FROM nowhere/FROM book_order/' shop/syncs/orders.yml
+
+about "a check counts nothing, also when it has a note"
+sed 's/sync: customers/sync: twice/' shop/syncs/customers.yml > shop/syncs/twice.yml
+run_eff check -p shop
+same "exit code" 0 "$CODE"
+says EFF2124
+says 'customers  ok'
+says_not 'read'
+rm shop/syncs/twice.yml
 
 about "no colours, no live lines without a terminal"
 run_eff run -p shop

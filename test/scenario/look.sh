@@ -82,6 +82,8 @@ END
 eff 0 run events
 eff 1 verify events
 says 'its mode is append'
+eff 0 verify # of all syncs, it is passed over
+same "the sync that cannot be looked at" skipped "$(j '$.syncs[1].status')"
 
 # ---- adopt, on a table ----
 
