@@ -4,6 +4,14 @@
 #include "plan/compile.h"
 #include "run/sync.h"
 
+enum eff_fault
+eff_run_at(struct eff_place place, enum eff_fault fault, struct eff_err *err)
+{
+    if (fault != EFF_OK && err->where[0] == 0)
+        eff_err_where(err, place.file, place.line, place.column);
+    return fault;
+}
+
 /* ---- destination ---- */
 
 enum eff_fault
@@ -14,7 +22,8 @@ eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err)
     size_t count = 0;
     uint64_t seed;
 
-    EFF_TRY(kind->ops->open(r->sync->dest, &r->run, &r->dest, err));
+    EFF_TRY(eff_run_at(r->sync->dest->place, kind->ops->open(r->sync->dest, &r->run, &r->dest, err),
+                       err));
     if (r->dest->ops->rates)
         count = r->dest->ops->rates(r->dest, &limits);
     r->os->random(r->os->self, &seed, sizeof seed);
@@ -67,7 +76,6 @@ connect_place(struct eff_dest *dest, const struct eff_dest_sync *sync,
 enum eff_fault
 eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err)
 {
-    struct eff_place place;
     enum eff_fault fault;
 
     r->dest_sync.rows_planned = rows_planned;
@@ -77,10 +85,8 @@ eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err)
     r->dest_sync.field_names = connect_names(r, r->mapping.fields, r->mapping.fields_count);
     memset(r->limits, 0, sizeof r->limits);
     fault = r->dest->ops->bind(r->dest, &r->dest_sync, r->limits, err);
-    if (fault != EFF_OK && err->where[0] == 0) {
-        place = connect_place(r->dest, &r->dest_sync, r->sync);
-        eff_err_where(err, place.file, place.line, place.column);
-    }
+    if (fault != EFF_OK)
+        eff_run_at(connect_place(r->dest, &r->dest_sync, r->sync), fault, err);
     r->limits[EFF_OP_NONE] = (struct eff_op_limits){
         .supported = true, .class = EFF_CLASS_CONVERGE, .rows_max = 10000, .concurrency = 1};
     return fault;
@@ -210,19 +216,15 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
 {
     const struct eff_source_ops *ops = r->sync->source->kind->user;
     struct eff_sync_conf prepared = connect_prepared(r);
-    enum eff_fault fault;
 
-    EFF_TRY(ops->open(r->sync->source->config, r->os, &r->run, &r->source, err));
+    EFF_TRY(eff_run_at(r->sync->source->place,
+                       ops->open(r->sync->source->config, r->os, &r->run, &r->source, err), err));
     r->reader = ops->reader ? ops->reader(r->source, &r->run) : EFF_STR_NONE;
     r->sql = r->sync->model_kind == EFF_MODEL_TABLE
                  ? ops->table_sql(r->source, r->sync->model, &r->run)
                  : r->sync->model;
     r->rows_expected = ops->estimate ? ops->estimate(r->source, r->sql) : -1;
-    fault = ops->query(r->source, r->sql, &r->columns, err);
-    if (fault != EFF_OK && err->where[0] == 0)
-        eff_err_where(err, r->sync->model_place.file, r->sync->model_place.line,
-                      r->sync->model_place.column);
-    EFF_TRY(fault);
+    EFF_TRY(eff_run_at(r->sync->model_place, ops->query(r->source, r->sql, &r->columns, err), err));
     connect_scans(r);
     EFF_TRY(eff_compile_mapping(&prepared, &r->columns, &r->run, &r->mapping, err));
     r->needed = eff_new(&r->run, bool, r->columns.count);

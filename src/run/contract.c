@@ -304,10 +304,13 @@ eff_run_contract(struct eff_sync_run *r, struct eff_err *err)
                             .schema = &r->schema,
                             .object = r->sync->object,
                             .arena = &r->run};
+    enum eff_fault fault;
 
     if (!r->dest->can_describe)
         return EFF_OK;
-    EFF_TRY(eff_run_task(r, &task, err));
+    fault = eff_run_task(r, &task, err);
+    EFF_TRY(
+        eff_run_at(fault == EFF_CONTRACT ? r->sync->to_place : r->sync->dest->place, fault, err));
     if (!r->schema.known)
         return EFF_OK;
     EFF_TRY(contract_object(r, err));

@@ -168,6 +168,8 @@ void eff_run_types_see(struct eff_sync_run *r, const struct eff_change *change,
 void eff_run_types_tell(struct eff_sync_run *r);
 
 /* connect.c: source, destination, mapping, snapshot's columns; contract.c: its schema. */
+/* Passes a fault on; one that names no place yet gets this one. */
+enum eff_fault eff_run_at(struct eff_place place, enum eff_fault fault, struct eff_err *err);
 enum eff_fault eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_open_source(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_contract(struct eff_sync_run *r, struct eff_err *err);

@@ -32,7 +32,8 @@ eff_pg_fault_of(const char *sqlstate)
         {"28", EFF_AUTH},      {"2F", EFF_CONFIG}, /* in a function of the user's */
         {"38", EFF_CONFIG},    {"39", EFF_CONFIG}, {"3D", EFF_CONFIG}, /* no such database */
         {"3F", EFF_CONFIG},                                            /* no such schema */
-        {"42", EFF_CONFIG}, /* syntax, names, types, privileges */
+        {"42501", EFF_AUTH},                                           /* a privilege is missing */
+        {"42", EFF_CONFIG},                                            /* syntax, names, types */
         {"54", EFF_CONFIG}, /* too many columns, too complex */
         {"P0", EFF_CONFIG}, /* raised in PL/pgSQL */
     };

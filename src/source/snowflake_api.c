@@ -423,7 +423,8 @@ snow_sql_fault(const char *code, const char *sql_state, const char *message, str
         (void)EFF_FAIL(err, EFF_CONFIG, "%s", message);
         return eff_err_hint(err, "add `warehouse:` to the source, or a default one to the user");
     }
-    (void)EFF_FAIL(err, EFF_CONFIG, "%s", message[0] ? message : "snowflake refuses the statement");
+    (void)EFF_FAIL(err, strcmp(sql_state, "42501") == 0 ? EFF_AUTH : EFF_CONFIG, "%s",
+                   message[0] ? message : "snowflake refuses the statement");
     if (strcmp(sql_state, "42501") == 0)
         return eff_err_hint(err, "grant it to the role that Efferent connects with");
     if (strcmp(sql_state, "42S02") == 0 || strcmp(sql_state, "02000") == 0)

@@ -565,7 +565,7 @@ destinations: {crm: {type: hubspot, url: "http://127.0.0.1:9", token: "x"}}
 END
 sed -i 's/crm.contact/crm.contacts/; s/mirror/upsert/; s/\[email, score\]/[email]/' "$P/syncs/contacts.yml"
 eff 1 run
-one_problem '*127.0.0.1*'
+one_problem '*127.0.0.1*' efferent.yml:2:16
 [ "$(j '$.seconds' | cut -d. -f1)" -lt 30 ] || fail "patience with a host that is not there has an end"
 start unreachable_database
 cat > "$P/efferent.yml" << 'END'
@@ -573,7 +573,7 @@ sources: {shop: {type: postgres, url: "postgresql://nobody@127.0.0.1:9/shop?conn
 destinations: {crm: {type: sqlite, path: crm.db}}
 END
 eff 1 run
-one_problem '*127.0.0.1*'
+one_problem '*127.0.0.1*' efferent.yml:1:11
 untouched
 
 about "wrong credentials"
@@ -587,7 +587,7 @@ destinations:
 END
 sed -i 's/crm.contact/hub.contacts/; s/mirror/upsert/; s/\[email, score\]/[email]/; s/^key: id/key: id\nmatch: {email: email}/; s/^fields.*/fields: {firstname: score}/' "$P/syncs/contacts.yml"
 eff 1 run
-one_problem '*'
+one_problem '*' efferent.yml:3:3
 says_not canary
 records "$HS" contacts
 rows_are records.db 'select count(*) from r' 0
