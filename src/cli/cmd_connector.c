@@ -115,6 +115,33 @@ eff_cli_dest_kind(struct eff_cli *cli, eff_str name, int *ret_code)
 }
 
 static int
+connector_show_json(struct eff_cli *cli, const struct eff_kind_desc *kind)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+
+    connector_json_begin(&w);
+    eff_json_field_str(&w, "connector", kind->kind);
+    eff_json_field_str(&w, "title", connector_title(kind));
+    eff_json_key(&w, EFF_STR("options"));
+    eff_json_begin_array(&w);
+    for (size_t i = 0; i < kind->options_count; i++) {
+        const struct eff_option *option = &kind->options[i];
+
+        eff_json_begin_object(&w);
+        eff_json_field_str(&w, "name", eff_str_of(option->name));
+        eff_json_field_str(&w, "help", eff_str_of(option->help ? option->help : ""));
+        eff_json_key(&w, EFF_STR("required"));
+        eff_json_write_bool(&w, (option->flags & EFF_OPT_REQUIRED) != 0);
+        if (option->fallback)
+            eff_json_field_str(&w, "default", eff_str_of(option->fallback));
+        eff_json_end_object(&w);
+    }
+    eff_json_end_array(&w);
+    return connector_json_end(cli, &w);
+}
+
+static int
 connector_show(struct eff_cli *cli, eff_str name)
 {
     struct eff_buf none = {0};
@@ -123,6 +150,8 @@ connector_show(struct eff_cli *cli, eff_str name)
 
     if (!kind)
         return code;
+    if (eff_cli_json(cli))
+        return connector_show_json(cli, kind);
     eff_term_add(&cli->out, EFF_BOLD, kind->kind);
     eff_term_addf(&cli->out, EFF_PLAIN, "  " EFF_STR_FMT "\n\n",
                   EFF_STR_ARG(connector_title(kind)));

@@ -57,20 +57,26 @@ connect_binds(struct eff_dest *dest, const struct eff_dest_sync *sync)
     return dest->ops->bind(dest, sync, limits, &ignored) == EFF_OK;
 }
 
-/* What is to blame is that without which the same sync can be bound; else it is the mode. */
+/* What is to blame is that without which the same sync can be bound; else it is the object. */
 static struct eff_place
 connect_place(struct eff_dest *dest, const struct eff_dest_sync *sync,
               const struct eff_sync_conf *conf)
 {
-    struct eff_dest_sync keeping = *sync, unmatched = *sync;
+    struct eff_dest_sync keeping = *sync, unmatched = *sync, other;
 
     keeping.on_removed = EFF_REMOVED_KEEP;
+    other = keeping;
     unmatched.match_count = 0;
     if (conf->on_removed_given && connect_binds(dest, &keeping))
         return conf->removed_place;
     if (conf->match_count > 0 && connect_binds(dest, &unmatched))
         return conf->match[0].place;
-    return conf->mode_place.line ? conf->mode_place : conf->place;
+    for (int mode = EFF_MODE_UPSERT; mode <= EFF_MODE_MEMBERS && conf->mode_place.line; mode++) {
+        other.mode = (enum eff_mode)mode;
+        if (connect_binds(dest, &other))
+            return conf->mode_place;
+    }
+    return conf->to_place;
 }
 
 enum eff_fault

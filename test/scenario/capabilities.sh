@@ -130,4 +130,10 @@ for command in run plan check; do
 done
 [ ! -e "$P/out" ] || fail "something was written"
 eff 0 run good
+
+about "an object that cannot be one"
+sed 's|d.good|d.../bad|; s/good/bad/' "$P/syncs/good.yml" > "$P/syncs/bad.yml"
+echo 'mode: mirror' >> "$P/syncs/bad.yml"
+run_eff check -p "$P" --offline --output json
+one_problem '*cannot be the name of a file' syncs/bad.yml:4:5
 finish

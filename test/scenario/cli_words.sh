@@ -59,6 +59,12 @@ run_eff version --output json
 same "version" "$("$EFFERENT" version)" "efferent $(j '$.version')"
 same "--version" "$("$EFFERENT" version)" "$("$EFFERENT" --version)"
 
+about "a connector's options as JSON"
+run_eff connector show salesforce --output json
+document_good connector
+same "what is needed" instance_url "$(sqlite3 :memory: "select value ->> '$.name' from json_each(cast(
+    readfile('out.json') as text), '$.options') where value ->> '$.required' = 1")"
+
 about "pages"
 run_eff docs schema
 sqlite3 :memory: "select json_valid(cast(readfile('out.json') as text))" | grep -q 1 || fail "no JSON"
