@@ -2,6 +2,7 @@
  * run/connect: source and destination of a sync, bound to each other.
  */
 #include "plan/compile.h"
+#include "plan/convert.h"
 #include "run/sync.h"
 
 enum eff_fault
@@ -143,6 +144,22 @@ connect_can(const struct eff_sync_conf *conf, struct eff_arena scratch,
         dest->ops->close(dest);
 }
 
+static void
+connect_formats(size_t count, const struct eff_field_conf *fields, struct eff_problems *problems)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < fields[i].transforms_count; k++) {
+            const struct eff_transform *transform = &fields[i].transforms[k];
+            struct eff_err err = {0};
+
+            if (transform->kind == EFF_TRANSFORM_FORMAT &&
+                eff_convert_format_check(transform->format, &err) != EFF_OK)
+                eff_problem_add(problems, fields[i].place, "EFF1104",
+                                eff_str_copy(problems->arena, eff_str_of(err.hint)), "%s", err.msg);
+        }
+    }
+}
+
 void
 eff_run_can(const struct eff_project *project, const bool *chosen, struct eff_arena *process,
             struct eff_problems *problems)
@@ -150,9 +167,15 @@ eff_run_can(const struct eff_project *project, const bool *chosen, struct eff_ar
     struct eff_arena scratch;
 
     eff_arena_init(&scratch, "check", process->budget);
-    for (size_t i = 0; i < project->syncs_count; i++)
-        if (chosen[i] && project->syncs[i].enabled)
-            connect_can(&project->syncs[i], scratch, problems);
+    for (size_t i = 0; i < project->syncs_count; i++) {
+        const struct eff_sync_conf *sync = &project->syncs[i];
+
+        if (!chosen[i] || !sync->enabled)
+            continue;
+        connect_can(sync, scratch, problems);
+        connect_formats(sync->match_count, sync->match, problems);
+        connect_formats(sync->fields_count, sync->fields, problems);
+    }
     eff_arena_deinit(&scratch);
 }
 

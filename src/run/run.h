@@ -60,7 +60,7 @@ size_t eff_run_syncs(const struct eff_project *project, const bool *chosen, size
 
 /*
  * What the files alone tell: whether each chosen sync's destination can do its mode and its
- * removal, with that object and those fields. Asks nobody.
+ * removal, with that object and those fields, and whether `format` can be read. Asks nobody.
  */
 void eff_run_can(const struct eff_project *project, const bool *chosen, struct eff_arena *process,
                  struct eff_problems *problems);

@@ -123,6 +123,13 @@ says 'customers  ok'
 says_not 'read'
 rm shop/syncs/twice.yml
 
+about "what the files alone tell is told without connecting"
+sed -i 's/last_order: last_order/last_order: {from: last_order, format: "%Q"}/' shop/syncs/customers.yml
+run_eff check -p shop --offline -o json
+same "exit code" 2 "$CODE"
+one_problem 'format has an unknown directive `%Q`' "syncs/customers.yml:$(grep -n %Q shop/syncs/customers.yml | cut -d: -f1):3"
+sed -i 's/{from: last_order, format: "%Q"}/last_order/' shop/syncs/customers.yml
+
 about "no colours, no live lines without a terminal"
 run_eff run -p shop
 if grep -q "$(printf '\033')" out.json err.txt; then fail "escape codes in a file"; fi
