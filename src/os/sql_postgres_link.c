@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "os/moment.h"
+#include "os/postgres_url.h"
 #include "os/sql_postgres.h"
 
 #define POSTGRES_CONNECT_MS 10000
@@ -140,16 +141,6 @@ postgres_cannot_connect(struct eff_sql *sql, struct postgres_link *link, const c
     return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, state[0] ? state : "08001", "%s", text);
 }
 
-/* Parsed first, because libpq's own message about a bad string may quote a password. */
-static bool
-postgres_connect_valid(const char *connect)
-{
-    PQconninfoOption *options = PQconninfoParse(connect, NULL);
-
-    PQconninfoFree(options);
-    return options != NULL;
-}
-
 bool
 eff_postgres_connect(struct eff_sql *sql, struct postgres_link *link)
 {
@@ -160,7 +151,7 @@ eff_postgres_connect(struct eff_sql *sql, struct postgres_link *link)
     int64_t until_ms = eff_moment_mono_ms() + POSTGRES_CONNECT_MS;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
 
-    if (!postgres_connect_valid(link->connect.ptr))
+    if (!eff_postgres_url_good(link->connect.ptr))
         return eff_sql_refuse(sql, EFF_WIRE_NOT_SENT, 503, "F0000",
                               "the connection string cannot be read");
     link->conn = PQconnectStartParams(names, values, 1);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "os/postgres_url.h"
 #include "source/sql.h"
 
 #define PG_MESSAGE_MAX 400
@@ -276,20 +277,15 @@ pg_connect_wait(PGconn *conn, int64_t timeout_ms, struct eff_os *os, struct eff_
     return EFF_OK;
 }
 
-/* libpq quotes the string in its complaint, so its words cannot be passed on. */
 static enum eff_fault
 pg_check_url(const char *url, struct eff_err *err)
 {
-    char *message = NULL;
-    PQconninfoOption *options = PQconninfoParse(url, &message);
-
-    PQfreemem(message);
-    PQconninfoFree(options);
-    if (options)
+    if (eff_postgres_url_good(url))
         return EFF_OK;
     (void)EFF_FAIL(err, EFF_CONFIG, "`url` is not a connection string that libpq understands");
     return eff_err_hint(err,
-                        "write it as postgresql://user@host:port/database, or as key=value pairs");
+                        "write it as postgresql://user@host:port/database, or as key=value pairs; "
+                        "signs like @ : / in a password are written as %%40 %%3a %%2f");
 }
 
 /* What the server only remarks is nobody's to print. */

@@ -576,6 +576,15 @@ eff 1 run
 one_problem '*127.0.0.1*' efferent.yml:1:11
 untouched
 
+about "a part of a password is no host, port or database that could be told"
+cat > "$P/efferent.yml" << 'END'
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {crm: {type: postgres, url: "postgresql://nobody:canary/x@127.0.0.1:9/shop"}}
+END
+eff 1 run
+one_problem '*the connection string cannot be read' efferent.yml:2:16
+says_not canary
+
 about "wrong credentials"
 sandbox hubspot salesforce
 start wrong_credentials

@@ -399,6 +399,29 @@ readers_are_told(void **state)
     run("DROP ROLE other");
 }
 
+/* What libpq would take for a host, a port or a database is a part of the password. */
+static void
+passwords_that_are_not_written_as_they_should_be_are_not_shown(void **state)
+{
+    static const char *const passwords[] = {"sec@ret",  "sec/ret", "12/sec",   "sec@/ret",
+                                            "sec@12/x", "@sec",    "sec:@ret", "sec@re,t/x"};
+    struct config config;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(passwords) / sizeof(passwords[0]); i++) {
+        char url[100];
+
+        snprintf(url, sizeof(url), "postgresql://test:%s@127.0.0.1:1/postgres", passwords[i]);
+        config = config_of(url);
+        assert_int_equal(reading_open(&r, &eff_source_postgres, &config), EFF_CONFIG);
+        reading_told(&r, passwords[i], "is not a connection string");
+        reading_close(&r);
+    }
+    config = config_of("postgresql://test:sec%40ret@127.0.0.1:1,127.0.0.1:2/postgres");
+    assert_int_equal(reading_open(&r, &eff_source_postgres, &config), EFF_TRANSIENT);
+    reading_close(&r);
+}
+
 static void
 privileges_are_told(void **state)
 {
@@ -510,6 +533,7 @@ main(void)
         cmocka_unit_test(schemas_are_searched),
         cmocka_unit_test(connections_fail_in_plain_words),
         cmocka_unit_test(readers_are_told),
+        cmocka_unit_test(passwords_that_are_not_written_as_they_should_be_are_not_shown),
         cmocka_unit_test(privileges_are_told),
         cmocka_unit_test(large_rows_come_whole),
         cmocka_unit_test(a_million_rows_are_cheap),
