@@ -248,6 +248,19 @@ eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err)
     return eff_err_where(err, r->sync->place.file, r->sync->place.line, r->sync->place.column);
 }
 
+/* Nothing of what was never planned has been sent; and it may be what filled the disk. */
+static void
+state_close_writer(struct eff_sync_run *r)
+{
+    struct eff_err ignored = {0};
+
+    if (!r->writer)
+        return;
+    eff_changes_writer_close(r->writer);
+    if (!r->options->plan)
+        r->os->unlink(r->os->self, eff_run_changes_path(r, r->run_id), &ignored);
+}
+
 void
 eff_run_close(struct eff_sync_run *r)
 {
@@ -257,7 +270,7 @@ eff_run_close(struct eff_sync_run *r)
     eff_buf_free(&r->amiss);
     if (r->diff)
         eff_diff_close(r->diff);
-    eff_changes_writer_close(r->writer);
+    state_close_writer(r);
     eff_changes_close(r->changes);
     if (r->snapshot)
         eff_snapshot_close(r->snapshot);
