@@ -188,6 +188,7 @@ project_state(struct eff_load *load, const struct eff_node *base, const struct e
 
 struct project_block {
     const struct eff_node *name, *block;
+    bool added; /* by the target, in the place of none */
 };
 
 /* Base entries, those of the target in their place or behind them. */
@@ -214,7 +215,8 @@ project_overlay(struct eff_load *load, const char *what, const struct eff_node *
             size_t at = 0;
             while (at < count && !eff_str_eq((*ret_blocks)[at].name->text, maps[m]->keys[i].text))
                 at++;
-            (*ret_blocks)[at] = (struct project_block){&maps[m]->keys[i], &maps[m]->values[i]};
+            (*ret_blocks)[at] = (struct project_block){&maps[m]->keys[i], &maps[m]->values[i],
+                                                       m == 1 && at == count};
             count += at == count;
         }
     return count;
@@ -319,6 +321,7 @@ project_sources(struct eff_load *load, const struct eff_node *base, const struct
     for (size_t i = 0; i < count; i++) {
         sources[i].name = blocks[i].name->text;
         sources[i].place = blocks[i].name->place;
+        sources[i].added = blocks[i].added;
         eff_load_name(load, sources[i].place, "source", sources[i].name);
         sources[i].kind = project_kind(load, &blocks[i], "source", input->source_kinds_count,
                                        input->source_kinds);
@@ -342,6 +345,7 @@ project_dests(struct eff_load *load, const struct eff_node *base, const struct e
     for (size_t i = 0; i < count; i++) {
         dests[i].name = blocks[i].name->text;
         dests[i].place = blocks[i].name->place;
+        dests[i].added = blocks[i].added;
         eff_load_name(load, dests[i].place, "destination", dests[i].name);
         dests[i].kind = project_kind(load, &blocks[i], "destination", input->dest_kinds_count,
                                      input->dest_kinds);
@@ -451,6 +455,47 @@ project_syncs(struct eff_load *load, const struct project_files *files)
     eff_load_check(load);
 }
 
+static void
+project_replaces_none(struct eff_load *load, const char *what, eff_str name, struct eff_place place,
+                      size_t count, const eff_str *names)
+{
+    eff_problem_add(
+        load->problems, place, "EFF1202", eff_nearest_hint(load->problems, name, count, names),
+        "target \"" EFF_STR_FMT "\" replaces no %s \"" EFF_STR_FMT "\", and no sync uses it",
+        EFF_STR_ARG(load->input->target), what, EFF_STR_ARG(eff_value_shown(name)));
+}
+
+/* What a target adds and nobody uses was meant to replace another one, which would be used instead. */
+static void
+project_added(struct eff_load *load)
+{
+    const struct eff_project *project = load->project;
+    eff_str *sources = eff_new(load->arena, eff_str, project->sources_count);
+    eff_str *dests = eff_new(load->arena, eff_str, project->dests_count);
+    size_t used, s = 0, d = 0;
+
+    for (size_t i = 0; i < project->sources_count; i++) {
+        const struct eff_source_conf *source = &project->sources[i];
+
+        if (!source->added)
+            sources[s++] = source->name;
+        for (used = 0; used < project->syncs_count && project->syncs[used].source != source; used++)
+            continue;
+        if (source->added && used == project->syncs_count)
+            project_replaces_none(load, "source", source->name, source->place, s, sources);
+    }
+    for (size_t i = 0; i < project->dests_count; i++) {
+        const struct eff_dest_conf *dest = &project->dests[i];
+
+        if (!dest->added)
+            dests[d++] = dest->name;
+        for (used = 0; used < project->syncs_count && project->syncs[used].dest != dest; used++)
+            continue;
+        if (dest->added && used == project->syncs_count)
+            project_replaces_none(load, "destination", dest->name, dest->place, d, dests);
+    }
+}
+
 /* A file that only holds syncs, or none at all, is a project without sources. */
 static const struct eff_node project_empty = {
     .kind = EFF_NODE_MAP,
@@ -475,6 +520,8 @@ eff_project_load(const struct eff_project_input *input, struct eff_arena *arena,
         project_document(&load, files.main ? files.main : &project_empty);
         project_sync_files(&load, &files);
         project_syncs(&load, &files);
+        if (files.syncs_count > 0)
+            project_added(&load);
     }
     load.project->secrets = fill.secrets;
     load.project->secrets_count = fill.secrets_count;

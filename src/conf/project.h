@@ -35,6 +35,7 @@ struct eff_source_conf {
     const struct eff_kind_desc *kind;
     const void *config; /* of kind->config_size */
     struct eff_place place;
+    bool added; /* by the target, in the place of none */
 };
 
 struct eff_dest_conf {
@@ -45,6 +46,7 @@ struct eff_dest_conf {
     const eff_str
         *hosts; /* of this block's urls, not of defaults: lower case, no port or brackets */
     struct eff_place place;
+    bool added; /* by the target, in the place of none */
 };
 
 enum eff_mode {

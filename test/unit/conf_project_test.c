@@ -519,6 +519,24 @@ test_targets(void **state)
          "efferent.yml:3:84 EFF1106 ${DEV} is not set [Set the environment variable DEV.]\n");
     stop(&f);
 
+    /* What a target misspells would leave the one that was meant in use. */
+    start(&f);
+    file(
+        &f, "efferent.yml",
+        "sources: {shop: {type: sqlite, path: dev.db}}\n"
+        "destinations: {crm: {type: sqlite, path: crm.db}}\n"
+        "targets:\n"
+        "  prod: {destinations: {crmm: {type: sqlite, path: p.db}, late: {type: sqlite, path: l.db}}}\n"
+        "---\n"
+        "{sync: a, table: t, key: id, to: crm.t, fields: [x], source: shop}\n"
+        "---\n"
+        "{sync: b, table: t, key: id, to: late.t, fields: [x], source: shop}\n");
+    load(
+        &f, "prod",
+        "efferent.yml:4:25 EFF1202 target \"prod\" replaces no destination \"crmm\", and no sync uses "
+        "it [Did you mean `crm`?]\n");
+    stop(&f);
+
     start(&f);
     file(&f, "efferent.yml", "targets: {prod: {sorces: {}}, 'a/b': {}, x: 1}\n");
     load(
