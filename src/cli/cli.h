@@ -181,6 +181,9 @@ int eff_cli_check_manifest(struct eff_cli *cli);
 /* What should be known, and stops nothing. */
 void eff_cli_notes(struct eff_cli *cli, const struct eff_problems *notes);
 int eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *problems);
+/* The members that each document begins with; and its end, printed. */
+void eff_cli_json_begin(struct eff_cli *cli, struct eff_json_writer *w, int exit_code);
+int eff_cli_json_end(struct eff_cli *cli, struct eff_json_writer *w, int exit_code);
 /* Prints and frees; the exit code is 1 when standard output cannot be written. */
 int eff_cli_print(struct eff_cli *cli, struct eff_buf *buf, int exit_code);
 

@@ -25,25 +25,6 @@ connector_title(const struct eff_kind_desc *kind)
     return dest->connector ? dest->connector->title : eff_str_of(dest->ops->title);
 }
 
-/* The members that each document of this command begins with. */
-static void
-connector_json_begin(struct eff_json_writer *w)
-{
-    eff_json_begin_object(w);
-    eff_json_field_int(w, "format", 1);
-    eff_json_field_str(w, "command", EFF_STR("connector"));
-    eff_json_field_str(w, "status", EFF_STR("ok"));
-    eff_json_field_int(w, "exit_code", 0);
-}
-
-static int
-connector_json_end(struct eff_cli *cli, struct eff_json_writer *w)
-{
-    eff_json_end_object(w);
-    eff_buf_add_char(w->buf, '\n');
-    return eff_cli_print(cli, w->buf, EFF_EXIT_OK);
-}
-
 static int
 connector_list(struct eff_cli *cli)
 {
@@ -51,7 +32,7 @@ connector_list(struct eff_cli *cli)
     struct eff_json_writer w = {.buf = &buf};
 
     if (eff_cli_json(cli)) {
-        connector_json_begin(&w);
+        eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
         eff_json_key(&w, EFF_STR("connectors"));
         eff_json_begin_array(&w);
     }
@@ -73,7 +54,7 @@ connector_list(struct eff_cli *cli)
     if (!eff_cli_json(cli))
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     eff_json_end_array(&w);
-    return connector_json_end(cli, &w);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 static void
@@ -120,7 +101,7 @@ connector_show_json(struct eff_cli *cli, const struct eff_kind_desc *kind)
     struct eff_buf buf = {0};
     struct eff_json_writer w = {.buf = &buf};
 
-    connector_json_begin(&w);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_field_str(&w, "connector", kind->kind);
     eff_json_field_str(&w, "title", connector_title(kind));
     eff_json_key(&w, EFF_STR("options"));
@@ -138,7 +119,7 @@ connector_show_json(struct eff_cli *cli, const struct eff_kind_desc *kind)
         eff_json_end_object(&w);
     }
     eff_json_end_array(&w);
-    return connector_json_end(cli, &w);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 static int
@@ -333,12 +314,12 @@ connector_tell(struct connector_test *test)
         connector_lacking(test, NULL);
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     }
-    connector_json_begin(&w);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_field_str(&w, "connector", test->kind.kind);
     eff_json_field_int(&w, "cases", (int64_t)report->cases);
     eff_json_field_int(&w, "replays", (int64_t)report->replays);
     connector_lacking(test, &w);
-    return connector_json_end(cli, &w);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 static int
@@ -511,14 +492,14 @@ connector_new(struct eff_cli *cli, eff_str name)
                       EFF_STR_ARG(name));
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     }
-    connector_json_begin(&w);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_field_str(&w, "connector", name);
     eff_json_key(&w, EFF_STR("files"));
     eff_json_begin_array(&w);
     for (size_t i = 0; i < count; i++)
         eff_json_write_str(&w, files[i]);
     eff_json_end_array(&w);
-    return connector_json_end(cli, &w);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 /* ---- the command ---- */

@@ -43,17 +43,11 @@ eff_cli_cmd_dbt(struct eff_cli *cli)
     dbt_other_syncs(cli);
     if (!eff_cli_json(cli))
         return eff_cli_print(cli, &yaml, EFF_EXIT_OK);
-    eff_json_begin_object(&w);
-    eff_json_field_int(&w, "format", 1);
-    eff_json_field_str(&w, "command", EFF_STR("dbt"));
-    eff_json_field_str(&w, "status", EFF_STR("ok"));
-    eff_json_field_int(&w, "exit_code", 0);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_field_int(&w, "exposures", (int64_t)count);
     eff_json_field_str(&w, "yaml", eff_buf_str(&yaml));
-    eff_json_end_object(&w);
-    eff_buf_add_char(&buf, '\n');
     eff_buf_free(&yaml);
-    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 /* The path that was given, from where the command was called. */

@@ -21,15 +21,9 @@ eff_cli_cmd_version(struct eff_cli *cli)
         eff_buf_add(&buf, EFF_STR("efferent " EFF_VERSION "\n"));
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     }
-    eff_json_begin_object(&w);
-    eff_json_field_int(&w, "format", 1);
-    eff_json_field_str(&w, "command", EFF_STR("version"));
-    eff_json_field_str(&w, "status", EFF_STR("ok"));
-    eff_json_field_int(&w, "exit_code", 0);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_field_str(&w, "version", EFF_STR(EFF_VERSION));
-    eff_json_end_object(&w);
-    eff_buf_add_char(&buf, '\n');
-    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 /* A word that is none of those that are offered. */

@@ -267,11 +267,7 @@ init_tell(struct init *init)
 static void
 init_tell_json(struct init *init, struct eff_json_writer *w)
 {
-    eff_json_begin_object(w);
-    eff_json_field_int(w, "format", 1);
-    eff_json_field_str(w, "command", EFF_STR("init"));
-    eff_json_field_str(w, "status", EFF_STR("ok"));
-    eff_json_field_int(w, "exit_code", 0);
+    eff_cli_json_begin(init->cli, w, EFF_EXIT_OK);
     eff_json_field_str(w, "folder", init->folder);
     eff_json_key(w, EFF_STR("files"));
     eff_json_begin_array(w);

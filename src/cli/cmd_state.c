@@ -14,22 +14,10 @@
 /* ---- documents ---- */
 
 static void
-state_begin(struct eff_json_writer *w, const char *verb, bool fine, int exit_code)
+state_begin(struct eff_cli *cli, struct eff_json_writer *w, const char *verb, int exit_code)
 {
-    eff_json_begin_object(w);
-    eff_json_field_int(w, "format", 1);
-    eff_json_field_str(w, "command", EFF_STR("state"));
+    eff_cli_json_begin(cli, w, exit_code);
     eff_json_field_str(w, "verb", eff_str_of(verb));
-    eff_json_field_str(w, "status", fine ? EFF_STR("ok") : EFF_STR("failed"));
-    eff_json_field_int(w, "exit_code", exit_code);
-}
-
-static int
-state_end(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
-{
-    eff_json_end_object(w);
-    eff_buf_add_char(w->buf, '\n');
-    return eff_cli_print(cli, w->buf, exit_code);
 }
 
 static int
@@ -102,14 +90,14 @@ state_exported(struct eff_cli *cli, const char *verb, const char *folder,
             bytes += export->syncs[i].files[k].bytes;
     }
     if (eff_cli_json(cli)) {
-        state_begin(&w, verb, true, EFF_EXIT_OK);
+        state_begin(cli, &w, verb, EFF_EXIT_OK);
         eff_json_field_str(&w, "folder", eff_str_of(folder));
         eff_json_field_str(&w, "when", state_time(cli, export->when_ms));
         eff_json_field_int(&w, "syncs", (int64_t) export->syncs_count);
         eff_json_field_int(&w, "rows", (int64_t)rows);
         eff_json_field_int(&w, "files", (int64_t)files);
         eff_json_field_int(&w, "bytes", (int64_t)bytes);
-        return state_end(cli, &w, EFF_EXIT_OK);
+        return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
     }
     eff_term_addf(&cli->out, EFF_PLAIN,
                   "%s " EFF_STR_FMT ", " EFF_STR_FMT " known to be delivered, " EFF_STR_FMT
@@ -196,7 +184,7 @@ state_check_json(struct eff_cli *cli, const char *folder, const struct eff_state
     struct eff_buf buf = {0};
     struct eff_json_writer w = {.buf = &buf};
 
-    state_begin(&w, "check", exit_code == EFF_EXIT_OK, exit_code);
+    state_begin(cli, &w, "check", exit_code);
     eff_json_field_str(&w, "folder", eff_str_of(folder));
     eff_json_key(&w, EFF_STR("exists"));
     eff_json_write_bool(&w, report->exists);
@@ -208,19 +196,7 @@ state_check_json(struct eff_cli *cli, const char *folder, const struct eff_state
     for (size_t i = 0; i < report->count; i++)
         state_write_part(&w, &report->parts[i]);
     eff_json_end_array(&w);
-    return state_end(cli, &w, exit_code);
-}
-
-static void
-state_cell(struct eff_term *term, enum eff_style style, eff_str text, size_t width, bool right)
-{
-    size_t columns = eff_term_columns(text);
-
-    if (right)
-        eff_term_pad(term, columns, width);
-    eff_term_add(term, style, text);
-    if (!right)
-        eff_term_pad(term, columns, width);
+    return eff_cli_json_end(cli, &w, exit_code);
 }
 
 static eff_str
@@ -235,11 +211,12 @@ state_check_part(struct eff_cli *cli, const struct eff_state_checked *part, size
     struct eff_term *term = &cli->out;
     bool bad = part->damages > 0;
 
-    state_cell(term, EFF_BOLD, state_part_name(part), width + 2, false);
-    state_cell(term, bad ? EFF_RED : EFF_GREEN, bad ? EFF_STR("damaged") : EFF_STR("ok"), 9, false);
-    state_cell(term, EFF_PLAIN,
-               part->sync.ptr ? eff_term_count(&cli->arena, part->rows) : EFF_STR(""), 12, true);
-    state_cell(term, EFF_PLAIN, eff_term_bytes(&cli->arena, part->bytes), 11, true);
+    eff_term_cell(term, EFF_BOLD, state_part_name(part), width + 2, false);
+    eff_term_cell(term, bad ? EFF_RED : EFF_GREEN, bad ? EFF_STR("damaged") : EFF_STR("ok"), 9,
+                  false);
+    eff_term_cell(term, EFF_PLAIN,
+                  part->sync.ptr ? eff_term_count(&cli->arena, part->rows) : EFF_STR(""), 12, true);
+    eff_term_cell(term, EFF_PLAIN, eff_term_bytes(&cli->arena, part->bytes), 11, true);
     eff_term_add(term, EFF_YELLOW, part->open_run ? EFF_STR("  a run is open") : EFF_STR(""));
     eff_term_line(term);
     for (size_t i = 0; i < part->findings_count; i++) {
@@ -265,10 +242,10 @@ state_check_table(struct eff_cli *cli, const struct eff_state_report *report)
 
         width = columns > width ? columns : width;
     }
-    state_cell(term, EFF_DIM, EFF_STR("part"), width + 2, false);
-    state_cell(term, EFF_DIM, EFF_STR("state"), 9, false);
-    state_cell(term, EFF_DIM, EFF_STR("rows"), 12, true);
-    state_cell(term, EFF_DIM, EFF_STR("size"), 11, true);
+    eff_term_cell(term, EFF_DIM, EFF_STR("part"), width + 2, false);
+    eff_term_cell(term, EFF_DIM, EFF_STR("state"), 9, false);
+    eff_term_cell(term, EFF_DIM, EFF_STR("rows"), 12, true);
+    eff_term_cell(term, EFF_DIM, EFF_STR("size"), 11, true);
     eff_term_line(term);
     for (size_t i = 0; i < report->count; i++)
         state_check_part(cli, &report->parts[i], width);
@@ -359,12 +336,12 @@ state_purge(struct eff_cli *cli, eff_str sync)
     if (!eff_cli_json(cli))
         return state_say(cli, eff_str_printf(&cli->arena, "Forgotten: " EFF_STR_FMT ".",
                                              EFF_STR_ARG(state_purge_what(cli, &purge))));
-    state_begin(&w, "purge", true, EFF_EXIT_OK);
+    state_begin(cli, &w, "purge", EFF_EXIT_OK);
     eff_json_field_str(&w, "sync", sync);
     eff_json_field_int(&w, "rows", (int64_t)purge.rows);
     eff_json_field_int(&w, "open_rows", (int64_t)purge.open_rows);
     eff_json_field_int(&w, "files", (int64_t)purge.files);
-    return state_end(cli, &w, EFF_EXIT_OK);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 /* ---- the command ---- */

@@ -13,24 +13,6 @@
 
 /* ---- documents ---- */
 
-static void
-verbs_begin(struct eff_cli *cli, struct eff_json_writer *w)
-{
-    eff_json_begin_object(w);
-    eff_json_field_int(w, "format", 1);
-    eff_json_field_str(w, "command", eff_str_of(cli->command->name));
-    eff_json_field_str(w, "status", EFF_STR("ok"));
-    eff_json_field_int(w, "exit_code", 0);
-}
-
-static int
-verbs_end(struct eff_cli *cli, struct eff_json_writer *w)
-{
-    eff_json_end_object(w);
-    eff_buf_add_char(w->buf, '\n');
-    return eff_cli_print(cli, w->buf, EFF_EXIT_OK);
-}
-
 /* {"format": 1, ..., "result": <json>} */
 static int
 verbs_document(struct eff_cli *cli, eff_str json)
@@ -38,10 +20,10 @@ verbs_document(struct eff_cli *cli, eff_str json)
     struct eff_buf buf = {0};
     struct eff_json_writer w = {.buf = &buf};
 
-    verbs_begin(cli, &w);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_key(&w, EFF_STR("result"));
     eff_json_write_raw(&w, json);
-    return verbs_end(cli, &w);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 static uint64_t
@@ -179,18 +161,6 @@ verbs_line_of(struct eff_cli *cli, const struct eff_json *status)
     return line;
 }
 
-static void
-verbs_cell(struct eff_term *term, enum eff_style style, eff_str text, size_t width, bool right)
-{
-    size_t columns = eff_term_columns(text);
-
-    if (right)
-        eff_term_pad(term, columns, width);
-    eff_term_add(term, style, text);
-    if (!right)
-        eff_term_pad(term, columns, width);
-}
-
 static size_t
 verbs_wider(size_t width, eff_str text)
 {
@@ -211,16 +181,16 @@ verbs_table(struct eff_cli *cli, const struct verbs_line *lines, size_t count)
         last = verbs_wider(last, lines[i].last);
         rows = verbs_wider(rows, lines[i].rows);
     }
-    verbs_cell(term, EFF_DIM, EFF_STR("sync"), sync + 2, false);
-    verbs_cell(term, EFF_DIM, EFF_STR("state"), state + 2, false);
-    verbs_cell(term, EFF_DIM, EFF_STR("last run"), last + 2, false);
-    verbs_cell(term, EFF_DIM, EFF_STR("rows"), rows, true);
+    eff_term_cell(term, EFF_DIM, EFF_STR("sync"), sync + 2, false);
+    eff_term_cell(term, EFF_DIM, EFF_STR("state"), state + 2, false);
+    eff_term_cell(term, EFF_DIM, EFF_STR("last run"), last + 2, false);
+    eff_term_cell(term, EFF_DIM, EFF_STR("rows"), rows, true);
     eff_term_add(term, EFF_DIM, EFF_STR("  open\n"));
     for (size_t i = 0; i < count; i++) {
-        verbs_cell(term, EFF_BOLD, lines[i].sync, sync + 2, false);
-        verbs_cell(term, lines[i].style, eff_str_of(lines[i].state), state + 2, false);
-        verbs_cell(term, EFF_PLAIN, lines[i].last, last + 2, false);
-        verbs_cell(term, EFF_PLAIN, lines[i].rows, rows, true);
+        eff_term_cell(term, EFF_BOLD, lines[i].sync, sync + 2, false);
+        eff_term_cell(term, lines[i].style, eff_str_of(lines[i].state), state + 2, false);
+        eff_term_cell(term, EFF_PLAIN, lines[i].last, last + 2, false);
+        eff_term_cell(term, EFF_PLAIN, lines[i].rows, rows, true);
         if (lines[i].open.len > 0)
             eff_term_addf(term, EFF_YELLOW, "  " EFF_STR_FMT, EFF_STR_ARG(lines[i].open));
         eff_term_line(term);
@@ -277,9 +247,9 @@ eff_cli_cmd_status(struct eff_cli *cli)
         return code;
     if (!eff_cli_json(cli))
         return verbs_status_list(cli, &w, &code) ? verbs_status_text(cli, &buf) : code;
-    verbs_begin(cli, &w);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_key(&w, EFF_STR("syncs"));
-    return verbs_status_list(cli, &w, &code) ? verbs_end(cli, &w) : code;
+    return verbs_status_list(cli, &w, &code) ? eff_cli_json_end(cli, &w, EFF_EXIT_OK) : code;
 }
 
 /* ---- rows ---- */
@@ -458,11 +428,11 @@ verbs_say(struct eff_cli *cli, eff_str sync, const char *name, uint64_t rows, ef
         eff_term_line(&cli->out);
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     }
-    verbs_begin(cli, &w);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
     eff_json_field_str(&w, "sync", sync);
     if (name)
         eff_json_field_int(&w, name, (int64_t)rows);
-    return verbs_end(cli, &w);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
 }
 
 int

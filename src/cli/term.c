@@ -167,6 +167,18 @@ eff_term_pad(struct eff_term *term, size_t present, size_t columns)
         eff_buf_add_char(&term->buf, ' ');
 }
 
+void
+eff_term_cell(struct eff_term *term, enum eff_style style, eff_str text, size_t width, bool right)
+{
+    size_t columns = eff_term_columns(text);
+
+    if (right)
+        eff_term_pad(term, columns, width);
+    eff_term_add(term, style, text);
+    if (!right)
+        eff_term_pad(term, columns, width);
+}
+
 size_t
 eff_term_wrap(struct eff_term *term, enum eff_style style, eff_str text, size_t column,
               size_t indent)

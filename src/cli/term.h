@@ -48,6 +48,9 @@ size_t eff_term_columns(eff_str text);
 eff_str eff_term_fit(eff_str text, size_t columns);
 /* Pads with blanks up to so many columns. */
 void eff_term_pad(struct eff_term *term, size_t present, size_t columns);
+/* A cell of a table: text, padded on its right, or (right) on its left. */
+void eff_term_cell(struct eff_term *term, enum eff_style style, eff_str text, size_t width,
+                   bool right);
 /*
  * Words wrapped to the width, each new line indented; `column` is where the cursor stands.
  * Returns where it stands afterwards.

@@ -44,15 +44,31 @@ eff_cli_print(struct eff_cli *cli, struct eff_buf *buf, int exit_code)
 
 /* ---- mistakes ---- */
 
-static void
-world_json_head(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
+void
+eff_cli_json_begin(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
 {
     eff_json_begin_object(w);
     eff_json_field_int(w, "format", 1);
     eff_json_field_str(w, "command", eff_str_of(cli->command ? cli->command->name : ""));
     eff_json_field_str(w, "status",
-                       exit_code == EFF_EXIT_PARTIAL ? EFF_STR("partial") : EFF_STR("failed"));
+                       exit_code == EFF_EXIT_OK        ? EFF_STR("ok")
+                       : exit_code == EFF_EXIT_PARTIAL ? EFF_STR("partial")
+                                                       : EFF_STR("failed"));
     eff_json_field_int(w, "exit_code", exit_code);
+}
+
+int
+eff_cli_json_end(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
+{
+    eff_json_end_object(w);
+    eff_buf_add_char(w->buf, '\n');
+    return eff_cli_print(cli, w->buf, exit_code);
+}
+
+static void
+world_json_head(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
+{
+    eff_cli_json_begin(cli, w, exit_code);
     eff_json_key(w, EFF_STR("problems"));
     eff_json_begin_array(w);
 }
@@ -64,9 +80,7 @@ world_json_tail(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
     eff_json_key(w, EFF_STR("syncs"));
     eff_json_begin_array(w);
     eff_json_end_array(w);
-    eff_json_end_object(w);
-    eff_buf_add_char(w->buf, '\n');
-    return eff_cli_print(cli, w->buf, exit_code);
+    return eff_cli_json_end(cli, w, exit_code);
 }
 
 static void

@@ -18,6 +18,15 @@ struct eff_ints {
     const int64_t *at;
 };
 
+static inline bool
+eff_ints_have(const struct eff_ints *ints, int64_t value)
+{
+    for (size_t i = 0; i < ints->count; i++)
+        if (ints->at[i] == value)
+            return true;
+    return false;
+}
+
 /* A place in an answer that says yes or no. */
 struct eff_test {
     eff_str at;                 /* JSON Pointer; ptr == NULL: no test */

@@ -333,16 +333,6 @@ deliver_find_done(struct eff_delivery *delivery, struct rest_work *work)
     }
 }
 
-static bool
-deliver_missing_status(const struct eff_ints *list, int status)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->at[i] == status)
-            return true;
-    }
-    return false;
-}
-
 /* Looking writes nothing: whatever goes wrong, the rows were not applied. */
 static struct eff_step
 deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
@@ -356,7 +346,7 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     if (response->wire == EFF_WIRE_ANSWERED)
         json = rest_json(response, delivery->arena);
     if (response->wire == EFF_WIRE_ANSWERED &&
-        deliver_missing_status(&find->missing_status, response->status)) {
+        eff_ints_have(&find->missing_status, response->status)) {
         deliver_find_done(delivery, work);
         return (struct eff_step){0};
     }

@@ -201,16 +201,6 @@ rest_refusal_of(const struct eff_connector *connector, const struct eff_response
 }
 
 static bool
-judge_status(const struct eff_ints *list, int status)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->at[i] == status)
-            return true;
-    }
-    return false;
-}
-
-static bool
 judge_contains(eff_str text, eff_str needle)
 {
     for (size_t i = 0; i + needle.len <= text.len; i++) {
@@ -228,7 +218,7 @@ rest_rule(const struct eff_connector *connector, int status, const struct rest_r
     for (size_t i = 0; i < connector->errors_count; i++) {
         const struct eff_error_rule *rule = &connector->errors[i];
 
-        if ((rule->status.count && !judge_status(&rule->status, status)) ||
+        if ((rule->status.count && !eff_ints_have(&rule->status, status)) ||
             (rule->codes.count && !rest_listed(&rule->codes, refusal->code)) ||
             (rule->test.at.ptr && !rest_test(&rule->test, json)) ||
             (rule->text.len && !judge_contains(refusal->message, rule->text)) ||
@@ -672,7 +662,7 @@ judge_outcome_of(enum eff_fault fault, int status, bool may_be_applied)
 static bool
 judge_expired(const struct eff_connector *connector, int status)
 {
-    return connector->expired.count ? judge_status(&connector->expired, status) : status == 401;
+    return connector->expired.count ? eff_ints_have(&connector->expired, status) : status == 401;
 }
 
 struct eff_step
@@ -726,7 +716,7 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
 static bool
 judge_success_status(const struct eff_answer *answer, int status)
 {
-    return answer->status.count ? judge_status(&answer->status, status)
+    return answer->status.count ? eff_ints_have(&answer->status, status)
                                 : status >= 200 && status < 300;
 }
 
@@ -779,7 +769,7 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
     else if (answer->remote_id_header.ptr)
         all.remote_id = judge_copy(delivery->arena,
                                    eff_response_header_tail(response, answer->remote_id_header));
-    all.created = judge_status(&answer->created_status, response->status) ||
+    all.created = eff_ints_have(&answer->created_status, response->status) ||
                   (answer->created.at.ptr && rest_test(&answer->created, json));
     judge_unlisted(delivery, work, answer, strangers, all);
     return (struct eff_step){0};

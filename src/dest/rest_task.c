@@ -38,16 +38,6 @@ task_work(struct eff_task *task)
     return task->scratch;
 }
 
-static bool
-task_status(const struct eff_ints *list, int status)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->at[i] == status)
-            return true;
-    }
-    return false;
-}
-
 static struct eff_step
 task_stop(struct rest_dest *dest, struct eff_task *task, const struct eff_response *response,
           enum eff_fault fault, const char *what, struct eff_err *err)
@@ -436,7 +426,7 @@ static bool
 describe_missing(const struct eff_objects *objects, const struct eff_response *last)
 {
     return last->wire == EFF_WIRE_ANSWERED &&
-           (objects->missing_status.count ? task_status(&objects->missing_status, last->status)
+           (objects->missing_status.count ? eff_ints_have(&objects->missing_status, last->status)
                                           : last->status == 404);
 }
 
@@ -694,7 +684,7 @@ rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
     if (last && task_good(last)) {
         step = read_page(dest, task, work, last, err);
     } else if (last && last->wire == EFF_WIRE_ANSWERED &&
-               task_status(&reading->missing_status, last->status)) {
+               eff_ints_have(&reading->missing_status, last->status)) {
         work->at += work->many;
     } else if (last) {
         step = task_failure(dest, task, work, last, "read", err);
