@@ -55,19 +55,21 @@ const struct eff_problem_code eff_run_problem_codes[] = {
      "A mapped column has another type than before; how many rows change because of that "
      "alone. Stops nothing."},
     {"EFF2128", "Rows go to and fro between the same values, run after run; stops nothing."},
-    {"EFF2136", "A destination acknowledged a field and did not keep it: reading back shows another "
-                "value, or none."},
-    {"EFF2137", "Records that a destination acknowledged are not found when they are read back."},
-    {"EFF2138", "A destination keeps a field in a form of its own; told once, stops nothing."},
     {"EFF2129", "What was delivered could not be read back; stops nothing."},
-    {"EFF2134",
-     "Rows that an older value, whose answer was lost, may still be written over; they are "
-     "sent once more, which stops nothing."},
     {"EFF2130", "A destination took a request but for some rows, and does not tell which."},
-    {"EFF2131", "A field is required at the destination, and nothing is mapped to it; stops nothing "
-                "but the new records, which are refused."},
+    {"EFF2131",
+     "A field is required at the destination, and nothing is mapped to it; stops nothing "
+     "but the new records, which are refused."},
     {"EFF2132", "A value that the mapping names is no choice of its field at the destination."},
     {"EFF2133", "Records were deleted over there and are made again with the new columns only; the "
                 "next run sends the rest."},
+    {"EFF2134",
+     "Rows that an older value, whose answer was lost, may still be written over; they are "
+     "sent once more, which stops nothing."},
+    {"EFF2136",
+     "A destination acknowledged a field and did not keep it: reading back shows another "
+     "value, or none."},
+    {"EFF2137", "Records that a destination acknowledged are not found when they are read back."},
+    {"EFF2138", "A destination keeps a field in a form of its own; told once, stops nothing."},
     {NULL, NULL},
 };

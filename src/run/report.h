@@ -61,7 +61,7 @@ struct eff_report {
     uint64_t planned, delivered, superseded, rejected, held, pending;
     uint64_t possible_duplicates;
     uint64_t requests, retries, throttled, calls_other, bytes_sent;
-    uint64_t read_back; /* delivered rows whose records were looked at afterwards */
+    uint64_t read_back;     /* delivered rows whose records were looked at afterwards */
     uint64_t bytes_scanned; /* that the warehouse said it would read for the model, and bill */
     bool has_scanned;       /* it said so */
     eff_str units_name; /* plan: what the destination counts, in its words; ptr == NULL: nothing */

@@ -35,11 +35,8 @@ static const struct json_count json_settled_counts[] = {
 };
 static const struct json_count json_request_counts[] = {REPORT_COUNT(requests)};
 static const struct json_count json_call_counts[] = {
-    REPORT_COUNT(retries),
-    REPORT_COUNT(throttled),
-    REPORT_COUNT(calls_other),
-    REPORT_COUNT(bytes_sent),
-    REPORT_COUNT(read_back),
+    REPORT_COUNT(retries),    REPORT_COUNT(throttled), REPORT_COUNT(calls_other),
+    REPORT_COUNT(bytes_sent), REPORT_COUNT(read_back),
 };
 static const struct json_count json_resumed_counts[] = {
     RESUMED_COUNT(planned),  RESUMED_COUNT(delivered), RESUMED_COUNT(superseded),

@@ -37,8 +37,8 @@ enum eff_field_flags {
     EFF_FIELD_RESTRICTED = 16, /* no other values than its choices */
     EFF_FIELD_COMPUTED = 32,   /* has no value of its own: the vendor's code makes it */
     EFF_FIELD_CUSTOM = 64,
-    EFF_FIELD_CASE = 128,   /* key and unique values differ by case */
-    EFF_FIELD_HIDDEN = 256, /* HubSpot's archived property: gone, but can be shown */
+    EFF_FIELD_CASE = 128,    /* key and unique values differ by case */
+    EFF_FIELD_HIDDEN = 256,  /* HubSpot's archived property: gone, but can be shown */
     EFF_FIELD_DROPPED = 512, /* takes no value, and says nothing of it */
 };
 
