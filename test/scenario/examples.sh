@@ -53,8 +53,33 @@ accepted docs/guide.md
 printf 'name: lists\nsources: {s: {type: sqlite, path: w.db}}\ndestinations: {crm: {type: hubspot, token: t}}\n' > page/efferent.yml
 guide 'sync: vip' > page/syncs/vip.yml
 accepted 'docs/guide.md, its list'
-{ echo 'name: lakes'; guide sources:; guide destinations:; } > page/efferent.yml
-accepted 'docs/guide.md, its lakes'
+{ echo 'name: lakes'; guide sources:; } > page/efferent.yml
+accepted 'docs/guide.md, its lake'
+
+# Each destination's page: its first block configures it, the others are syncs, or what stands in one.
+for page in "$EFF_SRC"/docs/connectors/*.md "$EFF_SRC"/connectors/*/README.md; do
+    rm -f at.*.yml
+    blocks "$page" at
+    [ -f at.1.yml ] || continue
+    {
+        echo 'name: page'
+        grep -q '^sources:' at.1.yml || echo 'sources: {w: {type: sqlite, path: w.db}}'
+        sed '/^---/,$d' at.1.yml
+    } > page/efferent.yml
+    sed '1,/^---/d' at.1.yml > page/syncs/first.yml
+    [ -s page/syncs/first.yml ] || rm page/syncs/first.yml
+    for at in at.[2-9].yml; do
+        [ -f "$at" ] || continue
+        grep -q '^sync:' "$at" || printf 'sync: of_%s\nsql: SELECT 1\nkey: id\n' "${at%.yml}" | tr . _ > "page/syncs/$at"
+        grep -qE '^(sync|fields|mode: members)' "$at" || echo 'fields: {a: a}' >> "page/syncs/$at"
+        cat "$at" >> "page/syncs/$at"
+    done
+    for name in $(grep -ohE '[$][{](secret:)?[A-Za-z_]+[}]' page/efferent.yml | sed 's/.*[{:]\(.*\)}/\1/' | sort -u); do
+        export "$name=of_$name"
+    done
+    for model in $(cat page/syncs/*.yml 2> /dev/null | sed -n 's|^model: ../\(models/[a-z_]*.sql\).*|\1|p'); do echo 'SELECT 1' > "page/$model"; done
+    accepted "${page#"$EFF_SRC/"}"
+done
 
 cp snowflake.1.yml page/efferent.yml
 accepted docs/snowflake.md

@@ -154,6 +154,7 @@ updating delete
 # ---- many rows that are refused for good do not stop the others ----
 
 start many_refused upsert
+sed -i 's/^guard: {/&max_rejected: 100%, /' "$P/syncs/contacts.yml"
 db "$P/crm.db" "delete from contact; create trigger odd before insert on contact when new.score % 10 = 0
     begin select raise(abort, 'no tens'); end"
 db "$P/shop.db" "update customer set score = 1;

@@ -24,6 +24,7 @@ key: id
 to: crm.contact
 fields: [email, score]
 mode: upsert
+guard: {max_rejected: 100%}
 memory: ${MEMORY}MiB
 END
 db "$P/shop.db" "create table customer (id integer primary key, email text, score int);

@@ -22,7 +22,7 @@ people() { # NAME ROWS, the sync's head from standard input
     project "$1" << END
 sources: {shop: {type: sqlite, path: shop.db}}
 destinations:
-  zd: {type: zendesk, url: "$ZD", email: ann@acme.example, token: test-token, calls_per_minute: 10000}
+  zd: {type: zendesk, url: "$ZD", email: ann@acme.example, token: test-token, calls_per_minute: 10000, late_apply: 0}
   kl: {type: klaviyo, url: "$KL", api_key: test-token, bulk_threshold: ${BULK:-50}}
   cio: {type: customerio, url: "$CIO", app_url: "$CIO", site_id: test-site, api_key: test-token, app_key: test-token, calls_per_second: 1000}
   pen: {type: pendo, url: "$PENDO", integration_key: test-token, calls_per_second: 1000}

@@ -132,7 +132,7 @@ static void
 removals_that_were_applied_are_counted(void **state)
 {
     struct eff_item items[3] = {{.key = {1, 1}}, {.key = {2, 2}}, {.key = {3, 3}}};
-    struct eff_delivery d = {.count = 3, .items = items};
+    struct eff_delivery d = {.op = EFF_OP_DELETE, .count = 3, .items = items};
     const eff_str a = EFF_STR("a"), b = EFF_STR("b");
     uint64_t number;
 
