@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The linker's names for the ends of the section. */
-extern const char *const __start_eff_crash[], *const __stop_eff_crash[];
+/* The linker's names for the ends of the section; a program without a point has none. */
+extern const char *const __start_eff_crash[] __attribute__((weak));
+extern const char *const __stop_eff_crash[] __attribute__((weak));
 
 static unsigned long crash_passed; /* times that the chosen point was passed */
 
