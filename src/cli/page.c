@@ -244,6 +244,13 @@ page_requests(struct eff_buf *buf, const struct eff_connector *c)
     for (size_t i = 0; i < c->objects.fields_count; i++)
         page_asked(buf, "the fields of an object, before each run", &c->objects.fields[i].call,
                    &c->objects.fields[i].only, 0);
+    for (size_t i = 0; i < c->objects.fields_count; i++) {
+        const struct eff_fields_call *fields = &c->objects.fields[i];
+
+        if (fields->create.call.given)
+            page_asked(buf, "a field that is not there is created, once the option below says so",
+                       &fields->create.call, &fields->only, 0);
+    }
     for (size_t i = 0; i < c->readings_count; i++)
         page_asked(buf, "records read back", &c->readings[i].call, &c->readings[i].only,
                    c->readings[i].rows_max);

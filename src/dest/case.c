@@ -310,7 +310,8 @@ case_open(struct case_run *run)
                 ->ops->open(conf, run->arena, &run->dest, &run->err) != EFF_OK ||
         run->dest->ops->bind(run->dest, &sync, limits, &run->err) != EFF_OK)
         return eff_case_fail(run, "%s: %s", run->err.where, run->err.msg);
-    if (!run->conf.describe.ptr && !run->conf.read.ptr && !limits[run->rows.op].supported)
+    if (!run->conf.describe.ptr && !run->conf.read.ptr && !run->conf.create &&
+        !limits[run->rows.op].supported)
         return eff_case_fail(run, "the connector has no operation %s", eff_op_name(run->rows.op));
     run->rows_max = limits[run->rows.op].rows_max;
     return true;
@@ -388,6 +389,21 @@ case_verdict(struct case_run *run, size_t index, const struct eff_node *want,
                               got->created ? EFF_STR("true") : EFF_STR("false"));
 }
 
+/* Whether it ended as the case says. */
+static bool
+case_ended(struct case_run *run)
+{
+    if (run->end == 0)
+        return false;
+    if (!eff_str_is(run->conf.end, case_steps[run->end]))
+        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s %s",
+                             EFF_STR_ARG(run->conf.end), case_steps[run->end], run->err.msg);
+    if (run->conf.stops.ptr && !eff_str_is(run->conf.stops, eff_fault_name(run->err.fault)))
+        return eff_case_fail(run, "expected to stop with " EFF_STR_FMT ", got %s",
+                             EFF_STR_ARG(run->conf.stops), eff_fault_name(run->err.fault));
+    return true;
+}
+
 static bool
 case_compare(struct case_run *run, const struct eff_delivery *delivery)
 {
@@ -395,12 +411,8 @@ case_compare(struct case_run *run, const struct eff_delivery *delivery)
     size_t count = want && want->kind == EFF_NODE_LIST ? want->count : 0;
 
     run->at = want ? want : run->document;
-    if (!eff_str_is(run->conf.end, case_steps[run->end]))
-        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s %s",
-                             EFF_STR_ARG(run->conf.end), case_steps[run->end], run->err.msg);
-    if (run->conf.stops.ptr && !eff_str_is(run->conf.stops, eff_fault_name(run->err.fault)))
-        return eff_case_fail(run, "expected to stop with " EFF_STR_FMT ", got %s",
-                             EFF_STR_ARG(run->conf.stops), eff_fault_name(run->err.fault));
+    if (!case_ended(run))
+        return false;
     if (run->end == EFF_STEP_DONE && count != delivery->count)
         return eff_case_fail(run, "%zu verdicts for %zu rows", count, delivery->count);
     for (size_t i = 0; i < count && i < delivery->count; i++) {
@@ -518,6 +530,18 @@ case_compare_json(struct case_run *run, const struct eff_node *want, struct eff_
 }
 
 static bool
+case_make(struct case_run *run)
+{
+    struct eff_dest_field field = {.name = run->create.field,
+                                   .type = (enum eff_field_type)run->create.type};
+    struct eff_task task = {
+        .kind = EFF_TASK_CREATE, .field = &field, .object = run->rows.object, .arena = run->arena};
+
+    run->end = case_task(run, &task, 0);
+    return (run->injected && run->end == EFF_STEP_STOP) || case_ended(run); /* it said so */
+}
+
+static bool
 case_look(struct case_run *run)
 {
     struct eff_schema schema = {0};
@@ -540,13 +564,10 @@ case_look(struct case_run *run)
     read.match = match;
     read.records = eff_new(run->arena, struct eff_record, read.count);
     run->end = case_task(run, &task, 0);
-    if (run->end == 0)
-        return false;
     if (run->injected && run->end == EFF_STEP_STOP)
         return true; /* it said so */
-    if (!eff_str_is(run->conf.end, case_steps[run->end]))
-        return eff_case_fail(run, "expected the end " EFF_STR_FMT ", got %s: %s",
-                             EFF_STR_ARG(run->conf.end), case_steps[run->end], run->err.msg);
+    if (!case_ended(run))
+        return false;
     if (run->conf.describe.ptr)
         case_schema_json(&w, &schema);
     else
@@ -567,7 +588,9 @@ case_once(struct case_run *run)
         .kind = EFF_TASK_DELIVER, .arena = run->arena, .object = run->rows.object};
     bool good = case_open(run);
 
-    if (good && (run->conf.describe.ptr || run->conf.read.ptr)) {
+    if (good && run->conf.create) {
+        good = case_make(run);
+    } else if (good && (run->conf.describe.ptr || run->conf.read.ptr)) {
         good = case_look(run);
     } else if (good) {
         task.delivery = case_delivery(run);

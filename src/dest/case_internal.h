@@ -12,7 +12,7 @@ struct case_conf {
     eff_str name;
     eff_str op, describe, read, end, stops;
     struct eff_str_list fields;
-    const struct eff_node *options, *sync, *rows, *exchange, *verdicts, *schema, *records;
+    const struct eff_node *options, *sync, *rows, *exchange, *verdicts, *schema, *records, *create;
     int64_t repeat;
     bool replay;
 };
@@ -24,6 +24,11 @@ struct case_sync {
     int64_t rows_planned;
 };
 
+struct case_create {
+    eff_str field;
+    int type;
+};
+
 /* One case while it runs. */
 struct case_run {
     struct eff_arena *arena;
@@ -32,6 +37,7 @@ struct case_run {
     eff_str path;
     struct case_conf conf;
     struct case_sync sync;
+    struct case_create create;
     const struct eff_kind_desc *kind;
     struct eff_delivery rows; /* as read: copied for each run */
     const struct eff_node *document;

@@ -17,6 +17,7 @@ static const struct eff_option case_options[] = {
     {"sync", EFF_OPT_NODE, offsetof(struct case_conf, sync)},
     {"op", EFF_OPT_STR, offsetof(struct case_conf, op), "upsert"},
     {"describe", EFF_OPT_STR, offsetof(struct case_conf, describe)},
+    {"create", EFF_OPT_NODE, offsetof(struct case_conf, create)},
     {"read", EFF_OPT_STR, offsetof(struct case_conf, read)},
     {"fields", EFF_OPT_LIST, offsetof(struct case_conf, fields)},
     {"rows", EFF_OPT_NODE, offsetof(struct case_conf, rows)},
@@ -38,6 +39,12 @@ static const struct eff_option sync_options[] = {
     {"on_removed", EFF_OPT_ENUM, offsetof(struct case_sync, removed), "keep",
      .choices = "keep|clear|archive|delete"},
     {"rows_planned", EFF_OPT_INT, offsetof(struct case_sync, rows_planned)},
+};
+
+static const struct eff_option create_options[] = {
+    {"field", EFF_OPT_STR, offsetof(struct case_create, field), .flags = EFF_OPT_REQUIRED},
+    {"type", EFF_OPT_ENUM, offsetof(struct case_create, type),
+     .choices = "any|text|number|boolean|date|timestamp|choice|json"},
 };
 
 bool
@@ -369,7 +376,10 @@ eff_case_read(struct case_run *run, const struct eff_node *document)
     if (!eff_options_fill(document, case_options, COUNT(case_options), &run->conf,
                           &run->problems) ||
         (run->conf.sync && !eff_options_fill(run->conf.sync, sync_options, COUNT(sync_options),
-                                             &run->sync, &run->problems)))
+                                             &run->sync, &run->problems)) ||
+        (run->conf.create &&
+         !eff_options_fill(run->conf.create, create_options, COUNT(create_options), &run->create,
+                           &run->problems)))
         return false;
     if (run->conf.repeat > 1)
         case_repeats(run);

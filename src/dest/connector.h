@@ -201,6 +201,13 @@ struct eff_type_name {
     enum eff_field_type type;
 };
 
+/* Makes a field that is not there, where the option says so. */
+struct eff_new_field {
+    struct eff_call call;
+    size_t needs_option;                  /* a switch of the destination's block */
+    eff_str types[EFF_FIELD_TYPES_COUNT]; /* by enum eff_field_type; len == 0: not to be had */
+};
+
 /* One request that tells an object's fields. */
 struct eff_fields_call {
     struct eff_str_list only; /* objects; none: all */
@@ -212,6 +219,7 @@ struct eff_fields_call {
     struct eff_tests readonly, unique, required;
     eff_str choices_each, choices_value;
     struct eff_test choices_when; /* only then is the list closed */
+    struct eff_new_field create;  /* of those whose names open with the group or the prefix */
 };
 
 /* A field that every such object has, and that no request tells. */

@@ -22,7 +22,7 @@ static const struct eff_option objects_options[] = {
 struct fields_conf {
     struct eff_call_conf call;
     struct eff_fields_call fields;
-    const struct eff_node *readonly, *unique, *required, *next, *choices_when;
+    const struct eff_node *readonly, *unique, *required, *next, *choices_when, *create;
 };
 
 static const struct eff_option list_options[] = {
@@ -47,6 +47,19 @@ static const struct eff_option fields_options[] = {
     {"choices.when", EFF_OPT_NODE, offsetof(struct fields_conf, choices_when)},
     {"choices.value", EFF_OPT_STR, offsetof(struct fields_conf, fields.choices_value)},
     {"next", EFF_OPT_NODE, offsetof(struct fields_conf, next)},
+    {"create", EFF_OPT_NODE, offsetof(struct fields_conf, create)},
+};
+
+struct create_conf {
+    struct eff_call_conf call;
+    eff_str needs;
+    const struct eff_node *types;
+};
+
+static const struct eff_option create_options[] = {
+    EFF_CALL_OPTIONS(struct create_conf, call),
+    {"needs", EFF_OPT_STR, offsetof(struct create_conf, needs), .flags = EFF_OPT_REQUIRED},
+    {"types", EFF_OPT_NODE, offsetof(struct create_conf, types), .flags = EFF_OPT_REQUIRED},
 };
 
 static bool
@@ -65,6 +78,66 @@ objects_list(struct eff_compile *c, const struct eff_node *map, struct eff_objec
     good &= eff_compile_pointer(c, map, conf.fields.name);
     good &= eff_compile_paging(c, conf.next, &objects->list_next);
     good &= eff_compile_call(c, map, &conf.call, 0, &objects->list);
+    return good;
+}
+
+static bool
+objects_type(struct eff_compile *c, const struct eff_node *name, enum eff_field_type *ret_type)
+{
+    static const char *const names[] = {"any",  "text",      "number", "boolean",
+                                        "date", "timestamp", "choice", "json"};
+
+    for (size_t type = 0; type < COUNT(names); type++) {
+        if (!eff_node_is(name, names[type]))
+            continue;
+        *ret_type = (enum eff_field_type)type;
+        return true;
+    }
+    eff_compile_fail(c, name,
+                     "types are any, text, number, boolean, date, timestamp, choice and json");
+    return false;
+}
+
+static bool
+read_needs(struct eff_compile *c, const struct eff_node *map, eff_str name, size_t *ret_option)
+{
+    *ret_option = SIZE_MAX;
+    for (size_t i = 0; i < c->connector->options_count; i++) {
+        if (eff_str_eq(c->connector->option_names[i], name))
+            *ret_option = i;
+    }
+    if (name.ptr && *ret_option == SIZE_MAX)
+        eff_compile_fail(c, map, "`needs` is the name of an option");
+    return !name.ptr || *ret_option != SIZE_MAX;
+}
+
+/* create: {needs: OPTION, post: ..., types: {text: string, number: float}} */
+static bool
+objects_create(struct eff_compile *c, const struct eff_node *map, struct eff_new_field *ret)
+{
+    struct create_conf conf = {0};
+    enum eff_field_type type;
+    bool good;
+
+    if (!map)
+        return true;
+    if (!eff_compile_fill(c, map, create_options, COUNT(create_options), &conf))
+        return false;
+    if (conf.types->kind != EFF_NODE_MAP) {
+        eff_compile_fail(c, conf.types, "expected a mapping of types to the vendor's names");
+        return false;
+    }
+    for (size_t i = 0; i < conf.types->count; i++) {
+        if (!objects_type(c, &conf.types->keys[i], &type))
+            return false;
+        ret->types[type] = conf.types->values[i].text;
+    }
+    good = read_needs(c, map, conf.needs, &ret->needs_option);
+    if (good && c->connector->options[ret->needs_option].kind != EFF_OPT_BOOL) {
+        eff_compile_fail(c, map, "`needs` of a `create` is an option of type bool");
+        good = false;
+    }
+    good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT | EFF_SCOPE_NEW, &ret->call);
     return good;
 }
 
@@ -90,6 +163,7 @@ objects_fields_call(struct eff_compile *c, const struct eff_node *map, struct ef
     good &= eff_compile_tests(c, conf.unique, &conf.fields.unique);
     good &= eff_compile_tests(c, conf.required, &conf.fields.required);
     good &= eff_compile_paging(c, conf.next, &conf.fields.next);
+    good &= objects_create(c, conf.create, &conf.fields.create);
     good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &conf.fields.call);
     *ret = conf.fields;
     return good;
@@ -109,23 +183,6 @@ objects_fields(struct eff_compile *c, const struct eff_node *node, struct eff_ob
     objects->fields = fields;
     objects->fields_count = count;
     return good;
-}
-
-static bool
-objects_type(struct eff_compile *c, const struct eff_node *name, enum eff_field_type *ret_type)
-{
-    static const char *const names[] = {"any",  "text",      "number", "boolean",
-                                        "date", "timestamp", "choice", "json"};
-
-    for (size_t type = 0; type < COUNT(names); type++) {
-        if (!eff_node_is(name, names[type]))
-            continue;
-        *ret_type = (enum eff_field_type)type;
-        return true;
-    }
-    eff_compile_fail(c, name,
-                     "types are any, text, number, boolean, date, timestamp, choice and json");
-    return false;
 }
 
 /* standard: {users: {name: text, email: text}} */
@@ -238,19 +295,6 @@ static const struct eff_option reading_options[] = {
 };
 
 static bool
-reading_needs(struct eff_compile *c, const struct eff_node *map, eff_str name, size_t *ret_option)
-{
-    *ret_option = SIZE_MAX;
-    for (size_t i = 0; i < c->connector->options_count; i++) {
-        if (eff_str_eq(c->connector->option_names[i], name))
-            *ret_option = i;
-    }
-    if (name.ptr && *ret_option == SIZE_MAX)
-        eff_compile_fail(c, map, "`needs` is the name of an option");
-    return !name.ptr || *ret_option != SIZE_MAX;
-}
-
-static bool
 reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_reading *reading)
 {
     struct reading_conf conf = {0};
@@ -273,7 +317,7 @@ reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_readin
     reading->lag_ms = conf.lag_ms;
     reading->untold = conf.untold;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
-    good = reading_needs(c, map, conf.needs, &reading->needs_option);
+    good = read_needs(c, map, conf.needs, &reading->needs_option);
     good &= eff_compile_each(c, conf.each, &reading->each);
     good &= eff_compile_marked(c, map, conf.row);
     good &= !conf.remote_id.ptr || eff_compile_pointer(c, map, conf.remote_id);

@@ -42,6 +42,7 @@ enum eff_field_type {
     EFF_FIELD_CHOICE,
     EFF_FIELD_JSON
 };
+#define EFF_FIELD_TYPES_COUNT (EFF_FIELD_JSON + 1)
 
 struct eff_dest_field {
     eff_str name, label, type_name; /* in the vendor's own words */
@@ -58,6 +59,11 @@ struct eff_schema {
     size_t fields_count;
     const struct eff_dest_field *fields;
     eff_str group; /* "user_fields.": of the names that open so, all are told; len == 0: none */
+    /*
+     * What a field that is made can be, by enum eff_field_type, in the vendor's words (len == 0: no
+     * such type); its name opens like the group. NULL: none can be, or the user has not asked for it.
+     */
+    const eff_str *new_types;
     size_t objects_count; /* names near the one that was asked for, when it does not exist */
     const eff_str *objects;
 };
@@ -83,19 +89,21 @@ enum eff_task_kind {
     EFF_TASK_DELIVER = 1,
     EFF_TASK_AUTHORIZE,
     EFF_TASK_DESCRIBE,
+    EFF_TASK_CREATE, /* a field, by name and type; refused when it is there already */
     EFF_TASK_READ,
     EFF_TASK_FINISH /* end of a run: the file destination renames its file */
 };
 
 struct eff_task {
     enum eff_task_kind kind;
-    struct eff_delivery *delivery; /* DELIVER */
-    struct eff_schema *schema;     /* DESCRIBE */
-    struct eff_read *read;         /* READ */
-    eff_str object;                /* DESCRIBE, READ */
-    int64_t now_wall_ms;           /* AUTHORIZE: a signed login says when it was made */
-    void *scratch;                 /* the driver's own; NULL on the first step */
-    struct eff_arena *arena;       /* lives as long as the task */
+    struct eff_delivery *delivery;      /* DELIVER */
+    struct eff_schema *schema;          /* DESCRIBE */
+    struct eff_read *read;              /* READ */
+    const struct eff_dest_field *field; /* CREATE */
+    eff_str object;                     /* DESCRIBE, CREATE, READ */
+    int64_t now_wall_ms;                /* AUTHORIZE: a signed login says when it was made */
+    void *scratch;                      /* the driver's own; NULL on the first step */
+    struct eff_arena *arena;            /* lives as long as the task */
 };
 
 /* One of the destination's rate limits: a token bucket of the account. */

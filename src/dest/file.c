@@ -321,6 +321,7 @@ file_step(struct eff_dest *base, struct eff_task *task, const struct eff_respons
         *task->schema = (struct eff_schema){.known = false};
         break;
     case EFF_TASK_AUTHORIZE:
+    case EFF_TASK_CREATE:
     case EFF_TASK_READ:
         break;
     }

@@ -277,6 +277,10 @@ eff_render_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
         return render_str(r, ref, r->job, "the job's id is not known", ret_value);
     case EFF_REF_CURSOR:
         return render_str(r, ref, r->cursor, "there is no next page", ret_value);
+    case EFF_REF_NEW_NAME:
+        return render_str(r, ref, r->new_name, "no field is being made", ret_value);
+    case EFF_REF_NEW_TYPE:
+        return render_str(r, ref, r->new_type, "no field is being made", ret_value);
     case EFF_REF_MATCH_FIELD:
         return render_str(r, ref, d && d->match_count ? d->match_names[0] : EFF_STR_NONE,
                           "the sync has no match field", ret_value);

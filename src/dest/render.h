@@ -58,6 +58,7 @@ struct eff_render {
     const eff_str *options; /* by the option's index; ptr == NULL: not given */
     eff_str token, base, job, cursor;
     eff_str assertion;
+    eff_str new_name, new_type;          /* of a field that is being made */
     eff_str run;                         /* its id */
     const struct eff_delivery *delivery; /* NULL where no rows are */
     eff_str object;

@@ -643,6 +643,8 @@ rest_step(struct eff_dest *base, struct eff_task *task, const struct eff_respons
         return rest_authorize(dest, task, last, err);
     case EFF_TASK_DESCRIBE:
         return rest_describe(dest, task, last, err);
+    case EFF_TASK_CREATE:
+        return rest_create(dest, task, last, err);
     case EFF_TASK_READ:
         return rest_read(dest, task, last, err);
     case EFF_TASK_FINISH:

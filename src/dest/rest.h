@@ -7,7 +7,7 @@
  *     rest_deliver.c  the steps of one delivery: find, send, send ...
  *     rest_members.c  old identifiers of a list's members, before the new ones
  *     rest_job.c      asynchronous jobs: create, upload, close, poll, results
- *     rest_task.c     login, discovery, reading back
+ *     rest_task.c     login, discovery, making fields, reading back
  */
 #ifndef EFF_DEST_REST_H
 #define EFF_DEST_REST_H
@@ -191,6 +191,8 @@ struct eff_step rest_authorize(struct rest_dest *dest, struct eff_task *task,
                                const struct eff_response *last, struct eff_err *err);
 struct eff_step rest_describe(struct rest_dest *dest, struct eff_task *task,
                               const struct eff_response *last, struct eff_err *err);
+struct eff_step rest_create(struct rest_dest *dest, struct eff_task *task,
+                            const struct eff_response *last, struct eff_err *err);
 struct eff_step rest_read(struct rest_dest *dest, struct eff_task *task,
                           const struct eff_response *last, struct eff_err *err);
 bool rest_needs_login(const struct rest_dest *dest);

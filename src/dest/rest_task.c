@@ -1,4 +1,4 @@
-/* rest_task: login, discovery of the other side's schema, reading records back. */
+/* rest_task: login, discovery of the other side's schema, making its fields, reading records back. */
 #include "base/sign.h"
 #include "dest/rest.h"
 
@@ -375,18 +375,46 @@ describe_object(struct eff_arena *arena, eff_str name, struct task_work *work)
     work->objects[work->objects_count++] = name;
 }
 
+/* The request that tells the fields of the object, or NULL. */
+static const struct eff_fields_call *
+describe_call(const struct rest_dest *dest, eff_str object)
+{
+    const struct eff_objects *objects = &dest->connector->objects;
+
+    for (size_t i = 0; i < objects->fields_count; i++)
+        if (rest_named(&objects->fields[i].only, object))
+            return &objects->fields[i];
+    return NULL;
+}
+
+static eff_str
+describe_group(const struct eff_fields_call *call)
+{
+    return call->group.len ? call->group : call->prefix;
+}
+
+static bool
+describe_creates(const struct rest_dest *dest, const struct eff_new_field *create)
+{
+    return create->call.given && eff_str_is(dest->options[create->needs_option], "true");
+}
+
 enum { DESCRIBE_FIELDS = 0, DESCRIBE_LIST };
 
 static struct eff_step
-describe_end(struct eff_task *task, struct task_work *work, bool exists)
+describe_end(const struct rest_dest *dest, struct eff_task *task, struct task_work *work,
+             bool exists)
 {
+    const struct eff_new_field *create = &work->call->create;
+
     *task->schema =
         (struct eff_schema){.known = true,
                             .object_exists = exists,
                             .typed = true,
                             .fields_count = work->fields_count,
                             .fields = work->fields,
-                            .group = work->call->group.len ? work->call->group : work->call->prefix,
+                            .group = describe_group(work->call),
+                            .new_types = describe_creates(dest, create) ? create->types : NULL,
                             .objects_count = work->objects_count,
                             .objects = work->objects};
     return (struct eff_step){.kind = EFF_STEP_DONE};
@@ -419,7 +447,7 @@ describe_page(struct rest_dest *dest, struct eff_task *task, struct task_work *w
         return (struct eff_step){0};
     if (fields)
         describe_standard(objects, task->object, task->arena, work);
-    return describe_end(task, work, fields);
+    return describe_end(dest, task, work, fields);
 }
 
 static bool
@@ -440,12 +468,7 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
     struct eff_step step = {0};
 
     *task->schema = (struct eff_schema){0};
-    for (size_t i = 0; !work->call && i < objects->fields_count; i++) {
-        const struct eff_fields_call *call = &objects->fields[i];
-
-        if (rest_named(&call->only, task->object))
-            work->call = call;
-    }
+    work->call = describe_call(dest, task->object);
     if (!work->call)
         return (struct eff_step){.kind = EFF_STEP_DONE};
     if (last && task_good(last)) {
@@ -456,10 +479,10 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
         for (size_t i = 0; i < objects->known.count; i++)
             describe_object(task->arena, objects->known.at[i], work);
         if (!objects->list.given)
-            return describe_end(task, work, false);
+            return describe_end(dest, task, work, false);
     } else if (last && work->phase == DESCRIBE_LIST && last->wire == EFF_WIRE_ANSWERED &&
                last->status < 500 && last->status != 429 && last->status != 401) {
-        return describe_end(task, work, false); /* the names nearby are only a help */
+        return describe_end(dest, task, work, false); /* the names nearby are only a help */
     } else if (last) {
         step = task_failure(dest, task, work, last, "describe", err);
     }
@@ -469,6 +492,34 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
     return work->phase == DESCRIBE_FIELDS
                ? task_send(dest, &work->call->call, &r, &work->call->next, work->cursor, err)
                : task_send(dest, &objects->list, &r, &objects->list_next, work->cursor, err);
+}
+
+/* ---- making a field ---- */
+
+/* Whether it came into being when the answer was lost, the caller sees by asking for the schema. */
+struct eff_step
+rest_create(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
+            struct eff_err *err)
+{
+    const struct eff_fields_call *call = describe_call(dest, task->object);
+    struct eff_render r = rest_render(dest, task->arena);
+    struct eff_step step = {.kind = EFF_STEP_DONE};
+
+    if (last)
+        return task_good(last) ? step
+                               : task_failure(dest, task, task_work(task), last, "create", err);
+    if (!call || !describe_creates(dest, &call->create) ||
+        !call->create.types[task->field->type].len) {
+        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " makes no such field",
+                 EFF_STR_ARG(dest->connector->title));
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    r.object = task->object;
+    r.new_name = eff_str_sub(task->field->name, describe_group(call).len, SIZE_MAX);
+    r.new_type = call->create.types[task->field->type];
+    step = task_send(dest, &call->create.call, &r, NULL, EFF_STR_NONE, err);
+    step.request.writes = step.kind == EFF_STEP_SEND;
+    return step;
 }
 
 /* ---- reading back ---- */

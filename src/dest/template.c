@@ -37,6 +37,8 @@ static const struct template_name template_names[] = {
     {"batch.rows", EFF_REF_BATCH_ROWS, EFF_SCOPE_BATCH},
     {"job.id", EFF_REF_JOB_ID, EFF_SCOPE_JOB},
     {"cursor", EFF_REF_CURSOR, EFF_SCOPE_CURSOR},
+    {"new.name", EFF_REF_NEW_NAME, EFF_SCOPE_NEW},
+    {"new.type", EFF_REF_NEW_TYPE, EFF_SCOPE_NEW},
 };
 
 static bool

@@ -42,6 +42,8 @@ enum eff_ref_kind {
     EFF_REF_BATCH_ROWS, /* {batch.rows}: how many */
     EFF_REF_JOB_ID,     /* {job.id} */
     EFF_REF_CURSOR,     /* {cursor}: of the next page */
+    EFF_REF_NEW_NAME,   /* {new.name}, {new.type}: of a field that is being made */
+    EFF_REF_NEW_TYPE,
 };
 
 enum eff_filter {
@@ -108,6 +110,7 @@ enum eff_scope_flags {
     EFF_SCOPE_CURSOR = 16,
     EFF_SCOPE_OBJECT = 32, /* {object} alone */
     EFF_SCOPE_LOGIN = 64,
+    EFF_SCOPE_NEW = 128, /* {new.name}, {new.type} */
 };
 
 struct eff_scope {

@@ -71,5 +71,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
      "value, or none."},
     {"EFF2137", "Records that a destination acknowledged are not found when they are read back."},
     {"EFF2138", "A destination keeps a field in a form of its own; told once, stops nothing."},
+    {"EFF2139", "A field that was not there is created, because the destination's block asks for "
+                "it; a plan tells what a run would create. Stops nothing."},
     {NULL, NULL},
 };

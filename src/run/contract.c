@@ -3,8 +3,23 @@
  *
  * A field that is gone or read-only stops its column, not the rows; what says which
  * record a row is stops the sync. Values are fitted to the types that are told.
+ *
+ * Where the user asked for it, a field that is not there is made: by a run alone, and before
+ * the model is read, so that nothing of a row is planned for a field that could not be had.
  */
 #include "run/sync.h"
+
+static enum eff_fault
+contract_describe(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_task task = {.kind = EFF_TASK_DESCRIBE,
+                            .schema = &r->schema,
+                            .object = r->sync->object,
+                            .arena = &r->run};
+    enum eff_fault fault = eff_run_task(r, &task, err);
+
+    return eff_run_at(fault == EFF_CONTRACT ? r->sync->to_place : r->sync->dest->place, fault, err);
+}
 
 static const struct eff_dest_field *
 contract_find(const struct eff_schema *schema, eff_str name)
@@ -67,15 +82,16 @@ contract_nested(const struct eff_schema *schema, eff_str name)
            !(schema->group.len > 0 && eff_str_starts(name, schema->group));
 }
 
-/* Why this field cannot be written over there, or NULL. */
-static const char *
+/* Why this field cannot be written over there, or EFF_STR_NONE. */
+static eff_str
 contract_breach(struct eff_sync_run *r, eff_str name)
 {
     const struct eff_dest_field *field = contract_find(&r->schema, name);
 
     if (!field)
-        return contract_nested(&r->schema, name) ? NULL : "does not exist";
-    return field->read_only ? "is read-only" : NULL;
+        return contract_nested(&r->schema, name) ? EFF_STR_NONE
+                                                 : EFF_STR("does not exist over there");
+    return field->read_only ? EFF_STR("is read-only over there") : EFF_STR_NONE;
 }
 
 static enum eff_fault
@@ -98,7 +114,7 @@ contract_match(struct eff_sync_run *r, struct eff_err *err)
 }
 
 static void
-contract_hold_field(struct eff_sync_run *r, const struct eff_field *field, const char *breach)
+contract_hold_field(struct eff_sync_run *r, const struct eff_field *field, eff_str breach)
 {
     eff_str *held = eff_new(&r->run, eff_str, r->report->fields_held_count + 1);
 
@@ -107,12 +123,166 @@ contract_hold_field(struct eff_sync_run *r, const struct eff_field *field, const
     held[r->report->fields_held_count++] = field->name;
     r->report->fields_held = held;
     r->report->contract_broken = true;
+    eff_report_problem(r->report, "EFF2104", EFF_CONTRACT, 0,
+                       eff_str_printf(&r->run,
+                                      "field " EFF_STR_FMT "." EFF_STR_FMT " " EFF_STR_FMT
+                                      ": this column is not sent",
+                                      EFF_STR_ARG(r->sync->object), EFF_STR_ARG(field->name),
+                                      EFF_STR_ARG(breach)),
+                       contract_hint(r, field->name), field->where);
+}
+
+/* ---- making a field ---- */
+
+/* What the values of a kind are over there; ANY: nothing that can be told. */
+static enum eff_field_type
+contract_type_of(enum eff_kind kind)
+{
+    switch (kind) {
+    case EFF_BOOL:
+        return EFF_FIELD_BOOL;
+    case EFF_INT:
+    case EFF_FLOAT:
+    case EFF_DECIMAL:
+        return EFF_FIELD_NUMBER;
+    case EFF_TEXT:
+        return EFF_FIELD_TEXT;
+    case EFF_DATE:
+        return EFF_FIELD_DATE;
+    case EFF_DATETIME:
+    case EFF_INSTANT:
+        return EFF_FIELD_TIMESTAMP;
+    case EFF_JSON:
+        return EFF_FIELD_JSON;
+    default:
+        return EFF_FIELD_ANY;
+    }
+}
+
+/* What all of a map's values are, but for its NULLs. */
+static enum eff_field_type
+contract_type_map(const struct eff_transform *map)
+{
+    enum eff_field_type type = EFF_FIELD_ANY;
+
+    for (size_t i = 0; i < map->pairs_count + map->has_otherwise; i++) {
+        const struct eff_value *to = i < map->pairs_count ? &map->pairs[i].to : &map->value;
+        enum eff_field_type one = contract_type_of((enum eff_kind)to->kind);
+
+        if (to->kind == EFF_NULL)
+            continue;
+        if (type != EFF_FIELD_ANY && one != type)
+            return EFF_FIELD_ANY;
+        type = one;
+    }
+    return type;
+}
+
+/* Of the values that the field's mapping ends with. */
+static enum eff_field_type
+contract_type(const struct eff_sync_run *r, const struct eff_field *field)
+{
+    enum eff_field_type type = field->parts_count > 0 ? EFF_FIELD_TEXT
+                               : field->inputs_count > 0
+                                   ? contract_type_of(r->columns.at[field->inputs[0]].kind)
+                                   : contract_type_of((enum eff_kind)field->constant.kind);
+
+    for (size_t i = 0; i < field->transforms_count; i++) {
+        const struct eff_transform *transform = &field->transforms[i];
+
+        switch (transform->kind) {
+        case EFF_TRANSFORM_CAST:
+            type = contract_type_of(transform->cast);
+            break;
+        case EFF_TRANSFORM_MAP:
+            type = contract_type_map(transform);
+            break;
+        case EFF_TRANSFORM_FORMAT:
+        case EFF_TRANSFORM_NORMALIZE:
+        case EFF_TRANSFORM_HASH:
+            type = EFF_FIELD_TEXT;
+            break;
+        default: /* leaves numbers numbers */
+            break;
+        }
+    }
+    return type;
+}
+
+/* Not by verify and adopt, which only look. */
+static bool
+contract_makes(const struct eff_sync_run *r, eff_str name)
+{
+    return r->schema.new_types && !r->look && !contract_find(&r->schema, name) &&
+           !contract_nested(&r->schema, name) && name.len > r->schema.group.len &&
+           eff_str_starts(name, r->schema.group);
+}
+
+/* It is there from now on, or would be. */
+static void
+contract_made(struct eff_sync_run *r, const struct eff_field *field,
+              const struct eff_dest_field *made)
+{
+    struct eff_dest_field *fields =
+        eff_new(&r->run, struct eff_dest_field, r->schema.fields_count + 1);
+    bool plan = r->options->plan;
+
+    for (size_t i = 0; i < r->schema.fields_count; i++)
+        fields[i] = r->schema.fields[i];
+    fields[r->schema.fields_count++] = *made;
+    r->schema.fields = fields;
     eff_report_problem(
-        r->report, "EFF2104", EFF_CONTRACT, 0,
+        r->report, "EFF2139", EFF_OK, 0,
         eff_str_printf(
-            &r->run, "field " EFF_STR_FMT "." EFF_STR_FMT " %s over there: this column is not sent",
-            EFF_STR_ARG(r->sync->object), EFF_STR_ARG(field->name), breach),
-        contract_hint(r, field->name), field->where);
+            &r->run,
+            plan ? "field " EFF_STR_FMT "." EFF_STR_FMT
+                   " does not exist over there: a run would create it, of type " EFF_STR_FMT
+                 : "field " EFF_STR_FMT "." EFF_STR_FMT
+                   " was created over there, of type " EFF_STR_FMT,
+            EFF_STR_ARG(r->sync->object), EFF_STR_ARG(made->name), EFF_STR_ARG(made->type_name)),
+        plan ? EFF_STR("Its name and its type may not be changeable later: look at both now.")
+             : EFF_STR_NONE,
+        field->where);
+}
+
+/*
+ * What is refused may have come into being all the same: by a request whose answer was lost, or
+ * by somebody else. So what counts is the schema as it is then.
+ */
+static enum eff_fault
+contract_make(struct eff_sync_run *r, const struct eff_field *field, eff_str *ret_breach,
+              struct eff_err *err)
+{
+    struct eff_dest_field made = {
+        .name = field->name, .label = field->name, .type = contract_type(r, field)};
+    struct eff_task task = {
+        .kind = EFF_TASK_CREATE, .field = &made, .object = r->sync->object, .arena = &r->run};
+    struct eff_err refused = {0};
+    enum eff_fault fault = EFF_OK;
+
+    made.type_name = r->schema.new_types[made.type];
+    if (made.type_name.len == 0) {
+        *ret_breach = EFF_STR("does not exist over there, and is not created, because no type "
+                              "over there is that of its values (a `cast` gives them one)");
+        return EFF_OK;
+    }
+    *ret_breach = EFF_STR_NONE;
+    if (!r->options->plan)
+        fault = eff_run_task(r, &task, &refused);
+    if (fault == EFF_OK) {
+        contract_made(r, field, &made);
+        return EFF_OK;
+    }
+    if (fault == EFF_TRANSIENT || fault == EFF_RATE || fault == EFF_LIMIT || fault == EFF_BROKEN) {
+        *err = refused;
+        return fault;
+    }
+    EFF_TRY(contract_describe(r, err));
+    *ret_breach = contract_breach(r, field->name);
+    if (ret_breach->len > 0)
+        *ret_breach = eff_str_printf(&r->run, EFF_STR_FMT ", and was not created (%s)",
+                                     EFF_STR_ARG(*ret_breach), refused.msg);
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -123,9 +293,11 @@ contract_fields(struct eff_sync_run *r, struct eff_err *err)
 
     for (size_t i = 0; i < r->mapping.fields_count; i++) {
         const struct eff_field *field = &r->mapping.fields[i];
-        const char *breach = contract_breach(r, field->name);
+        eff_str breach = contract_breach(r, field->name);
 
-        if (breach)
+        if (contract_makes(r, field->name))
+            EFF_TRY(contract_make(r, field, &breach, err));
+        if (breach.len > 0)
             contract_hold_field(r, field, breach);
         else
             kept[count++] = *field;
@@ -300,17 +472,9 @@ contract_fit(struct eff_sync_run *r, size_t count, const struct eff_field **fiel
 enum eff_fault
 eff_run_contract(struct eff_sync_run *r, struct eff_err *err)
 {
-    struct eff_task task = {.kind = EFF_TASK_DESCRIBE,
-                            .schema = &r->schema,
-                            .object = r->sync->object,
-                            .arena = &r->run};
-    enum eff_fault fault;
-
     if (!r->dest->can_describe)
         return EFF_OK;
-    fault = eff_run_task(r, &task, err);
-    EFF_TRY(
-        eff_run_at(fault == EFF_CONTRACT ? r->sync->to_place : r->sync->dest->place, fault, err));
+    EFF_TRY(contract_describe(r, err));
     if (!r->schema.known)
         return EFF_OK;
     EFF_TRY(contract_object(r, err));

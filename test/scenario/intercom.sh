@@ -124,8 +124,70 @@ db "$P/shop.db" "update person set seats = seats + 1 where id = 1"
 eff 3 run --select people
 says 'custom_attributes.nope does not exist over there'
 says 'custom_attributes.plan does not exist over there'
+created() { requests "$INTERCOM" && db requests.db "select count(*) from q where method = 'POST' and path = '/data_attributes'"; }
+same "attributes made without being asked" 0 "$(created)"
 sed -i 's/custom_attributes.nope: name, //' "$P/syncs/people.yml"
 ask "$INTERCOM/_sandbox/schema" '{"object": "contacts", "add": {"name": "custom_attributes.plan", "type": "text", "custom": true}}'
+
+about "an attribute that is not there is created where the block asks for it, once, and by a run alone"
+start created 12 keep
+if EFF_CRASH_AT=list "$EFFERENT" 2> /dev/null | grep -q '^snapshot.opened$'; then POINTS=1; else POINTS=; fi
+sed -i 's/^fields: {/fields: {custom_attributes.tier: plan, custom_attributes.joined: since, custom_attributes.score: seats, /' "$P/syncs/people.yml"
+types() {
+    curl -sS -H 'Authorization: Bearer test-token' "$INTERCOM/data_attributes?model=contact" > attributes.json
+    db :memory: "select value ->> '\$.name' || ':' || (value ->> '\$.data_type') from json_each(cast(readfile('attributes.json') as text), '\$.data')
+        where value ->> '\$.name' in ('tier', 'joined', 'score', 'list', 'Plan') or value ->> '\$.name' like 't_' order by 1" | tr '\n' ' '
+}
+sed -i 's/token: test-token,/token: test-token, create_attributes: true,/' "$P/efferent.yml"
+eff 0 plan --select people
+says 'field contacts.custom_attributes.tier does not exist over there: a run would create it, of type string'
+says 'field contacts.custom_attributes.joined does not exist over there: a run would create it, of type date'
+eff 0 check --select people
+run_eff verify -p "$P" --all --select people
+run_eff adopt people -p "$P" --yes
+[ "$CODE" = 3 ] || fail "adopt: exit code $CODE"
+same "attributes made by a command that only looks" 0 "$(created)"
+
+about "a death behind the creation: the next run finds the attribute, and makes no second one"
+if [ -n "$POINTS" ]; then
+    EFF_CRASH_AT=snapshot.opened EFF_NO_FORK=1 "$EFFERENT" run -p "$P" --select people > out.json 2> err.txt && fail "it was to die"
+    same "dead with attributes and without rows" '3 0' "$(created) $(db requests.db "select count(*) from q where method = 'POST' and path = '/contacts'")"
+fi
+eff 0 run --select people
+counts people read=12 added=12 planned=12 delivered=12
+same "each attribute made once" 3 "$(created)"
+same "their types" 'joined:date score:float tier:string ' "$(types)"
+same "the attributes come before any row" 1 "$(db requests.db "select (select max(n) from q where method = 'POST' and path = '/data_attributes') <
+    (select min(n) from q where method = 'POST' and path = '/contacts')")"
+records "$INTERCOM" contacts
+tables_equal "their values" "$P/shop.db" "select plan, seats, cast(strftime('%s', since) as int) from person" records.db "select f ->> '\$.\"custom_attributes.tier\"',
+    f ->> '\$.\"custom_attributes.score\"', f ->> '\$.\"custom_attributes.joined\"' from r"
+eff 0 run --select people
+counts people read=12 unchanged=12 delivered=0
+same "nor later" 3 "$(created)"
+
+about "one whose answer was lost is refused as there already, and so it is there"
+ask "$INTERCOM/_sandbox/faults" '{"rules": [{"match": {"path": "/data_attributes", "method": "POST"}, "times": 1, "then": {"reset_after": true}}]}'
+sed -i 's/^fields: {/fields: {custom_attributes.list: name, /' "$P/syncs/people.yml"
+eff 0 run --select people
+counts people read=12 added=0 changed=12 planned=12 delivered=12
+same "asked for again, since the first answer was lost" 5 "$(created)"
+same "and no second one" 'joined:date list:string score:float tier:string ' "$(types)"
+
+about "the type is that of the values that the mapping ends with"
+sed -i 's/^fields: {/fields: {custom_attributes.t1: {from: seats, trim: true}, custom_attributes.t2: {from: seats, cast: text}, custom_attributes.t3: "{{ name }}-{{ id }}", custom_attributes.t4: {from: plan, map: {pro: 1}, otherwise: null}, custom_attributes.t5: {from: email, hash: sha256}, custom_attributes.t6: {from: since, cast: datetime}, custom_attributes.t7: {from: vip, cast: boolean}, /' "$P/syncs/people.yml"
+eff 0 run --select people
+same "by transform" 't1:float t2:string t3:string t4:float t5:string t6:date t7:boolean ' "$(types | tr ' ' '\n' | grep '^t[0-9]' | tr '\n' ' ')"
+says 'custom_attributes.t6 was created over there, of type datetime'
+
+about "what cannot be created stops its column alone, with the place and Intercom's own words"
+sed -i 's/^fields: {/fields: {custom_attributes.Plan: name, custom_attributes.odd: odd, /; s/^table: person/sql: select *, null as odd from person/' "$P/syncs/people.yml"
+db "$P/shop.db" "update person set seats = seats + 1 where id = 1"
+eff 3 run --select people
+counts people read=12 unchanged=11 changed=1 planned=1 delivered=1
+says "custom_attributes.Plan does not exist over there, and was not created (create: Intercom answered 400 parameter_invalid: You already have 'Plan' in your people data"
+says 'custom_attributes.odd does not exist over there, and is not created, because no type over there is that of its values'
+says 'syncs/people.yml:6:10'
 
 # ---- answers that are lost ----
 

@@ -20,7 +20,7 @@ sources:
 destinations:
   copy: {type: sqlite, path: copy.db}
   billing: {type: stripe, url: "$STRIPE", token: sk_test_test-token, calls_per_second: 1000, searches_per_second: 1000}
-  support: {type: intercom, url: "$INTERCOM", token: test-token, calls_per_10s: 100000}
+  support: {type: intercom, url: "$INTERCOM", token: test-token, create_attributes: true, calls_per_10s: 100000}
   mail: {type: klaviyo, url: "$KLAVIYO", api_key: test-token, bulk_threshold: 20}
   chat: {type: slack, url: "$SLACK/api", token: xoxb-test-token, messages_per_second: 50}
 END
@@ -36,9 +36,9 @@ on_removed: $5
 END
 }
 table customers billing.customers 'metadata.ext_id: id' 'email: email, name: name, metadata.seats: seats' delete
-table people support.contacts 'external_id: id' 'email: email, name: name, custom_attributes.seats: seats, custom_attributes.vip: vip' delete
+table people support.contacts 'external_id: id' 'email: email, name: name, custom_attributes.seats: seats, custom_attributes.vip: vip, custom_attributes.points: seats, custom_attributes.note: name' delete
 table archived support.contacts 'email: other' 'name: name' archive
-table companies support.companies 'company_id: id' 'name: name, monthly_spend: seats, custom_attributes.health: seats' delete
+table companies support.companies 'company_id: id' 'name: name, monthly_spend: seats, custom_attributes.health: seats, custom_attributes.big: vip' delete
 table profiles mail.profiles 'external_id: id' 'email: email, first_name: name, properties.seats: seats' delete
 sync attached << END
 sync: attached
