@@ -96,6 +96,7 @@ void rest_request_page(struct eff_arena *arena, struct eff_request *request, eff
 bool rest_request_header(struct eff_arena *arena, struct eff_request *request, eff_str name,
                          eff_str value);
 eff_str rest_host(eff_str url, bool *ret_https); /* EFF_STR_NONE: not an address we would call */
+/* Declared, or named by the project; over plain http only where the project itself writes so. */
 bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
 
 /* ---- rest.c ---- */

@@ -63,13 +63,29 @@ host_matches(eff_str pattern, eff_str name)
            eff_str_eq_nocase(eff_str_sub(name, name.len - pattern.len, SIZE_MAX), pattern);
 }
 
+/* Whether the project itself writes http:// before it: no answer leads there in the clear else. */
+static bool
+host_is_plain(const struct rest_dest *dest, eff_str name)
+{
+    for (size_t i = 0; i < dest->connector->options_count; i++) {
+        bool https = true;
+        eff_str host = EFF_STR_NONE;
+
+        if (dest->connector->options[i].kind == EFF_OPT_URL)
+            host = rest_host(dest->options[i], &https);
+        if (!https && eff_str_eq_nocase(host_without_port(host), name))
+            return true;
+    }
+    return false;
+}
+
 bool
 rest_host_allowed(const struct rest_dest *dest, eff_str url)
 {
     bool https;
     eff_str host = rest_host(url, &https), name = host_without_port(host);
 
-    if (!host.ptr)
+    if (!host.ptr || (!https && !host_is_plain(dest, name)))
         return false;
     for (size_t i = 0; i < dest->hosts_count; i++) {
         if (eff_str_eq_nocase(dest->hosts[i], name) || eff_str_eq_nocase(dest->hosts[i], host))
@@ -169,7 +185,8 @@ request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_rend
         return built;
     EFF_FAIL(err, EFF_CONFIG, "the connector may not talk to " EFF_STR_FMT,
              EFF_STR_ARG(eff_str_sub(request->url, 0, 200)));
-    eff_err_hint(err, "Name the host in the destination's url, or the connector's `hosts`.");
+    eff_err_hint(err, "Name the host in the destination's url, with http:// only if it is to be "
+                      "spoken to unencrypted, or in the connector's `hosts`.");
     return REST_NOT_BUILT;
 }
 

@@ -3,7 +3,7 @@
  * the process, credentials, rate headers, which file of two wins, quoting.
  * Method: embedded connectors, stepped by hand; random values for what must hold
  * for all of them.
- * covers: B4, B7, B11, E3, S9
+ * covers: B4, B7, B11, E3, S4, S9
  */
 // links: dest conf flow base assets
 #include "base/assets.h"
@@ -339,6 +339,61 @@ credentials(void **state)
     assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_AUTH);
 }
 
+/* What the step after a page of fields with that next address is. */
+static enum eff_step_kind
+next_page(const char *url, const char *next)
+{
+    struct eff_schema schema = {0};
+    struct eff_task task = {
+        .kind = EFF_TASK_DESCRIBE, .schema = &schema, .object = EFF_STR("a"), .arena = &arena};
+    struct eff_response page;
+    const char *block =
+        eff_str_c(&arena, eff_str_printf(&arena,
+                                         "{url: '%s', objects: {fields: {get: /f, each: /r, name: "
+                                         "/n, next: {at: /next}}}, operations: {append: {post: /x, "
+                                         "answer: {all: taken}}}}",
+                                         url));
+
+    page = restdest_answer(
+        200,
+        eff_str_c(&arena, eff_str_printf(&arena, "{\"r\":[{\"n\":\"a\"}],\"next\":\"%s\"}", next)));
+    opened("http", block);
+    world.err = (struct eff_err){0};
+    assert_int_equal(world.dest->ops->step(world.dest, &task, NULL, &world.err).kind,
+                     EFF_STEP_SEND);
+    return world.dest->ops->step(world.dest, &task, &page, &world.err).kind;
+}
+
+/* A host that the project names with https is not spoken to in the clear because an answer says so. */
+static void
+an_answer_does_not_lower_the_scheme(void **state)
+{
+    struct eff_response told = restdest_answer(200, "{\"t\":\"abc\",\"u\":\"http://b.example\"}");
+    static const char login[] =
+        "{url: '%s://b.example:8443', auth: {login: {base: '{url}', post: /t, token: /t, url: /u}, "
+        "header: {Authorization: '{session.token}'}}, operations: {append: {post: /x, answer: "
+        "{all: taken}}}}";
+
+    (void)state;
+    assert_int_equal(next_page("https://a.example/v1", "https://a.example/v1/f?page=2"),
+                     EFF_STEP_SEND);
+    assert_int_equal(next_page("https://a.example/v1", "/v1/f?page=2"), EFF_STEP_SEND);
+    assert_int_equal(next_page("https://a.example/v1", "http://a.example/v1/f?page=2"),
+                     EFF_STEP_STOP);
+    assert_true(said("may not talk to http://a.example/v1/f?page=2"));
+    assert_int_equal(next_page("https://A.example", "http://a.example:443/f"), EFF_STEP_STOP);
+    assert_int_equal(next_page("https://[::1]:8443", "http://[::1]/f"), EFF_STEP_STOP);
+    assert_int_equal(next_page("http://A.example", "http://a.example/f"), EFF_STEP_SEND);
+    assert_int_equal(next_page("http://a.example:8080", "https://a.example/f"), EFF_STEP_SEND);
+    opened("http", eff_str_c(&arena, eff_str_printf(&arena, login, "https")));
+    assert_int_equal(authorize(NULL).kind, EFF_STEP_SEND);
+    assert_int_equal(authorize(&told).kind, EFF_STEP_STOP);
+    assert_true(said("the answer leads to http://b.example"));
+    opened("http", eff_str_c(&arena, eff_str_printf(&arena, login, "http")));
+    assert_int_equal(authorize(NULL).kind, EFF_STEP_SEND);
+    assert_int_equal(authorize(&told).kind, EFF_STEP_DONE);
+}
+
 static void
 rate_headers(void **state)
 {
@@ -490,6 +545,7 @@ main(void)
         cmocka_unit_test(a_job_outlives_the_process),
         cmocka_unit_test(a_cut_result_file_names_nobody),
         cmocka_unit_test(credentials),
+        cmocka_unit_test(an_answer_does_not_lower_the_scheme),
         cmocka_unit_test(rate_headers),
         cmocka_unit_test(the_projects_file_wins),
         cmocka_unit_test(soql_is_quoted),
