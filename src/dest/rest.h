@@ -3,6 +3,7 @@
  *
  *     rest.c          open, bind, rates, observe, and which task is at hand
  *     rest_request.c  a call of the connector to the bytes of a request
+ *     rest_answer.c   what stands in an answer, and which rule of the connector it falls under
  *     rest_judge.c    an answer to verdicts
  *     rest_deliver.c  the steps of one delivery: find, send, send ...
  *     rest_members.c  old identifiers of a list's members, before the new ones
@@ -114,7 +115,7 @@ const struct eff_json *rest_records(const struct rest_dest *dest, struct eff_are
 /* What `only:` and the like say; an empty list names everything. */
 bool rest_named(const struct eff_str_list *only, eff_str name);
 
-/* ---- rest_judge.c ---- */
+/* ---- rest_answer.c ---- */
 
 /* "/x/{match.field}", "/{object}", "/x/{option}" with the name put in; a dot goes one level down. */
 eff_str rest_pointer(const struct rest_dest *dest, struct eff_arena *arena, eff_str pointer,
@@ -124,15 +125,26 @@ bool rest_tests(const struct eff_tests *tests, const struct eff_json *json); /* 
 bool rest_test(const struct eff_test *test, const struct eff_json *json);
 /* The answer's JSON; NULL when it cannot be read. An empty body is JSON null. */
 const struct eff_json *rest_json(const struct eff_response *response, struct eff_arena *arena);
+/* At most so much of a text as a verdict keeps; and a copy of that. */
+eff_str rest_cut(eff_str text);
+eff_str rest_copy(struct eff_arena *arena, eff_str text);
+/* "CODE:text": the code, and what is left of the message. */
+void rest_code_before(struct rest_refusal *refusal, eff_str before);
+struct rest_refusal rest_refusal_at(const struct eff_error_at *at, const struct eff_json *json);
+/* The same of a whole answer, in the arena: never empty. */
 struct rest_refusal rest_refusal_of(const struct eff_connector *connector,
                                     const struct eff_response *response,
                                     const struct eff_json *json, struct eff_arena *arena);
+/* status 0: a refusal of one row, to which rules with a status do not apply. */
 const struct eff_error_rule *rest_rule(const struct eff_connector *connector, int status,
                                        const struct rest_refusal *refusal,
                                        const struct eff_json *json, enum eff_op op);
-void rest_refusal_field(const struct eff_connector *connector, const struct eff_error_rule *rule,
-                        const struct eff_json *json, const struct eff_delivery *delivery,
-                        struct rest_refusal *refusal);
+/* Which field is to blame: where the rule says, where errors say, or the one that the message names. */
+void rest_refusal_field(const struct eff_error_rule *rule, const struct eff_json *json,
+                        const struct eff_delivery *delivery, struct rest_refusal *refusal);
+
+/* ---- rest_judge.c ---- */
+
 struct eff_verdict rest_verdict(enum eff_outcome outcome, enum eff_fault fault, eff_str code,
                                 eff_str message);
 /* The rows of a list in the answer, merged into their items' verdicts; false: cannot be told apart. */

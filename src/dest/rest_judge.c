@@ -3,21 +3,11 @@
 #include "dest/csv.h"
 #include "dest/rest.h"
 
-#define JUDGE_TEXT_MAX 2048
-
-static eff_str
-judge_cut(eff_str text)
-{
-    size_t whole = eff_utf8_prefix(text, JUDGE_TEXT_MAX); /* 0: not UTF-8; cut anywhere */
-
-    return eff_str_sub(text, 0, whole ? whole : JUDGE_TEXT_MAX);
-}
-
 struct eff_verdict
 rest_verdict(enum eff_outcome outcome, enum eff_fault fault, eff_str code, eff_str message)
 {
     return (struct eff_verdict){
-        .outcome = outcome, .fault = fault, .code = code, .message = judge_cut(message)};
+        .outcome = outcome, .fault = fault, .code = code, .message = rest_cut(message)};
 }
 
 void
@@ -41,260 +31,6 @@ rest_pending_verdict(struct eff_delivery *delivery, struct eff_verdict verdict)
     }
 }
 
-/* ---- reading answers ---- */
-
-const struct eff_json *
-rest_json(const struct eff_response *response, struct eff_arena *arena)
-{
-    const struct eff_json *json = NULL;
-    struct eff_err err = {0};
-    eff_str body = eff_str_trim(response->body);
-
-    if (eff_str_starts(body, EFF_STR("\xef\xbb\xbf")))
-        body = eff_str_sub(body, 3, SIZE_MAX);
-    if (eff_json_parse(body.len ? body : EFF_STR("null"), arena, &json, &err) != EFF_OK)
-        return NULL;
-    return json;
-}
-
-/* A dot goes one level down, as in the names of fields. */
-static void
-judge_pointer_name(struct eff_buf *buf, eff_str name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-
-        if (c == '.' || c == '~' || c == '/')
-            eff_buf_add(buf, c == '.' ? EFF_STR("/") : c == '~' ? EFF_STR("~0") : EFF_STR("~1"));
-        else
-            eff_buf_add_char(buf, c);
-    }
-}
-
-eff_str
-rest_pointer(const struct rest_dest *dest, struct eff_arena *arena, eff_str pointer,
-             eff_str match_field)
-{
-    const struct eff_connector *c = dest->connector;
-    eff_str head, name, rest = pointer;
-    struct eff_buf buf = {0};
-    bool more;
-
-    if (eff_str_find_char(pointer, '{') == SIZE_MAX)
-        return pointer;
-    do {
-        more = eff_str_cut(rest, '{', &head, &rest);
-        eff_buf_add(&buf, head);
-        if (!more)
-            break;
-        eff_str_cut(rest, '}', &name, &rest);
-        if (eff_str_is(name, "match.field"))
-            judge_pointer_name(&buf, match_field);
-        else if (eff_str_is(name, "object"))
-            judge_pointer_name(&buf, dest->object);
-        for (size_t i = 0; i < c->options_count; i++) {
-            if (eff_str_eq(c->option_names[i], name))
-                judge_pointer_name(&buf, dest->options[i]);
-        }
-    } while (true);
-    pointer = eff_str_copy(arena, eff_buf_str(&buf));
-    eff_buf_free(&buf);
-    return pointer;
-}
-
-bool
-rest_listed(const struct eff_str_list *list, eff_str text)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        eff_str entry = list->at[i];
-
-        if (eff_str_eq(entry, text) || (eff_str_ends(entry, EFF_STR("*")) &&
-                                        eff_str_starts(text, eff_str_sub(entry, 0, entry.len - 1))))
-            return true;
-    }
-    return false;
-}
-
-bool
-rest_tests(const struct eff_tests *tests, const struct eff_json *json)
-{
-    for (size_t i = 0; i < tests->count; i++) {
-        if (!rest_test(&tests->at[i], json))
-            return false;
-    }
-    return true;
-}
-
-bool
-rest_test(const struct eff_test *test, const struct eff_json *json)
-{
-    const struct eff_json *value = eff_json_pointer(json, test->at);
-    eff_str text = eff_json_str(value);
-
-    if (test->values.count > 0)
-        return rest_listed(&test->values,
-                           value && eff_json_type(value) != EFF_JSON_NULL ? text : EFF_STR("null"));
-    if (eff_json_type(value) == EFF_JSON_STRING || eff_json_type(value) == EFF_JSON_NUMBER)
-        return text.len > 0 && !eff_str_is(text, "0");
-    return eff_json_bool(value);
-}
-
-/* The first of the places that holds a text; a text that is no pointer stands for itself. */
-static eff_str
-judge_text(const struct eff_str_list *places, const struct eff_json *json)
-{
-    for (size_t i = 0; i < places->count; i++) {
-        eff_str text = places->at[i];
-
-        if (text.len > 0 && text.ptr[0] == '/')
-            text = eff_json_str(eff_json_pointer(json, text));
-        if (text.len > 0)
-            return text;
-    }
-    return EFF_STR_NONE;
-}
-
-/* "CODE:text": the code, and what is left of the message. */
-static void
-judge_code_before(struct rest_refusal *refusal, eff_str before)
-{
-    size_t end =
-        before.len && !refusal->code.len ? eff_str_find(refusal->message, before) : SIZE_MAX;
-
-    if (end == SIZE_MAX)
-        return;
-    refusal->code = eff_str_sub(refusal->message, 0, end);
-    refusal->message = eff_str_sub(refusal->message, end + before.len, SIZE_MAX);
-}
-
-static struct rest_refusal
-judge_refusal(const struct eff_error_at *at, const struct eff_json *json)
-{
-    struct rest_refusal refusal = {judge_text(&at->code, json), judge_text(&at->message, json),
-                                   judge_text(&at->field, json)};
-
-    judge_code_before(&refusal, at->code_before);
-    return refusal;
-}
-
-static eff_str
-judge_copy(struct eff_arena *arena, eff_str text)
-{
-    return text.ptr ? eff_str_copy(arena, judge_cut(text)) : text;
-}
-
-struct rest_refusal
-rest_refusal_of(const struct eff_connector *connector, const struct eff_response *response,
-                const struct eff_json *json, struct eff_arena *arena)
-{
-    struct rest_refusal refusal = judge_refusal(&connector->error, json);
-
-    if (!refusal.code.len)
-        refusal.code = eff_str_printf(arena, "HTTP %d", response->status);
-    if (!refusal.message.len)
-        refusal.message =
-            response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);
-    refusal.code = judge_copy(arena, refusal.code);
-    refusal.message = judge_copy(arena, refusal.message);
-    refusal.field = judge_copy(arena, refusal.field);
-    return refusal;
-}
-
-static bool
-judge_contains(eff_str text, eff_str needle)
-{
-    for (size_t i = 0; i + needle.len <= text.len; i++) {
-        if (eff_str_eq_nocase(eff_str_sub(text, i, needle.len), needle))
-            return true;
-    }
-    return false;
-}
-
-/* status 0: a refusal of one row, to which rules with a status do not apply. */
-const struct eff_error_rule *
-rest_rule(const struct eff_connector *connector, int status, const struct rest_refusal *refusal,
-          const struct eff_json *json, enum eff_op op)
-{
-    for (size_t i = 0; i < connector->errors_count; i++) {
-        const struct eff_error_rule *rule = &connector->errors[i];
-
-        if ((rule->status.count && !eff_ints_have(&rule->status, status)) ||
-            (rule->codes.count && !rest_listed(&rule->codes, refusal->code)) ||
-            (rule->test.at.ptr && !rest_test(&rule->test, json)) ||
-            (rule->text.len && !judge_contains(refusal->message, rule->text)) ||
-            (rule->ops && !(rule->ops & (1U << op))))
-            continue;
-        return rule;
-    }
-    return NULL;
-}
-
-static bool
-judge_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '.';
-}
-
-static bool
-judge_names(eff_str message, eff_str name)
-{
-    for (size_t i = 0; name.len && i + name.len <= message.len; i++) {
-        if (eff_str_eq(eff_str_sub(message, i, name.len), name) &&
-            (i == 0 || !judge_word(message.ptr[i - 1])) &&
-            (i + name.len == message.len || !judge_word(message.ptr[i + name.len]) ||
-             (message.ptr[i + name.len] == '.' && i + name.len + 1 == message.len)))
-            return true;
-    }
-    return false;
-}
-
-/* "Custom attribute 'plan' does not exist": the one field within another that is named so. */
-static eff_str
-judge_named_within(const struct eff_delivery *delivery, eff_str message)
-{
-    eff_str found = EFF_STR_NONE;
-
-    for (size_t i = 0; i < delivery->fields_count; i++) {
-        eff_str outer, last = delivery->field_names[i];
-
-        while (eff_str_cut(last, '.', &outer, &last))
-            ;
-        last = outer;
-        if (last.len == delivery->field_names[i].len || !judge_names(message, last))
-            continue;
-        if (found.ptr)
-            return EFF_STR_NONE;
-        found = delivery->field_names[i];
-    }
-    return found;
-}
-
-/* Which field is to blame: where the rule says, where errors say, or the one that the message names. */
-void
-rest_refusal_field(const struct eff_connector *connector, const struct eff_error_rule *rule,
-                   const struct eff_json *json, const struct eff_delivery *delivery,
-                   struct rest_refusal *refusal)
-{
-    (void)connector;
-    if (rule && rule->field.count) {
-        eff_str field = judge_text(&rule->field, json);
-
-        if (field.len)
-            refusal->field = judge_copy(delivery->arena, field);
-    }
-    if (refusal->field.len || !rule || rule->fault != EFF_CONTRACT)
-        return;
-    for (size_t i = 0; i < delivery->fields_count; i++) {
-        eff_str name = delivery->field_names[i];
-
-        if (name.len > refusal->field.len && judge_names(refusal->message, name))
-            refusal->field = name;
-    }
-    if (!refusal->field.len)
-        refusal->field = judge_named_within(delivery, refusal->message);
-}
-
 static eff_str
 judge_with_remedy(struct eff_arena *arena, eff_str message, const struct eff_error_rule *rule)
 {
@@ -313,7 +49,7 @@ judge_row(struct rest_dest *dest, struct eff_delivery *delivery, const struct ef
         rest_rule(dest->connector, 0, &refusal, element, delivery->op);
     struct eff_verdict verdict = {.outcome = EFF_REFUSED, .fault = EFF_ROW};
 
-    rest_refusal_field(dest->connector, rule, element, delivery, &refusal);
+    rest_refusal_field(rule, element, delivery, &refusal);
     if (rule && rule->fault != EFF_OK)
         verdict.fault = rule->fault;
     if (rule && rule->outcome != EFF_PENDING)
@@ -322,10 +58,10 @@ judge_row(struct rest_dest *dest, struct eff_delivery *delivery, const struct ef
         verdict.outcome = EFF_NOT_APPLIED;
     if (verdict.outcome == EFF_APPLIED)
         verdict.fault = EFF_OK;
-    verdict.code = judge_copy(delivery->arena, refusal.code);
+    verdict.code = rest_copy(delivery->arena, refusal.code);
     verdict.message =
-        judge_with_remedy(delivery->arena, judge_copy(delivery->arena, refusal.message), rule);
-    verdict.field = judge_copy(delivery->arena, refusal.field);
+        judge_with_remedy(delivery->arena, rest_copy(delivery->arena, refusal.message), rule);
+    verdict.field = rest_copy(delivery->arena, refusal.field);
     return verdict;
 }
 
@@ -471,14 +207,14 @@ judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struc
 
     if (list->outcome != EFF_REFUSED && rest_tests(&list->success, element)) {
         if (list->remote_id.ptr)
-            verdict.remote_id = judge_copy(
-                delivery->arena, eff_json_str(eff_json_pointer(element, list->remote_id)));
+            verdict.remote_id = rest_copy(delivery->arena,
+                                          eff_json_str(eff_json_pointer(element, list->remote_id)));
         verdict.created = list->created.at.ptr && rest_test(&list->created, element);
         if (list->outcome == EFF_NOT_APPLIED)
             verdict.fault = EFF_TRANSIENT;
         return verdict;
     }
-    refusal = judge_refusal(&list->error, element);
+    refusal = rest_refusal_at(&list->error, element);
     if (!list->error.message.count && eff_json_type(element) == EFF_JSON_STRING)
         refusal.message = eff_json_str(element);
     return judge_row(dest, delivery, element, refusal);
@@ -552,7 +288,7 @@ judge_csv_line(struct rest_dest *dest, struct eff_delivery *delivery,
     eff_str made;
 
     if (list->outcome != EFF_REFUSED) {
-        verdict.remote_id = judge_copy(delivery->arena, judge_cell(csv, cells, list->remote_id));
+        verdict.remote_id = rest_copy(delivery->arena, judge_cell(csv, cells, list->remote_id));
         made = judge_cell(csv, cells, list->created.at);
         verdict.created = eff_str_eq_nocase(made, EFF_STR("true"));
         if (list->outcome == EFF_NOT_APPLIED)
@@ -563,7 +299,7 @@ judge_csv_line(struct rest_dest *dest, struct eff_delivery *delivery,
         refusal.message = judge_cell(csv, cells, list->error.message.at[0]);
     if (list->error.code.count)
         refusal.code = judge_cell(csv, cells, list->error.code.at[0]);
-    judge_code_before(&refusal, list->error.code_before);
+    rest_code_before(&refusal, list->error.code_before);
     return judge_row(dest, delivery, NULL, refusal);
 }
 
@@ -680,7 +416,7 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
                                                : judge_fault_of(response->status);
     struct eff_verdict verdict;
 
-    rest_refusal_field(dest->connector, rule, json, delivery, &refusal);
+    rest_refusal_field(rule, json, delivery, &refusal);
     if (!rule && judge_expired(dest->connector, response->status)) {
         dest->refused = true;
         return (struct eff_step){.kind = EFF_STEP_AUTH};
@@ -765,10 +501,10 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
         return step;
     if (answer->remote_id.ptr)
         all.remote_id =
-            judge_copy(delivery->arena, eff_json_str(eff_json_pointer(json, answer->remote_id)));
+            rest_copy(delivery->arena, eff_json_str(eff_json_pointer(json, answer->remote_id)));
     else if (answer->remote_id_header.ptr)
-        all.remote_id = judge_copy(delivery->arena,
-                                   eff_response_header_tail(response, answer->remote_id_header));
+        all.remote_id = rest_copy(delivery->arena,
+                                  eff_response_header_tail(response, answer->remote_id_header));
     all.created = eff_ints_have(&answer->created_status, response->status) ||
                   (answer->created.at.ptr && rest_test(&answer->created, json));
     judge_unlisted(delivery, work, answer, strangers, all);

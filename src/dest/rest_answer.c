@@ -1,0 +1,259 @@
+/* rest_answer: what stands in an answer: its JSON, places in it, what went wrong, and by which rule. */
+#include "dest/rest.h"
+
+#define ANSWER_TEXT_MAX 2048
+
+const struct eff_json *
+rest_json(const struct eff_response *response, struct eff_arena *arena)
+{
+    const struct eff_json *json = NULL;
+    struct eff_err err = {0};
+    eff_str body = eff_str_trim(response->body);
+
+    if (eff_str_starts(body, EFF_STR("\xef\xbb\xbf")))
+        body = eff_str_sub(body, 3, SIZE_MAX);
+    if (eff_json_parse(body.len ? body : EFF_STR("null"), arena, &json, &err) != EFF_OK)
+        return NULL;
+    return json;
+}
+
+/* A dot goes one level down, as in the names of fields. */
+static void
+answer_pointer_name(struct eff_buf *buf, eff_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        if (c == '.' || c == '~' || c == '/')
+            eff_buf_add(buf, c == '.' ? EFF_STR("/") : c == '~' ? EFF_STR("~0") : EFF_STR("~1"));
+        else
+            eff_buf_add_char(buf, c);
+    }
+}
+
+eff_str
+rest_pointer(const struct rest_dest *dest, struct eff_arena *arena, eff_str pointer,
+             eff_str match_field)
+{
+    const struct eff_connector *c = dest->connector;
+    eff_str head, name, rest = pointer;
+    struct eff_buf buf = {0};
+    bool more;
+
+    if (eff_str_find_char(pointer, '{') == SIZE_MAX)
+        return pointer;
+    do {
+        more = eff_str_cut(rest, '{', &head, &rest);
+        eff_buf_add(&buf, head);
+        if (!more)
+            break;
+        eff_str_cut(rest, '}', &name, &rest);
+        if (eff_str_is(name, "match.field"))
+            answer_pointer_name(&buf, match_field);
+        else if (eff_str_is(name, "object"))
+            answer_pointer_name(&buf, dest->object);
+        for (size_t i = 0; i < c->options_count; i++) {
+            if (eff_str_eq(c->option_names[i], name))
+                answer_pointer_name(&buf, dest->options[i]);
+        }
+    } while (true);
+    pointer = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return pointer;
+}
+
+bool
+rest_listed(const struct eff_str_list *list, eff_str text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        eff_str entry = list->at[i];
+
+        if (eff_str_eq(entry, text) || (eff_str_ends(entry, EFF_STR("*")) &&
+                                        eff_str_starts(text, eff_str_sub(entry, 0, entry.len - 1))))
+            return true;
+    }
+    return false;
+}
+
+bool
+rest_tests(const struct eff_tests *tests, const struct eff_json *json)
+{
+    for (size_t i = 0; i < tests->count; i++) {
+        if (!rest_test(&tests->at[i], json))
+            return false;
+    }
+    return true;
+}
+
+bool
+rest_test(const struct eff_test *test, const struct eff_json *json)
+{
+    const struct eff_json *value = eff_json_pointer(json, test->at);
+    eff_str text = eff_json_str(value);
+
+    if (test->values.count > 0)
+        return rest_listed(&test->values,
+                           value && eff_json_type(value) != EFF_JSON_NULL ? text : EFF_STR("null"));
+    if (eff_json_type(value) == EFF_JSON_STRING || eff_json_type(value) == EFF_JSON_NUMBER)
+        return text.len > 0 && !eff_str_is(text, "0");
+    return eff_json_bool(value);
+}
+
+/* The first of the places that holds a text; a text that is no pointer stands for itself. */
+static eff_str
+answer_text(const struct eff_str_list *places, const struct eff_json *json)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        eff_str text = places->at[i];
+
+        if (text.len > 0 && text.ptr[0] == '/')
+            text = eff_json_str(eff_json_pointer(json, text));
+        if (text.len > 0)
+            return text;
+    }
+    return EFF_STR_NONE;
+}
+
+void
+rest_code_before(struct rest_refusal *refusal, eff_str before)
+{
+    size_t end =
+        before.len && !refusal->code.len ? eff_str_find(refusal->message, before) : SIZE_MAX;
+
+    if (end == SIZE_MAX)
+        return;
+    refusal->code = eff_str_sub(refusal->message, 0, end);
+    refusal->message = eff_str_sub(refusal->message, end + before.len, SIZE_MAX);
+}
+
+struct rest_refusal
+rest_refusal_at(const struct eff_error_at *at, const struct eff_json *json)
+{
+    struct rest_refusal refusal = {answer_text(&at->code, json), answer_text(&at->message, json),
+                                   answer_text(&at->field, json)};
+
+    rest_code_before(&refusal, at->code_before);
+    return refusal;
+}
+
+eff_str
+rest_cut(eff_str text)
+{
+    size_t whole = eff_utf8_prefix(text, ANSWER_TEXT_MAX); /* 0: not UTF-8; cut anywhere */
+
+    return eff_str_sub(text, 0, whole ? whole : ANSWER_TEXT_MAX);
+}
+
+eff_str
+rest_copy(struct eff_arena *arena, eff_str text)
+{
+    return text.ptr ? eff_str_copy(arena, rest_cut(text)) : text;
+}
+
+struct rest_refusal
+rest_refusal_of(const struct eff_connector *connector, const struct eff_response *response,
+                const struct eff_json *json, struct eff_arena *arena)
+{
+    struct rest_refusal refusal = rest_refusal_at(&connector->error, json);
+
+    if (!refusal.code.len)
+        refusal.code = eff_str_printf(arena, "HTTP %d", response->status);
+    if (!refusal.message.len)
+        refusal.message =
+            response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);
+    refusal.code = rest_copy(arena, refusal.code);
+    refusal.message = rest_copy(arena, refusal.message);
+    refusal.field = rest_copy(arena, refusal.field);
+    return refusal;
+}
+
+static bool
+answer_contains(eff_str text, eff_str needle)
+{
+    for (size_t i = 0; i + needle.len <= text.len; i++) {
+        if (eff_str_eq_nocase(eff_str_sub(text, i, needle.len), needle))
+            return true;
+    }
+    return false;
+}
+
+const struct eff_error_rule *
+rest_rule(const struct eff_connector *connector, int status, const struct rest_refusal *refusal,
+          const struct eff_json *json, enum eff_op op)
+{
+    for (size_t i = 0; i < connector->errors_count; i++) {
+        const struct eff_error_rule *rule = &connector->errors[i];
+
+        if ((rule->status.count && !eff_ints_have(&rule->status, status)) ||
+            (rule->codes.count && !rest_listed(&rule->codes, refusal->code)) ||
+            (rule->test.at.ptr && !rest_test(&rule->test, json)) ||
+            (rule->text.len && !answer_contains(refusal->message, rule->text)) ||
+            (rule->ops && !(rule->ops & (1U << op))))
+            continue;
+        return rule;
+    }
+    return NULL;
+}
+
+static bool
+answer_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.';
+}
+
+static bool
+answer_names(eff_str message, eff_str name)
+{
+    for (size_t i = 0; name.len && i + name.len <= message.len; i++) {
+        if (eff_str_eq(eff_str_sub(message, i, name.len), name) &&
+            (i == 0 || !answer_word(message.ptr[i - 1])) &&
+            (i + name.len == message.len || !answer_word(message.ptr[i + name.len]) ||
+             (message.ptr[i + name.len] == '.' && i + name.len + 1 == message.len)))
+            return true;
+    }
+    return false;
+}
+
+/* "Custom attribute 'plan' does not exist": the one field within another that is named so. */
+static eff_str
+answer_named_within(const struct eff_delivery *delivery, eff_str message)
+{
+    eff_str found = EFF_STR_NONE;
+
+    for (size_t i = 0; i < delivery->fields_count; i++) {
+        eff_str outer, last = delivery->field_names[i];
+
+        while (eff_str_cut(last, '.', &outer, &last))
+            ;
+        last = outer;
+        if (last.len == delivery->field_names[i].len || !answer_names(message, last))
+            continue;
+        if (found.ptr)
+            return EFF_STR_NONE;
+        found = delivery->field_names[i];
+    }
+    return found;
+}
+
+void
+rest_refusal_field(const struct eff_error_rule *rule, const struct eff_json *json,
+                   const struct eff_delivery *delivery, struct rest_refusal *refusal)
+{
+    if (rule && rule->field.count) {
+        eff_str field = answer_text(&rule->field, json);
+
+        if (field.len)
+            refusal->field = rest_copy(delivery->arena, field);
+    }
+    if (refusal->field.len || !rule || rule->fault != EFF_CONTRACT)
+        return;
+    for (size_t i = 0; i < delivery->fields_count; i++) {
+        eff_str name = delivery->field_names[i];
+
+        if (name.len > refusal->field.len && answer_names(refusal->message, name))
+            refusal->field = name;
+    }
+    if (!refusal->field.len)
+        refusal->field = answer_named_within(delivery, refusal->message);
+}
