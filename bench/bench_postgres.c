@@ -21,7 +21,7 @@
 struct bench_config { /* as postgres.c has it */
     eff_str url;
     struct eff_str_list schema;
-    int64_t statement_timeout_ms, connect_timeout_ms;
+    int64_t statement_timeout_ms, connect_timeout_ms, ranges;
 };
 
 static double

@@ -17,6 +17,13 @@
  *
  * A result is complete when the trailer of the binary format and the server's
  * command tag have both arrived; a stream that ends in any other way is an error.
+ *
+ * With `ranges` above 1 a model that is a whole table is read by as many
+ * connections at once. Each takes the snapshot that the first has exported, and a
+ * range of the table's blocks: every row is visible at one place, which lies in one
+ * range, since they follow each other and the last is open. The result is complete
+ * when all of them are. Other models have no place for a bound, which would have
+ * to stand inside of them, and are read by the first connection alone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +36,18 @@
 #include "source/source.h"
 #include "source/sql.h"
 
-#define PG_ROWS_MAX    512
-#define PG_CELLS_MAX   65536
-#define PG_BATCH_BYTES ((size_t)1 << 20)   /* of rows copied at a time; larger ones are held */
-#define PG_TEXT_BYTES  ((size_t)512 << 20) /* addresses for texts made here */
-#define PG_JSON_BYTES  ((size_t)64 << 20)  /* addresses for a plan */
-#define PG_HEADER_MIN  19
+#define PG_ROWS_MAX     512
+#define PG_CELLS_MAX    65536
+#define PG_BATCH_BYTES  ((size_t)1 << 20)   /* of rows copied at a time; larger ones are held */
+#define PG_TEXT_BYTES   ((size_t)512 << 20) /* addresses for texts made here */
+#define PG_JSON_BYTES   ((size_t)64 << 20)  /* addresses for a plan */
+#define PG_HEADER_MIN   19
+#define PG_RANGE_BLOCKS 128 /* in a range at least: less is read before a connection stands */
 
 struct pg_config {
     eff_str url;
     struct eff_str_list schema;
-    int64_t statement_timeout_ms, connect_timeout_ms;
+    int64_t statement_timeout_ms, connect_timeout_ms, ranges;
 };
 
 static const struct eff_option pg_options[] = {
@@ -52,17 +60,25 @@ static const struct eff_option pg_options[] = {
      604800000, "How long one query may take; 0 leaves it to the server's own setting.", 0, NULL},
     {"connect_timeout", EFF_OPT_TIME, offsetof(struct pg_config, connect_timeout_ms), "10s", 100,
      600000, "How long to wait for the connection.", 0, NULL},
+    {"ranges", EFF_OPT_INT, offsetof(struct pg_config, ranges), "1", 1, EFF_PG_PEERS_MAX,
+     "How many parts of a table are read at once, each by a connection of its own.", 0, NULL},
 };
 
-enum pg_phase { PG_IDLE = 0, PG_HEADER, PG_ROWS, PG_TRAILER, PG_DONE };
+enum pg_phase { PG_HEADER = 0, PG_ROWS, PG_TRAILER };
 
 struct pg_source {
     struct eff_source base;
+    struct eff_os *os;
     struct eff_arena *run;
     const struct pg_config *config;
-    struct eff_pg_peer peer;
+    struct eff_pg_peer peers[EFF_PG_PEERS_MAX]; /* the first describes; all see one snapshot */
+    enum pg_phase phases[EFF_PG_PEERS_MAX];
+    size_t connected;
+    eff_str snapshot;      /* exported by the first; empty: one range */
     struct eff_pg_sql sql; /* of the query under way */
-    enum pg_phase phase;
+    size_t ranges;         /* of the query under way; 0: there is none */
+    size_t ranges_left;    /* those whose end has not come */
+    size_t at;             /* the peer that is read from */
     enum eff_pg_form *forms;
     size_t width;
     struct eff_value *cells;
@@ -95,13 +111,15 @@ pg_add_quoted(struct eff_buf *buf, eff_str name)
  * transaction, so that a connection pooler cannot mix them up.
  */
 static enum eff_fault
-pg_begin(struct pg_source *s, struct eff_err *err)
+pg_begin(struct pg_source *s, struct eff_pg_peer *peer, struct eff_err *err)
 {
     struct eff_buf buf = {0};
     enum eff_fault fault;
 
-    eff_buf_add(&buf, EFF_STR("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                              "SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';"
+    eff_buf_add(&buf, EFF_STR("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;"));
+    if (s->snapshot.len > 0)
+        eff_buf_addf(&buf, "SET TRANSACTION SNAPSHOT '" EFF_STR_FMT "';", EFF_STR_ARG(s->snapshot));
+    eff_buf_add(&buf, EFF_STR("SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';"
                               "SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex';"
                               "SET LOCAL standard_conforming_strings = on;"
                               "SET LOCAL idle_in_transaction_session_timeout = 0;"));
@@ -112,12 +130,42 @@ pg_begin(struct pg_source *s, struct eff_err *err)
         eff_buf_add(&buf, i == 0 ? EFF_STR("SET LOCAL search_path = ") : EFF_STR(", "));
         pg_add_quoted(&buf, s->config->schema.at[i]);
     }
-    eff_buf_add(&buf, EFF_STR("; SAVEPOINT efferent; SELECT 1"));
+    eff_buf_add(&buf, EFF_STR("; SELECT 1"));
     eff_buf_add_char(&buf, 0);
-    fault =
-        buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory") : eff_pg_exec(&s->peer, buf.ptr, err);
+    fault = buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory") : eff_pg_exec(peer, buf.ptr, err);
     eff_buf_free(&buf);
     return fault;
+}
+
+/* For the connections to come: from a transaction that has no savepoint yet. */
+static enum eff_fault
+pg_export(struct pg_source *s, struct eff_err *err)
+{
+    PGresult *result = eff_pg_last(
+        &s->peers[0], PQsendQuery(s->peers[0].conn, "SELECT pg_catalog.pg_export_snapshot()"));
+
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return eff_pg_fault(s->peers[0].conn, result, NULL, err);
+    s->snapshot = eff_str_copy(s->run, eff_str_of(PQgetvalue(result, 0, 0)));
+    PQclear(result);
+    return EFF_OK;
+}
+
+/* One more connection, in a transaction on the snapshot of the first. */
+static enum eff_fault
+pg_join(struct pg_source *s, struct eff_err *err)
+{
+    struct eff_pg_peer *peer = &s->peers[s->connected];
+
+    peer->os = s->os;
+    EFF_TRY(eff_pg_connect(s->config->url, s->config->connect_timeout_ms, s->os, s->run,
+                           &peer->conn, err));
+    s->connected++;
+    peer->canceller = PQgetCancel(peer->conn);
+    EFF_TRY(pg_begin(s, peer, err));
+    if (s->connected == 1 && s->config->ranges > 1)
+        EFF_TRY(pg_export(s, err));
+    return eff_pg_exec(peer, "SAVEPOINT efferent", err);
 }
 
 static void
@@ -131,7 +179,12 @@ pg_release_rows(struct pg_source *s)
 static void
 pg_cancel(struct eff_source *source)
 {
-    eff_pg_cancel(&((struct pg_source *)source)->peer);
+    struct pg_source *s = (struct pg_source *)source;
+
+    for (size_t i = 0; i < s->connected; i++) {
+        if (s->peers[i].copying)
+            eff_pg_cancel(&s->peers[i]);
+    }
 }
 
 static void
@@ -141,19 +194,19 @@ pg_close(struct eff_source *source)
 
     if (!s)
         return;
-    if (s->phase != PG_IDLE && s->phase != PG_DONE) // The server need not finish what nobody reads.
-        pg_cancel(source);
+    pg_cancel(source); // The server need not finish what nobody reads.
     pg_release_rows(s);
-    PQfreeCancel(s->peer.canceller);
-    PQfinish(s->peer.conn);
+    for (size_t i = 0; i < s->connected; i++) {
+        PQfreeCancel(s->peers[i].canceller);
+        PQfinish(s->peers[i].conn);
+    }
     free(s->cells);
     free(s->bytes);
     eff_arena_deinit(&s->batch);
-    s->peer.canceller = NULL;
-    s->peer.conn = NULL;
+    s->connected = 0;
+    s->ranges = 0;
     s->cells = NULL;
     s->bytes = NULL;
-    s->phase = PG_IDLE;
 }
 
 static enum eff_fault
@@ -164,13 +217,10 @@ pg_open(const void *config, struct eff_os *os, struct eff_arena *run,
 
     s->base.ops = &eff_source_postgres;
     s->run = run;
-    s->peer.os = os;
+    s->os = os;
     s->config = config;
-    EFF_TRY(
-        eff_pg_connect(s->config->url, s->config->connect_timeout_ms, os, run, &s->peer.conn, err));
     eff_arena_init(&s->batch, "postgres batch", PG_TEXT_BYTES);
-    s->peer.canceller = PQgetCancel(s->peer.conn);
-    if (pg_begin(s, err) != EFF_OK) {
+    if (pg_join(s, err) != EFF_OK) {
         pg_close(&s->base);
         return err->fault;
     }
@@ -180,41 +230,52 @@ pg_open(const void *config, struct eff_os *os, struct eff_arena *run,
 
 /* ---------------------------------------------------------------------------- describe */
 
-/* Back to where open left the transaction: the snapshot stays, locks and faults go. */
+static enum eff_fault
+pg_rewind_peer(struct eff_pg_peer *peer, struct eff_err *err)
+{
+    bool cancelled = peer->copying, rows;
+    PGresult *result;
+    size_t at = 0;
+    char *row;
+
+    if (cancelled)
+        eff_pg_cancel(peer);
+    while ((result = eff_pg_result(peer))) {
+        rows = PQresultStatus(result) == PGRES_COPY_OUT;
+        PQclear(result);
+        while (rows && eff_pg_copy_data(peer, 1, &at, &row) > 0)
+            PQfreemem(row);
+    }
+    peer->copying = false;
+    // A cancellation that came too late for the COPY hits this command instead.
+    if (cancelled && eff_pg_exec(peer, "ROLLBACK TO SAVEPOINT efferent", err) == EFF_OK)
+        return EFF_OK;
+    return eff_pg_exec(peer, "ROLLBACK TO SAVEPOINT efferent", err);
+}
+
+/* Back to where open left the transactions: the snapshot stays, locks and faults go. */
 static enum eff_fault
 pg_rewind(struct pg_source *s, struct eff_err *err)
 {
-    bool cancelled = s->phase != PG_IDLE && s->phase != PG_DONE;
-    PGresult *result;
-    char *row;
-
     pg_release_rows(s);
-    if (cancelled) {
-        pg_cancel(&s->base);
-        while (eff_pg_copy_data(&s->peer, &row) > 0)
-            PQfreemem(row);
-    }
-    while ((result = eff_pg_result(&s->peer)))
-        PQclear(result);
-    s->phase = PG_IDLE;
-    // A cancellation that came too late for the COPY hits this command instead.
-    if (cancelled && eff_pg_exec(&s->peer, "ROLLBACK TO SAVEPOINT efferent", err) == EFF_OK)
-        return EFF_OK;
-    return eff_pg_exec(&s->peer, "ROLLBACK TO SAVEPOINT efferent", err);
+    s->ranges = 0;
+    for (size_t i = 0; i < s->connected; i++)
+        EFF_TRY(pg_rewind_peer(&s->peers[i], err));
+    return EFF_OK;
 }
 
 /* The names and types of a prepared statement; parameters are nobody's to fill. */
 static enum eff_fault
 pg_prepare(struct pg_source *s, const char *sql, PGresult **ret_described, struct eff_err *err)
 {
-    PGresult *result = eff_pg_last(&s->peer, PQsendPrepare(s->peer.conn, "", sql, 0, NULL));
+    PGresult *result = eff_pg_last(&s->peers[0], PQsendPrepare(s->peers[0].conn, "", sql, 0, NULL));
 
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
+        return eff_pg_fault(s->peers[0].conn, result, &s->sql, err);
     PQclear(result);
-    result = eff_pg_last(&s->peer, PQsendDescribePrepared(s->peer.conn, ""));
+    result = eff_pg_last(&s->peers[0], PQsendDescribePrepared(s->peers[0].conn, ""));
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
+        return eff_pg_fault(s->peers[0].conn, result, &s->sql, err);
     if (PQnparams(result) > 0) {
         PQclear(result);
         return EFF_FAIL(err, EFF_CONFIG,
@@ -270,12 +331,12 @@ pg_describe(struct pg_source *s, const PGresult *described, struct eff_columns *
             struct eff_err *err)
 {
     int width = PQnfields(described);
-    PGresult *types =
-        eff_pg_last(&s->peer, PQsendQuery(s->peer.conn, pg_types_sql(described, s->run).ptr));
+    PGresult *types = eff_pg_last(
+        &s->peers[0], PQsendQuery(s->peers[0].conn, pg_types_sql(described, s->run).ptr));
     struct eff_column *columns = eff_new(s->run, struct eff_column, (size_t)width);
 
     if (PQresultStatus(types) != PGRES_TUPLES_OK)
-        return eff_pg_fault(s->peer.conn, types, NULL, err);
+        return eff_pg_fault(s->peers[0].conn, types, NULL, err);
     if (PQntuples(types) != width) {
         PQclear(types);
         return EFF_FAIL(err, EFF_TRANSIENT, "postgres does not know the types of its own columns");
@@ -291,10 +352,52 @@ pg_describe(struct pg_source *s, const PGresult *described, struct eff_columns *
 
 /* ------------------------------------------------------------------------------- query */
 
-/* The model alone on its lines, so that a comment at its end ends there. Terminated. */
-static void
-pg_copy_sql(struct pg_source *s, struct eff_buf *buf)
+/*
+ * How many ranges the query is read in, and the blocks of its table: one, but for a table whose
+ * rows have a place (TID range scans came with PostgreSQL 14) and that is worth it.
+ */
+static enum eff_fault
+pg_count_ranges(struct pg_source *s, int64_t *ret_blocks, struct eff_err *err)
 {
+    static const char sql[] =
+        "SELECT pg_catalog.pg_relation_size(c.oid)"
+        " / pg_catalog.current_setting('block_size')::pg_catalog.int8"
+        " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = c.relam"
+        " WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'm')"
+        " AND a.amname = 'heap' AND pg_catalog.has_table_privilege(c.oid, 'SELECT')";
+    PGconn *conn = s->peers[0].conn;
+    const char *name;
+    PGresult *result;
+    eff_str table;
+    int64_t most;
+
+    *ret_blocks = 0;
+    s->ranges = 1;
+    if (s->config->ranges <= 1 || PQserverVersion(conn) < 140000 ||
+        !eff_sql_whole_table(s->sql.sql, &table))
+        return EFF_OK;
+    name = eff_str_c(s->run, table);
+    result = eff_pg_last(&s->peers[0], PQsendQueryParams(conn, sql, 1, NULL, &name, NULL, NULL, 0));
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        return eff_pg_fault(conn, result, NULL, err);
+    if (PQntuples(result) == 1)
+        *ret_blocks = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    most = *ret_blocks / PG_RANGE_BLOCKS;
+    s->ranges = (size_t)(most < 1 ? 1 : most < s->config->ranges ? most : s->config->ranges);
+    return EFF_OK;
+}
+
+/*
+ * The model alone on its lines, so that a comment at its end ends there. Of more than one range
+ * the i-th, which is the last when it has no end. Terminated.
+ */
+static void
+pg_copy_sql(struct pg_source *s, size_t range, int64_t blocks, struct eff_buf *buf)
+{
+    int64_t from = blocks * (int64_t)range / (int64_t)s->ranges;
+    int64_t to = blocks * (int64_t)(range + 1) / (int64_t)s->ranges;
+
     eff_buf_add(buf, EFF_STR("COPY (SELECT "));
     for (size_t i = 0; i < s->width; i++) {
         bool json = s->forms[i] == EFF_PG_CAST_JSON, text = s->forms[i] == EFF_PG_CAST_TEXT;
@@ -307,6 +410,10 @@ pg_copy_sql(struct pg_source *s, struct eff_buf *buf)
     eff_buf_add(buf, EFF_STR(" FROM (\n"));
     s->sql.offset = buf->len;
     eff_buf_add(buf, s->sql.sql);
+    if (s->ranges > 1)
+        eff_buf_addf(buf, "\nWHERE ctid >= '(%lld,0)'", (long long)from);
+    if (range + 1 < s->ranges)
+        eff_buf_addf(buf, " AND ctid < '(%lld,0)'", (long long)to);
     eff_buf_add(buf, EFF_STR("\n) AS efferent_model ("));
     for (size_t i = 0; i < s->width; i++)
         eff_buf_addf(buf, "%sc%zu", i ? ", " : "", i + 1);
@@ -314,28 +421,61 @@ pg_copy_sql(struct pg_source *s, struct eff_buf *buf)
     eff_buf_add_char(buf, 0);
 }
 
-static enum eff_fault
-pg_start(struct pg_source *s, struct eff_err *err)
+static void
+pg_ask(struct pg_source *s, size_t range, int64_t blocks)
 {
+    struct eff_pg_peer *peer = &s->peers[range];
     struct eff_buf buf = {0};
-    const char *sqlstate;
-    PGresult *result;
 
-    pg_copy_sql(s, &buf);
-    result = buf.full ? NULL : eff_pg_last(&s->peer, PQsendQuery(s->peer.conn, buf.ptr));
+    pg_copy_sql(s, range, blocks, &buf);
+    peer->copying = !buf.full && PQsendQuery(peer->conn, buf.ptr) == 1;
+    s->phases[range] = PG_HEADER;
     eff_buf_free(&buf);
+}
+
+/* The server tells that the rows will follow. */
+static enum eff_fault
+pg_hear(struct pg_source *s, size_t range, struct eff_err *err)
+{
+    struct eff_pg_peer *peer = &s->peers[range];
+    PGresult *result = eff_pg_last(peer, peer->copying);
+    const char *sqlstate;
+
     if (PQresultStatus(result) == PGRES_COPY_OUT) {
         PQclear(result);
-        s->phase = PG_HEADER;
         return EFF_OK;
     }
+    peer->copying = false;
     // It was prepared without complaint, so what the parser dislikes is that it is no SELECT.
     sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (sqlstate && strcmp(sqlstate, "42601") == 0) {
         PQclear(result);
         return eff_sql_writes(err);
     }
-    return eff_pg_fault(s->peer.conn, result, &s->sql, err);
+    return eff_pg_fault(peer->conn, result, &s->sql, err);
+}
+
+static enum eff_fault
+pg_start(struct pg_source *s, struct eff_err *err)
+{
+    int64_t blocks;
+
+    EFF_TRY(pg_count_ranges(s, &blocks, err));
+    while (s->connected < s->ranges) {
+        enum eff_fault fault = pg_join(s, err);
+
+        if (fault != EFF_OK && s->os->go_on(s->os->self))
+            eff_err_hint(err, "each of the `ranges` has a connection of its own, to the same "
+                              "server: read in fewer, or allow the role more");
+        EFF_TRY(fault);
+    }
+    for (size_t i = 0; i < s->ranges; i++) // All first: an answer comes with the first rows only.
+        pg_ask(s, i, blocks);
+    for (size_t i = 0; i < s->ranges; i++)
+        EFF_TRY(pg_hear(s, i, err));
+    s->ranges_left = s->ranges;
+    s->at = 0;
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -373,7 +513,10 @@ pg_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_columns
     PQclear(described);
     EFF_TRY(fault);
     EFF_TRY(pg_make_room(s, err));
-    return pg_start(s, err);
+    fault = pg_start(s, err);
+    if (fault != EFF_OK)
+        s->ranges = 0;
+    return fault;
 }
 
 /* ------------------------------------------------------------------------------- rows */
@@ -428,21 +571,22 @@ pg_message(struct pg_source *s, const unsigned char *at, size_t len, size_t *row
            struct eff_err *err)
 {
     const unsigned char *end = at + len;
+    enum pg_phase *phase = &s->phases[s->at];
 
-    if (s->phase == PG_HEADER) {
+    if (*phase == PG_HEADER) {
         at = pg_skip_header(at, end);
         if (!at)
             return pg_damaged(err, "its header is not known");
-        s->phase = PG_ROWS;
+        *phase = PG_ROWS;
     }
     while (at < end) {
         uint16_t fields = end - at >= 2 ? eff_pg_u16(at) : 0;
 
-        if (s->phase != PG_ROWS)
+        if (*phase != PG_ROWS)
             return pg_damaged(err, "there is something behind its end");
         at += 2;
         if (fields == UINT16_MAX && at == end) {
-            s->phase = PG_TRAILER;
+            *phase = PG_TRAILER;
             return EFF_OK;
         }
         if (fields != s->width || *rows == s->rows_max)
@@ -455,20 +599,22 @@ pg_message(struct pg_source *s, const unsigned char *at, size_t len, size_t *row
     return EFF_OK;
 }
 
-/* Both the trailer and the command tag: anything less is no complete result. */
+/* Both the trailer and the command tag: anything less is no complete range. */
 static enum eff_fault
 pg_finish(struct pg_source *s, struct eff_err *err)
 {
-    PGresult *result = eff_pg_result(&s->peer);
+    struct eff_pg_peer *peer = &s->peers[s->at];
+    PGresult *result = eff_pg_result(peer);
 
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
+        return eff_pg_fault(peer->conn, result, &s->sql, err);
     PQclear(result);
-    if (s->phase != PG_TRAILER)
+    if (s->phases[s->at] != PG_TRAILER)
         return pg_damaged(err, "it has no trailer");
-    result = eff_pg_result(&s->peer);
+    result = eff_pg_result(peer);
     if (result)
-        return eff_pg_fault(s->peer.conn, result, &s->sql, err);
+        return eff_pg_fault(peer->conn, result, &s->sql, err);
+    s->ranges_left--;
     return EFF_OK;
 }
 
@@ -488,7 +634,7 @@ pg_keep(struct pg_source *s, char *message, size_t len)
     return (const unsigned char *)kept;
 }
 
-/* Rows until the batch is full or the result ends; a fault is left in s->failed. */
+/* Rows until the batch is full or a range ends; a fault is left in s->failed. */
 static size_t
 pg_fill(struct pg_source *s)
 {
@@ -497,13 +643,16 @@ pg_fill(struct pg_source *s)
     int len;
 
     while (rows < s->rows_max && !s->held) {
-        len = eff_pg_copy_data(&s->peer, &message);
+        struct eff_pg_peer *peer;
+
+        len = eff_pg_copy_data(s->peers, s->ranges, &s->at, &message);
+        peer = &s->peers[s->at];
+        if (len == -1) {
+            pg_finish(s, &s->failed);
+            break;
+        }
         if (len < 0) {
-            if (len == -1)
-                pg_finish(s, &s->failed);
-            else
-                eff_pg_fault(s->peer.conn, eff_pg_result(&s->peer), &s->sql, &s->failed);
-            s->phase = s->failed.fault == EFF_OK ? PG_DONE : PG_IDLE;
+            eff_pg_fault(peer->conn, eff_pg_result(peer), &s->sql, &s->failed);
             break;
         }
         if (pg_message(s, pg_keep(s, message, (size_t)len), (size_t)len, &rows, &s->failed) !=
@@ -519,11 +668,11 @@ pg_next(struct eff_source *source, struct eff_batch *ret_batch, struct eff_err *
     struct pg_source *s = (struct pg_source *)source;
     size_t rows = 0;
 
-    if (s->phase == PG_IDLE && s->failed.fault == EFF_OK)
+    if (s->ranges == 0 && s->failed.fault == EFF_OK)
         return EFF_FAIL(err, EFF_BROKEN, "no query is under way");
     pg_release_rows(s);
     eff_arena_reset(&s->batch);
-    while (rows == 0 && s->phase != PG_DONE && s->failed.fault == EFF_OK)
+    while (rows == 0 && s->ranges_left > 0 && s->failed.fault == EFF_OK)
         rows = pg_fill(s);
     if (s->failed.fault != EFF_OK) {
         *err = s->failed;
@@ -569,8 +718,8 @@ pg_estimate(struct eff_source *source, eff_str sql)
     eff_buf_add_char(&buf, 0);
     // The extended protocol takes one statement only, whatever our own lexer thinks.
     result = buf.full ? NULL
-                      : eff_pg_last(&s->peer, PQsendQueryParams(s->peer.conn, buf.ptr, 0, NULL,
-                                                                NULL, NULL, NULL, 0));
+                      : eff_pg_last(&s->peers[0], PQsendQueryParams(s->peers[0].conn, buf.ptr, 0,
+                                                                    NULL, NULL, NULL, NULL, 0));
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
         rows = pg_plan_rows(eff_str_of(PQgetvalue(result, 0, 0)));
     PQclear(result);
@@ -610,7 +759,7 @@ pg_reader(struct eff_source *source, struct eff_arena *arena)
                            " pg_catalog.pg_is_in_recovery() THEN 'replica of ' END, 'server ', %s)",
                            servers[i])
                 .ptr;
-        PGresult *result = eff_pg_last(&s->peer, PQsendQuery(s->peer.conn, sql));
+        PGresult *result = eff_pg_last(&s->peers[0], PQsendQuery(s->peers[0].conn, sql));
         struct eff_err ignored = {0};
 
         if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)

@@ -144,21 +144,27 @@ eff_pg_cancel(struct eff_pg_peer *peer)
         PQcancel(peer->canceller, why, sizeof(why));
 }
 
+static void
+pg_stop(struct eff_pg_peer *peer)
+{
+    int64_t now = peer->os->mono_ms(peer->os->self);
+
+    if (peer->cancelled_ms == 0) {
+        peer->cancelled_ms = now;
+        eff_pg_cancel(peer);
+    } else if (now - peer->cancelled_ms > PG_REACT_MS) {
+        shutdown(PQsocket(peer->conn), SHUT_RDWR);
+    }
+}
+
 /* Something to read may be there. */
 static void
 pg_wait(struct eff_pg_peer *peer)
 {
     struct pollfd fd = {.fd = PQsocket(peer->conn), .events = POLLIN};
-    int64_t now = peer->os->mono_ms(peer->os->self);
 
-    if (poll(&fd, 1, PG_LISTEN_MS) > 0 || peer->os->go_on(peer->os->self))
-        return;
-    if (peer->cancelled_ms == 0) {
-        peer->cancelled_ms = now;
-        eff_pg_cancel(peer);
-    } else if (now - peer->cancelled_ms > PG_REACT_MS) {
-        shutdown(fd.fd, SHUT_RDWR);
-    }
+    if (poll(&fd, 1, PG_LISTEN_MS) <= 0 && !peer->os->go_on(peer->os->self))
+        pg_stop(peer);
 }
 
 PGresult *
@@ -187,16 +193,46 @@ eff_pg_last(struct eff_pg_peer *peer, int sent)
     return last;
 }
 
-int
-eff_pg_copy_data(struct eff_pg_peer *peer, char **ret_message)
+/* Takes in what has come from those that are copying. False: at *at the connection is lost. */
+static bool
+pg_take_in(struct eff_pg_peer *peers, size_t count, size_t *at)
 {
-    int len;
+    struct pollfd fds[EFF_PG_PEERS_MAX];
+    struct eff_os *os = peers[0].os;
+    bool stop;
 
-    while ((len = PQgetCopyData(peer->conn, ret_message, 1)) == 0) {
-        pg_wait(peer);
-        if (PQconsumeInput(peer->conn) != 1)
-            return -2;
+    for (size_t i = 0; i < count; i++) // poll passes over what is negative
+        fds[i] = (struct pollfd){peers[i].copying ? PQsocket(peers[i].conn) : -1, POLLIN, 0};
+    stop = poll(fds, count, PG_LISTEN_MS) <= 0 && !os->go_on(os->self);
+    for (size_t i = 0; i < count; i++) {
+        if (stop && peers[i].copying)
+            pg_stop(&peers[i]);
+        if ((stop && peers[i].copying) || fds[i].revents) {
+            *at = i;
+            if (PQconsumeInput(peers[i].conn) != 1)
+                return false;
+        }
     }
+    return true;
+}
+
+int
+eff_pg_copy_data(struct eff_pg_peer *peers, size_t count, size_t *at, char **ret_message)
+{
+    int len = 0;
+
+    while (len == 0) {
+        for (size_t tried = 0; tried < count && len == 0; tried++) {
+            if (peers[*at].copying)
+                len = PQgetCopyData(peers[*at].conn, ret_message, 1);
+            if (len == 0)
+                *at = (*at + 1) % count;
+        }
+        if (len == 0 && !pg_take_in(peers, count, at))
+            len = -2;
+    }
+    if (len < 0)
+        peers[*at].copying = false;
     return len;
 }
 

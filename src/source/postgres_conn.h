@@ -7,6 +7,7 @@
 #define EFF_SOURCE_POSTGRES_CONN_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -27,14 +28,20 @@ struct eff_pg_peer {
     PGcancel *canceller;
     struct eff_os *os;
     int64_t cancelled_ms; /* mono; 0: not yet */
+    bool copying;         /* it was asked for a COPY, whose end has not come */
 };
+
+#define EFF_PG_PEERS_MAX 8 /* waited for at a time */
 
 void eff_pg_cancel(struct eff_pg_peer *peer);
 /* The next result, as PQgetResult; the last of a command that was sent, as PQexec. */
 PGresult *eff_pg_result(struct eff_pg_peer *peer);
 PGresult *eff_pg_last(struct eff_pg_peer *peer, int sent);
-/* As PQgetCopyData: length, -1 at the end, -2 at a fault. */
-int eff_pg_copy_data(struct eff_pg_peer *peer, char **ret_message);
+/*
+ * As PQgetCopyData: length, -1 at the end, -2 at a fault; of whichever of the peers that are
+ * copying, at least one, has a message. *at: that peer, and where the next call looks first.
+ */
+int eff_pg_copy_data(struct eff_pg_peer *peers, size_t count, size_t *at, char **ret_message);
 
 enum eff_fault eff_pg_connect(eff_str url, int64_t timeout_ms, struct eff_os *os,
                               struct eff_arena *run, PGconn **ret_conn, struct eff_err *err);

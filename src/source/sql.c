@@ -192,6 +192,59 @@ eff_sql_reads(eff_str statement, struct eff_err *err)
     return eff_sql_writes(err);
 }
 
+static size_t
+sql_skip_blanks(eff_str sql, size_t at)
+{
+    size_t next = at;
+    bool blank = true;
+
+    while (next < sql.len && blank) {
+        at = next;
+        next = sql_skip_token(sql, at, 0, &blank);
+    }
+    return blank ? next : at;
+}
+
+/* Past a word, a quoted name, or one other character; the token goes to *ret_token. */
+static size_t
+sql_take(eff_str sql, size_t at, eff_str *ret_token)
+{
+    size_t start = sql_skip_blanks(sql, at), end = start;
+
+    while (end < sql.len && sql_is_word(sql.ptr[end]))
+        end++;
+    if (end == start && end < sql.len && sql.ptr[end] != '"')
+        end++;
+    else if (end == start) // doubled inside, it opens again
+        while (end < sql.len && sql.ptr[end] == '"')
+            end = sql_skip_quoted(sql, end, false);
+    *ret_token = eff_str_sub(sql, start, end - start);
+    return end;
+}
+
+bool
+eff_sql_whole_table(eff_str statement, eff_str *ret_table)
+{
+    static const char *const opening[] = {"SELECT", "*", "FROM"};
+    size_t at = 0, start;
+    eff_str token;
+
+    for (size_t i = 0; i < sizeof(opening) / sizeof(opening[0]); i++) {
+        at = sql_take(statement, at, &token);
+        if (!eff_str_eq_nocase(token, eff_str_of(opening[i])))
+            return false;
+    }
+    start = sql_skip_blanks(statement, at);
+    do {
+        at = sql_take(statement, at, &token);
+        if (token.len == 0 || (token.ptr[0] != '"' && !sql_is_word(token.ptr[0])))
+            return false;
+        *ret_table = eff_str_sub(statement, start, at - start);
+        at = sql_take(statement, at, &token);
+    } while (eff_str_is(token, "."));
+    return token.len == 0;
+}
+
 enum eff_fault
 eff_sql_check_columns(const struct eff_columns *columns, struct eff_err *err)
 {

@@ -35,6 +35,9 @@ enum eff_fault eff_sql_writes(struct eff_err *err); /* EFF_CONFIG: a model only 
  */
 enum eff_fault eff_sql_reads(eff_str statement, struct eff_err *err);
 
+/* The table, as written, of a statement that is `SELECT * FROM table` and nothing else. */
+bool eff_sql_whole_table(eff_str statement, eff_str *ret_table);
+
 /* EFF_CONFIG naming both when two columns have one name, or a column has none. */
 enum eff_fault eff_sql_check_columns(const struct eff_columns *columns, struct eff_err *err);
 

@@ -3,7 +3,8 @@
  * result; bytes that are no values are refused.
  * Method: a proxy between the source and a real server that closes both sides
  * after n bytes of the server's, for n over the whole conversation and each byte
- * of its last part; random bytes as fields of every form.
+ * of its last part; the same for each of the two connections that read a table in
+ * ranges; random bytes as fields of every form.
  * covers: C1
  */
 // links: testlib base flow os source
@@ -30,11 +31,13 @@
 #define SQL    "SELECT i, 'name ' || i AS name, i * 1.5 AS amount FROM generate_series(1, 5) i"
 #define TAIL   400 /* bytes at the end that are cut one by one */
 #define STRIDE 17
+#define RANGES "SELECT * FROM sparse" /* a row in each of its blocks */
+#define BLOCKS 256                    /* enough for two ranges */
 
 struct config { /* as postgres.c has it */
     eff_str url;
     struct eff_str_list schema;
-    int64_t statement_timeout_ms, connect_timeout_ms;
+    int64_t statement_timeout_ms, connect_timeout_ms, ranges;
 };
 
 static struct pg_cluster cluster;
@@ -80,9 +83,27 @@ forward(int client, int server, size_t limit)
     return passed;
 }
 
-/* A child that serves one connection and writes how many bytes passed into the pipe. */
+/* Serves each connection in a child; the one of that number tells how many bytes have passed. */
+static void
+serve_proxy(int fd, int number, size_t limit, int to)
+{
+    for (int i = 0;; i++) {
+        int client = accept(fd, NULL, NULL);
+        size_t passed;
+
+        if (fork() != 0) {
+            close(client);
+            continue;
+        }
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(fd);
+        passed = forward(client, connect_to_server(), i == number ? limit : SIZE_MAX);
+        _exit(i == number && write(to, &passed, sizeof(passed)) < 0);
+    }
+}
+
 static pid_t
-start_proxy(size_t limit, int *ret_port, int *ret_pipe)
+start_proxy(int number, size_t limit, int *ret_port, int *ret_pipe)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
@@ -96,12 +117,10 @@ start_proxy(size_t limit, int *ret_port, int *ret_pipe)
     *ret_port = ntohs(address.sin_port);
     pid = fork();
     if (pid == 0) {
-        size_t passed;
-
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGPIPE, SIG_IGN);
-        passed = forward(accept(fd, NULL, NULL), connect_to_server(), limit);
-        _exit(write(ends[1], &passed, sizeof(passed)) < 0);
+        signal(SIGCHLD, SIG_IGN);
+        serve_proxy(fd, number, limit, ends[1]);
     }
     close(fd);
     close(ends[1]);
@@ -109,16 +128,16 @@ start_proxy(size_t limit, int *ret_port, int *ret_pipe)
     return pid;
 }
 
-/* The fault of reading everything through a connection of `limit` bytes. */
+/* The fault of reading everything when the connection of that number has `limit` bytes. */
 static enum eff_fault
-read_cut(size_t limit, size_t *ret_rows, size_t *ret_passed)
+read_cut(const char *sql, int number, size_t limit, size_t *ret_rows, size_t *ret_passed)
 {
-    struct config config = {.connect_timeout_ms = 10000};
+    struct config config = {.connect_timeout_ms = 10000, .ranges = 2};
     struct reading r;
     enum eff_fault fault;
     char url[200];
     int port, fd;
-    pid_t pid = start_proxy(limit, &port, &fd);
+    pid_t pid = start_proxy(number, limit, &port, &fd);
 
     snprintf(url, sizeof(url),
              "host=127.0.0.1 port=%d user=test password=%s dbname=postgres sslmode=disable"
@@ -127,38 +146,61 @@ read_cut(size_t limit, size_t *ret_rows, size_t *ret_passed)
     config.url = eff_str_of(url);
     fault = reading_open(&r, &eff_source_postgres, &config);
     if (fault == EFF_OK)
-        fault = reading_query(&r, SQL);
+        fault = reading_query(&r, sql);
     *ret_rows = r.rows;
     if (fault != EFF_OK)
         assert_true(r.err.msg[0] != 0);
     reading_close(&r);
     *ret_passed = 0;
-    if (read(fd, ret_passed, sizeof(*ret_passed)) < 0)
+    if (fault == EFF_OK && read(fd, ret_passed, sizeof(*ret_passed)) < 0)
         *ret_passed = 0;
     close(fd);
+    kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
     return fault;
 }
 
 static void
-every_cut_is_an_error(void **state)
+cut_everywhere(const char *sql, int number, size_t whole, size_t tail, size_t stride)
 {
     size_t rows, total, passed;
 
+    assert_int_equal(read_cut(sql, number, SIZE_MAX, &rows, &total), EFF_OK);
+    assert_int_equal(rows, whole);
+    assert_true(total > tail);
+    // Whatever comes before, the last byte is needed: it ends the server's "ready".
+    for (size_t limit = 1; limit < total; limit += limit + tail < total ? stride : 1) {
+        enum eff_fault fault = read_cut(sql, number, limit, &rows, &passed);
+
+        if (fault == EFF_OK)
+            fail_msg("connection %d cut after %zu of %zu bytes, and %zu rows were the whole result",
+                     number, limit, total, rows);
+    }
+}
+
+static void
+every_cut_is_an_error(void **state)
+{
     (void)state;
     if (pg_optional())
         skip();
-    assert_int_equal(read_cut(SIZE_MAX, &rows, &total), EFF_OK);
-    assert_int_equal(rows, 5);
-    assert_true(total > TAIL);
-    // Whatever comes before, the last byte is needed: it ends the server's "ready".
-    for (size_t limit = 1; limit < total; limit += limit + TAIL < total ? STRIDE : 1) {
-        enum eff_fault fault = read_cut(limit, &rows, &passed);
+    cut_everywhere(SQL, 0, 5, TAIL, STRIDE);
+}
 
-        if (fault == EFF_OK)
-            fail_msg("cut after %zu of %zu bytes, and %zu rows were the whole result", limit, total,
-                     rows);
-    }
+/* Rows of a dropped column keep their size: few bytes are read from many blocks. */
+static void
+every_cut_of_a_range_is_an_error(void **state)
+{
+    (void)state;
+    if (pg_optional())
+        skip();
+    assert_true(pg_run(&cluster, "CREATE TABLE sparse (id int, filler text);"
+                                 "ALTER TABLE sparse ALTER filler SET STORAGE plain;"
+                                 "INSERT INTO sparse SELECT i, repeat('x', 5000)"
+                                 " FROM generate_series(1, 256) i;"
+                                 "ALTER TABLE sparse DROP filler"));
+    for (int number = 0; number < 2; number++)
+        cut_everywhere(RANGES, number, BLOCKS, TAIL / 4, 4 * STRIDE);
 }
 
 static void
@@ -210,6 +252,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cut_is_an_error),
+        cmocka_unit_test(every_cut_of_a_range_is_an_error),
         cmocka_unit_test(random_fields_do_no_harm),
     };
 

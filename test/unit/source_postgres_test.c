@@ -3,7 +3,9 @@
  * snapshot, never written; a cut stream is never taken for the end; mistakes are
  * told in the user's terms, and the password never is.
  * Method: a real server of the test's own; another connection that writes,
- * locks and terminates backends; a million rows under a bound of memory.
+ * locks and terminates backends; a million rows under a bound of memory. A table
+ * in ranges: rows that move from one range to another between open and query, a
+ * backend that dies in each of them, and models that have no ranges.
  * covers: C4, C13, C16, S11
  */
 // links: testlib base flow os source
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,7 +26,7 @@
 struct config { /* as postgres.c has it */
     eff_str url;
     struct eff_str_list schema;
-    int64_t statement_timeout_ms, connect_timeout_ms;
+    int64_t statement_timeout_ms, connect_timeout_ms, ranges;
 };
 
 static struct pg_cluster cluster;
@@ -502,6 +505,251 @@ a_million_rows_are_cheap(void **state)
     reading_close(&r);
 }
 
+/* ------------------------------------------------------------------------------ ranges */
+
+#define MANY 200000
+
+/* A table of more blocks than three ranges need at least, with the ids 1 to MANY. */
+static void
+make_many(void)
+{
+    run("CREATE TABLE many AS SELECT i AS id, 'customer number ' || i AS name"
+        " FROM generate_series(1, 200000) i");
+}
+
+static void
+begin_ranges(int64_t ranges)
+{
+    static struct config config;
+
+    config = config_of(cluster.url);
+    config.ranges = ranges;
+    begin_as(&config);
+}
+
+/* So many connections have read a range since they were opened. */
+static void
+expect_ranges(int count)
+{
+    char sql[300];
+
+    snprintf(sql, sizeof(sql),
+             "DO $$ BEGIN ASSERT (SELECT count(*) FROM pg_stat_activity WHERE application_name ="
+             " 'efferent' AND query LIKE 'COPY%%ctid >= %%') = %d; END $$",
+             count);
+    run(sql);
+}
+
+/* Each id once, whatever has happened to the table since the source was opened. */
+static void
+expect_ids(const char *sql, size_t count)
+{
+    static char seen[MANY + 1];
+
+    memset(seen, 0, sizeof(seen));
+    assert_int_equal(reading_query(&r, sql), EFF_OK);
+    assert_int_equal(r.rows, count);
+    for (size_t row = 0; row < r.rows; row++) {
+        int64_t id = r.cells[row * r.width].i;
+
+        assert_true(id >= 1 && id <= MANY);
+        assert_int_equal(seen[id]++, 0);
+    }
+}
+
+static void
+ranges_see_one_snapshot(void **state)
+{
+    (void)state;
+    make_many();
+    begin_ranges(3);
+    run("UPDATE many SET name = 'moved' WHERE id <= 70000"); // to behind all others
+    run("DELETE FROM many WHERE id BETWEEN 90000 AND 110000");
+    run("INSERT INTO many SELECT -i, 'new' FROM generate_series(1, 1000) i");
+    expect_ids("SELECT * FROM many", MANY);
+    expect_ranges(3);
+    run("VACUUM many"); // nothing that a range can still see goes
+    expect_ids("select *\n  from public . \"many\" -- all of it", MANY);
+    reading_expect(&r, "SELECT count(*) AS n FROM many", "integer:200000");
+    reading_refused(&r, "DELETE FROM many", EFF_CONFIG, "only reads");
+    reading_close(&r);
+    run("DROP TABLE many");
+}
+
+/* The settings that give a value its text hold for each connection. */
+static void
+ranges_write_values_alike(void **state)
+{
+    (void)state;
+    run("ALTER ROLE test SET intervalstyle = 'iso_8601';"
+        "CREATE TABLE alike AS SELECT '1 day 02:03:00'::interval AS a, ARRAY[0.1::float4] AS b"
+        " FROM generate_series(1, 40000)");
+    begin_ranges(2);
+    assert_int_equal(reading_query(&r, "SELECT * FROM alike"), EFF_OK);
+    expect_ranges(2);
+    assert_int_equal(r.rows, 40000);
+    for (size_t i = 0; i < r.rows * 2; i++)
+        assert_true(
+            eff_str_is(eff_value_str(&r.cells[i]), i % 2 == 0 ? "1 day 02:03:00" : "[0.1]"));
+    reading_close(&r);
+    run("DROP TABLE alike; ALTER ROLE test RESET intervalstyle");
+}
+
+static void
+what_has_no_place_is_one_range(void **state)
+{
+    static const char *const whole[] = {"SELECT * FROM many WHERE id > 0",
+                                        "SELECT * FROM seen",
+                                        "SELECT * FROM many ORDER BY id",
+                                        "SELECT * FROM many m",
+                                        "SELECT * FROM parts",
+                                        "TABLE many"};
+
+    (void)state;
+    make_many();
+    run("CREATE VIEW seen AS SELECT * FROM many; CREATE TABLE few AS SELECT 1 AS id;"
+        "CREATE TABLE parts (id int, name text) PARTITION BY RANGE (id);"
+        "CREATE TABLE part PARTITION OF parts DEFAULT; INSERT INTO parts SELECT * FROM many");
+    begin_ranges(2);
+    for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+        expect_ids(whole[i], MANY);
+    expect_ids("SELECT * FROM few", 1);
+    expect_ranges(0);
+    expect_ids("SELECT * FROM part", MANY);
+    expect_ranges(2);
+    reading_close(&r);
+    begin();
+    expect_ids("SELECT * FROM many", MANY);
+    expect_ranges(0);
+    reading_close(&r);
+    run("DROP VIEW seen; DROP TABLE many, few, parts");
+}
+
+/* Neither the first range nor the last may be missing. */
+static void
+a_cut_range_is_no_end(void **state)
+{
+    static const char *const which[] = {"LIKE", "NOT LIKE"};
+    struct eff_batch batch;
+    enum eff_fault fault;
+    char sql[300];
+
+    (void)state;
+    make_many();
+    for (size_t i = 0; i < 2; i++) {
+        begin_ranges(2);
+        assert_int_equal(
+            r.source->ops->query(r.source, EFF_STR("SELECT * FROM many"), &r.columns, &r.err),
+            EFF_OK);
+        snprintf(sql, sizeof(sql),
+                 "DO $$ BEGIN ASSERT (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                 " WHERE application_name = 'efferent' AND query %s '%%(0,0)%%') = 1; END $$",
+                 which[i]);
+        run(sql);
+        do {
+            fault = r.source->ops->next(r.source, &batch, &r.err);
+        } while (fault == EFF_OK && batch.rows > 0);
+        assert_int_equal(fault, EFF_TRANSIENT);
+        assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_TRANSIENT);
+        assert_int_equal(reading_query(&r, "SELECT 1 AS a"), EFF_TRANSIENT);
+        reading_close(&r);
+    }
+    run("DROP TABLE many");
+}
+
+static void
+ranges_are_given_up_together(void **state)
+{
+    struct eff_batch batch;
+    enum eff_fault fault;
+
+    (void)state;
+    make_many();
+    begin_ranges(4);
+    assert_int_equal(
+        r.source->ops->query(r.source, EFF_STR("SELECT * FROM many"), &r.columns, &r.err), EFF_OK);
+    assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_OK);
+    expect_ids("SELECT * FROM many", MANY); // the one before was left unfinished
+    expect_ranges(4);
+    assert_int_equal(
+        r.source->ops->query(r.source, EFF_STR("SELECT * FROM many"), &r.columns, &r.err), EFF_OK);
+    r.source->ops->cancel(r.source);
+    do {
+        fault = r.source->ops->next(r.source, &batch, &r.err);
+    } while (fault == EFF_OK && batch.rows > 0);
+    assert_int_equal(fault, EFF_TRANSIENT);
+    expect_ids("SELECT * FROM many", MANY);
+    reading_close(&r);
+    run("DROP TABLE many");
+}
+
+static int64_t stop_at; /* seconds */
+
+static bool
+go_on_for_a_while(void *self)
+{
+    (void)self;
+    return time(NULL) < stop_at;
+}
+
+/* A table whose every row takes its time: both ranges end at once, by the clock or the user. */
+static void
+slow_ranges_end_in_time(void **state)
+{
+    struct config config;
+    char url[200];
+
+    (void)state;
+    make_many();
+    run("CREATE FUNCTION slow(id int) RETURNS bool LANGUAGE sql AS"
+        " 'SELECT pg_sleep(1 + 0 * id) IS NOT NULL';"
+        "CREATE ROLE reader LOGIN; GRANT SELECT ON many TO reader;"
+        "ALTER TABLE many ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY slowly ON many TO reader USING (slow(id))");
+    snprintf(url, sizeof(url), "host=%s port=%d user=reader dbname=postgres", cluster.dir,
+             cluster.port);
+    config = config_of(url);
+    config.ranges = 2;
+    config.statement_timeout_ms = 200;
+    begin_as(&config);
+    reading_refused(&r, "SELECT * FROM many", EFF_TRANSIENT, "statement_timeout");
+    reading_close(&r);
+
+    config.statement_timeout_ms = 0;
+    begin_as(&config);
+    stop_at = time(NULL) + 2;
+    r.world.os.go_on = go_on_for_a_while;
+    reading_refused(&r, "SELECT * FROM many", EFF_TRANSIENT, "cancel");
+    stop_at = INT64_MAX;
+    reading_expect(&r, "SELECT 1 AS a", "integer:1");
+    run("DO $$ BEGIN ASSERT (SELECT count(*) FROM pg_stat_activity WHERE application_name ="
+        " 'efferent' AND state = 'idle in transaction') = 2; END $$");
+    reading_close(&r);
+    run("DROP TABLE many; DROP FUNCTION slow; DROP ROLE reader");
+}
+
+/* The second connection is refused: nothing of the table was read. */
+static void
+a_range_without_a_connection_is_told(void **state)
+{
+    struct config config;
+    char url[200];
+
+    (void)state;
+    make_many();
+    run("CREATE ROLE lonely LOGIN CONNECTION LIMIT 1; GRANT SELECT ON many TO lonely");
+    snprintf(url, sizeof(url), "host=%s port=%d user=lonely dbname=postgres", cluster.dir,
+             cluster.port);
+    config = config_of(url);
+    config.ranges = 2;
+    begin_as(&config);
+    reading_refused(&r, "SELECT * FROM many", EFF_TRANSIENT, "too many connections");
+    reading_told(&r, "no connection", "`ranges`");
+    assert_int_not_equal(r.source->ops->next(r.source, &(struct eff_batch){0}, &r.err), EFF_OK);
+    reading_close(&r);
+    run("DROP TABLE many; DROP ROLE lonely");
+}
+
 static int
 setup(void **state)
 {
@@ -537,6 +785,13 @@ main(void)
         cmocka_unit_test(privileges_are_told),
         cmocka_unit_test(large_rows_come_whole),
         cmocka_unit_test(a_million_rows_are_cheap),
+        cmocka_unit_test(ranges_see_one_snapshot),
+        cmocka_unit_test(ranges_write_values_alike),
+        cmocka_unit_test(what_has_no_place_is_one_range),
+        cmocka_unit_test(a_cut_range_is_no_end),
+        cmocka_unit_test(ranges_are_given_up_together),
+        cmocka_unit_test(slow_ranges_end_in_time),
+        cmocka_unit_test(a_range_without_a_connection_is_told),
     };
 
     if (pg_optional())

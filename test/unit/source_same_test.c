@@ -251,7 +251,7 @@ struct sqlite_config { /* as in the drivers */
 struct pg_config {
     eff_str url;
     struct eff_str_list schema;
-    int64_t statement_timeout_ms, connect_timeout_ms;
+    int64_t statement_timeout_ms, connect_timeout_ms, ranges;
 };
 struct duck_config {
     eff_str path, library;

@@ -1,6 +1,7 @@
 /*
  * Goal: exactly one statement is let through, whatever hides semicolons; places
- * are told in lines and characters; columns have one name each.
+ * are told in lines and characters; columns have one name each;
+ * a whole table is known as one, and nothing else is.
  * Method: tables of texts; every prefix of a text that has everything in it.
  * covers: C11, S11
  */
@@ -48,6 +49,51 @@ one_statement_is_found(void **state)
         if (!eff_str_is(one, pairs[i][1]))
             fail_msg("%s: got %.*s", pairs[i][0], (int)one.len, one.ptr);
     }
+}
+
+/* Anything that may change how many rows there are, or of what, is no whole table. */
+static void
+whole_tables_are_known(void **state)
+{
+    static const char *const tables[][2] = {
+        {"SELECT * FROM t", "t"},
+        {"select*from \"a b\".\"c\"\"d\" -- all", "\"a b\".\"c\"\"d\""},
+        {"/* x */ SELECT *\nFROM /* y */ db . s.t\n", "db . s.t"},
+        {"SELECT * FROM SELECTED", "SELECTED"},
+    };
+    static const char *const others[] = {
+        "",
+        "SELECT",
+        "SELECT * FROM",
+        "SELECT * FROM t x",
+        "SELECT * FROM t WHERE a",
+        "SELECT * FROM t LIMIT 1",
+        "SELECT * FROM t, u",
+        "SELECT * FROM t.",
+        "SELECT * FROM t*",
+        "SELECT * FROM f()",
+        "SELECT * FROM (SELECT 1)",
+        "SELECT * FROM ONLY t",
+        "SELECT DISTINCT * FROM t",
+        "SELECT t.n FROM t",
+        "SELECT n FROM t",
+        "SELECT *, 1 FROM t",
+        "SELECT t.* FROM t",
+        "SELECT * INTO t",
+        "TABLE t",
+        "WITH t AS (SELECT 1) SELECT * FROM t",
+    };
+    eff_str table;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        assert_true(eff_sql_whole_table(eff_str_of(tables[i][0]), &table));
+        if (!eff_str_is(table, tables[i][1]))
+            fail_msg("%s: got %.*s", tables[i][0], (int)table.len, table.ptr);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (eff_sql_whole_table(eff_str_of(others[i]), &table))
+            fail_msg("%s is no whole table", others[i]);
 }
 
 static void
@@ -188,6 +234,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_statement_is_found),
+        cmocka_unit_test(whole_tables_are_known),
         cmocka_unit_test(another_lexis),
         cmocka_unit_test(two_statements_and_none_are_refused),
         cmocka_unit_test(every_prefix_is_safe),
