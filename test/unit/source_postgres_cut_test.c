@@ -200,7 +200,7 @@ every_cut_of_a_range_is_an_error(void **state)
                                  " FROM generate_series(1, 256) i;"
                                  "ALTER TABLE sparse DROP filler"));
     for (int number = 0; number < 2; number++)
-        cut_everywhere(RANGES, number, BLOCKS, TAIL / 4, 4 * STRIDE);
+        cut_everywhere(RANGES, number, BLOCKS, TAIL / 8, 4 * STRIDE);
 }
 
 static void
