@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 
 #define CONVERT_DAY_FIRST  (-719162) /* 0001-01-01 */
 #define CONVERT_DAY_LAST   2932896   /* 9999-12-31 */
@@ -97,58 +98,58 @@ eff_convert_uuid(struct eff_arena *arena, const unsigned char bytes[16])
 }
 
 /* At most 39 digits, a sign, and "0." before small ones. */
-static struct eff_value
-convert_decimal(struct eff_arena *arena, bool negative, unsigned __int128 number, unsigned scale)
+static void
+convert_decimal(struct eff_arena *arena, bool negative, unsigned __int128 number, unsigned scale,
+                struct eff_value *ret_value)
 {
-    char reversed[64], *text;
-    size_t len = 0, digits = 0, out = 0;
-    uint64_t small = 0;
+    char digits[40], *end = digits + sizeof(digits), *from = end, *text;
+    size_t whole;
+    uint64_t small;
 
-    // 128-bit divisions are slow: the low word does once the rest fits into it.
-    for (; number > 0 || small > 0 || digits <= scale; digits++) {
-        unsigned digit;
-
-        if (number > 0 && number <= UINT64_MAX) {
-            small = (uint64_t)number;
-            number = 0;
-        }
-        if (number > 0) {
-            digit = (unsigned)(number % 10);
-            number /= 10;
-        } else {
-            digit = (unsigned)(small % 10);
-            small /= 10;
-        }
-        if (digits == scale && scale > 0)
-            reversed[len++] = '.';
-        reversed[len++] = (char)('0' + digit);
+    for (; number > UINT64_MAX; number /= 10) // slow: only until the rest fits into a word
+        *--from = (char)('0' + (int)(number % 10));
+    for (small = (uint64_t)number; small >= 10; small /= 100)
+        eff_digit_pair(from -= 2, (unsigned)(small % 100));
+    if (small > 0)
+        *--from = (char)('0' + small);
+    while (end - from <= (ptrdiff_t)scale)
+        *--from = '0';
+    whole = (size_t)(end - from) - scale;
+    text = eff_convert_room(arena, whole + scale + 1);
+    if (!text) {
+        *ret_value = eff_convert_bad("the value is too large");
+        return;
     }
-    text = eff_convert_room(arena, len + 1);
-    if (!text)
-        return eff_convert_bad("the value is too large");
-    if (negative)
-        text[out++] = '-';
-    while (len > 0)
-        text[out++] = reversed[--len];
-    return eff_value_of_str(EFF_DECIMAL, (eff_str){text, out});
+    text[0] = '-';
+    memcpy(text + negative, from, whole);
+    whole += negative;
+    if (scale > 0) {
+        text[whole++] = '.';
+        memcpy(text + whole, end - scale, scale);
+    }
+    eff_value_set_str(ret_value, EFF_DECIMAL, text, whole + scale);
 }
 
-struct eff_value
-eff_convert_int128(struct eff_arena *arena, __int128 number, unsigned scale)
+void
+eff_convert_int128_to(struct eff_arena *arena, __int128 number, unsigned scale,
+                      struct eff_value *ret_value)
 {
     if (scale == 0 && number >= INT64_MIN && number <= INT64_MAX)
-        return eff_value_of_int(EFF_INT, (int64_t)number);
-    return convert_decimal(arena, number < 0,
-                           number < 0 ? 0 - (unsigned __int128)number : (unsigned __int128)number,
-                           scale);
+        eff_value_set_int(ret_value, EFF_INT, (int64_t)number);
+    else
+        convert_decimal(arena, number < 0,
+                        number < 0 ? 0 - (unsigned __int128)number : (unsigned __int128)number,
+                        scale, ret_value);
 }
 
-struct eff_value
-eff_convert_uint128(struct eff_arena *arena, unsigned __int128 number)
+void
+eff_convert_uint128_to(struct eff_arena *arena, unsigned __int128 number,
+                       struct eff_value *ret_value)
 {
     if (number <= INT64_MAX)
-        return eff_value_of_int(EFF_INT, (int64_t)number);
-    return convert_decimal(arena, false, number, 0);
+        eff_value_set_int(ret_value, EFF_INT, (int64_t)number);
+    else
+        convert_decimal(arena, false, number, 0, ret_value);
 }
 
 /* Digits of a number, most significant first; it is used up. Returns how many. */

@@ -42,9 +42,11 @@ eff_convert_micros(enum eff_kind kind, int64_t micros, unsigned nanos)
 
 /* "xxxxxxxx-xxxx-..." as TEXT, from 16 bytes in the order of the text. */
 struct eff_value eff_convert_uuid(struct eff_arena *arena, const unsigned char bytes[16]);
-/* number / 10^scale as INT when it is an integer of 64 bits, else DECIMAL. */
-struct eff_value eff_convert_int128(struct eff_arena *arena, __int128 number, unsigned scale);
-struct eff_value eff_convert_uint128(struct eff_arena *arena, unsigned __int128 number);
+/* number / 10^scale, at most 38, as INT when it is an integer of 64 bits, else DECIMAL. */
+void eff_convert_int128_to(struct eff_arena *arena, __int128 number, unsigned scale,
+                           struct eff_value *ret_value);
+void eff_convert_uint128_to(struct eff_arena *arena, unsigned __int128 number,
+                            struct eff_value *ret_value);
 /* The same from four words of 64 bits, lowest first, in two's complement; a negative scale multiplies. */
 struct eff_value eff_convert_int256(struct eff_arena *arena, const uint64_t words[4], int scale);
 /* IEEE 754 binary16, as the double with its shortest text. */

@@ -272,30 +272,34 @@ duck_uuid(struct eff_duck_context *c, unsigned __int128 raw)
 
 /* ------------------------------------------------------------------------------ times */
 
-static struct eff_value
-duck_date(int32_t days)
+static void
+duck_date(int32_t days, struct eff_value *ret_value)
 {
     if (days == INT32_MAX || days == -INT32_MAX)
-        return eff_convert_bad("the date is infinite");
-    return eff_convert_date(days);
+        *ret_value = eff_convert_bad("the date is infinite");
+    else
+        eff_convert_date_to(days, ret_value);
 }
 
 /* per_second: 1, 1000, 1000000 or 1000000000 */
-static struct eff_value
-duck_timestamp(enum eff_kind kind, int64_t ticks, int64_t per_second)
+static void
+duck_timestamp(enum eff_kind kind, int64_t ticks, int64_t per_second, struct eff_value *ret_value)
 {
     int64_t nanos = 0, micros = ticks;
 
-    if (ticks == INT64_MAX || ticks == -INT64_MAX)
-        return eff_convert_bad("the timestamp is infinite");
+    if (ticks == INT64_MAX || ticks == -INT64_MAX) {
+        *ret_value = eff_convert_bad("the timestamp is infinite");
+        return;
+    }
     if (per_second == 1000000000) {
         nanos = ticks % 1000;
         nanos += nanos < 0 ? 1000 : 0;
         micros = (ticks - nanos) / 1000;
     } else if (__builtin_mul_overflow(ticks, 1000000 / per_second, &micros)) {
-        return eff_convert_bad("the timestamp is outside the years 1 to 9999");
+        *ret_value = eff_convert_bad("the timestamp is outside the years 1 to 9999");
+        return;
     }
-    return eff_convert_micros(kind, micros, (unsigned)nanos);
+    eff_convert_micros_to(kind, micros, (unsigned)nanos, ret_value);
 }
 
 static struct eff_value
@@ -364,16 +368,18 @@ duck_valid(const uint64_t *validity, size_t row)
 static struct eff_value duck_nested(struct eff_duck_context *c, const struct eff_duck_type *type,
                                     void *vector, size_t row);
 
-static struct eff_value
-duck_cell(struct eff_duck_context *c, const struct eff_duck_type *type, void *vector,
-          const void *data, size_t row)
+/* Inline, so that a loop over a vector whose type is a constant there has that type's lines only. */
+static inline __attribute__((always_inline)) void
+duck_cell(struct eff_duck_context *c, const struct eff_duck_type *type, int id, void *vector,
+          const void *data, size_t row, struct eff_value *ret_value)
 {
     const struct eff_duck_interval *interval;
     eff_str text;
 
-    switch (type->id) {
+    switch (id) {
     case EFF_DUCK_BOOLEAN:
-        return eff_value_of_int(EFF_BOOL, ((const bool *)data)[row]);
+        eff_value_set_int(ret_value, EFF_BOOL, ((const bool *)data)[row]);
+        break;
     case EFF_DUCK_TINYINT:
     case EFF_DUCK_SMALLINT:
     case EFF_DUCK_INTEGER:
@@ -381,63 +387,88 @@ duck_cell(struct eff_duck_context *c, const struct eff_duck_type *type, void *ve
     case EFF_DUCK_UTINYINT:
     case EFF_DUCK_USMALLINT:
     case EFF_DUCK_UINTEGER:
+        eff_value_set_int(ret_value, EFF_INT, (int64_t)duck_signed(data, id, row));
+        break;
     case EFF_DUCK_UBIGINT:
     case EFF_DUCK_HUGEINT:
-        return eff_convert_int128(c->batch, duck_signed(data, type->id, row), 0);
+        eff_convert_int128_to(c->batch, duck_signed(data, id, row), 0, ret_value);
+        break;
     case EFF_DUCK_UHUGEINT:
-        return eff_convert_uint128(c->batch, (unsigned __int128)duck_signed(data, type->id, row));
+        eff_convert_uint128_to(c->batch, (unsigned __int128)duck_signed(data, id, row), ret_value);
+        break;
     case EFF_DUCK_FLOAT:
-        return eff_value_of_float(eff_convert_float(((const float *)data)[row]));
+        eff_value_set_float(ret_value, eff_convert_float(((const float *)data)[row]));
+        break;
     case EFF_DUCK_DOUBLE:
-        return eff_value_of_float(((const double *)data)[row]);
+        eff_value_set_float(ret_value, ((const double *)data)[row]);
+        break;
     case EFF_DUCK_DECIMAL:
-        return eff_convert_int128(c->batch, duck_signed(data, type->internal, row), type->scale);
+        eff_convert_int128_to(c->batch, duck_signed(data, type->internal, row), type->scale,
+                              ret_value);
+        break;
     case EFF_DUCK_VARCHAR:
     case EFF_DUCK_BLOB:
         text = duck_string((const struct eff_duck_string *)data + row);
-        return eff_value_of_str(type->id == EFF_DUCK_BLOB ? EFF_BYTES
-                                : type->json              ? EFF_JSON
-                                                          : EFF_TEXT,
-                                text);
+        eff_value_set_str(ret_value,
+                          id == EFF_DUCK_BLOB ? EFF_BYTES
+                          : type->json        ? EFF_JSON
+                                              : EFF_TEXT,
+                          text.ptr, text.len);
+        break;
     case EFF_DUCK_ENUM:
-        return duck_enum(type, data, row);
+        *ret_value = duck_enum(type, data, row);
+        break;
     case EFF_DUCK_UUID:
-        return duck_uuid(c, (unsigned __int128)duck_signed(data, type->id, row));
+        *ret_value = duck_uuid(c, (unsigned __int128)duck_signed(data, id, row));
+        break;
     case EFF_DUCK_DATE:
-        return duck_date(((const int32_t *)data)[row]);
+        duck_date(((const int32_t *)data)[row], ret_value);
+        break;
     case EFF_DUCK_TIME:
-        return eff_value_of_int(EFF_TIME, ((const int64_t *)data)[row]);
+        eff_value_set_int(ret_value, EFF_TIME, ((const int64_t *)data)[row]);
+        break;
     case EFF_DUCK_TIME_NS:
-        return duck_time_ns(((const int64_t *)data)[row]);
+        *ret_value = duck_time_ns(((const int64_t *)data)[row]);
+        break;
     case EFF_DUCK_TIMESTAMP:
-        return duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1000000);
+        duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1000000, ret_value);
+        break;
     case EFF_DUCK_TIMESTAMP_S:
-        return duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1);
+        duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1, ret_value);
+        break;
     case EFF_DUCK_TIMESTAMP_MS:
-        return duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1000);
+        duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1000, ret_value);
+        break;
     case EFF_DUCK_TIMESTAMP_NS:
-        return duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1000000000);
+        duck_timestamp(EFF_DATETIME, ((const int64_t *)data)[row], 1000000000, ret_value);
+        break;
     case EFF_DUCK_TIMESTAMP_TZ:
-        return duck_timestamp(EFF_INSTANT, ((const int64_t *)data)[row], 1000000);
+        duck_timestamp(EFF_INSTANT, ((const int64_t *)data)[row], 1000000, ret_value);
+        break;
     case EFF_DUCK_TIME_TZ:
-        return duck_time_tz(c, ((const uint64_t *)data)[row]);
+        *ret_value = duck_time_tz(c, ((const uint64_t *)data)[row]);
+        break;
     case EFF_DUCK_INTERVAL:
         interval = (const struct eff_duck_interval *)data + row;
-        return eff_convert_interval(c->batch, interval->months, interval->days, interval->micros,
-                                    0);
+        *ret_value = eff_convert_interval(c->batch, interval->months, interval->days,
+                                          interval->micros, 0);
+        break;
     case EFF_DUCK_BIT:
         text = duck_string((const struct eff_duck_string *)data + row);
-        return duck_bits(c, (const unsigned char *)text.ptr, text.len);
+        *ret_value = duck_bits(c, (const unsigned char *)text.ptr, text.len);
+        break;
     case EFF_DUCK_LIST:
     case EFF_DUCK_ARRAY:
     case EFF_DUCK_STRUCT:
     case EFF_DUCK_MAP:
     case EFF_DUCK_UNION:
-        return duck_nested(c, type, vector, row);
+        *ret_value = duck_nested(c, type, vector, row);
+        break;
     case EFF_DUCK_SQLNULL:
-        return (struct eff_value){.kind = EFF_NULL};
+        eff_value_set_int(ret_value, EFF_NULL, 0);
+        break;
     default:
-        return eff_convert_bad("a nested value of a type that is not known");
+        *ret_value = eff_convert_bad("a nested value of a type that is not known");
     }
 }
 
@@ -491,8 +522,9 @@ duck_json_map(struct eff_duck_context *c, struct eff_json_writer *w,
                                 "a map's keys are lists or structs, which JSON has not");
     eff_json_begin_object(w);
     for (size_t i = lists[row].offset; good && i < lists[row].offset + lists[row].length; i++) {
-        struct eff_value key = duck_cell(c, &type->children[0], keys, key_data, i);
+        struct eff_value key;
 
+        duck_cell(c, &type->children[0], type->children[0].id, keys, key_data, i, &key);
         eff_buf_reset(&text);
         eff_value_text(&text, &key);
         eff_json_key(w, eff_buf_str(&text));
@@ -537,8 +569,9 @@ static bool
 duck_json_leaf(struct eff_duck_context *c, struct eff_json_writer *w,
                const struct eff_duck_type *type, void *vector, size_t row, const char **ret_why)
 {
-    struct eff_value value = duck_cell(c, type, vector, c->api->vector_get_data(vector), row);
+    struct eff_value value;
 
+    duck_cell(c, type, type->id, vector, c->api->vector_get_data(vector), row, &value);
     if (value.kind == EFF_BAD)
         return duck_json_refuse(w, ret_why, value.ptr); // a literal, terminated
     if (value.kind == EFF_FLOAT && (value.f - value.f) != 0)
@@ -587,17 +620,52 @@ duck_nested(struct eff_duck_context *c, const struct eff_duck_type *type, void *
     return eff_convert_copy(c->batch, EFF_JSON, eff_buf_str(&c->json));
 }
 
+static inline __attribute__((always_inline)) void
+duck_cells(struct eff_duck_context *c, const struct eff_duck_type *type, int id, void *vector,
+           size_t rows, struct eff_value *cells, size_t step)
+{
+    const uint64_t *validity = c->api->vector_get_validity(vector);
+    const void *data = c->api->vector_get_data(vector);
+
+    for (size_t row = 0; row < rows; row++, cells += step) {
+        if (duck_valid(validity, row))
+            duck_cell(c, type, id, vector, data, row, cells);
+        else
+            eff_value_set_int(cells, EFF_NULL, 0);
+    }
+}
+
+/* A loop of its own for each of the types that most columns have. */
 void
 eff_duck_column(struct eff_duck_context *context, const struct eff_duck_type *type, void *vector,
                 size_t rows, struct eff_value *cells, size_t step)
 {
-    const uint64_t *validity = context->api->vector_get_validity(vector);
-    const void *data = context->api->vector_get_data(vector);
-
-    for (size_t row = 0; row < rows; row++, cells += step) {
-        if (duck_valid(validity, row))
-            *cells = duck_cell(context, type, vector, data, row);
-        else
-            *cells = (struct eff_value){.kind = EFF_NULL};
+    switch (type->id) {
+    case EFF_DUCK_BOOLEAN:
+        duck_cells(context, type, EFF_DUCK_BOOLEAN, vector, rows, cells, step);
+        break;
+    case EFF_DUCK_INTEGER:
+        duck_cells(context, type, EFF_DUCK_INTEGER, vector, rows, cells, step);
+        break;
+    case EFF_DUCK_BIGINT:
+        duck_cells(context, type, EFF_DUCK_BIGINT, vector, rows, cells, step);
+        break;
+    case EFF_DUCK_DOUBLE:
+        duck_cells(context, type, EFF_DUCK_DOUBLE, vector, rows, cells, step);
+        break;
+    case EFF_DUCK_DECIMAL:
+        duck_cells(context, type, EFF_DUCK_DECIMAL, vector, rows, cells, step);
+        break;
+    case EFF_DUCK_VARCHAR:
+        duck_cells(context, type, EFF_DUCK_VARCHAR, vector, rows, cells, step);
+        break;
+    case EFF_DUCK_DATE:
+        duck_cells(context, type, EFF_DUCK_DATE, vector, rows, cells, step);
+        break;
+    case EFF_DUCK_TIMESTAMP:
+        duck_cells(context, type, EFF_DUCK_TIMESTAMP, vector, rows, cells, step);
+        break;
+    default:
+        duck_cells(context, type, type->id, vector, rows, cells, step);
     }
 }
