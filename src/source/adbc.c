@@ -21,7 +21,7 @@
 #include "source/sql.h"
 
 #define ADBC_TEXT_BYTES ((size_t)1 << 30) /* addresses for texts made here */
-#define ADBC_ROWS_MAX   2048
+#define ADBC_ROWS_MAX   256               /* so few that their cells stay close to the processor */
 #define ADBC_CELLS_MAX  65536
 
 struct adbc_config {

@@ -3,8 +3,8 @@
  *
  * The library is loaded when a project opens such a source (duckdb_api.c). The
  * file is opened READ_ONLY, and all queries run in one read-only transaction. A
- * result is streamed: one chunk of some two thousand rows is held at a time, and
- * cells point into its vectors until the next call.
+ * result is streamed: one chunk of some two thousand rows is held at a time, is
+ * turned into cells in blocks, and cells point into its vectors until the next call.
  *
  * DuckDB tells an error in a stream by ending it; the result is complete only
  * when the last chunk was NULL and the result carries no error.
@@ -18,6 +18,7 @@
 #include "source/sql.h"
 
 #define DUCK_TEXT_BYTES ((size_t)1 << 30) /* addresses for texts made here */
+#define DUCK_ROWS_MAX   256               /* so few that their cells stay close to the processor */
 #define DUCK_FILE_HEAD  116 /* checksum 8, "DUCK", version 8, flags 32, writer 32 + 32 */
 #define DUCK_MAGIC_AT   8
 #define DUCK_VERSION_AT 12
@@ -47,6 +48,7 @@ struct duck_source {
     const struct eff_duck_api *api;
     void *db, *conn, *chunk;
     struct eff_duck_result result;
+    size_t rows, at; /* of the chunk, and the next one to give */
     bool running, done, in_transaction;
     eff_str sql;
     struct eff_duck_type *types;
@@ -244,6 +246,7 @@ duck_end_result(struct duck_source *s)
     if (s->running)
         s->api->destroy_result(&s->result);
     s->chunk = NULL;
+    s->rows = s->at = 0;
     s->running = false;
 }
 
@@ -408,10 +411,8 @@ duck_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_colum
 /* -------------------------------------------------------------------------------- rows */
 
 static enum eff_fault
-duck_fetch(struct duck_source *s, size_t *ret_rows, struct eff_err *err)
+duck_fetch(struct duck_source *s, struct eff_err *err)
 {
-    size_t rows = 0;
-
     do { // Empty chunks happen, and are no end.
         const char *text;
 
@@ -422,16 +423,26 @@ duck_fetch(struct duck_source *s, size_t *ret_rows, struct eff_err *err)
         if (text && text[0])
             return duck_fault(text, false, err);
         s->done = s->chunk == NULL;
-        rows = s->chunk ? (size_t)s->api->data_chunk_get_size(s->chunk) : 0;
-    } while (s->chunk && rows == 0);
+        s->rows = s->chunk ? (size_t)s->api->data_chunk_get_size(s->chunk) : 0;
+        s->at = 0;
+    } while (s->chunk && s->rows == 0);
+    return EFF_OK;
+}
+
+static enum eff_fault
+duck_fill(struct duck_source *s, size_t rows, struct eff_err *err)
+{
     if (rows * s->width > s->cells_cap) {
         free(s->cells);
-        s->cells_cap = rows * s->width;
+        s->cells_cap = DUCK_ROWS_MAX * s->width;
         s->cells = malloc(s->cells_cap * sizeof(*s->cells));
         if (!s->cells)
             return EFF_FAIL(err, EFF_BROKEN, "out of memory");
     }
-    *ret_rows = rows;
+    for (size_t i = 0; i < s->width && rows > 0; i++)
+        eff_duck_column(&s->context, &s->types[i], s->api->data_chunk_get_vector(s->chunk, i),
+                        s->at, rows, s->cells + i, s->width);
+    s->at += rows;
     return EFF_OK;
 }
 
@@ -444,15 +455,16 @@ duck_next(struct eff_source *source, struct eff_batch *ret_batch, struct eff_err
     if (!s->running)
         return EFF_FAIL(err, EFF_BROKEN, "no query is under way");
     eff_arena_reset(&s->batch);
-    if (!s->done && s->failed.fault == EFF_OK)
-        duck_fetch(s, &rows, &s->failed);
+    if (s->failed.fault == EFF_OK && s->at == s->rows && !s->done)
+        duck_fetch(s, &s->failed);
+    if (s->failed.fault == EFF_OK) {
+        rows = s->rows - s->at < DUCK_ROWS_MAX ? s->rows - s->at : DUCK_ROWS_MAX;
+        duck_fill(s, rows, &s->failed);
+    }
     if (s->failed.fault != EFF_OK) {
         *err = s->failed;
         return err->fault;
     }
-    for (size_t i = 0; i < s->width && rows > 0; i++)
-        eff_duck_column(&s->context, &s->types[i], s->api->data_chunk_get_vector(s->chunk, i), rows,
-                        s->cells + i, s->width);
     *ret_batch = (struct eff_batch){rows, s->width, s->cells};
     return EFF_OK;
 }

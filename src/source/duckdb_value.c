@@ -450,8 +450,8 @@ duck_cell(struct eff_duck_context *c, const struct eff_duck_type *type, int id, 
         break;
     case EFF_DUCK_INTERVAL:
         interval = (const struct eff_duck_interval *)data + row;
-        *ret_value = eff_convert_interval(c->batch, interval->months, interval->days,
-                                          interval->micros, 0);
+        *ret_value =
+            eff_convert_interval(c->batch, interval->months, interval->days, interval->micros, 0);
         break;
     case EFF_DUCK_BIT:
         text = duck_string((const struct eff_duck_string *)data + row);
@@ -622,12 +622,12 @@ duck_nested(struct eff_duck_context *c, const struct eff_duck_type *type, void *
 
 static inline __attribute__((always_inline)) void
 duck_cells(struct eff_duck_context *c, const struct eff_duck_type *type, int id, void *vector,
-           size_t rows, struct eff_value *cells, size_t step)
+           size_t from, size_t rows, struct eff_value *cells, size_t step)
 {
     const uint64_t *validity = c->api->vector_get_validity(vector);
     const void *data = c->api->vector_get_data(vector);
 
-    for (size_t row = 0; row < rows; row++, cells += step) {
+    for (size_t row = from; row < from + rows; row++, cells += step) {
         if (duck_valid(validity, row))
             duck_cell(c, type, id, vector, data, row, cells);
         else
@@ -638,34 +638,34 @@ duck_cells(struct eff_duck_context *c, const struct eff_duck_type *type, int id,
 /* A loop of its own for each of the types that most columns have. */
 void
 eff_duck_column(struct eff_duck_context *context, const struct eff_duck_type *type, void *vector,
-                size_t rows, struct eff_value *cells, size_t step)
+                size_t from, size_t rows, struct eff_value *cells, size_t step)
 {
     switch (type->id) {
     case EFF_DUCK_BOOLEAN:
-        duck_cells(context, type, EFF_DUCK_BOOLEAN, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_BOOLEAN, vector, from, rows, cells, step);
         break;
     case EFF_DUCK_INTEGER:
-        duck_cells(context, type, EFF_DUCK_INTEGER, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_INTEGER, vector, from, rows, cells, step);
         break;
     case EFF_DUCK_BIGINT:
-        duck_cells(context, type, EFF_DUCK_BIGINT, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_BIGINT, vector, from, rows, cells, step);
         break;
     case EFF_DUCK_DOUBLE:
-        duck_cells(context, type, EFF_DUCK_DOUBLE, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_DOUBLE, vector, from, rows, cells, step);
         break;
     case EFF_DUCK_DECIMAL:
-        duck_cells(context, type, EFF_DUCK_DECIMAL, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_DECIMAL, vector, from, rows, cells, step);
         break;
     case EFF_DUCK_VARCHAR:
-        duck_cells(context, type, EFF_DUCK_VARCHAR, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_VARCHAR, vector, from, rows, cells, step);
         break;
     case EFF_DUCK_DATE:
-        duck_cells(context, type, EFF_DUCK_DATE, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_DATE, vector, from, rows, cells, step);
         break;
     case EFF_DUCK_TIMESTAMP:
-        duck_cells(context, type, EFF_DUCK_TIMESTAMP, vector, rows, cells, step);
+        duck_cells(context, type, EFF_DUCK_TIMESTAMP, vector, from, rows, cells, step);
         break;
     default:
-        duck_cells(context, type, type->id, vector, rows, cells, step);
+        duck_cells(context, type, type->id, vector, from, rows, cells, step);
     }
 }

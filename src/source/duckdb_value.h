@@ -37,8 +37,8 @@ void eff_duck_describe(const struct eff_duck_type *type, struct eff_arena *run,
 /* True for types that only DuckDB itself can turn into text. */
 bool eff_duck_needs_cast(const struct eff_duck_type *type);
 
-/* `rows` cells of a vector into cells[0], cells[step], ... */
+/* `rows` cells of a vector, from `from` on, into cells[0], cells[step], ... */
 void eff_duck_column(struct eff_duck_context *context, const struct eff_duck_type *type,
-                     void *vector, size_t rows, struct eff_value *cells, size_t step);
+                     void *vector, size_t from, size_t rows, struct eff_value *cells, size_t step);
 
 #endif

@@ -196,6 +196,44 @@ nested_values_are_exact_json(void **state)
     reading_close(&r);
 }
 
+/* Types that are read by a loop of their own, and one that is not, over chunks and their blocks. */
+static void
+each_row_has_its_own_values(void **state)
+{
+    (void)state;
+    begin("CREATE TABLE t AS SELECT i, i % 2 = 1 AS odd, i::INTEGER AS four, i::SMALLINT AS two,"
+          " i / 4 AS quarter, (i / 4)::DECIMAL(9,2) AS price, repeat('x', i % 20) AS word,"
+          " DATE '2020-01-01' + i::INTEGER AS day, make_timestamp(i * 1000000) AS at"
+          " FROM range(5000) x(i)");
+    for (int gap = 0; gap < 2; gap++) {
+        assert_int_equal(
+            reading_query(&r, gap ? "SELECT CASE WHEN i % 7 > 0 THEN COLUMNS(*) END FROM t"
+                                  : "SELECT * FROM t"),
+            EFF_OK);
+        assert_int_equal(r.rows, 5000);
+        for (size_t i = 0; i < r.rows; i++) {
+            const struct eff_value *cells = r.cells + i * r.width;
+            char price[32];
+
+            for (size_t c = 0; c < r.width && gap && i % 7 == 0; c++)
+                assert_int_equal(cells[c].kind, EFF_NULL);
+            if (gap && i % 7 == 0)
+                continue;
+            snprintf(price, sizeof(price), "%.2f", (double)i / 4);
+            assert_int_equal(cells[0].i, i);
+            assert_int_equal(cells[1].i, i % 2);
+            assert_int_equal(cells[2].i, i);
+            assert_int_equal(cells[3].i, i);
+            assert_true(cells[4].f == (double)i / 4);
+            assert_true(eff_str_eq(eff_value_str(&cells[5]), eff_str_of(price)));
+            assert_int_equal(cells[6].len, i % 20);
+            assert_int_equal(cells[7].i, 18262 + i);
+            assert_int_equal(cells[8].i, i * 1000000);
+        }
+    }
+    reading_close(&r);
+}
+
 static void
 mistakes_have_a_place(void **state)
 {
@@ -428,6 +466,7 @@ main(void)
         cmocka_unit_test(times),
         cmocka_unit_test(texts_are_duckdbs_own),
         cmocka_unit_test(nested_values_are_exact_json),
+        cmocka_unit_test(each_row_has_its_own_values),
         cmocka_unit_test(mistakes_have_a_place),
         cmocka_unit_test(nothing_is_written),
         cmocka_unit_test(a_late_error_is_no_end),
