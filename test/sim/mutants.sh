@@ -18,14 +18,14 @@ starts=${SIM_MUTANT_STARTS:-1 500001}
 mutants() {
     sed -e '/^#/d' -e '/^$/d' << 'LIST'
 lost-is-applied src/state/control_batch.c s/return verdict->maybe && !applied ? EFF_MAYBE_APPLIED/return verdict->outcome == EFF_MAYBE_APPLIED ? EFF_APPLIED/
-blind-retry src/deliver/deliver.c s/return class == EFF_CLASS_CONVERGE || class == EFF_CLASS_KEYED ||/return class != EFF_CLASS_LOOKUP ||/
-lookup-retry src/deliver/deliver.c s/return class == EFF_CLASS_CONVERGE || class == EFF_CLASS_KEYED ||/return class != EFF_CLASS_BLIND ||/
+blind-retry src/deliver/judge.c s/return class == EFF_CLASS_CONVERGE || class == EFF_CLASS_KEYED ||/return class != EFF_CLASS_LOOKUP ||/
+lookup-retry src/deliver/judge.c s/return class == EFF_CLASS_CONVERGE || class == EFF_CLASS_KEYED ||/return class != EFF_CLASS_BLIND ||/
 partial-is-success src/dest/rest_judge.c s/bool known = answer->unlisted != EFF_MAYBE_APPLIED \&\& !strangers;/bool known = true; verdict.outcome = EFF_APPLIED; (void)strangers; (void)answer;/
 truncated-is-success src/dest/rest_judge.c /if (!json && rest_looks_cut/,/was cut/s/EFF_MAYBE_APPLIED/EFF_APPLIED/
 5xx-is-not-applied src/dest/rest_judge.c s/if (fault == EFF_TRANSIENT && may_be_applied/if (status == 1 \&\& may_be_applied/
 sync-off src/state/control_db.c s/synchronous = FULL/synchronous = NORMAL/
 cut-read-is-complete src/run/read.c /^read_all/,/^}/s/return r->os->go_on(r->os->self) ? fault : read_stopped(err);/return EFF_OK;/
-mark-skipped src/deliver/deliver.c /^lane_needs_mark/,/^}/s/return !lane->marked/return false \&\& !lane->marked/
+mark-skipped src/deliver/lane.c /^lane_needs_mark/,/^}/s/return !lane->marked/return false \&\& !lane->marked/
 mark-lazy src/run/effects.c /eff_control_mark(/,/;/s/effect.lazy/true/
 guard-off src/run/guards.c /^guard_removals/,/^}/s/if (removed == 0)/if (removed < 1000000)/
 null-guard-off src/run/guards.c s/if (r->null_keys > r->state.null_keys)/if (r->null_keys > 1000000)/
@@ -35,14 +35,14 @@ changes-not-synced src/state/changes.c s/EFF_TRY(writer->os->sync(writer->file, 
 plan-not-durable src/state/control.c /^eff_control_plan/,/^}/s/eff_control_begin(control, true, err)/eff_control_begin(control, false, err)/
 seen-is-durable src/run/state.c s/if (!plan && log_left)/if (false \&\& log_left)/
 folder-not-durable src/run/state.c s/if (is_new)/if (false \&\& is_new)/
-key-never-expires src/deliver/deliver.c /^eff_deliver_key_expired/,/^}/s/4;/400000;/
-absent-is-done src/deliver/deliver.c s/.outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT, .code = EFF_STR("not created")/.outcome = EFF_APPLIED/
+key-never-expires src/deliver/doubt.c /^eff_deliver_key_expired/,/^}/s/4;/400000;/
+absent-is-done src/deliver/doubt.c s/.outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT, .code = EFF_STR("not created")/.outcome = EFF_APPLIED/
 stored-failure-for-ever src/state/control_forget.c s/if (!verdict->absent \&\& !(removed/if (!(removed/
-stored-failure-is-absence src/deliver/deliver.c /^lane_looked/,/^}/s/if (verdict.outcome == EFF_NOT_APPLIED)/if (keyed || verdict.outcome == EFF_NOT_APPLIED)/
-older-values-are-the-newest src/deliver/deliver.c /^lane_doubt_older/,/^}/s/if (!item->changed/if (true || !item->changed/
-key-of-parts src/deliver/deliver.c /^lane_keep_together/,/^}/s/if (!maybe)/if (true || !maybe)/
+stored-failure-is-absence src/deliver/doubt.c /^eff_lane_looked/,/^}/s/if (verdict.outcome == EFF_NOT_APPLIED)/if (keyed || verdict.outcome == EFF_NOT_APPLIED)/
+older-values-are-the-newest src/deliver/doubt.c /^eff_lane_doubt_older/,/^}/s/if (!item->changed/if (true || !item->changed/
+key-of-parts src/deliver/judge.c /^judge_keep_together/,/^}/s/if (!maybe)/if (true || !maybe)/
 dirty-forgotten src/record/record.c s/if (row->outcome == EFF_MAYBE_APPLIED && record_tracks/if (false \&\& record_tracks/
-dirty-cleared-by-throttle src/deliver/deliver.c s/known->maybe = maybe;/known->maybe = false; (void)maybe;/
+dirty-cleared-by-throttle src/deliver/judge.c s/known->maybe = maybe;/known->maybe = false; (void)maybe;/
 ambiguous-forgotten src/state/control.c s/" AND code IS NOT 'ambiguous'"//
 ambiguous-overwritten src/state/control_ledger.c s/" WHERE ledger.code IS NOT 'ambiguous' OR ?7 = 'ambiguous' OR ?3 = 1"//
 retry-after-halved src/flow/request.c s/return ms <= REQUEST_RETRY_MAX_MS ? ms : -1;/return ms <= REQUEST_RETRY_MAX_MS ? ms \/ 2 : -1;/
