@@ -219,6 +219,7 @@ deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_
 
     lane->retry_after_ms = eff_limiter_answered(d->config.limiter, lane->request.bucket,
                                                 d->config.dest, response, now);
+    lane->failed = eff_limiter_failed(response);
     if (eff_limiter_spent(d->config.limiter)) {
         struct eff_err err = {0};
 
@@ -226,8 +227,6 @@ deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_
         eff_deliver_stop(d, &err);
     }
     d->dead = usable ? 0 : d->dead + 1;
-    if (usable && response->status < 400)
-        eff_limiter_success(d->config.limiter);
     if (response->status == 429)
         d->counts.throttled++;
     if (lane->retry_after_ms > DELIVER_PAUSE_MOST_MS) {

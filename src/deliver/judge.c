@@ -134,6 +134,8 @@ judge_may_try_again(struct eff_deliver *d, struct deliver_lane *lane, const stru
         eff_deliver_stop_because(d, EFF_TRANSIENT, rest->transient);
     if (d->stopping)
         return false;
+    if (!lane->failed)
+        eff_limiter_retry(d->config.limiter, now);
     if (rest->throttled && !rest->transient) {
         lane->wake =
             now + eff_limiter_backoff(d->config.limiter, lane->throttles, JUDGE_THROTTLE_FLOOR_MS,
@@ -145,7 +147,7 @@ judge_may_try_again(struct eff_deliver *d, struct deliver_lane *lane, const stru
         eff_deliver_stop_because(d, EFF_RATE, rest->throttled);
         return false;
     }
-    if (++lane->tries >= DELIVER_TRIES_MAX || !eff_limiter_retry(d->config.limiter))
+    if (++lane->tries >= DELIVER_TRIES_MAX)
         return false;
     lane->wake =
         now + eff_limiter_backoff(d->config.limiter, lane->tries, DELIVER_BACKOFF_FIRST_MS / 4,

@@ -54,6 +54,7 @@ struct deliver_lane {
     unsigned rounds;           /* creates repeated after two looks found nothing */
     uint64_t failure; /* print of the last keyed request and its failure; 0: there was none */
     bool replayed;    /* the one before was the same: the key has a failure stored */
+    bool failed;      /* the last answer was none, or "not now" */
     unsigned logins;  /* 401 in a row */
     uint64_t login_seen;
     int64_t retry_after_ms;

@@ -1,13 +1,19 @@
 /*
- * deliver/rate: rolling windows, pauses, the retry budget and jitter.
+ * deliver/rate: rolling windows, pauses, the budget of failures, and jitter.
  */
 #include "deliver/rate.h"
 
-#define RATE_RING_MAX     20000
-#define RATE_RETRY_TOKENS 500
-#define RATE_RETRY_PRICE  5
-#define RATE_REPORTS_MAX  8
-#define RATE_OVERTAKEN    16 /* as many requests as there are at a time */
+#define RATE_RING_MAX    20000
+#define RATE_REPORTS_MAX 8
+#define RATE_OVERTAKEN   16 /* as many requests as there are at a time */
+
+/*
+ * 40 failures at once and 40 more in ten minutes: less than 100 in any ten minutes, with those
+ * of requests that are under way; and one for ten requests that came out well.
+ */
+#define RATE_FAILURE_MS (10 * 60 * 1000 / 40)
+#define RATE_BURST_MS   (10 * 60 * 1000)
+#define RATE_SUCCESS_MS (RATE_FAILURE_MS / 10)
 
 /* One request is sooner over there than another was: what is left unused of a window, and at most. */
 #define RATE_MARGIN_PERMILLE 15
@@ -17,8 +23,8 @@ void
 eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits, size_t count,
                  uint64_t seed, struct eff_arena *run)
 {
-    *limiter = (struct eff_limiter){.count = count, .random = seed | 1};
-    limiter->retry_tokens = RATE_RETRY_TOKENS;
+    *limiter =
+        (struct eff_limiter){.count = count, .failures_until = INT64_MIN / 2, .random = seed | 1};
     limiter->windows = eff_new(run, struct eff_limiter_window, count);
     for (size_t i = 0; i < count; i++) {
         struct eff_limiter_window *window = &limiter->windows[i];
@@ -68,6 +74,8 @@ eff_limiter_ready(const struct eff_limiter *limiter, unsigned bucket, int64_t no
 {
     int64_t ready = limiter->paused_until > now ? limiter->paused_until : now;
 
+    if (limiter->failures_until > ready)
+        ready = limiter->failures_until;
     for (size_t i = 0; i < limiter->count; i++) {
         int64_t window;
 
@@ -124,6 +132,21 @@ rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *re
         window->closed_until = leaves > now ? leaves : now + window->limit.per_ms;
 }
 
+void
+eff_limiter_retry(struct eff_limiter *limiter, int64_t now)
+{
+    if (limiter->failures_until < now - RATE_BURST_MS)
+        limiter->failures_until = now - RATE_BURST_MS;
+    limiter->failures_until += RATE_FAILURE_MS;
+}
+
+bool
+eff_limiter_failed(const struct eff_response *response)
+{
+    return response->wire != EFF_WIRE_ANSWERED || response->status >= 500 ||
+           response->status == 429;
+}
+
 int64_t
 eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_dest *dest,
                      const struct eff_response *response, int64_t now)
@@ -137,6 +160,10 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
             limiter->windows[i].under_way--;
     if (!response)
         return -1;
+    if (eff_limiter_failed(response))
+        eff_limiter_retry(limiter, now);
+    else
+        limiter->failures_until -= RATE_SUCCESS_MS;
     if (dest->ops->observe)
         count = dest->ops->observe(dest, response, reports, RATE_REPORTS_MAX);
     for (size_t i = 0; i < count; i++)
@@ -156,22 +183,6 @@ eff_limiter_spent(const struct eff_limiter *limiter)
         if (limiter->windows[i].limit.hard && limiter->windows[i].left == 0)
             return true;
     return false;
-}
-
-void
-eff_limiter_success(struct eff_limiter *limiter)
-{
-    if (limiter->retry_tokens < RATE_RETRY_TOKENS)
-        limiter->retry_tokens++;
-}
-
-bool
-eff_limiter_retry(struct eff_limiter *limiter)
-{
-    if (limiter->retry_tokens < RATE_RETRY_PRICE)
-        return false;
-    limiter->retry_tokens -= RATE_RETRY_PRICE;
-    return true;
 }
 
 static uint64_t

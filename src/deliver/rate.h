@@ -5,8 +5,11 @@
  * kept by remembering when the last n went: a rolling window is never exceeded,
  * and all of it can be used, but for a sixtieth, since the way there takes now
  * more, now less. What the answers' headers say corrects it; while what they
- * left may be used up by requests under way, nothing goes. Pure: time comes in as
- * an argument, mono ms.
+ * left may be used up by requests under way, nothing goes.
+ *
+ * In an outage it is the failures that are few: beyond a burst, all wait until one more
+ * can be afforded. So whoever tries again need not know how often others did. Pure: time
+ * comes in as an argument, mono ms.
  */
 #ifndef EFF_DELIVER_RATE_H
 #define EFF_DELIVER_RATE_H
@@ -28,10 +31,9 @@ struct eff_limiter_window {
 struct eff_limiter {
     size_t count;
     struct eff_limiter_window *windows;
-    int64_t paused_until; /* Retry-After, for the whole account */
-    /* Retries may be at most a tenth of the requests: 500 tokens, -5 a retry, +1 a success. */
-    int64_t retry_tokens;
-    uint64_t random; /* state of the jitter; seeded by the caller */
+    int64_t paused_until;   /* Retry-After, for the whole account */
+    int64_t failures_until; /* how far ahead of their time failures have come; all wait for it */
+    uint64_t random;        /* state of the jitter; seeded by the caller */
 };
 
 void eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits,
@@ -47,9 +49,10 @@ int64_t eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struc
                              const struct eff_response *response, int64_t now);
 /* A hard quota is used up. */
 bool eff_limiter_spent(const struct eff_limiter *limiter);
-void eff_limiter_success(struct eff_limiter *limiter);
-/* Takes the price of one retry; false: the budget is used up. */
-bool eff_limiter_retry(struct eff_limiter *limiter);
+/* No answer, or one that says "not now". */
+bool eff_limiter_failed(const struct eff_response *response);
+/* Rows go again although their request was answered: that counts as a failure, too. */
+void eff_limiter_retry(struct eff_limiter *limiter, int64_t now);
 /* Full jitter: between floor and min(most, first * 2^attempt). */
 int64_t eff_limiter_backoff(struct eff_limiter *limiter, unsigned attempt, int64_t floor_ms,
                             int64_t first_ms, int64_t most_ms);

@@ -58,7 +58,10 @@ net_fate(struct sim_flight *f)
     f->wire = EFF_WIRE_ANSWERED;
     f->part = 100;
     f->retry_ms = -1;
-    if (sim->outage && sim_chance(&sim->faults, 90)) {
+    if (sim->mono < sim->down_until && sim_chance(&sim->faults, sim->down_percent)) {
+        f->status = 503;
+        f->apply_at = INT64_MAX;
+    } else if (sim->outage && sim_chance(&sim->faults, 90)) {
         bool refused = sim_chance(&sim->faults, 50);
         bool done = sim->options.class == SIM_KEYED_UPSERT && sim_chance(&sim->faults, 50);
 
@@ -317,6 +320,7 @@ net_next(void *self, int64_t deadline, const struct eff_response **ret_response)
         ticket = f->ticket;
         sim_effect("answer", NULL, (int64_t)ticket, f->status ? f->status : f->answer_status);
         net_respond(f);
+        sim_oracle_answered(f, &sim->response);
         sim->handed = f;
         *ret_response = &sim->response;
         return ticket;

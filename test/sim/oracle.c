@@ -3,7 +3,7 @@
  *
  * O1 no lost row, O2 no twin, O3 no removal of a live key and no touch of records
  * of others, O4 the newest value at the end, O5 the accounting adds up and the
- * status is honest, O6 Retry-After, O8 nothing is sent before the plan is durable,
+ * status is honest, O6 Retry-After and few retries, O8 nothing is sent before the plan is durable,
  * O11 files and memory are given back, O13 it converges, O14 the state opens.
  */
 #include <sqlite3.h>
@@ -91,9 +91,76 @@ oracle_rows_in_flight(const struct sim_flight *flight)
     }
 }
 
-void
-sim_oracle_submit(const struct sim_flight *flight, const struct eff_request *request)
+#define SENT_MAX 8192 /* more than ten minutes' worth */
+
+static struct sim_sent { /* a request that went */
+    int64_t at;
+    uint64_t print; /* of where and what */
+    unsigned run;
+    bool retry;  /* it had failed in this run before */
+    bool failed; /* by now */
+} oracle_sent[SENT_MAX];
+
+static uint64_t
+oracle_print(const struct sim_flight *flight)
 {
+    uint64_t print = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < flight->url.len; i++)
+        print = (print ^ (unsigned char)flight->url.ptr[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < flight->body.len; i++)
+        print = (print ^ (unsigned char)flight->body.ptr[i]) * 0x100000001b3u;
+    return print;
+}
+
+/*
+ * A retry is what goes again in the run in which it failed. Of the requests of any ten minutes a
+ * tenth may be that, and 100 more: of one run, and of all runs while there is no answer but 503.
+ */
+static void
+oracle_few_retries(struct sim_flight *flight)
+{
+    struct sim_sent now = {.at = sim->mono, .print = oracle_print(flight), .run = sim->run};
+    bool down = sim->mono < sim->down_until && sim->down_percent == 100;
+    uint64_t requests = 1, retries;
+
+    for (uint64_t n = sim->sent_count; n > 0 && n + SENT_MAX > sim->sent_count; n--) {
+        const struct sim_sent *sent = &oracle_sent[(n - 1) % SENT_MAX];
+
+        if (sent->run != sim->run)
+            break;
+        if (sent->print != now.print)
+            continue;
+        now.retry = sent->failed;
+        break;
+    }
+    retries = now.retry;
+    for (uint64_t n = sim->sent_count; n > 0 && n + SENT_MAX > sim->sent_count; n--) {
+        const struct sim_sent *sent = &oracle_sent[(n - 1) % SENT_MAX];
+
+        if (sent->at < now.at - 600000 || (sent->run != now.run && !down))
+            break;
+        requests++;
+        retries += sent->retry;
+    }
+    if (now.retry && retries * 10 > 1000 + requests)
+        sim_break("O6", "%llu retries among %llu requests in ten minutes",
+                  (unsigned long long)retries, (unsigned long long)requests);
+    flight->sent = sim->sent_count;
+    oracle_sent[sim->sent_count++ % SENT_MAX] = now;
+}
+
+void
+sim_oracle_answered(const struct sim_flight *flight, const struct eff_response *response)
+{
+    oracle_sent[flight->sent % SENT_MAX].failed =
+        response->wire != EFF_WIRE_ANSWERED || response->status >= 500 || response->status == 429;
+}
+
+void
+sim_oracle_submit(struct sim_flight *flight, const struct eff_request *request)
+{
+    oracle_few_retries(flight);
     if (sim->mono < sim->not_before)
         sim_break("O6", "a request came %lld ms before Retry-After allows it",
                   (long long)(sim->not_before - sim->mono));

@@ -21,7 +21,7 @@ struct sim *sim;
 const char *const sim_fault_names[SIM_FAULTS] = {
     "kill",  "power", "enospc", "eio",    "stop",   "not-sent", "lost",   "5xx",      "rate",
     "cut",   "odd",   "token",  "poison", "locked", "whole",    "outage", "cut-read", "shrink",
-    "twice", "null",  "revert", "human",  "drift",  "wall",     "late",   "stored"};
+    "twice", "null",  "revert", "human",  "drift",  "wall",     "late",   "stored",   "down"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -138,10 +138,17 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
                                              SIM_LOOKUP,       SIM_BLIND,       SIM_LOOK,
                                              SIM_KEYED_UPSERT, SIM_KEYED_UPSERT};
     unsigned calm = (unsigned)sim_between(rand, 20, 80);
+    struct sim_rand apart = {o->seed * 0xd1342543de82ef95u +
+                             1}; /* leaves the other stories alone */
 
     o->keys = (unsigned)sim_between(rand, 20, sim_chance(rand, 15) ? SIM_KEYS_MAX : 90);
     o->runs = (unsigned)sim_between(rand, 8, 22);
     o->class = classes[sim_below(rand, sizeof(classes) / sizeof(classes[0]))];
+    o->on[SIM_F_DOWN] = sim_chance(&apart, 10);
+    if (o->on[SIM_F_DOWN] && sim_chance(&apart, 50)) { /* one that would try again and again */
+        o->class = SIM_KEYED_UPSERT;
+        o->keys = SIM_KEYS_MAX;
+    }
     o->removes = o->class == SIM_CONVERGE && sim_chance(rand, 70);
     o->mode = o->class == SIM_BLIND          ? EFF_MODE_APPEND
               : o->class == SIM_KEYED_UPSERT ? EFF_MODE_UPSERT
@@ -155,7 +162,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->window_ms = (int64_t)3600 * 1000 * (o->class == SIM_KEYED_UPSERT ? 24 * 365 : 1);
     o->mismatch = (int)sim_below(rand, 3);
     o->blind_twice = sim_chance(rand, 40);
-    for (int i = 0; i < SIM_FAULTS; i++)
+    for (int i = 0; i < SIM_F_DOWN; i++)
         o->on[i] = sim_chance(rand, calm);
     o->on[SIM_F_DRIFT] = o->on[SIM_F_DRIFT] && o->describes && o->class == SIM_CONVERGE;
     o->reads = (o->class == SIM_KEYED || o->class == SIM_KEYED_BATCH) && sim_chance(rand, 50);
@@ -431,9 +438,25 @@ world_check_foreign(void)
             sim_break("O3", "a record of others was touched");
 }
 
+/* An hour in which the destination is down, or answers now and then; runs are started again and again. */
+static void
+storm_down(void)
+{
+    sim->down_until = sim->mono + 3600000;
+    sim->down_percent = sim_chance(&sim->faults, 50) ? 100 : 40;
+    sim_event("DOWN", NULL, (int64_t)sim->down_percent, 0);
+    while (sim->mono < sim->down_until && !sim->broken) {
+        sim_source_live();
+        run_once();
+        sim_net_settle(sim->mono + sim_between(&sim->faults, 61000, 300000));
+    }
+}
+
 static void
 storm(void)
 {
+    if (sim->options.on[SIM_F_DOWN])
+        storm_down();
     for (unsigned i = 0; i < sim->options.runs && !sim->broken; i++) {
         if (i > 0)
             sim_source_live();

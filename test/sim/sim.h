@@ -162,6 +162,7 @@ enum sim_fault {
     SIM_F_WALL,
     SIM_F_LATE,
     SIM_F_STORED, /* the failure of an idempotency key */
+    SIM_F_DOWN,   /* an hour of 503: all answers, or many */
     SIM_FAULTS
 };
 
@@ -218,6 +219,7 @@ struct sim_flight { /* a request under way */
     bool used;
     uint64_t ticket; /* 0: its process is dead, or nobody waits */
     uint64_t order;
+    uint64_t sent; /* which of all requests */
     struct sim_text url, body, idem;
     eff_str method;
     bool rows;
@@ -269,7 +271,9 @@ struct sim {
     size_t idems_count, idems_cap;
     bool note_gone; /* schema drift */
     bool outage;
-    bool truthful; /* the last complete read told all there is */
+    int64_t down_until;    /* mono ms */
+    unsigned down_percent; /* of the answers */
+    bool truthful;         /* the last complete read told all there is */
     bool read_complete;
     int64_t run_at; /* mono ms: when the run began */
     uint64_t rows_given;
@@ -277,6 +281,7 @@ struct sim {
     unsigned shrink, cut_at;
     unsigned null_keys, null_base; /* rows without a key: in the last read, and as usual */
     int64_t not_before;            /* by Retry-After, for this life */
+    uint64_t sent_count;           /* requests */
     uint64_t removed_now, present_at_start;
     bool approved;
     bool plan_seen; /* O8 was looked at in this life */
@@ -337,7 +342,8 @@ void sim_net_settle(int64_t until); /* time passes between lives */
 
 /* oracle.c */
 void sim_oracle_start(void);
-void sim_oracle_submit(const struct sim_flight *flight, const struct eff_request *request);
+void sim_oracle_submit(struct sim_flight *flight, const struct eff_request *request);
+void sim_oracle_answered(const struct sim_flight *flight, const struct eff_response *response);
 void sim_oracle_removed(int64_t id, bool was_there);
 void sim_oracle_written(int64_t id);
 void sim_oracle_run(bool died, size_t leaked);

@@ -1,10 +1,10 @@
 // links: base flow deliver
 /*
  * Goal: 98 % of a limit is used, and it is never run into: whether it is kept by counting, told by the
- * answers, shared with others, or a quota of the day, and however requests and answers overtake each other.
+ * answers, shared with others, or a quota of the day, and however requests and answers overtake each other. In an outage few requests fail.
  * Method: the limiter with a clock of the test's own, beside a server that counts requests when they come in, in fixed
  * windows that begin with a request, and tells what is left.
- * covers: B8
+ * covers: B8, B10
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,8 @@
 #include <cmocka.h>
 
 #define LANES_MAX 8
+
+static const struct eff_response good = {.wire = EFF_WIRE_ANSWERED, .status = 200};
 
 struct lane {
     bool busy, counted;
@@ -105,8 +107,7 @@ world_run(struct world *w, size_t requests)
             if (lane->busy && lane->answered <= w->now) {
                 w->report = lane->told;
                 lane->busy = false;
-                eff_limiter_answered(&w->limiter, 0, &w->dest,
-                                     &(struct eff_response){.status = 200}, w->now);
+                eff_limiter_answered(&w->limiter, 0, &w->dest, &good, w->now);
             }
             if (lane->busy || sent == requests ||
                 eff_limiter_ready(&w->limiter, 0, w->now) > w->now)
@@ -201,7 +202,7 @@ test_a_request_that_is_given_up(void **state)
     w.tells = true;
     w.report = (struct eff_rate_report){0, 2, -1, -1};
     eff_limiter_sent(&w.limiter, 0, 1);
-    eff_limiter_answered(&w.limiter, 0, &w.dest, &(struct eff_response){.status = 200}, 2);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 2);
     eff_limiter_sent(&w.limiter, 0, 3);
     assert_int_equal(eff_limiter_ready(&w.limiter, 0, 4), 4);
     eff_limiter_sent(&w.limiter, 0, 4);
@@ -225,7 +226,7 @@ test_a_limit_that_is_told(void **state)
         w.tells = true;
         w.report = (struct eff_rate_report){0, -1, 50, -1};
         eff_limiter_sent(&w.limiter, 0, 1);
-        eff_limiter_answered(&w.limiter, 0, &w.dest, &(struct eff_response){.status = 200}, 1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1);
         for (int sent = 1; sent < (usual ? 50 : 5); sent++) {
             assert_int_equal(eff_limiter_ready(&w.limiter, 0, 2), 2);
             eff_limiter_sent(&w.limiter, 0, 2);
@@ -233,6 +234,68 @@ test_a_limit_that_is_told(void **state)
         assert_true(eff_limiter_ready(&w.limiter, 0, 2) > 1000);
         eff_arena_deinit(&w.run);
     }
+}
+
+/* All lanes try again as soon as they may, for an hour; of a hundred answers so many are 503. */
+static void
+outage_hour(unsigned percent, size_t lanes)
+{
+    static const struct eff_response down = {.wire = EFF_WIRE_ANSWERED, .status = 503};
+    static int64_t failed_at[1 << 16];
+    size_t failed = 0, first = 0, requests = 0, before = 0;
+    bool last_failed = false;
+    struct world w;
+
+    world_open(&w, 1000000, 1000, false);
+    for (; w.now < 3600000; w.now += 100) {
+        for (size_t i = 0; i < lanes && eff_limiter_ready(&w.limiter, 0, w.now) <= w.now; i++)
+            eff_limiter_sent(&w.limiter, 0, w.now), before++;
+        for (; requests < before; requests++) {
+            last_failed = world_between(&w, 1, 100) <= percent;
+            eff_limiter_answered(&w.limiter, 0, &w.dest, last_failed ? &down : &good, w.now);
+            if (last_failed)
+                failed_at[failed++] = w.now;
+        }
+        while (first < failed && failed_at[first] <= w.now - 600000)
+            first++;
+        if (percent == 100)
+            assert_true(failed - first <= 100);
+    }
+    assert_true(failed <= 6 * 100 + requests / 10);
+    assert_true(requests >= 240);
+    eff_arena_deinit(&w.run);
+}
+
+static void
+test_failures_of_an_outage_are_few(void **state)
+{
+    (void)state;
+    outage_hour(100, 16);
+    outage_hour(100, 1);
+    outage_hour(40, 16);
+    outage_hour(5, 16);
+}
+
+/* What went well makes room for what does not. */
+static void
+test_a_tenth_may_fail(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 1000000, 1000, false);
+    for (size_t i = 0; i < 40; i++)
+        eff_limiter_retry(&w.limiter, 1000);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1000), 1000);
+    eff_limiter_retry(&w.limiter, 1000);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1000), 16000);
+    for (size_t i = 0; i < 10; i++) {
+        assert_true(eff_limiter_ready(&w.limiter, 0, 1000) > 1000);
+        eff_limiter_sent(&w.limiter, 0, 1000);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1000);
+    }
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1000), 1000);
+    eff_arena_deinit(&w.run);
 }
 
 int
@@ -245,6 +308,8 @@ main(void)
         cmocka_unit_test(test_a_quota_is_used_to_its_end),
         cmocka_unit_test(test_a_request_that_is_given_up),
         cmocka_unit_test(test_a_limit_that_is_told),
+        cmocka_unit_test(test_failures_of_an_outage_are_few),
+        cmocka_unit_test(test_a_tenth_may_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
