@@ -53,6 +53,7 @@ refused-is-acknowledged src/record/record.c s/if (row->outcome != EFF_APPLIED \&
 late-is-never src/run/doubts.c /^eff_run_late_ms/,/^}/s/late_ms : 0/late_ms * 0 : 0/
 late-when-acknowledged src/state/control_doubt.c /^doubt_maybe/,/^}/s/verdict->maybe || //
 late-removal-is-done src/record/record.c /^record_doubted/,/^}/s/return record_unknown(.*/return eff_snapshot_remove(walk->writer, ack->key, err);/
+batch-in-two-lanes src/deliver/lane.c s/lane->batch = d->next_batch++;/lane->batch = d->next_batch; d->next_batch += lane == d->lanes;/
 retries-without-end src/deliver/rate.c s/limiter->failures_until += RATE_FAILURE_MS;//
 removal-not-recorded src/record/record.c s/return eff_snapshot_remove(walk->writer, ack->key, err);/return EFF_OK;/
 LIST

@@ -19,9 +19,10 @@
 struct sim *sim;
 
 const char *const sim_fault_names[SIM_FAULTS] = {
-    "kill",  "power", "enospc", "eio",    "stop",   "not-sent", "lost",   "5xx",      "rate",
-    "cut",   "odd",   "token",  "poison", "locked", "whole",    "outage", "cut-read", "shrink",
-    "twice", "null",  "revert", "human",  "drift",  "wall",     "late",   "stored",   "down"};
+    "kill",  "power",  "enospc",   "eio",    "stop",   "not-sent", "lost",
+    "5xx",   "rate",   "cut",      "odd",    "token",  "poison",   "locked",
+    "whole", "outage", "cut-read", "shrink", "twice",  "null",     "revert",
+    "human", "drift",  "wall",     "late",   "stored", "down",     "race"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -178,6 +179,8 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
                         o->class != SIM_BLIND && (o->class == SIM_CONVERGE || !o->on[SIM_F_POISON]);
     o->on[SIM_F_LOST] = o->on[SIM_F_LOST] || o->on[SIM_F_LATE];
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
+    /* A request that is applied long after it was given up meets its own repetition. */
+    o->on[SIM_F_RACE] = sim_chance(&apart, 50) && o->class == SIM_CONVERGE && !o->on[SIM_F_LATE];
 }
 
 static void

@@ -163,6 +163,7 @@ enum sim_fault {
     SIM_F_LATE,
     SIM_F_STORED, /* the failure of an idempotency key */
     SIM_F_DOWN,   /* an hour of 503: all answers, or many */
+    SIM_F_RACE,   /* an upsert looks whether the record is there, and makes it a while later */
     SIM_FAULTS
 };
 
@@ -234,8 +235,7 @@ struct sim_flight { /* a request under way */
     bool cut;
     struct sim_text answer;
     int answer_status;
-    size_t keys_count;
-    int64_t keys[64];
+    bool absent[64]; /* rows whose record was not there when it looked */
 };
 
 enum sim_death { SIM_ALIVE, SIM_DEATH_KILL, SIM_DEATH_POWER };
@@ -330,6 +330,7 @@ int64_t sim_note_of(int64_t version); /* 0: NULL */
 /* dest.c */
 void sim_dest_kinds(void); /* once: compiles the connectors */
 void sim_dest_open(struct eff_arena *arena);
+void sim_dest_arrive(struct sim_flight *flight);
 void sim_dest_apply(struct sim_flight *flight);
 void sim_dest_live(void); /* people over there */
 struct sim_record *sim_record_find(int64_t id);
