@@ -55,6 +55,7 @@ struct world {
     struct eff_err err;
     bool stopped;
     struct eff_deliver_counts counts;
+    int64_t failures_until; /* of the limiter, at the end */
 };
 
 static inline struct eff_step
@@ -262,6 +263,7 @@ world_run(struct world *w)
     if (w->stopped)
         w->err = *eff_deliver_stopped(d);
     w->counts = *eff_deliver_counts(d);
+    w->failures_until = limiter.failures_until;
     eff_deliver_free(d);
 }
 

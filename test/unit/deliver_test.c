@@ -217,6 +217,25 @@ test_only_rows_without_verdict_are_sent_again(void **state)
     world_close(&w);
 }
 
+/* Every request is answered, and yet the rows of each go again: that is paid for as well. */
+static void
+test_rows_that_are_left_open_cost_as_failures_do(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 8, judge_some);
+    w.fails_left = 1;
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_true(w.failures_until > w.now - 600000);
+    world_close(&w);
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 8, judge_good);
+    world_run(&w);
+    assert_true(w.failures_until < w.now - 600000);
+    world_close(&w);
+}
+
 static void
 test_an_expired_token_is_renewed_once_for_all(void **state)
 {
@@ -331,6 +350,7 @@ main(void)
         cmocka_unit_test(test_a_dead_destination_ends_the_run),
         cmocka_unit_test(test_one_poison_row_is_found_by_halving),
         cmocka_unit_test(test_only_rows_without_verdict_are_sent_again),
+        cmocka_unit_test(test_rows_that_are_left_open_cost_as_failures_do),
         cmocka_unit_test(test_an_expired_token_is_renewed_once_for_all),
         cmocka_unit_test(test_a_refused_credential_stops_with_rows_pending),
         cmocka_unit_test(test_a_stop_while_the_login_waits_is_the_end),
