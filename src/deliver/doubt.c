@@ -176,6 +176,7 @@ eff_lane_is_ambiguous(const struct eff_deliver *d, const struct deliver_lane *la
 void
 eff_lane_resolve_ambiguous(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
 {
+    const struct eff_op_limits *limits = &d->config.limits[lane->op];
     size_t *items = eff_new(&lane->arena, size_t, lane->whole.count);
 
     lane->part = lane->whole;
@@ -189,8 +190,12 @@ eff_lane_resolve_ambiguous(struct eff_deliver *d, struct deliver_lane *lane, int
                                  .code = EFF_STR("ambiguous"),
                                  .message = EFF_STR("the process died while it was being sent")};
     }
-    if (eff_lane_can_look(d, lane))
-        eff_lane_look(d, lane, items, lane->whole.count, now);
-    else
+    if (!eff_lane_can_look(d, lane)) {
         lane->state = LANE_SETTLE;
+        return;
+    }
+    eff_lane_look(d, lane, items, lane->whole.count, now);
+    // What is absent goes under another key, which nothing would hold back if the old one came late.
+    if (limits->class == EFF_CLASS_KEYED && lane->wake < now + limits->late_ms)
+        lane->wake = now + limits->late_ms;
 }
