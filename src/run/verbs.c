@@ -14,6 +14,7 @@
 #define VERBS_APPROVAL_MS  ((int64_t)7 * 24 * 3600 * 1000)
 #define VERBS_ACTS_MOST    10
 #define VERBS_HISTORY_MOST 50
+#define VERBS_REPORTS_MOST 20
 
 static const char *const verbs_states[] = {
     [EFF_LEDGER_REJECTED] = "rejected",
@@ -420,6 +421,52 @@ verbs_check_digest(eff_str digest, struct eff_err *err)
                         "it.");
 }
 
+/* What the last run held; one that failed before it could hold anything is passed over. */
+static enum eff_fault
+verbs_held(struct eff_verbs *v, eff_str *ret_digest, struct eff_err *err)
+{
+    eff_str reports[VERBS_REPORTS_MOST];
+    const struct eff_json *report;
+    size_t count;
+
+    *ret_digest = EFF_STR_NONE;
+    EFF_TRY(eff_control_reports(v->control, v->sync->name, EFF_RUN_CLOSED, VERBS_REPORTS_MOST,
+                                v->arena, &count, reports, err));
+    for (size_t i = 0; i < count; i++) {
+        EFF_TRY(eff_json_parse(reports[i], v->arena, &report, err));
+        *ret_digest = eff_json_str(eff_json_get(report, EFF_STR("plan")));
+        if (ret_digest->len > 0 ||
+            !eff_str_is(eff_json_str(eff_json_get(report, EFF_STR("status"))), "failed"))
+            return EFF_OK;
+    }
+    return EFF_OK;
+}
+
+static enum eff_fault
+verbs_approve(struct eff_verbs *v, eff_str digest, struct eff_err *err)
+{
+    eff_str held, name = v->sync->name;
+
+    EFF_TRY(verbs_held(v, &held, err));
+    if (held.len == 0) {
+        EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " holds nothing that could be approved",
+                 EFF_STR_ARG(name));
+        return eff_err_hint(err, "`efferent run " EFF_STR_FMT "` tells what a guard holds.",
+                            EFF_STR_ARG(name));
+    }
+    if (!eff_str_eq(held, digest)) {
+        EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " does not hold " EFF_STR_FMT
+                 ", but " EFF_STR_FMT,
+                 EFF_STR_ARG(name), EFF_STR_ARG(digest), EFF_STR_ARG(held));
+        return eff_err_hint(err,
+                            "Look at it first: `efferent plan " EFF_STR_FMT
+                            "`. If it is right: efferent approve " EFF_STR_FMT " " EFF_STR_FMT,
+                            EFF_STR_ARG(name), EFF_STR_ARG(name), EFF_STR_ARG(held));
+    }
+    return eff_control_approve(v->control, name, held,
+                               v->os->wall_ms(v->os->self) + VERBS_APPROVAL_MS, err);
+}
+
 enum eff_fault
 eff_run_approve(const struct eff_project *project, const struct eff_sync_conf *sync,
                 struct eff_os *os, eff_str digest, struct eff_arena *arena, struct eff_err *err)
@@ -430,8 +477,7 @@ eff_run_approve(const struct eff_project *project, const struct eff_sync_conf *s
     EFF_TRY(verbs_check_digest(digest, err));
     fault = eff_verbs_open(&v, project, sync, os, true, arena, err);
     if (fault == EFF_OK)
-        fault = eff_control_approve(v.control, sync->name, digest,
-                                    os->wall_ms(os->self) + VERBS_APPROVAL_MS, err);
+        fault = verbs_approve(&v, digest, err);
     eff_verbs_close(&v);
     return fault;
 }

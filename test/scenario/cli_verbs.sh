@@ -79,6 +79,12 @@ eff 3 run people
 digest=$(j '$.syncs[0].plan')
 same "length of the digest" 8 ${#digest}
 state_of people 7 held
+run_eff approve people 00000000 -p "$P" -o json
+same "exit code of a digest that nothing holds" 2 "$CODE"
+says "does not hold 00000000, but $digest"
+run_eff approve seats "$digest" -p "$P" -o json
+same "exit code where nothing is held" 2 "$CODE"
+says "sync seats holds nothing"
 eff 0 approve people "$digest"
 eff 3 run people
 state_of people 7 removed
