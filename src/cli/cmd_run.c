@@ -338,7 +338,7 @@ eff_cli_cmd_adopt(struct eff_cli *cli)
     if (!sync)
         return code;
     look_one(cli, sync, &look, &report);
-    if (!eff_cli_json(cli) && !look.write && report.status != EFF_STATUS_FAILED)
+    if (!eff_cli_json(cli) && report.wants_yes && report.status != EFF_STATUS_FAILED)
         eff_term_add(&cli->out, EFF_PLAIN, EFF_STR("Nothing was changed; --yes does it.\n"));
     return runner_end(cli, &report, 1);
 }

@@ -15,15 +15,15 @@
 
 /* {"format": 1, ..., "result": <json>} */
 static int
-verbs_document(struct eff_cli *cli, eff_str json)
+verbs_document(struct eff_cli *cli, eff_str json, int exit_code)
 {
     struct eff_buf buf = {0};
     struct eff_json_writer w = {.buf = &buf};
 
-    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
+    eff_cli_json_begin(cli, &w, exit_code);
     eff_json_key(&w, EFF_STR("result"));
     eff_json_write_raw(&w, json);
-    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
+    return eff_cli_json_end(cli, &w, exit_code);
 }
 
 static uint64_t
@@ -406,7 +406,7 @@ eff_cli_cmd_rows(struct eff_cli *cli)
         return eff_cli_fail(cli, &err);
     }
     if (eff_cli_json(cli)) {
-        code = verbs_document(cli, eff_buf_str(&buf));
+        code = verbs_document(cli, eff_buf_str(&buf), EFF_EXIT_OK);
         eff_buf_free(&buf);
         return code;
     }
@@ -531,7 +531,7 @@ verbs_forget_text(struct eff_cli *cli, const struct eff_json *receipt)
                          : EFF_STR("Nothing was changed; --yes does it."),
                   0, 0);
     eff_term_line(&cli->out);
-    return eff_cli_print(cli, &none, EFF_EXIT_OK);
+    return eff_cli_print(cli, &none, erased ? EFF_EXIT_OK : EFF_EXIT_USAGE);
 }
 
 int
@@ -553,7 +553,7 @@ eff_cli_cmd_forget(struct eff_cli *cli)
         return eff_cli_fail(cli, &err);
     }
     if (eff_cli_json(cli)) {
-        code = verbs_document(cli, eff_buf_str(&buf));
+        code = verbs_document(cli, eff_buf_str(&buf), o->yes ? EFF_EXIT_OK : EFF_EXIT_USAGE);
         eff_buf_free(&buf);
         return code;
     }

@@ -19,7 +19,7 @@ static const char help_begin[] =
 
 static const char help_codes[] =
     "Exit codes: 0 all green, 1 a sync failed, 2 a mistake in the command line or the project's\n"
-    "files, 3 finished with rejected, held or pending rows.\n";
+    "files, or --yes is wanted, 3 finished with rejected, held or pending rows.\n";
 
 static void
 help_heading(struct eff_term *term, const char *text)

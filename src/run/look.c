@@ -193,6 +193,7 @@ look_note(struct eff_sync_run *r, struct eff_planned_item *p, eff_str remote_id,
     struct eff_value *fields;
     struct eff_buf buf = {0};
 
+    r->report->wants_yes = r->look->adopt && !r->look->write;
     if (!r->look->write)
         return EFF_OK;
     EFF_TRY(look_doubt(r, p, err));

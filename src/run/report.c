@@ -243,9 +243,10 @@ report_is_partial(const struct eff_report *report)
 const char *
 eff_reports_status(const struct eff_report *reports, size_t count, int *ret_exit_code)
 {
-    bool failed = false, partial = false;
+    bool failed = false, partial = false, wants_yes = false;
 
     for (size_t i = 0; i < count; i++) {
+        wants_yes = wants_yes || reports[i].wants_yes;
         /* A plan that found a broken contract has done its work: it says so with 3. */
         if (reports[i].is_plan && reports[i].contract_broken)
             partial = true;
@@ -254,6 +255,6 @@ eff_reports_status(const struct eff_report *reports, size_t count, int *ret_exit
         else
             partial = partial || report_is_partial(&reports[i]);
     }
-    *ret_exit_code = failed ? 1 : partial ? 3 : 0;
-    return failed ? "failed" : partial ? "partial" : "ok";
+    *ret_exit_code = failed ? 1 : wants_yes ? 2 : partial ? 3 : 0;
+    return failed || wants_yes ? "failed" : partial ? "partial" : "ok";
 }

@@ -54,6 +54,7 @@ struct eff_report {
     double seconds;
     bool is_plan;
     bool drifted;     /* records are not as they were delivered */
+    bool wants_yes;   /* adopt: there was something to do, and nothing was done */
     const char *verb; /* "verify", "adopt": what a person reads instead of the plan's words */
 
     uint64_t read, unchanged, added, changed, removed, invalid, gone;
@@ -98,7 +99,7 @@ void eff_report_write(struct eff_json_writer *w, const struct eff_report *report
 bool eff_report_read(const struct eff_json *json, struct eff_arena *arena,
                      struct eff_report *ret_report);
 
-/* Overall status of a command: name, and exit code 0, 1 or 3. */
+/* Overall status of a command: name, and exit code 0, 1, 3, or 2 where --yes is wanted. */
 const char *eff_reports_status(const struct eff_report *reports, size_t count, int *ret_exit_code);
 /* The whole document: {"format": 1, "command": ..., ...}. */
 void eff_reports_write(struct eff_buf *buf, const char *command, const struct eff_report *reports,

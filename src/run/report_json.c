@@ -136,6 +136,10 @@ json_write_held(struct eff_json_writer *w, const struct eff_report *report)
         eff_json_key(w, EFF_STR("skipped_by_failure"));
         eff_json_write_bool(w, true);
     }
+    if (report->wants_yes) {
+        eff_json_key(w, EFF_STR("wants_yes"));
+        eff_json_write_bool(w, true);
+    }
 }
 
 /* Rows that a guard or a contract would hold: a plan tells them where there are any. */
@@ -357,6 +361,7 @@ json_read_held(const struct eff_json *json, struct eff_report *report)
     report->plan = json_read_text(json, "plan", report->arena);
     report->contract_broken = eff_json_bool(eff_json_get(json, EFF_STR("contract_broken")));
     report->skipped_by_failure = eff_json_bool(eff_json_get(json, EFF_STR("skipped_by_failure")));
+    report->wants_yes = eff_json_bool(eff_json_get(json, EFF_STR("wants_yes")));
 }
 
 static void

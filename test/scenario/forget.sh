@@ -55,7 +55,7 @@ eff 3 run
 
 about "a look changes nothing"
 before=$(find "$P/.efferent" -type f ! -name '*-shm' ! -name lock -exec cksum {} + | sort)
-eff 0 forget people "$KEY"
+eff 2 forget people "$KEY"
 same "snapshot, ledger, history, erased" '1 1 1 0' \
     "$(j '$.result.snapshot') $(j '$.result.ledger') $(j '$.result.history') $(j '$.result.erased')"
 same "the state" "$before" "$(find "$P/.efferent" -type f ! -name '*-shm' ! -name lock -exec cksum {} + | sort)"

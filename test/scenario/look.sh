@@ -91,7 +91,7 @@ start adopt 1500
 table mirror
 db "$P/crm.db" "attach '$P/shop.db' as s; insert into contact select id, email, score from s.customer where id <= 1000;
     update contact set score = -1 where id <= 10; insert into contact values (9999, 'foreign', 0)"
-eff 0 adopt customers
+eff 2 adopt customers
 counts customers read=1500 unchanged=990 changed=10 added=500 planned=510
 [ ! -e "$P/.efferent" ] || fail "adopt without --yes made a state"
 eff 0 adopt customers --yes
@@ -104,6 +104,7 @@ eff 0 run
 counts customers read=1499 unchanged=1499 removed=1 planned=1 delivered=1
 mirrors "a record that was taken over is ours to remove"
 eff 0 adopt customers --yes # again: all of it is known
+eff 0 adopt customers # nothing was left out
 counts customers read=1499 unchanged=1499
 acts() { # newest first
     eff 0 status customers
