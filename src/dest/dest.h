@@ -247,6 +247,10 @@ struct eff_dest_kind {
     const struct eff_connector *connector;
 };
 
+/* Hint of an `on_removed` that cannot be served: those that can, and that the mode allows. */
+enum eff_fault eff_dest_removed_hint(enum eff_mode mode, const bool can[EFF_REMOVED_DELETE + 1],
+                                     struct eff_err *err);
+
 struct eff_connector_file {
     eff_str path; /* "connectors/hubspot/connector.yaml" */
     eff_str bytes;

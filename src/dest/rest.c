@@ -297,17 +297,13 @@ static enum eff_fault
 rest_refuse_removed(const struct rest_dest *dest, const struct eff_dest_sync *sync,
                     struct eff_err *err)
 {
-    struct eff_buf list = {0};
+    bool can[EFF_REMOVED_DELETE + 1];
 
-    for (int removed = EFF_REMOVED_KEEP; removed <= EFF_REMOVED_DELETE; removed++) {
-        if (rest_removed(dest->connector, sync->object, (enum eff_removed)removed))
-            eff_buf_addf(&list, "%s%s", list.len ? ", " : "", eff_removed_names[removed]);
-    }
+    for (int removed = EFF_REMOVED_KEEP; removed <= EFF_REMOVED_DELETE; removed++)
+        can[removed] = rest_removed(dest->connector, sync->object, (enum eff_removed)removed);
     EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot do on_removed: %s",
              EFF_STR_ARG(dest->connector->title), eff_removed_names[sync->on_removed]);
-    eff_err_hint(err, "It can do: " EFF_STR_FMT ".", EFF_STR_ARG(eff_buf_str(&list)));
-    eff_buf_free(&list);
-    return err->fault;
+    return eff_dest_removed_hint(sync->mode, can, err);
 }
 
 /* The least safe of two. */

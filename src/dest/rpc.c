@@ -192,6 +192,7 @@ static enum eff_fault
 rpc_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
          struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
 {
+    static const bool can[] = {[EFF_REMOVED_KEEP] = true, [EFF_REMOVED_DELETE] = true};
     struct rpc_dest *dest = (struct rpc_dest *)base;
     size_t rows = (size_t)dest->config->batch_rows;
 
@@ -200,7 +201,7 @@ rpc_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
         return EFF_FAIL(err, EFF_CONFIG, "%s has no members", base->ops->title);
     if (sync->on_removed == EFF_REMOVED_ARCHIVE || sync->on_removed == EFF_REMOVED_CLEAR) {
         EFF_FAIL(err, EFF_CONFIG, "%s cannot clear or archive records", base->ops->title);
-        return eff_err_hint(err, "Use on_removed: keep or delete.");
+        return eff_dest_removed_hint(sync->mode, can, err);
     }
     if (sync->match_count > 1) {
         EFF_FAIL(err, EFF_CONFIG, "%s knows a record by one field, and `match` has %zu",

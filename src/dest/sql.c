@@ -95,6 +95,8 @@ eff_table_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
         {EFF_OP_CREATE, EFF_CLASS_LOOKUP, false},   {EFF_OP_CLEAR, EFF_CLASS_CONVERGE, false},
         {EFF_OP_DELETE, EFF_CLASS_CONVERGE, false}, {EFF_OP_APPEND, EFF_CLASS_BLIND, false},
     };
+    static const bool can[] = {[EFF_REMOVED_KEEP] = true, [EFF_REMOVED_CLEAR] = true,
+                               [EFF_REMOVED_DELETE] = true};
     struct eff_table_dest *dest = (struct eff_table_dest *)base;
 
     if (sync->mode == EFF_MODE_MEMBERS) {
@@ -103,7 +105,7 @@ eff_table_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     }
     if (sync->on_removed == EFF_REMOVED_ARCHIVE) {
         EFF_FAIL(err, EFF_CONFIG, "a table cannot archive records");
-        return eff_err_hint(err, "Use on_removed: keep, clear or delete.");
+        return eff_dest_removed_hint(sync->mode, can, err);
     }
     EFF_TRY(sql_check_object(dest, sync->object, err));
     EFF_TRY(sql_check_names(dest, sync->match_count, sync->match_names, err));

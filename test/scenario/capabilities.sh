@@ -128,6 +128,11 @@ for command in run plan check; do
     one_problem 'a file cannot archive records' syncs/bad.yml:6:13
     same code EFF1208 "$(problems "p ->> '$.code'")"
 done
+says 'With mode upsert it can do on_removed: keep, clear, delete.'
+printf 'mode: mirror\n' >> "$P/syncs/bad.yml"
+run_eff check -p "$P" --output json
+same "exit code" 2 "$CODE"
+says 'With mode mirror it can do on_removed: delete.' # what it says can be followed
 [ ! -e "$P/out" ] || fail "something was written"
 eff 0 run good
 
