@@ -141,6 +141,8 @@ enum eff_fault eff_cli_parse(size_t count, const eff_str *words, struct eff_aren
 
 /* help.c; `command` NULL: of the program. */
 void eff_cli_help(struct eff_term *term, const struct eff_cli_command *command);
+/* Printed; returns the exit code. */
+int eff_cli_help_end(struct eff_cli *cli, const struct eff_cli_command *command);
 void eff_cli_reference(struct eff_buf *buf); /* docs/reference/cli.md */
 /* matrix.c: modes, removals and classes of each kind, as a table for a page */
 void eff_cli_matrix(struct eff_cli *cli, struct eff_buf *buf);
@@ -184,6 +186,8 @@ int eff_cli_fail_problems(struct eff_cli *cli, const struct eff_problems *proble
 /* The members that each document begins with; and its end, printed. */
 void eff_cli_json_begin(struct eff_cli *cli, struct eff_json_writer *w, int exit_code);
 int eff_cli_json_end(struct eff_cli *cli, struct eff_json_writer *w, int exit_code);
+/* A page of text, as it is or as a document's `text`; frees it. */
+int eff_cli_page_end(struct eff_cli *cli, struct eff_buf *page);
 /* Prints and frees; the exit code is 1 when standard output cannot be written. */
 int eff_cli_print(struct eff_cli *cli, struct eff_buf *buf, int exit_code);
 

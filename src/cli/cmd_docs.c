@@ -73,7 +73,7 @@ docs_connector(struct eff_cli *cli, struct eff_buf *buf)
     if (!kind)
         return code;
     eff_cli_page(cli, kind, buf);
-    return eff_cli_print(cli, buf, EFF_EXIT_OK);
+    return eff_cli_page_end(cli, buf);
 }
 
 int
@@ -88,11 +88,11 @@ eff_cli_cmd_docs(struct eff_cli *cli)
         return eff_str_is(page, "connector") ? docs_connector(cli, &buf) : docs_wrong(cli);
     if (eff_str_is(page, "cli")) {
         eff_cli_reference(&buf);
-        return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+        return eff_cli_page_end(cli, &buf);
     }
     if (eff_str_is(page, "problems")) {
         docs_problems(&buf);
-        return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+        return eff_cli_page_end(cli, &buf);
     }
     if (!eff_str_is(page, "reference") && !eff_str_is(page, "schema") &&
         !eff_str_is(page, "connectors"))
@@ -101,7 +101,7 @@ eff_cli_cmd_docs(struct eff_cli *cli)
         return code;
     if (eff_str_is(page, "connectors")) {
         eff_cli_matrix(cli, &buf);
-        return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+        return eff_cli_page_end(cli, &buf);
     }
     kinds = (struct eff_schema_kinds){cli->source_kinds_count, cli->source_kinds,
                                       cli->dest_kinds_count, cli->dest_kinds};
@@ -113,7 +113,7 @@ eff_cli_cmd_docs(struct eff_cli *cli)
         eff_buf_add_char(&buf, '\n');
         eff_cli_matrix(cli, &buf);
     }
-    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    return eff_cli_page_end(cli, &buf);
 }
 
 int
@@ -123,7 +123,7 @@ eff_cli_cmd_completion(struct eff_cli *cli)
 
     if (!eff_cli_completion(&buf, cli->options.args[0]))
         return docs_wrong(cli);
-    return eff_cli_print(cli, &buf, EFF_EXIT_OK);
+    return eff_cli_page_end(cli, &buf);
 }
 
 /* ---- sandbox ---- */
@@ -158,6 +158,12 @@ eff_cli_cmd_sandbox(struct eff_cli *cli)
     struct eff_err err = {0};
     int code;
 
+    if (eff_cli_json(cli)) {
+        EFF_FAIL(&err, EFF_CONFIG,
+                 "`efferent sandbox` serves until it is stopped, and has no document");
+        eff_err_hint(&err, "It prints a line for each stand-in: its name and its address.");
+        return eff_cli_fail(cli, &err);
+    }
     if (!eff_cli_world(cli, &code))
         return code;
     if (docs_faults(cli, &request.faults, &err) != EFF_OK ||

@@ -181,18 +181,12 @@ command_not_yet(struct eff_cli *cli)
 static int
 command_dispatch(struct eff_cli *cli)
 {
-    if (!cli->command) {
-        eff_cli_help(&cli->out, NULL);
-        eff_term_flush(&cli->out);
-        return EFF_EXIT_OK;
-    }
+    if (!cli->command)
+        return eff_cli_help_end(cli, NULL);
     if (!cli->command->run)
         return command_not_yet(cli);
-    if (cli->options.help) {
-        eff_cli_help(&cli->out, cli->command);
-        eff_term_flush(&cli->out);
-        return EFF_EXIT_OK;
-    }
+    if (cli->options.help)
+        return eff_cli_help_end(cli, cli->command);
     return cli->command->run(cli);
 }
 

@@ -159,6 +159,17 @@ eff_cli_help(struct eff_term *term, const struct eff_cli_command *command)
 }
 
 int
+eff_cli_help_end(struct eff_cli *cli, const struct eff_cli_command *command)
+{
+    struct eff_term page = cli->out;
+
+    page.buf = (struct eff_buf){0};
+    page.colours = page.colours && !eff_cli_json(cli);
+    eff_cli_help(&page, command);
+    return eff_cli_page_end(cli, &page.buf);
+}
+
+int
 eff_cli_cmd_help(struct eff_cli *cli)
 {
     const struct eff_cli_command *command = NULL;
@@ -172,9 +183,7 @@ eff_cli_cmd_help(struct eff_cli *cli)
             !command)
             return eff_cli_fail(cli, &err);
     }
-    eff_cli_help(&cli->out, command);
-    eff_term_flush(&cli->out);
-    return EFF_EXIT_OK;
+    return eff_cli_help_end(cli, command);
 }
 
 /* ---- the page ---- */

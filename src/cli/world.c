@@ -65,6 +65,21 @@ eff_cli_json_end(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
     return eff_cli_print(cli, w->buf, exit_code);
 }
 
+int
+eff_cli_page_end(struct eff_cli *cli, struct eff_buf *page)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+
+    if (!eff_cli_json(cli))
+        return eff_cli_print(cli, page, EFF_EXIT_OK);
+    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
+    eff_json_field_str(&w, "text", eff_buf_str(page));
+    buf.full = buf.full || page->full;
+    eff_buf_free(page);
+    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
+}
+
 static void
 world_json_head(struct eff_cli *cli, struct eff_json_writer *w, int exit_code)
 {

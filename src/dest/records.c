@@ -37,8 +37,8 @@ eff_records_bind(const struct eff_records *records, const char *what,
                  struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
 {
     static const enum eff_op ops[] = {EFF_OP_UPSERT, EFF_OP_CLEAR, EFF_OP_DELETE, EFF_OP_APPEND};
-    static const bool can[] = {[EFF_REMOVED_KEEP] = true, [EFF_REMOVED_CLEAR] = true,
-                               [EFF_REMOVED_DELETE] = true};
+    static const bool can[] = {
+        [EFF_REMOVED_KEEP] = true, [EFF_REMOVED_CLEAR] = true, [EFF_REMOVED_DELETE] = true};
     bool csv = records->format == EFF_RECORDS_CSV;
 
     if (sync->mode != EFF_MODE_UPSERT && sync->mode != EFF_MODE_MIRROR &&

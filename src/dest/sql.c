@@ -95,8 +95,8 @@ eff_table_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
         {EFF_OP_CREATE, EFF_CLASS_LOOKUP, false},   {EFF_OP_CLEAR, EFF_CLASS_CONVERGE, false},
         {EFF_OP_DELETE, EFF_CLASS_CONVERGE, false}, {EFF_OP_APPEND, EFF_CLASS_BLIND, false},
     };
-    static const bool can[] = {[EFF_REMOVED_KEEP] = true, [EFF_REMOVED_CLEAR] = true,
-                               [EFF_REMOVED_DELETE] = true};
+    static const bool can[] = {
+        [EFF_REMOVED_KEEP] = true, [EFF_REMOVED_CLEAR] = true, [EFF_REMOVED_DELETE] = true};
     struct eff_table_dest *dest = (struct eff_table_dest *)base;
 
     if (sync->mode == EFF_MODE_MEMBERS) {

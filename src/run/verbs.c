@@ -455,8 +455,8 @@ verbs_approve(struct eff_verbs *v, eff_str digest, struct eff_err *err)
                             EFF_STR_ARG(name));
     }
     if (!eff_str_eq(held, digest)) {
-        EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " does not hold " EFF_STR_FMT
-                 ", but " EFF_STR_FMT,
+        EFF_FAIL(err, EFF_CONFIG,
+                 "sync " EFF_STR_FMT " does not hold " EFF_STR_FMT ", but " EFF_STR_FMT,
                  EFF_STR_ARG(name), EFF_STR_ARG(digest), EFF_STR_ARG(held));
         return eff_err_hint(err,
                             "Look at it first: `efferent plan " EFF_STR_FMT
