@@ -6,8 +6,7 @@
 
 #include "deliver/lane.h"
 
-#define DELIVER_LANES_MAX     16
-#define DELIVER_PAUSE_MOST_MS ((int64_t)15 * 60 * 1000) /* a longer Retry-After ends the run */
+#define DELIVER_LANES_MAX 16
 
 /* ---- opening ---- */
 
@@ -144,6 +143,19 @@ login_step(struct eff_deliver *d, const struct eff_response *last, int64_t now)
     }
 }
 
+static void
+login_advance(struct eff_deliver *d, int64_t now)
+{
+    struct deliver_lane *login = &d->login;
+
+    if (login->state == LANE_SLEEP && login->wake <= now)
+        login->state = LANE_STEP;
+    if (login->state == LANE_STEP)
+        login_step(d, NULL, now);
+    if (login->state == LANE_READY)
+        login->wake = eff_lane_ready(d, &login->request, now);
+}
+
 static bool
 login_effect(struct eff_deliver *d, int64_t now, struct eff_effect *ret_effect)
 {
@@ -151,19 +163,14 @@ login_effect(struct eff_deliver *d, int64_t now, struct eff_effect *ret_effect)
 
     if (!d->logging_in)
         return false;
+    if (!d->stopping)
+        login_advance(d, now);
     if (d->stopping && login->state != LANE_SENT) {
         d->logging_in = false;
         login->state = LANE_IDLE;
         return false;
     }
-    if (login->state == LANE_SLEEP && login->wake <= now)
-        login->state = LANE_STEP;
-    if (login->state == LANE_STEP)
-        login_step(d, NULL, now);
-    if (login->state != LANE_READY)
-        return false;
-    login->wake = eff_limiter_ready(d->config.limiter, login->request.bucket, now);
-    if (login->wake > now)
+    if (login->state != LANE_READY || login->wake > now)
         return false;
     *ret_effect = eff_lane_send(d, login, d->lanes_count + 1, now);
     return true;
@@ -229,14 +236,7 @@ deliver_hear(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_
     d->dead = usable ? 0 : d->dead + 1;
     if (response->status == 429)
         d->counts.throttled++;
-    if (lane->retry_after_ms > DELIVER_PAUSE_MOST_MS) {
-        struct eff_err err = {0};
-
-        EFF_FAIL(&err, EFF_LIMIT, "the destination asks to wait %lld s",
-                 (long long)(lane->retry_after_ms / 1000));
-        eff_err_hint(&err, "Run again after that; what was not sent is pending.");
-        eff_deliver_stop(d, &err);
-    }
+    eff_lane_wait_at_most(d, lane->retry_after_ms);
 }
 
 void

@@ -354,12 +354,32 @@ lane_settle(struct eff_deliver *d, struct deliver_lane *lane)
                                .acks = lane->acks};
 }
 
+void
+eff_lane_wait_at_most(struct eff_deliver *d, int64_t wait_ms)
+{
+    struct eff_err err = {0};
+
+    if (wait_ms <= DELIVER_PAUSE_MOST_MS)
+        return;
+    EFF_FAIL(&err, EFF_LIMIT, "the destination asks to wait %lld s", (long long)wait_ms / 1000);
+    eff_err_hint(&err, "Run again after that; what was not sent is pending.");
+    eff_deliver_stop(d, &err);
+}
+
+int64_t
+eff_lane_ready(struct eff_deliver *d, const struct eff_request *request, int64_t now)
+{
+    int64_t ready = eff_limiter_ready(d->config.limiter, request->bucket, now);
+
+    if (ready < INT64_MAX)
+        eff_lane_wait_at_most(d, ready - now);
+    return ready;
+}
+
 bool
 eff_lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket, int64_t now,
                 int64_t wall_ms, struct eff_effect *ret_effect)
 {
-    int64_t ready;
-
     for (;;) {
         switch (lane->state) {
         case LANE_SETTLED:
@@ -395,13 +415,12 @@ eff_lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticke
                 lane->login_seen = d->logins, lane->state = LANE_STEP;
             break;
         case LANE_READY:
+            lane->wake = d->stopping ? now : eff_lane_ready(d, &lane->request, now);
             if (d->stopping) {
                 lane->state = LANE_SETTLE;
                 break;
             }
-            ready = eff_limiter_ready(d->config.limiter, lane->request.bucket, now);
-            lane->wake = ready;
-            if (ready > now || d->logging_in)
+            if (lane->wake > now || d->logging_in)
                 return false;
             *ret_effect = lane_needs_mark(d, lane) ? lane_mark(d, lane, wall_ms)
                                                    : eff_lane_send(d, lane, ticket, now);

@@ -9,6 +9,7 @@
 #define DELIVER_TRIES_MAX        6  /* of one part, for transient trouble */
 #define DELIVER_BACKOFF_FIRST_MS 400
 #define DELIVER_BACKOFF_MOST_MS  30000
+#define DELIVER_PAUSE_MOST_MS    ((int64_t)15 * 60 * 1000) /* a longer wait ends the run */
 
 enum lane_state {
     LANE_IDLE = 0,
@@ -113,6 +114,11 @@ bool eff_lane_resends(const struct eff_deliver *d, enum eff_op op,
                       const struct eff_verdict *verdict);
 
 /* ---- doubt.c ---- */
+
+/* For whatever reason nothing goes: a Retry-After, or a limit that is used up until then. */
+void eff_lane_wait_at_most(struct eff_deliver *d, int64_t wait_ms);
+/* When a request may go; stops the run when that is too far away. */
+int64_t eff_lane_ready(struct eff_deliver *d, const struct eff_request *request, int64_t now);
 
 /* Notes whether the answer is the failure that was answered to the same keyed request before. */
 void eff_lane_hear_failure(struct deliver_lane *lane, const struct eff_response *response);

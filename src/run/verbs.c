@@ -421,18 +421,29 @@ verbs_check_digest(eff_str digest, struct eff_err *err)
                         "it.");
 }
 
-/* What the last run held; one that failed before it could hold anything is passed over. */
+/*
+ * What the last run held; one that failed before it could hold anything is passed over. Not
+ * known where it is not closed, or its report could not be kept: then the person is believed,
+ * since an approval lets nothing pass but the plan of that digest.
+ */
 static enum eff_fault
-verbs_held(struct eff_verbs *v, eff_str *ret_digest, struct eff_err *err)
+verbs_held(struct eff_verbs *v, bool *ret_known, eff_str *ret_digest, struct eff_err *err)
 {
     eff_str reports[VERBS_REPORTS_MOST];
     const struct eff_json *report;
+    struct eff_run_row run;
+    bool is_open;
     size_t count;
 
     *ret_digest = EFF_STR_NONE;
+    EFF_TRY(eff_control_open_run(v->control, v->sync->name, v->arena, &is_open, &run, err));
     EFF_TRY(eff_control_reports(v->control, v->sync->name, EFF_RUN_CLOSED, VERBS_REPORTS_MOST,
                                 v->arena, &count, reports, err));
-    for (size_t i = 0; i < count; i++) {
+    *ret_known = !is_open;
+    for (size_t i = 0; i < count && *ret_known; i++) {
+        *ret_known = reports[i].len > 0;
+        if (!*ret_known)
+            return EFF_OK;
         EFF_TRY(eff_json_parse(reports[i], v->arena, &report, err));
         *ret_digest = eff_json_str(eff_json_get(report, EFF_STR("plan")));
         if (ret_digest->len > 0 ||
@@ -446,15 +457,16 @@ static enum eff_fault
 verbs_approve(struct eff_verbs *v, eff_str digest, struct eff_err *err)
 {
     eff_str held, name = v->sync->name;
+    bool known;
 
-    EFF_TRY(verbs_held(v, &held, err));
-    if (held.len == 0) {
+    EFF_TRY(verbs_held(v, &known, &held, err));
+    if (known && held.len == 0) {
         EFF_FAIL(err, EFF_CONFIG, "sync " EFF_STR_FMT " holds nothing that could be approved",
                  EFF_STR_ARG(name));
         return eff_err_hint(err, "`efferent run " EFF_STR_FMT "` tells what a guard holds.",
                             EFF_STR_ARG(name));
     }
-    if (!eff_str_eq(held, digest)) {
+    if (known && !eff_str_eq(held, digest)) {
         EFF_FAIL(err, EFF_CONFIG,
                  "sync " EFF_STR_FMT " does not hold " EFF_STR_FMT ", but " EFF_STR_FMT,
                  EFF_STR_ARG(name), EFF_STR_ARG(digest), EFF_STR_ARG(held));
@@ -463,7 +475,7 @@ verbs_approve(struct eff_verbs *v, eff_str digest, struct eff_err *err)
                             "`. If it is right: efferent approve " EFF_STR_FMT " " EFF_STR_FMT,
                             EFF_STR_ARG(name), EFF_STR_ARG(name), EFF_STR_ARG(held));
     }
-    return eff_control_approve(v->control, name, held,
+    return eff_control_approve(v->control, name, digest,
                                v->os->wall_ms(v->os->self) + VERBS_APPROVAL_MS, err);
 }
 

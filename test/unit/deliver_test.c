@@ -168,6 +168,32 @@ test_an_absurd_retry_after_ends_the_run(void **state)
     world_close(&w);
 }
 
+/* The same rule for a limit that is closed as for a Retry-After: 15 minutes are slept, no more. */
+static void
+test_a_limit_that_stays_closed_ends_the_run(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 3, 2, judge_late);
+    w.rate = (struct eff_rate_limit){.per_ms = 14 * 60 * 1000, .requests = 2};
+    world_run(&w);
+    assert_false(w.stopped);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 6);
+    world_close(&w);
+
+    world_open(&w, EFF_CLASS_CONVERGE, 3, 2, judge_late);
+    w.rate = (struct eff_rate_limit){.per_ms = 60 * 60 * 1000, .requests = 2};
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_LIMIT);
+    assert_non_null(strstr(w.err.msg, "wait 36"));
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    assert_true(w.now < 600000);
+    world_close(&w);
+}
+
 static void
 test_a_dead_destination_ends_the_run(void **state)
 {
@@ -347,6 +373,7 @@ main(void)
         cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
         cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
         cmocka_unit_test(test_an_absurd_retry_after_ends_the_run),
+        cmocka_unit_test(test_a_limit_that_stays_closed_ends_the_run),
         cmocka_unit_test(test_a_dead_destination_ends_the_run),
         cmocka_unit_test(test_one_poison_row_is_found_by_halving),
         cmocka_unit_test(test_only_rows_without_verdict_are_sent_again),
