@@ -10,9 +10,6 @@
 
 #include <stdlib.h>
 
-/* How much of the message the list of missing columns may take. */
-#define COMPILE_MISSING_BYTES 380
-
 struct compile_missing {
     struct compile_missing *next;
     eff_str name;
@@ -111,46 +108,47 @@ compile_nearest(const struct eff_columns *columns, eff_str name)
     return nearest;
 }
 
-static size_t
-compile_add_missing(struct compile *c, struct eff_buf *buf)
+static void
+compile_missing_err(struct compile *c, const struct compile_missing *m, size_t left,
+                    struct eff_err *err)
 {
-    size_t left = 0;
+    const struct eff_column *nearest = compile_nearest(c->columns, m->name);
+    struct eff_buf columns = {0}, more = {0};
 
-    for (const struct compile_missing *m = c->missing; m; m = m->next) {
-        const struct eff_column *nearest = compile_nearest(c->columns, m->name);
-
-        if (left > 0 || buf->len > COMPILE_MISSING_BYTES) {
-            left++;
-            continue;
-        }
-        eff_buf_addf(buf, "%s`" EFF_STR_FMT "` (" EFF_STR_FMT, m == c->missing ? "" : ", ",
-                     EFF_STR_ARG(m->name), EFF_STR_ARG(m->user));
-        if (nearest)
-            eff_buf_addf(buf, "; did you mean `" EFF_STR_FMT "`?", EFF_STR_ARG(nearest->name));
-        eff_buf_add_char(buf, ')');
-    }
-    return left;
+    if (nearest)
+        eff_buf_addf(&more, "; did you mean `" EFF_STR_FMT "`?", EFF_STR_ARG(nearest->name));
+    if (left > 0)
+        eff_buf_addf(&more, "; and %zu more", left);
+    EFF_FAIL(err, EFF_CONFIG,
+             "the model of sync `" EFF_STR_FMT "` has no column `" EFF_STR_FMT "` (" EFF_STR_FMT
+             ")" EFF_STR_FMT,
+             EFF_STR_ARG(c->sync->name), EFF_STR_ARG(m->name), EFF_STR_ARG(m->user),
+             EFF_STR_ARG(eff_buf_str(&more)));
+    eff_err_where(err, m->place.file, m->place.line, m->place.column);
+    for (size_t i = 0; i < c->columns->count; i++)
+        eff_buf_addf(&columns, "%s" EFF_STR_FMT, i == 0 ? "" : ", ",
+                     EFF_STR_ARG(c->columns->at[i].name));
+    eff_err_hint(err, "Its columns are: " EFF_STR_FMT ".", EFF_STR_ARG(eff_buf_str(&columns)));
+    eff_buf_free(&columns);
+    eff_buf_free(&more);
 }
 
-/* All missing columns in one message, at the place of the first. */
+/* Each at its place: the last of them is the fault, those before it go to ret_earlier. */
 static enum eff_fault
-compile_report_missing(struct compile *c)
+compile_report_missing(struct compile *c, struct eff_errs *ret_earlier)
 {
-    struct eff_buf buf = {0};
-    struct eff_place place = c->missing->place;
-    size_t left = compile_add_missing(c, &buf);
+    const struct compile_missing *m = c->missing;
+    struct eff_err *earlier = eff_new(c->arena, struct eff_err, EFF_COMPILE_MISSING_MOST - 1);
+    size_t count = 0, left = 0;
 
-    if (left > 0)
-        eff_buf_addf(&buf, " and %zu more", left);
-    EFF_FAIL(c->err, EFF_CONFIG, "the model of sync `" EFF_STR_FMT "` has no column " EFF_STR_FMT,
-             EFF_STR_ARG(c->sync->name), EFF_STR_ARG(eff_buf_str(&buf)));
-    eff_err_where(c->err, place.file, place.line, place.column);
-    eff_buf_reset(&buf);
-    for (size_t i = 0; i < c->columns->count; i++)
-        eff_buf_addf(&buf, "%s" EFF_STR_FMT, i == 0 ? "" : ", ",
-                     EFF_STR_ARG(c->columns->at[i].name));
-    eff_err_hint(c->err, "Its columns are: " EFF_STR_FMT ".", EFF_STR_ARG(eff_buf_str(&buf)));
-    eff_buf_free(&buf);
+    while (m->next && count < EFF_COMPILE_MISSING_MOST - 1) {
+        compile_missing_err(c, m, 0, &earlier[count++]);
+        m = m->next;
+    }
+    for (const struct compile_missing *rest = m->next; rest; rest = rest->next)
+        left++;
+    compile_missing_err(c, m, left, c->err);
+    *ret_earlier = (struct eff_errs){count, earlier};
     return EFF_CONFIG;
 }
 
@@ -406,12 +404,14 @@ compile_match_is_key(const struct eff_mapping *mapping)
 
 enum eff_fault
 eff_compile_mapping(const struct eff_sync_conf *sync, const struct eff_columns *columns,
-                    struct eff_arena *arena, struct eff_mapping *ret_mapping, struct eff_err *err)
+                    struct eff_arena *arena, struct eff_mapping *ret_mapping,
+                    struct eff_errs *ret_earlier, struct eff_err *err)
 {
     struct compile c = {.sync = sync, .columns = columns, .arena = arena, .err = err};
     struct eff_mapping mapping = {.fields_count = sync->fields_count};
     struct eff_field *match, *fields;
 
+    *ret_earlier = (struct eff_errs){0};
     c.missing_end = &c.missing;
     EFF_TRY(compile_key(&c, &mapping));
     mapping.match_count = sync->match_count ? sync->match_count : sync->key_count;
@@ -421,7 +421,7 @@ eff_compile_mapping(const struct eff_sync_conf *sync, const struct eff_columns *
         EFF_TRY(compile_match_default(&c, &match));
     EFF_TRY(compile_fields(&c, sync->fields, sync->fields_count, &fields));
     if (c.missing)
-        return compile_report_missing(&c);
+        return compile_report_missing(&c, ret_earlier);
     compile_ids(&c, match, mapping.match_count);
     compile_ids(&c, fields, mapping.fields_count);
     mapping.match = match;

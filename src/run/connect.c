@@ -245,6 +245,8 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
 {
     const struct eff_source_ops *ops = r->sync->source->kind->user;
     struct eff_sync_conf prepared = connect_prepared(r);
+    struct eff_errs earlier;
+    enum eff_fault fault;
 
     EFF_TRY(eff_run_at(r->sync->source->place,
                        ops->open(r->sync->source->config, r->os, &r->run, &r->source, err), err));
@@ -255,7 +257,10 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
     r->rows_expected = ops->estimate ? ops->estimate(r->source, r->sql) : -1;
     EFF_TRY(eff_run_at(r->sync->model_place, ops->query(r->source, r->sql, &r->columns, err), err));
     connect_scans(r);
-    EFF_TRY(eff_compile_mapping(&prepared, &r->columns, &r->run, &r->mapping, err));
+    fault = eff_compile_mapping(&prepared, &r->columns, &r->run, &r->mapping, &earlier, err);
+    for (size_t i = 0; i < earlier.count; i++)
+        eff_report_fail(r->report, &earlier.at[i]);
+    EFF_TRY(fault);
     r->needed = eff_new(&r->run, bool, r->columns.count);
     eff_compile_needed(&r->mapping, r->needed, r->columns.count);
     return EFF_OK;
