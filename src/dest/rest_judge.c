@@ -1,4 +1,6 @@
 /* rest_judge: what an answer says about each row. */
+#include <ctype.h>
+
 #include "base/hash.h"
 #include "dest/csv.h"
 #include "dest/rest.h"
@@ -347,7 +349,8 @@ judge_stop(struct rest_dest *dest, struct eff_delivery *delivery,
              EFF_STR_ARG(refusal->message));
     err->code = response->status;
     if (rule && rule->remedy.len)
-        eff_err_hint(err, EFF_STR_FMT, EFF_STR_ARG(rule->remedy));
+        eff_err_hint(err, "%c" EFF_STR_FMT ".", toupper(rule->remedy.ptr[0]),
+                     EFF_STR_ARG(eff_str_sub(rule->remedy, 1, SIZE_MAX)));
     else if (fault == EFF_AUTH)
         eff_err_hint(err, "Check the credential and what it is allowed to do.");
     return (struct eff_step){.kind = EFF_STEP_STOP};

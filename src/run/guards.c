@@ -103,7 +103,7 @@ guard_report_lost(struct eff_sync_run *r)
                        "were not kept while records were to stay",
                        (unsigned long long)r->lost.count, (unsigned long long)r->snapshot_rows),
         eff_str_printf(&r->run,
-                       "efferent approve " EFF_STR_FMT " " EFF_STR_FMT
+                       "If that is right: efferent approve " EFF_STR_FMT " " EFF_STR_FMT
                        ", then run again: their records stay over there, for you to remove.",
                        EFF_STR_ARG(r->sync->name), EFF_STR_ARG(r->report->plan)),
         EFF_STR_NONE);

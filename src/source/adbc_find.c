@@ -132,7 +132,7 @@ find_in_manifest(const char *path, struct find *f)
     (void)EFF_FAIL(f->err, EFF_CONFIG, "the driver manifest %s names no library for %s", path,
                    FIND_PLATFORM);
     return eff_err_hint(f->err,
-                        "install the driver for this system, or name its library by `driver:`");
+                        "Install the driver for this system, or name its library by `driver:`.");
 }
 
 /* ----------------------------------------------------------------------------- folders */

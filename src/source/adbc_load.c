@@ -23,7 +23,7 @@ adbc_missing(eff_str driver, const char *why, struct eff_err *err)
 
     if (why) {
         (void)EFF_FAIL(err, EFF_CONFIG, "the ADBC driver cannot be loaded: %s", why);
-        return eff_err_hint(err, "a driver is a shared library for this system and processor");
+        return eff_err_hint(err, "A driver is a shared library for this system and processor.");
     }
     if (eff_str_find(name, EFF_STR(".so")) != SIZE_MAX)
         (void)EFF_FAIL(err, EFF_CONFIG, "there is no ADBC driver " EFF_STR_FMT,
@@ -34,8 +34,8 @@ adbc_missing(eff_str driver, const char *why, struct eff_err *err)
                        "\" is not installed: there is no libadbc_driver_" EFF_STR_FMT ".so",
                        EFF_STR_ARG(name), EFF_STR_ARG(name));
     return eff_err_hint(
-        err, "install it (the Python package adbc-driver-NAME holds the library), and name the "
-             "library's path by `driver:`, or its folder in ADBC_DRIVER_PATH");
+        err, "Install it (the Python package adbc-driver-NAME holds the library), and name the "
+             "library's path by `driver:`, or its folder in ADBC_DRIVER_PATH.");
 }
 
 static enum eff_fault
@@ -110,7 +110,7 @@ adbc_entry(void *handle, const char *file, eff_str entrypoint, struct eff_arena 
         function = dlsym(handle, names[i]);
     if (!function) {
         (void)EFF_FAIL(err, EFF_CONFIG, "%s is no ADBC driver: it has no %s", file, names[0]);
-        return eff_err_hint(err, "name the driver's entry point by `entrypoint:`");
+        return eff_err_hint(err, "Name the driver's entry point by `entrypoint:`.");
     }
     memcpy(ret_init, &function, sizeof(function));
     return EFF_OK;

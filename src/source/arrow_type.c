@@ -235,7 +235,7 @@ arrow_opaque(const char *metadata, struct eff_arena *run, struct eff_arrow_type 
         return EFF_OK;
     (void)EFF_FAIL(err, EFF_CONFIG, "the database's own type has no form in Arrow: " EFF_STR_FMT,
                    EFF_STR_ARG(eff_str_sub(what, 0, eff_utf8_prefix(what, 120))));
-    return eff_err_hint(err, "cast it to text, or to a number, in the model's SQL");
+    return eff_err_hint(err, "Cast it to text, or to a number, in the model's SQL.");
 }
 
 static enum eff_fault
@@ -342,7 +342,7 @@ arrow_type(const struct eff_arrow_schema *schema, unsigned depth, struct eff_are
     type->format = eff_str_c(run, eff_str_of(schema->format));
     if (!arrow_read_format(type->format, run, type)) {
         (void)EFF_FAIL(err, EFF_CONFIG, "the Arrow type \"%.40s\" is not known", type->format);
-        return eff_err_hint(err, "cast it to text, or to a number, in the model's SQL");
+        return eff_err_hint(err, "Cast it to text, or to a number, in the model's SQL.");
     }
     if (!schema->dictionary)
         EFF_TRY(arrow_apply_extension(schema->metadata, run, type, err));

@@ -364,7 +364,7 @@ bq_check_statement(const struct eff_json *job, struct eff_err *err)
         return EFF_OK;
     if (eff_str_is(type, "SCRIPT")) {
         (void)EFF_FAIL(err, EFF_CONFIG, "a model is one query, and this is a script");
-        return eff_err_hint(err, "keep the one SELECT; preparations belong in the warehouse");
+        return eff_err_hint(err, "Keep the one SELECT; preparations belong in the warehouse.");
     }
     if (type.len == 0)
         return EFF_FAIL(err, EFF_TRANSIENT, "BigQuery does not say what kind of statement it is");

@@ -113,7 +113,7 @@ duck_fault(const char *text, bool in_users_sql, struct eff_err *err)
         (void)EFF_FAIL(err, EFF_TRANSIENT, "duckdb: %.*s", len, text);
         if (strstr(text, "lock"))
             eff_err_hint(err,
-                         "another program has the file open for writing: wait until it is done");
+                         "Another program has the file open for writing: wait until it is done.");
         return err->fault;
     }
     if (!in_users_sql || !duck_place(text, &line, &column))
@@ -159,7 +159,7 @@ duck_open_fault(struct duck_source *s, const char *path, const char *text, struc
 
     if (!s->os->exists(s->os->self, path)) {
         (void)EFF_FAIL(err, EFF_CONFIG, "cannot open the DuckDB file %s", path);
-        return eff_err_hint(err, "there is no such file: check `path`");
+        return eff_err_hint(err, "There is no such file: check `path`.");
     }
     if (strstr(text, "version number") && duck_read_head(s, path, head)) {
         (void)EFF_FAIL(err, EFF_CONFIG,
@@ -168,8 +168,8 @@ duck_open_fault(struct duck_source *s, const char *path, const char *text, struc
                        head[DUCK_WRITER_AT] ? (char *)head + DUCK_WRITER_AT : "unknown",
                        (unsigned long long)duck_le64(head + DUCK_VERSION_AT),
                        s->api->library_version());
-        return eff_err_hint(err, "install the libduckdb.so of that version, or write the file with "
-                                 "STORAGE_VERSION 'v1.0.0'");
+        return eff_err_hint(err, "Install the libduckdb.so of that version, or write the file with "
+                                 "STORAGE_VERSION 'v1.0.0'.");
     }
     if (strstr(text, "not a valid DuckDB") || !duck_read_head(s, path, head))
         return EFF_FAIL(err, EFF_CONFIG, "%s is not a DuckDB file", path);

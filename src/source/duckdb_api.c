@@ -78,15 +78,15 @@ eff_duck_load(eff_str library, struct eff_arena *run, const struct eff_duck_api 
     if (!handle) {
         (void)EFF_FAIL(err, EFF_CONFIG, "the DuckDB library cannot be loaded: %s",
                        why ? why : "not found");
-        return eff_err_hint(err, "install libduckdb.so 1.4 or 1.5 beside the program (../lib), or "
-                                 "name it by `library:` or EFFERENT_DUCKDB");
+        return eff_err_hint(err, "Install libduckdb.so 1.4 or 1.5 beside the program (../lib), or "
+                                 "name it by `library:` or EFFERENT_DUCKDB.");
     }
     for (size_t i = 0; i < DUCK_COUNT; i++) {
         void *function = dlsym(handle, duck_names[i]);
 
         if (!function) {
             (void)EFF_FAIL(err, EFF_CONFIG, "the DuckDB library lacks %s", duck_names[i]);
-            return eff_err_hint(err, "use libduckdb.so 1.4 or 1.5");
+            return eff_err_hint(err, "Use libduckdb.so 1.4 or 1.5.");
         }
         memcpy((char *)api + i * sizeof(void *), &function, sizeof(function));
     }

@@ -86,10 +86,10 @@ pg_hint(const PGresult *result, const char *sqlstate, struct eff_err *err)
     char line[PG_MESSAGE_MAX];
 
     if (strcmp(sqlstate, "42501") == 0) {
-        eff_err_hint(err, "grant it to the role that Efferent connects as");
+        eff_err_hint(err, "Grant it to the role that Efferent connects as.");
     } else if (strcmp(sqlstate, "57014") == 0) {
         eff_err_hint(err,
-                     "the query was cancelled or ran into a time limit: see statement_timeout");
+                     "The query was cancelled or ran into a time limit: see statement_timeout.");
     } else if (hint) {
         pg_first_line(hint, line);
         eff_err_hint(err, "%s", line);
@@ -280,10 +280,10 @@ pg_connect_fault(PGconn *conn, struct eff_err *err)
         fault = eff_pg_fault_of(sqlstate);
     (void)EFF_FAIL(err, fault, "cannot connect to postgres: %s", line);
     if (fault == EFF_AUTH)
-        return eff_err_hint(err, "check user and password of `url`, and the server's pg_hba.conf");
+        return eff_err_hint(err, "Check user and password of `url`, and the server's pg_hba.conf.");
     if (fault == EFF_CONFIG)
-        return eff_err_hint(err, "check the database of `url`");
-    return eff_err_hint(err, "check host and port of `url`, and that the server runs");
+        return eff_err_hint(err, "Check the database of `url`.");
+    return eff_err_hint(err, "Check host and port of `url`, and that the server runs.");
 }
 
 /* libpq's own connect_timeout does not count for a connection that is polled. */
@@ -303,7 +303,7 @@ pg_connect_wait(PGconn *conn, int64_t timeout_ms, struct eff_os *os, struct eff_
         if (left <= 0) {
             (void)EFF_FAIL(err, EFF_TRANSIENT, "postgres at %s did not answer within %lld ms",
                            PQhost(conn), (long long)timeout_ms);
-            return eff_err_hint(err, "check host and port of `url`, or raise connect_timeout");
+            return eff_err_hint(err, "Check host and port of `url`, or raise connect_timeout.");
         }
         if (!os->go_on(os->self))
             return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request");
@@ -320,8 +320,8 @@ pg_check_url(const char *url, struct eff_err *err)
         return EFF_OK;
     (void)EFF_FAIL(err, EFF_CONFIG, "`url` is not a connection string that libpq understands");
     return eff_err_hint(err,
-                        "write it as postgresql://user@host:port/database, or as key=value pairs; "
-                        "signs like @ : / in a password are written as %%40 %%3a %%2f");
+                        "Write it as postgresql://user@host:port/database, or as key=value pairs; "
+                        "signs like @ : / in a password are written as %%40 %%3a %%2f.");
 }
 
 /* What the server only remarks is nobody's to print. */

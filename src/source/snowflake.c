@@ -239,7 +239,7 @@ static enum eff_fault
 snow_damaged(const char *what, struct eff_err *err)
 {
     (void)EFF_FAIL(err, EFF_TRANSIENT, "snowflake's answer cannot be used: %s", what);
-    return eff_err_hint(err, "nothing of this read was used; the next run reads again");
+    return eff_err_hint(err, "Nothing of this read was used; the next run reads again.");
 }
 
 /* The handle goes into paths: it may be what a UUID is made of, and nothing else. */
@@ -435,7 +435,7 @@ snow_same_columns(struct snow_source *s, const struct eff_json *meta, struct eff
     if (same)
         return EFF_OK;
     (void)EFF_FAIL(err, EFF_TRANSIENT, "the model's columns changed while it was read");
-    return eff_err_hint(err, "the next run reads it anew");
+    return eff_err_hint(err, "The next run reads it anew.");
 }
 
 /* Counts must add up: they say when the result is complete. */

@@ -48,7 +48,7 @@ snow_address(struct eff_snow_api *api, struct eff_err *err)
     if (!snow_account_fine(account)) {
         (void)EFF_FAIL(err, EFF_CONFIG, "snowflake: " EFF_STR_FMT " is no account identifier",
                        EFF_STR_ARG(account));
-        return eff_err_hint(err, "such as myorg-myaccount, or xy12345.eu-central-1");
+        return eff_err_hint(err, "It is such as myorg-myaccount, or xy12345.eu-central-1.");
     }
     if (url.len == 0) {
         name = eff_str_c(api->run, eff_str_lower(api->run, account));
@@ -102,7 +102,7 @@ snow_read_key(struct eff_snow_api *api, struct eff_err *err)
     }
     if (c->user.len == 0) {
         (void)EFF_FAIL(err, EFF_CONFIG, "snowflake: a private key belongs to a user");
-        return eff_err_hint(err, "add `user:` to the source");
+        return eff_err_hint(err, "Add `user:` to the source.");
     }
     EFF_TRY(eff_rsa_unlock(pem, c->passphrase, api->run, &api->key, err));
     if (!eff_rsa_fingerprint(api->key, *api->run, &digest))
@@ -417,20 +417,20 @@ snow_sql_fault(const char *code, const char *sql_state, const char *message, str
         return EFF_FAIL(err, EFF_TRANSIENT, "the query was cancelled in snowflake: %s", message);
     if (strcmp(code, "000630") == 0 || strcmp(code, "630") == 0) {
         (void)EFF_FAIL(err, EFF_TRANSIENT, "%s", message);
-        return eff_err_hint(err, "raise statement_timeout, or the warehouse's own limit");
+        return eff_err_hint(err, "Raise statement_timeout, or the warehouse's own limit.");
     }
     if (strcmp(code, "000606") == 0 || strcmp(code, "606") == 0) {
         (void)EFF_FAIL(err, EFF_CONFIG, "%s", message);
-        return eff_err_hint(err, "add `warehouse:` to the source, or a default one to the user");
+        return eff_err_hint(err, "Add `warehouse:` to the source, or a default one to the user.");
     }
     (void)EFF_FAIL(err, strcmp(sql_state, "42501") == 0 ? EFF_AUTH : EFF_CONFIG, "%s",
                    message[0] ? message : "snowflake refuses the statement");
     if (strcmp(sql_state, "42501") == 0)
-        return eff_err_hint(err, "grant it to the role that Efferent connects with");
+        return eff_err_hint(err, "Grant it to the role that Efferent connects with.");
     if (strcmp(sql_state, "42S02") == 0 || strcmp(sql_state, "02000") == 0)
         return eff_err_hint(err,
-                            "check database, schema and role: what a role may not see does not "
-                            "exist for it");
+                            "Check database, schema and role: what a role may not see does not "
+                            "exist for it.");
     return err->fault;
 }
 
@@ -449,18 +449,18 @@ snow_status_fault(int status, const char *message, struct eff_err *err)
                                  "`account` names; a token must not have expired.");
     case 403:
         (void)EFF_FAIL(err, EFF_AUTH, "snowflake lets nobody in from here%s%s", colon, message);
-        return eff_err_hint(err, "check the user's network policy and its role");
+        return eff_err_hint(err, "Check the user's network policy and its role.");
     case 404:
         (void)EFF_FAIL(err, EFF_CONFIG, "snowflake: there is nothing at this address%s%s", colon,
                        message);
-        return eff_err_hint(err, "check `account`; results are kept for a day");
+        return eff_err_hint(err, "Check `account`; results are kept for a day.");
     case 408:
         (void)EFF_FAIL(err, EFF_TRANSIENT, "the statement took too long and was cancelled%s%s",
                        colon, message);
-        return eff_err_hint(err, "raise statement_timeout");
+        return eff_err_hint(err, "Raise statement_timeout.");
     case 429:
         (void)EFF_FAIL(err, EFF_RATE, "snowflake is asked too often%s%s", colon, message);
-        return eff_err_hint(err, "run fewer syncs at a time (--jobs), or later");
+        return eff_err_hint(err, "Run fewer syncs at a time (--jobs), or later.");
     default:
         return EFF_FAIL(err, EFF_TRANSIENT, "snowflake answers %d%s%s", status, colon, message);
     }
@@ -477,7 +477,7 @@ eff_snow_fault(const struct eff_snow_call *call, int wrapped_lines, struct eff_a
         (void)EFF_FAIL(err, call->not_allowed ? EFF_CONFIG : EFF_TRANSIENT,
                        "snowflake cannot be reached: %s", call->problem);
         return call->not_allowed ? err->fault
-                                 : eff_err_hint(err, "check `account` and the network");
+                                 : eff_err_hint(err, "Check `account` and the network.");
     }
     if (!eff_snow_answer_read(eff_buf_str(&call->answer), &answer))
         answer = (struct eff_snow_answer){0};

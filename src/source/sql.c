@@ -127,7 +127,7 @@ eff_sql_single_of(eff_str sql, unsigned lexis, eff_str *ret_statement, struct ef
         }
         if (end != SIZE_MAX) {
             eff_sql_fault(sql, start, "a model is one query, and a second statement begins", err);
-            return eff_err_hint(err, "keep the one SELECT; preparations belong in the warehouse");
+            return eff_err_hint(err, "Keep the one SELECT; preparations belong in the warehouse.");
         }
         any = true;
     }
@@ -169,7 +169,7 @@ enum eff_fault
 eff_sql_writes(struct eff_err *err)
 {
     (void)EFF_FAIL(err, EFF_CONFIG, "a model only reads, and this statement would do more");
-    return eff_err_hint(err, "write the model as one SELECT");
+    return eff_err_hint(err, "Write the model as one SELECT.");
 }
 
 enum eff_fault
@@ -254,13 +254,13 @@ eff_sql_check_columns(const struct eff_columns *columns, struct eff_err *err)
 
         if (name.len == 0) {
             (void)EFF_FAIL(err, EFF_CONFIG, "column %zu of the model has no name", i + 1);
-            return eff_err_hint(err, "name it with AS");
+            return eff_err_hint(err, "Name it with AS.");
         }
         if (first != i) {
             (void)EFF_FAIL(err, EFF_CONFIG,
                            "columns %zu and %zu of the model have the same name, " EFF_STR_FMT,
                            first + 1, i + 1, EFF_STR_ARG(name));
-            return eff_err_hint(err, "rename one of them with AS, or leave it out");
+            return eff_err_hint(err, "Rename one of them with AS, or leave it out.");
         }
     }
     return EFF_OK;

@@ -87,7 +87,7 @@ sqlite_fault(struct sqlite_source *s, eff_str sql, struct eff_err *err)
     case SQLITE_LOCKED:
         (void)EFF_FAIL(err, EFF_TRANSIENT, "the SQLite file is locked by a writer");
         eff_err_hint(err,
-                     "wait for the writer, raise busy_timeout, or switch the file to WAL mode");
+                     "Wait for the writer, raise busy_timeout, or switch the file to WAL mode.");
         break;
     case SQLITE_INTERRUPT:
         (void)EFF_FAIL(err, EFF_TRANSIENT, "the query was cancelled");
@@ -98,7 +98,7 @@ sqlite_fault(struct sqlite_source *s, eff_str sql, struct eff_err *err)
         break;
     case SQLITE_CORRUPT:
         (void)EFF_FAIL(err, EFF_CONFIG, "the SQLite file is damaged: %s", text);
-        eff_err_hint(err, "run PRAGMA integrity_check on it, and restore it from a backup");
+        eff_err_hint(err, "Run PRAGMA integrity_check on it, and restore it from a backup.");
         break;
     case SQLITE_NOTADB:
         (void)EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " is not a SQLite database",
@@ -146,9 +146,9 @@ sqlite_cannot_open(const struct sqlite_source *s, struct eff_os *os, const char 
     (void)EFF_FAIL(err, EFF_CONFIG, "cannot open the SQLite file " EFF_STR_FMT,
                    EFF_STR_ARG(config->path));
     if (!os->exists(os->self, path))
-        return eff_err_hint(err, "there is no such file: check `path`");
+        return eff_err_hint(err, "There is no such file: check `path`.");
     return eff_err_hint(err,
-                        "the file must be readable, and its folder too where it is in WAL mode");
+                        "The file must be readable, and its folder too where it is in WAL mode.");
 }
 
 /* A query may take minutes before its first row: a request to stop is heard meanwhile. */
@@ -314,7 +314,7 @@ sqlite_prepare(struct sqlite_source *s, eff_str sql, struct eff_err *err)
         if (rc != SQLITE_OK || second) {
             eff_sql_fault(sql, (size_t)(rest.ptr - sql.ptr),
                           "a model is one query, and a second statement begins", err);
-            return eff_err_hint(err, "keep the one SELECT; preparations belong in the warehouse");
+            return eff_err_hint(err, "Keep the one SELECT; preparations belong in the warehouse.");
         }
         rest = eff_str_sub(rest, (size_t)(tail - rest.ptr), SIZE_MAX);
     }

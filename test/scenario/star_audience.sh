@@ -114,7 +114,7 @@ about "an expired token, a gone audience, an hour that is used up"
 db "$P/shop.db" "update vip set email = ' Person40@Example.COM ' where id = 1"
 ask "$META/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "times": 1, "then": {"status": 401}}]}'
 eff 1 run
-says 'the token has expired'
+says 'The token has expired'
 ask "$META/_sandbox/faults" '{"rules": []}'
 eff 0 run
 in_audience "after the expired token"

@@ -438,7 +438,7 @@ privileges_are_told(void **state)
     config = config_of(url);
     begin_as(&config);
     reading_refused(&r, "SELECT * FROM closed", EFF_AUTH, "permission denied for table closed");
-    reading_told(&r, "privilege", "grant it");
+    reading_told(&r, "privilege", "Grant it");
     reading_close(&r);
     run("DROP TABLE closed; DROP ROLE reader");
 }
