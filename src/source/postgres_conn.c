@@ -313,12 +313,13 @@ pg_connect_wait(PGconn *conn, int64_t timeout_ms, struct eff_os *os, struct eff_
     return EFF_OK;
 }
 
-static enum eff_fault
-pg_check_url(const char *url, struct eff_err *err)
+enum eff_fault
+eff_pg_check_url(const char *option, const char *url, struct eff_err *err)
 {
     if (eff_postgres_url_good(url))
         return EFF_OK;
-    (void)EFF_FAIL(err, EFF_CONFIG, "`url` is not a connection string that libpq understands");
+    (void)EFF_FAIL(err, EFF_CONFIG, "`%s` is not a connection string that libpq understands",
+                   option);
     return eff_err_hint(err,
                         "Write it as postgresql://user@host:port/database, or as key=value pairs; "
                         "signs like @ : / in a password are written as %%40 %%3a %%2f.");
@@ -340,7 +341,7 @@ eff_pg_connect(eff_str url, int64_t timeout_ms, struct eff_os *os, struct eff_ar
     const char *values[] = {eff_str_c(run, url), "UTF8", "efferent", NULL};
     PGconn *conn;
 
-    EFF_TRY(pg_check_url(values[0], err));
+    EFF_TRY(eff_pg_check_url("url", values[0], err));
     conn = PQconnectStartParams(names, values, 1);
     if (!conn)
         return EFF_FAIL(err, EFF_BROKEN, "out of memory");

@@ -43,6 +43,8 @@ PGresult *eff_pg_last(struct eff_pg_peer *peer, int sent);
  */
 int eff_pg_copy_data(struct eff_pg_peer *peers, size_t count, size_t *at, char **ret_message);
 
+/* The value of an option, before libpq tells what it takes for a host, or for a port. */
+enum eff_fault eff_pg_check_url(const char *option, const char *url, struct eff_err *err);
 enum eff_fault eff_pg_connect(eff_str url, int64_t timeout_ms, struct eff_os *os,
                               struct eff_arena *run, PGconn **ret_conn, struct eff_err *err);
 /* Takes and clears result, which may be NULL (then the connection tells why). Always a fault. */

@@ -408,6 +408,26 @@ tables_are_named_as_the_warehouse_takes_it(void **state)
     }
 }
 
+/* libpq would show "ret" as a host, or as a port: the driver is not even asked. */
+static void
+passwords_are_not_taken_apart(void **state)
+{
+    static const char *const uris[] = {"postgresql://test:sec@ret@127.0.0.1:1/x",
+                                       "postgres://test:12/ret@127.0.0.1:1/x",
+                                       "postgresql://test:sec%ret@127.0.0.1:1/x"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+        fake_config = (struct config){.driver = eff_str_of(fake_path), .uri = eff_str_of(uris[i])};
+        fake_not_opened(EFF_CONFIG, "`uri` is not a connection string");
+        reading_told(&r, "hint", "%40");
+        assert_string_equal(log_text, "");
+    }
+    fake_config.uri = EFF_STR("postgresql://test:sec%40ret@127.0.0.1:1/x");
+    assert_int_equal(reading_open(&r, &eff_source_adbc, &fake_config), EFF_OK);
+    fake_end();
+}
+
 static void
 errors_say_who_must_act(void **state)
 {
@@ -647,6 +667,7 @@ main(void)
         cmocka_unit_test(errors_say_who_must_act),
         cmocka_unit_test(damaged_answers_are_told),
         cmocka_unit_test(reading_can_be_stopped),
+        cmocka_unit_test(passwords_are_not_taken_apart),
         cmocka_unit_test(drivers_are_found),
         cmocka_unit_test(manifests_name_a_library),
         cmocka_unit_test(what_is_no_driver_is_told),
