@@ -3,13 +3,27 @@
  *
  * They would write one record in turn, in every run anew, and which of them wins would
  * be chance. So none of them is sent: they are invalid, as rows that share a key are,
- * and their records are left alone. Where the key itself is what matches, keys tell.
+ * and their records are left alone. Where the key itself is what matches, keys tell,
+ * unless a column without a type may hold several: 7, 7.0 and "7" are three keys.
  *
- * Match values are compared as text: no destination tells 7 from "7". Case counts,
+ * Match values are compared as text: no destination tells those three apart. Case counts,
  * because many destinations do tell A from a: to be wrong here would keep back rows.
  */
+#include <math.h>
+
 #include "plan/transform.h"
 #include "run/sync.h"
+
+#define TWINS_WHOLE_MOST 9007199254740992.0 /* beyond, not every integer is a double */
+
+static bool
+twins_keys_tell(const struct eff_sync_run *r)
+{
+    for (size_t i = 0; i < r->mapping.key_count; i++)
+        if (r->columns.at[r->mapping.key[i]].kind == EFF_NULL)
+            return false;
+    return r->mapping.match_is_key;
+}
 
 enum eff_fault
 eff_run_twins_open(struct eff_sync_run *r, struct eff_err *err)
@@ -19,8 +33,7 @@ eff_run_twins_open(struct eff_sync_run *r, struct eff_err *err)
                                       .memory_bytes = (size_t)r->sync->memory_bytes / 8,
                                       .rows_expected = r->rows_expected};
 
-    if (r->mapping.match_is_key || r->sync->mode == EFF_MODE_APPEND ||
-        r->sync->mode == EFF_MODE_MEMBERS)
+    if (twins_keys_tell(r) || r->sync->mode == EFF_MODE_APPEND || r->sync->mode == EFF_MODE_MEMBERS)
         return EFF_OK;
     return eff_twins_open(&config, &r->run, &r->twins, err);
 }
@@ -49,6 +62,9 @@ twins_match(struct eff_sync_run *r, const struct eff_value *row, struct eff_aren
         if (eff_transform_field(&r->mapping.match[i], row, scratch, &value, &ignored) != EFF_OK ||
             value.kind == EFF_NULL || value.kind == EFF_ABSENT || value.kind == EFF_BAD)
             return false;
+        if (value.kind == EFF_FLOAT && fabs(value.f) <= TWINS_WHOLE_MOST &&
+            value.f == trunc(value.f))
+            eff_value_set_int(&value, EFF_INT, (int64_t)value.f);
         eff_value_text(text, &value);
         len = text->len - from;
         if (len == 0)

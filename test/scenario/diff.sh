@@ -124,6 +124,23 @@ tables_equal "nobody stands for it" "$P/shop.db" 'select email, score from custo
 
 # ---- rows that share a match value are put aside, with an example ----
 
+# A column without a type tells 1, 1.0 and '1' apart; no destination does.
+start one_key_in_three_types 40
+db "$P/shop.db" "create table loose (id, email text, score integer, segment text);
+    insert into loose select id, email, score, segment from customer;
+    insert into loose values (3.0, 'other@example.com', 1, 'hv'), ('7', 'third@example.com', 1, 'hv')"
+mapping mirror << END
+$KEY_AND_FIELDS
+END
+sed -i 's/^table: .*/table: loose/' "$P/syncs/contacts.yml"
+eff 3 run
+counts contacts read=42 added=38 invalid=4 planned=38 delivered=38
+says 'EFF2123'
+says 'For example {\"id\":'
+rows_are "$P/crm.db" 'select count(*), sum(id in (3, 7)) from contact' '38|0'
+eff 3 run
+counts contacts read=42 unchanged=38 invalid=4
+
 start twins 40
 db "$P/crm.db" 'drop table contact; create table contact (email text unique, score int)'
 db "$P/shop.db" "insert into customer values (101, 'c1@example.com', 1, 'lv'), (102, 'c2@example.com', 2, 'lv'),
