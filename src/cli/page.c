@@ -11,6 +11,8 @@
 #include "conf/schema.h"
 #include "dest/connector.h"
 
+#define PAGE_PAUSE_MOST_MS (15 * 60 * 1000) /* as in deliver */
+
 /* ---- words ---- */
 
 static void
@@ -502,8 +504,12 @@ page_limits(struct eff_buf *buf, const struct eff_connector *c)
         eff_buf_add(buf, limit->bucket == 0 ? EFF_STR(" | every request | ")
                                             : EFF_STR(" | its own requests | "));
         page_corrected(buf, limit);
-        eff_buf_add(buf, limit->hard ? EFF_STR(" | the run ends, the rest stays pending |\n")
-                                     : EFF_STR(" | waited for |\n"));
+        eff_buf_add(buf,
+                    limit->hard ? EFF_STR(" | the run ends, the rest stays pending |\n")
+                    : limit->per_ms > PAGE_PAUSE_MOST_MS
+                        ? EFF_STR(" | waited for, where it takes no more than 15 minutes; else "
+                                  "the run ends, the rest stays pending |\n")
+                        : EFF_STR(" | waited for |\n"));
     }
 }
 
