@@ -465,8 +465,8 @@ pg_start(struct pg_source *s, struct eff_err *err)
         enum eff_fault fault = pg_join(s, err);
 
         if (fault != EFF_OK && s->os->go_on(s->os->self))
-            eff_err_hint(err, "each of the `ranges` has a connection of its own, to the same "
-                              "server: read in fewer, or allow the role more");
+            eff_err_hint(err, "Each of the `ranges` has a connection of its own, to the same "
+                              "server: read in fewer, or allow the role more.");
         EFF_TRY(fault);
     }
     for (size_t i = 0; i < s->ranges; i++) // All first: an answer comes with the first rows only.
