@@ -3,9 +3,9 @@
  *
  * One request is one transaction: all of it or nothing. The connection stays
  * open between requests of the same connect string. What the answer says:
- * - ANSWERED 200: committed; `changed` has one number per row; rows that were refused
- *   alone are listed in `refused`, and the others are in.
- * - ANSWERED 400: the database refused it (constraint, type, no such column): rolled back.
+ * - ANSWERED 200: committed; `changed` has one number per row; rows that were refused, be it
+ *   all of several, are listed in `refused`, and the others are in.
+ * - ANSWERED 400: the database refused it (no such column, a request's single row): rolled back.
  * - ANSWERED 503: busy, disk full, connection lost, timed out: rolled back.
  * - NOT_SENT: the database could not be reached or opened.
  * - LOST: the COMMIT left and no answer came: it may have been applied.

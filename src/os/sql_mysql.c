@@ -420,7 +420,7 @@ mysql_commit(struct eff_sql *sql, struct mysql_link *link)
                                                                      : EFF_WIRE_LOST);
 }
 
-/* The refused rows in order. When each row was refused, so was the request. */
+/* The refused rows in order. A single row that was refused is the request. */
 static bool
 mysql_settle(struct eff_sql *sql, struct mysql_rows *rows)
 {
@@ -429,7 +429,7 @@ mysql_settle(struct eff_sql *sql, struct mysql_rows *rows)
     for (size_t i = 0; rows->refused != NULL && i < rows->request->rows; i++)
         if (rows->changed[i] < 0)
             rows->refused[count++] = rows->refused[i];
-    if (count == rows->request->rows)
+    if (count == 1 && rows->request->rows == 1)
         return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, rows->refused[0].sqlstate.ptr,
                               EFF_STR_FMT, EFF_STR_ARG(rows->refused[0].problem));
     sql->response.refused = rows->refused;

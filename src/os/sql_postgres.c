@@ -467,8 +467,8 @@ postgres_careful(struct eff_sql *sql, struct postgres_link *link, struct postgre
     return postgres_careful_phase(sql, link, rows);
 }
 
-/* The refused rows in order. When each row was refused, so was the request. */
-static bool
+/* The refused rows in order. */
+static void
 postgres_tell_refused(struct eff_sql *sql, const struct postgres_rows *rows)
 {
     size_t count = 0;
@@ -476,12 +476,8 @@ postgres_tell_refused(struct eff_sql *sql, const struct postgres_rows *rows)
     for (size_t i = 0; rows->refused != NULL && i < rows->request->rows; i++)
         if (rows->changed[i] < 0)
             rows->refused[count++] = rows->refused[i];
-    if (count > 0 && count == rows->request->rows)
-        return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, rows->refused[0].sqlstate.ptr,
-                              EFF_STR_FMT, EFF_STR_ARG(rows->refused[0].problem));
     sql->response.refused = rows->refused;
     sql->response.refused_count = count;
-    return true;
 }
 
 static bool
@@ -496,7 +492,8 @@ postgres_write(struct eff_sql *sql, struct postgres_link *link,
         (link->lost || request->rows == 1 || !postgres_blames_row(sql) ||
          !postgres_careful(sql, link, &rows)))
         return false;
-    if (!postgres_tell_refused(sql, &rows) || !postgres_commit(sql, link))
+    postgres_tell_refused(sql, &rows);
+    if (!postgres_commit(sql, link))
         return false;
     sql->response.rows = request->rows;
     sql->response.changed = rows.changed;

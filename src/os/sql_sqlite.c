@@ -330,7 +330,8 @@ sqlite_row(struct eff_sql *sql, struct sqlite3_link *link, sqlite3_stmt *stmt,
     do
         code = sqlite3_step(stmt);
     while (code == SQLITE_ROW); // RETURNING, or a function's value: not wanted
-    if ((code & 0xff) == SQLITE_CONSTRAINT && !sqlite3_get_autocommit(link->db)) {
+    if (request->rows > 1 && (code & 0xff) == SQLITE_CONSTRAINT &&
+        !sqlite3_get_autocommit(link->db)) {
         bool kept = sqlite_refuse_row(sql, link, request, row);
 
         *ret_changed = -1;
@@ -398,21 +399,6 @@ sqlite_commit(struct eff_sql *sql, struct sqlite3_link *link)
                          sqlite_is_undone(link->db, code) ? EFF_WIRE_ANSWERED : EFF_WIRE_LOST);
 }
 
-/* When each row was refused, so was the request: nothing is left to commit. */
-static bool
-sqlite_some_in(struct eff_sql *sql, const struct eff_sql_request *request)
-{
-    struct eff_refused_row first;
-
-    if (sql->response.refused_count < request->rows)
-        return true;
-    first = sql->response.refused[0];
-    sql->response.refused_count = 0;
-    sql->response.refused = NULL;
-    return eff_sql_refuse(sql, EFF_WIRE_ANSWERED, 400, first.sqlstate.ptr, EFF_STR_FMT,
-                          EFF_STR_ARG(first.problem));
-}
-
 static void
 sqlite_write(struct eff_sql *sql, struct sqlite3_link *link, const struct eff_sql_request *request)
 {
@@ -424,8 +410,7 @@ sqlite_write(struct eff_sql *sql, struct sqlite3_link *link, const struct eff_sq
         sqlite_refuse(sql, link->db, EFF_WIRE_ANSWERED);
         return;
     }
-    if (sqlite_rows(sql, link, request, changed) && sqlite_some_in(sql, request) &&
-        sqlite_commit(sql, link)) {
+    if (sqlite_rows(sql, link, request, changed) && sqlite_commit(sql, link)) {
         sql->response.rows = request->rows;
         sql->response.changed = changed;
     } else if (!sqlite3_get_autocommit(link->db)) {

@@ -168,6 +168,33 @@ test_all_or_nothing(void **state)
     assert_string_equal(fetch("SELECT count(*) FROM t"), "20");
 }
 
+/* When none of several rows is in, one answer tells of each all the same. */
+static void
+test_all_refused(void **state)
+{
+    enum { ROWS = 20 };
+    struct eff_value rows[ROWS * 2];
+    const struct eff_response *response;
+
+    (void)state;
+    make_table("CREATE TABLE t (id bigint PRIMARY KEY, v text NOT NULL)");
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[2 * i] = int_value((int64_t)i);
+        rows[2 * i + 1] = (struct eff_value){.kind = EFF_NULL};
+    }
+    response = write_rows("INSERT INTO t (id, v) VALUES (@1, @2)", NULL, ROWS, 2, rows);
+    assert_int_equal(response->status, 200);
+    assert_int_equal(response->rows, ROWS);
+    assert_int_equal(response->refused_count, ROWS);
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(response->changed[i], -1);
+        assert_int_equal(response->refused[i].row, i);
+    }
+    assert_refused(write_rows("INSERT INTO t (id, v) VALUES (@1, @2)", NULL, 1, 2, rows), 400,
+                   "1299", "23502");
+    assert_string_equal(fetch("SELECT count(*) FROM t"), "0");
+}
+
 static void
 test_changed_max(void **state)
 {
@@ -745,6 +772,7 @@ main(void)
         BOTH(test_upsert),
         BOTH(test_otherwise),
         BOTH(test_all_or_nothing),
+        BOTH(test_all_refused),
         BOTH(test_changed_max),
         BOTH(test_query),
         BOTH(test_texts_arrive_exactly),
