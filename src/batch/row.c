@@ -68,6 +68,23 @@ eff_row_key(const struct eff_mapping *mapping, const struct eff_value *row,
     return EFF_ROW_GOOD;
 }
 
+size_t
+eff_row_bytes(const bool *needed, size_t width, const struct eff_value *row, size_t *ret_column)
+{
+    size_t bytes = 0, most = 0;
+
+    for (size_t i = 0; i < width; i++) {
+        size_t len = needed[i] && eff_kind_has_bytes(row[i].kind) ? row[i].len : 0;
+
+        bytes += len;
+        if (len > most) {
+            most = len;
+            *ret_column = i;
+        }
+    }
+    return bytes;
+}
+
 /*
  * The field's identity starts the chain, each input's hash goes in one after the
  * other, so (a, b) differs from (b, a). A constant's value is part of the identity.

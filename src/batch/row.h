@@ -47,6 +47,7 @@ enum eff_row_state {
     EFF_ROW_KEY_NULL,  /* a key column is NULL or blank text */
     EFF_ROW_VALUE_BAD, /* a mapped column holds EFF_BAD, or what eff_value_problem finds */
     EFF_ROW_KEY_BAD,   /* a key that cannot be one: NaN, infinity, JSON, bad text, > 4 KiB */
+    EFF_ROW_TOO_LARGE, /* eff_row_bytes are more than the caller has room for */
 };
 
 #define EFF_ROW_KEY_MAX 4096
@@ -58,6 +59,9 @@ const char *eff_value_problem(const struct eff_value *value, struct eff_arena sc
 enum eff_row_state eff_row_key(const struct eff_mapping *mapping, const struct eff_value *row,
                                const struct eff_row_secret *secret, struct eff_buf *buf,
                                struct eff_hash128 *ret_key, size_t *ret_column);
+/* What the values of the needed columns take beside their cells. ret_column has the most of it. */
+size_t eff_row_bytes(const bool *needed, size_t width, const struct eff_value *row,
+                     size_t *ret_column);
 /* Sum over fields [and match columns when match is not the key]. */
 enum eff_row_state eff_row_hash(const struct eff_mapping *mapping, const struct eff_value *row,
                                 const struct eff_row_secret *secret, struct eff_arena scratch,

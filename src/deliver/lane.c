@@ -296,11 +296,12 @@ lane_request_bytes(const struct eff_request *request)
     const struct eff_sql_request *sql = &request->sql;
 
     for (size_t i = 0; request->kind == EFF_REQUEST_SQL && i < sql->rows * sql->columns; i++) {
-        enum eff_kind kind = (enum eff_kind)sql->params[i].kind;
-        bool text =
-            kind == EFF_TEXT || kind == EFF_BYTES || kind == EFF_DECIMAL || kind == EFF_JSON;
+        uint8_t kind = sql->params[i].kind;
 
-        bytes += text ? sql->params[i].len : kind == EFF_NULL || kind == EFF_ABSENT ? 0 : 8;
+        if (eff_kind_has_bytes(kind))
+            bytes += sql->params[i].len;
+        else if (kind != EFF_NULL && kind != EFF_ABSENT)
+            bytes += 8;
     }
     return bytes;
 }

@@ -41,6 +41,12 @@ struct eff_value {
 
 _Static_assert(sizeof(struct eff_value) == 16, "a cell is 16 bytes");
 
+static inline bool
+eff_kind_has_bytes(uint8_t kind)
+{
+    return kind == EFF_DECIMAL || kind == EFF_TEXT || kind == EFF_BYTES || kind == EFF_JSON;
+}
+
 static inline eff_str
 eff_value_str(const struct eff_value *value) /* DECIMAL, TEXT, BYTES, JSON, BAD */
 {

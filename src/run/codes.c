@@ -73,5 +73,6 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2138", "A destination keeps a field in a form of its own; told once, stops nothing."},
     {"EFF2139", "A field that was not there is created, because the destination's block asks for "
                 "it; a plan tells what a run would create. Stops nothing."},
+    {"EFF2140", "Rows that are larger than a quarter of `memory:`."},
     {NULL, NULL},
 };

@@ -26,6 +26,8 @@ read_key_wanted(struct eff_sync_run *r, const struct eff_value *row)
     return wanted;
 }
 
+#define READ_MIB ((size_t)1 << 20)
+
 struct read_reason {
     const char *code, *message, *hint;
 };
@@ -41,6 +43,10 @@ read_reason_of(enum eff_row_state state)
         return (struct read_reason){
             "EFF2110", "the key cannot be one",
             "Use text, a number, a date or a uuid of at most 4 KiB as key."};
+    case EFF_ROW_TOO_LARGE:
+        return (struct read_reason){"EFF2140", "the row is too large",
+                                    "Cut it in the model, take the column out of `fields:`, or "
+                                    "give the sync more `memory:`; a row may take a quarter."};
     default:
         return (struct read_reason){"EFF2111", "a value cannot be represented",
                                     "Mend it in the model, or take the column out of `fields:`."};
@@ -80,7 +86,7 @@ read_where(struct eff_sync_run *r, enum eff_row_state state, size_t column)
     const struct eff_mapping *mapping = &r->mapping;
     eff_str where;
 
-    if (state == EFF_ROW_VALUE_BAD &&
+    if ((state == EFF_ROW_VALUE_BAD || state == EFF_ROW_TOO_LARGE) &&
         (read_uses(mapping->fields, mapping->fields_count, column, &where) ||
          read_uses(mapping->match, mapping->match_count, column, &where)))
         return where;
@@ -112,12 +118,35 @@ read_ledger_invalid(struct eff_sync_run *r, struct eff_hash128 key, const struct
     return eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
 }
 
+/* Rows as large as this are read, hashed, kept, sent: some four copies at once at the most. */
+static size_t
+read_bytes_max(const struct eff_sync_run *r)
+{
+    return (size_t)r->sync->memory_bytes / 4;
+}
+
+static const char *
+read_why(struct eff_sync_run *r, enum eff_row_state state, const struct eff_value *row,
+         size_t column)
+{
+    size_t bytes;
+
+    if (state == EFF_ROW_VALUE_BAD)
+        return eff_value_problem(&row[column], r->batch);
+    if (state != EFF_ROW_TOO_LARGE)
+        return NULL;
+    bytes = eff_row_bytes(r->needed, r->columns.count, row, &column);
+    return eff_str_printf(&r->batch, "%zu MiB of at most %zu MiB",
+                          (bytes + READ_MIB - 1) / READ_MIB, read_bytes_max(r) / READ_MIB)
+        .ptr;
+}
+
 static enum eff_fault
 read_invalid(struct eff_sync_run *r, enum eff_row_state state, struct eff_hash128 key,
              const struct eff_value *row, size_t column, struct eff_err *err)
 {
     struct read_reason reason = read_reason_of(state);
-    const char *why = state == EFF_ROW_VALUE_BAD ? eff_value_problem(&row[column], r->batch) : NULL;
+    const char *why = read_why(r, state, row, column);
     eff_str message =
         eff_str_printf(&r->batch, "%s: column " EFF_STR_FMT "%s%s", reason.message,
                        EFF_STR_ARG(r->columns.at[column].name), why ? ": " : "", why ? why : "");
@@ -125,7 +154,8 @@ read_invalid(struct eff_sync_run *r, enum eff_row_state state, struct eff_hash12
     eff_report_problem(r->report, reason.code, EFF_ROW, 1, message, eff_str_of(reason.hint),
                        read_where(r, state, column));
     EFF_TRY(read_ledger_invalid(r, key, row, reason.code, message, column, err));
-    if (state == EFF_ROW_VALUE_BAD) /* counted by the diff: it may be one of several of its key */
+    if (state != EFF_ROW_KEY_NULL &&
+        state != EFF_ROW_KEY_BAD) /* counted by the diff: it may be one of several of its key */
         return eff_diff_add_invalid(r->diff, key, err);
     r->report->invalid++;
     r->null_keys++;
@@ -156,6 +186,9 @@ read_hash(struct eff_sync_run *r, struct read_hashed *h, struct eff_buf *buf)
         h->state = EFF_ROW_VALUE_BAD;
     else
         EFF_CRASH_ON("row.hash", read_key_json(r, h->row));
+    if (h->state == EFF_ROW_GOOD &&
+        eff_row_bytes(r->needed, r->columns.count, h->row, &h->column) > read_bytes_max(r))
+        h->state = EFF_ROW_TOO_LARGE;
     if (h->state == EFF_ROW_GOOD)
         h->state = eff_row_hash(&r->mapping, h->row, &r->secret, r->batch, &h->hash, &h->column);
     h->old = h->hash;

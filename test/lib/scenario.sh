@@ -103,6 +103,19 @@ eff() {
     document_good "$lib_command"
 }
 
+# takes_most MIB COMMAND ARGS...: run_eff, and no process of it was larger.
+takes_most() {
+    lib_most=$1
+    shift
+    python3 -c 'import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:], stdout=open("out.json", "w"), stderr=open("err.txt", "w"))
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+sys.exit(code)' "$EFFERENT" "$@" > most.txt
+    CODE=$?
+    echo "${lib_about:-$1}: $(cat most.txt) MiB of at most $lib_most MiB"
+    [ -n "${EFF_SANITIZED:-}" ] || [ "$(cat most.txt)" -le "$lib_most" ] || fail "it took $(cat most.txt) MiB"
+}
+
 # stops_within MS: the run in the background, process RUN, is asked to stop; it says so, in time.
 stops_within() {
     lib_begun=$(date +%s%3N)
