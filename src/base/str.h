@@ -22,10 +22,17 @@ typedef struct {
 #define EFF_STR(lit)   ((eff_str){"" lit, sizeof(lit) - 1})
 #define EFF_STR_NONE   ((eff_str){NULL, 0})
 #define EFF_STR_FMT    "%.*s"
-#define EFF_STR_ARG(s) eff_str_width(s), ((s).ptr ? (s).ptr : "")
+#define EFF_STR_ARG(s) eff_str_width(s), eff_str_chars(s)
 
 /* The length for "%.*s", at most INT_MAX. */
 int eff_str_width(eff_str s);
+
+/* The text for "%.*s", which may not be NULL even when the length is 0. */
+static inline const char *
+eff_str_chars(eff_str s)
+{
+    return s.ptr ? s.ptr : "";
+}
 
 static inline eff_str
 eff_str_of(const char *cstr)
