@@ -254,7 +254,8 @@ life_approve(void)
     eff_str digest = eff_str_copy(&sim->parse, sim->report.plan);
 
     eff_arena_init(&arena, "approve", (size_t)64 << 20);
-    eff_run_remember(&sim->project, &sim->os, &sim->report, &arena); /* as who started the run does */
+    eff_run_remember(&sim->project, &sim->os, &sim->report,
+                     &arena); /* as who started the run does */
     if (eff_run_approve(&sim->project, &sim->sync, &sim->os, digest, &arena, &err) != EFF_OK)
         sim_break("O13", "approve: %s", err.msg);
     eff_arena_deinit(&arena);
