@@ -186,10 +186,17 @@ eff_arena_try(struct eff_arena *arena, size_t size, size_t align, size_t count)
 }
 
 char *
-eff_arena_bytes(struct eff_arena *arena, size_t count)
+eff_arena_try_bytes(struct eff_arena *arena, size_t count)
 {
     size_t dirty;
-    char *ptr = arena_take(arena, 1, 1, count, &dirty);
+
+    return arena_take(arena, 1, 1, count, &dirty);
+}
+
+char *
+eff_arena_bytes(struct eff_arena *arena, size_t count)
+{
+    char *ptr = eff_arena_try_bytes(arena, count);
 
     if (ptr == NULL)
         arena_overflow(arena);

@@ -36,6 +36,7 @@ void *eff_arena_alloc(struct eff_arena *arena, size_t size, size_t align, size_t
 char *eff_arena_bytes(struct eff_arena *arena, size_t count);
 /* Zeroed, but NULL over the budget: for the daemon's requests and for input of unknown size. */
 void *eff_arena_try(struct eff_arena *arena, size_t size, size_t align, size_t count);
+char *eff_arena_try_bytes(struct eff_arena *arena, size_t count); /* the same, and not zeroed */
 
 /*
  * Called instead of ending the process; must not return. The default prints one

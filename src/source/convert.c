@@ -20,7 +20,7 @@
 char *
 eff_convert_room(struct eff_arena *arena, size_t len)
 {
-    return eff_arena_try(arena, 1, 1, len + 1);
+    return eff_arena_try_bytes(arena, len + 1);
 }
 
 struct eff_value

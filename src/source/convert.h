@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "flow/value.h"
 
-/* Room for `len` bytes of text, or NULL when the batch's arena is used up. */
+/* Room for `len` bytes of text, whatever is in it, or NULL when the batch's arena is used up. */
 char *eff_convert_room(struct eff_arena *arena, size_t len);
 struct eff_value eff_convert_copy(struct eff_arena *arena, enum eff_kind kind, eff_str text);
 struct eff_value eff_convert_bad(const char *why); /* why is a literal */

@@ -210,13 +210,14 @@ test_bytes(void **state)
     eff_arena_init(&arena, "run", MIB);
     for (int round = 0; round < 2; round++) {
         first = eff_new(&arena, char, 10);
-        bytes = eff_arena_bytes(&arena, 1000);
+        bytes = round ? eff_arena_bytes(&arena, 1000) : eff_arena_try_bytes(&arena, 1000);
         memset(bytes, 'b', 1000);
         after = eff_new(&arena, char, 2000);
         assert_true(bytes >= first + 10 && after >= bytes + 1000);
         assert_true(all_are(first, 10, 0) && all_are(after, 2000, 0));
         memset(after, 'a', 2000);
         assert_true(all_are(bytes, 1000, 'b'));
+        assert_null(eff_arena_try_bytes(&arena, MIB));
         eff_arena_reset(&arena);
         assert_true(all_are(eff_new(&arena, char, 3000), 3000, 0));
         eff_arena_reset(&arena);
