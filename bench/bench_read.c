@@ -3,11 +3,12 @@
  *
  * usage: bench_read sqlite FILE
  *        bench_read duckdb FILE [SQL_FILE]      SQL_FILE is carried out before
+ *        bench_read adbc FILE                   the same file by the library's ADBC driver
  *
  * links: base flow os conf source
  *
  * Each value is taken in its own type and added up, so that nothing can be left out. DuckDB gives
- * its result in chunks, as a stream, on one thread.
+ * its result in chunks, or in arrays of Arrow, as a stream, on one thread.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #include "base/buf.h"
 #include "lib/bench.h"
+#include "source/adbc_api.h"
 #include "source/duckdb_api.h"
 
 #define SQL           "SELECT * FROM customer"
@@ -174,6 +176,98 @@ read_duckdb(const char *path, const char *file, struct read_sum *sum)
     eff_arena_deinit(&arena);
 }
 
+/* ---- ADBC ---- */
+
+static void
+read_arrow_text(const struct eff_arrow_array *array, int64_t at, struct read_sum *sum)
+{
+    const int32_t *offsets = array->buffers[1];
+    const char *bytes = array->buffers[2];
+    int32_t len = offsets[at + 1] - offsets[at];
+
+    sum->bytes += (uint64_t)len + (len > 0 && bytes[offsets[at]] != 0);
+}
+
+/* By the letters of Arrow's formats: g double, b bool, i int32, u text; d a decimal of 128 bits. */
+static void
+read_arrow_array(const struct eff_arrow_array *array, char format, struct read_sum *sum)
+{
+    const unsigned char *valid = array->null_count ? array->buffers[0] : NULL;
+    const char *data = array->buffers[1];
+    double real;
+
+    for (int64_t i = array->offset; i < array->offset + array->length; i++) {
+        if (valid && (valid[i / 8] >> i % 8 & 1) == 0) {
+            sum->nulls++;
+        } else if (format == 'u') {
+            read_arrow_text(array, i, sum);
+        } else if (format == 'g') {
+            memcpy(&real, data + i * (int64_t)sizeof(real), sizeof(real));
+            sum->floats += real;
+        } else if (format == 'b') {
+            sum->integers += (uint64_t)data[i / 8] >> i % 8 & 1;
+        } else if (format == 'i') {
+            sum->integers += ((const uint32_t *)data)[i];
+        } else if (format == 'd') {
+            sum->integers += ((const uint64_t *)data)[2 * i];
+        } else {
+            sum->integers += ((const uint64_t *)data)[i];
+        }
+    }
+}
+
+static void
+read_arrow_stream(struct eff_arrow_stream *stream, struct read_sum *sum)
+{
+    struct eff_arrow_schema schema;
+    struct eff_arrow_array array;
+
+    if (stream->get_schema(stream, &schema) != 0)
+        bench_die("%s", stream->get_last_error(stream));
+    while (stream->get_next(stream, &array) == 0 && array.release) {
+        for (int64_t i = 0; i < schema.n_children; i++)
+            read_arrow_array(array.children[i], schema.children[i]->format[0], sum);
+        sum->rows += (uint64_t)array.length;
+        array.release(&array);
+    }
+    schema.release(&schema);
+    stream->release(stream);
+}
+
+static void
+read_adbc(const char *path, const char *library, struct read_sum *sum)
+{
+    struct eff_adbc_handle database = {0}, connection = {0}, statement = {0};
+    struct eff_adbc_error error = eff_adbc_no_error();
+    struct eff_arrow_stream stream = {0};
+    struct eff_arena arena = {0};
+    struct eff_adbc_driver d;
+    struct eff_err err = {0};
+    struct eff_os *os;
+    int64_t affected;
+
+    eff_arena_init(&arena, "adbc", (size_t)1 << 20);
+    if (eff_os_real(&arena, &os, &err) != EFF_OK ||
+        eff_adbc_load(eff_str_of(library), EFF_STR("duckdb_adbc_init"), os, &arena, &d, &err) !=
+            EFF_OK)
+        bench_die("%s", err.msg);
+    if (d.database_new(&database, &error) ||
+        d.database_set_option(&database, "path", path, &error) ||
+        d.database_set_option(&database, "threads", "1", &error) ||
+        d.database_init(&database, &error) || d.connection_new(&connection, &error) ||
+        d.connection_init(&connection, &database, &error) ||
+        d.statement_new(&connection, &statement, &error) ||
+        d.statement_set_sql_query(&statement, SQL, &error) ||
+        d.statement_execute_query(&statement, &stream, &affected, &error))
+        bench_die("%s", error.message ? error.message : "the ADBC driver does not read");
+    read_arrow_stream(&stream, sum);
+    d.statement_release(&statement, &error);
+    d.connection_release(&connection, &error);
+    d.database_release(&database, &error);
+    eff_os_real_close(os);
+    eff_arena_deinit(&arena);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -184,8 +278,10 @@ main(int argc, char **argv)
         read_sqlite(argv[2], &sum);
     } else if (argc >= 3 && strcmp(argv[1], "duckdb") == 0) {
         read_duckdb(argv[2], argc > 3 ? argv[3] : NULL, &sum);
+    } else if (argc == 3 && strcmp(argv[1], "adbc") == 0 && getenv("EFFERENT_DUCKDB")) {
+        read_adbc(argv[2], getenv("EFFERENT_DUCKDB"), &sum);
     } else {
-        fprintf(stderr, "usage: bench_read sqlite|duckdb FILE [SQL_FILE]\n");
+        fprintf(stderr, "usage: bench_read sqlite|duckdb|adbc FILE [SQL_FILE]\n");
         return 2;
     }
     used = bench_used_since(&start);
