@@ -146,7 +146,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->keys = (unsigned)sim_between(rand, 20, sim_chance(rand, 15) ? SIM_KEYS_MAX : 90);
     o->runs = (unsigned)sim_between(rand, 8, 22);
     o->class = classes[sim_below(rand, sizeof(classes) / sizeof(classes[0]))];
-    o->on[SIM_F_DOWN] = sim_chance(&apart, 10);
+    o->on[SIM_F_DOWN] = sim_chance(&apart, 4);
     if (o->on[SIM_F_DOWN] && sim_chance(&apart, 50)) { /* one that would try again and again */
         o->class = SIM_KEYED_UPSERT;
         o->keys = SIM_KEYS_MAX;
@@ -271,6 +271,7 @@ life(void (*body)(void), size_t *ret_leaked)
     sim_memory_begin();
     sim->alive = true;
     sim->life_effects = 0;
+    sim->idle_since = sim->mono;
     sim->disk_failed = false;
     if (setjmp(sim->life) == 0)
         body();

@@ -245,6 +245,7 @@ struct sim {
     struct eff_os os;
     struct sim_rand world, faults, engine; /* independent streams */
     int64_t mono, wall_offset;
+    int64_t idle_since; /* when the last thing happened that the engine can see */
     struct sim_disk disk;
 
     /* the life under way */
