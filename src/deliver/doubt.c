@@ -47,13 +47,13 @@ eff_lane_can_look(const struct eff_deliver *d, const struct deliver_lane *lane)
 }
 
 bool
-eff_lane_key_is_stuck(const struct eff_deliver *d, const struct deliver_lane *lane, size_t item,
+eff_lane_key_is_stuck(const struct eff_deliver *d, const struct deliver_lane *lane,
                       const struct eff_verdict *verdict)
 {
     if (!lane->replayed || d->config.limits[lane->op].class != EFF_CLASS_KEYED)
         return false;
     if (verdict->outcome == EFF_NOT_APPLIED)
-        return lane->whole.items[item].changed && eff_lane_can_look(d, lane);
+        return verdict->fault == EFF_TRANSIENT && eff_lane_can_look(d, lane);
     return verdict->outcome == EFF_MAYBE_APPLIED &&
            (eff_lane_can_look(d, lane) || lane->tries + 1 >= DELIVER_TRIES_MAX);
 }

@@ -99,7 +99,7 @@ judge_collect(struct eff_deliver *d, struct deliver_lane *lane, struct judge_res
         }
         eff_lane_take(lane, lane->now.origin[i], verdict);
         judge_hope(d, &lane->part.items[i]);
-        stuck = eff_lane_key_is_stuck(d, lane, lane->now.origin[i], verdict);
+        stuck = eff_lane_key_is_stuck(d, lane, verdict);
         if (eff_lane_can_look(d, lane) &&
             (stuck || (verdict->outcome == EFF_MAYBE_APPLIED &&
                        d->config.limits[lane->op].class == EFF_CLASS_LOOKUP)))

@@ -128,7 +128,7 @@ bool eff_lane_can_look(const struct eff_deliver *d, const struct deliver_lane *l
  * That is a failure which is stored for it, and the refusal of other values than it had first.
  */
 bool eff_lane_key_is_stuck(const struct eff_deliver *d, const struct deliver_lane *lane,
-                           size_t item, const struct eff_verdict *verdict);
+                           const struct eff_verdict *verdict);
 void eff_lane_hold(struct deliver_lane *lane, size_t item);
 /*
  * Under its key the row was sent with other values before, and the yes may be about those: the
