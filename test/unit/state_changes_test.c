@@ -16,20 +16,14 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "lib/testos.h"
+#include "lib/place.h"
 #include "state/changes.h"
 
 #define SEED  0x45464643484e4731u /* of the file's checksums */
 #define TABLE 24                  /* bytes of one chunk, or one batch, in the table */
 
-struct place {
-    struct testos world;
-    char *folder;
-    const char *path;
-    struct eff_arena arena;
-};
-
 static struct place place;
+static const char *changes_path;
 static struct eff_err err;
 
 static const eff_str names[] = {{"Id", 2}, {"Email", 5}, {"Score", 5}};
@@ -39,10 +33,8 @@ static int
 set_up(void **state)
 {
     (void)state;
-    place.folder = testos_folder();
-    eff_arena_init(&place.arena, "test", (size_t)2 << 20);
-    place.path = eff_str_printf(&place.arena, "%s/changes-01", place.folder).ptr;
-    testos_init(&place.world, 1);
+    place_open(&place, (size_t)2 << 20);
+    changes_path = eff_str_printf(&place.arena, "%s/changes-01", place.folder).ptr;
     err = (struct eff_err){0};
     return 0;
 }
@@ -51,10 +43,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    assert_int_equal(place.world.open_files, 0);
-    testos_remove(place.folder);
-    free(place.folder);
-    eff_arena_deinit(&place.arena);
+    place_close(&place);
     return 0;
 }
 
@@ -114,7 +103,7 @@ write_file(uint64_t *ret_digest)
     size_t count = 0;
 
     fault =
-        eff_changes_create(&place.world.os, place.path, false, &of, &place.arena, &writer, &err);
+        eff_changes_create(&place.world.os, changes_path, false, &of, &place.arena, &writer, &err);
     if (fault == EFF_OK)
         fault = write_rows(writer);
     if (fault == EFF_OK)
@@ -141,7 +130,7 @@ read_file(uint64_t *ret_digest)
     size_t count;
 
     err = (struct eff_err){0};
-    fault = eff_changes_open(&place.world.os, place.path, &here, &changes, &err);
+    fault = eff_changes_open(&place.world.os, changes_path, &here, &changes, &err);
     if (fault != EFF_OK)
         return fault;
     *ret_digest = eff_changes_digest(changes);
@@ -158,14 +147,15 @@ bytes_of_file(void)
     eff_str bytes = EFF_STR_NONE;
 
     assert_int_equal(
-        eff_os_read_file(&place.world.os, place.path, 1 << 20, &place.arena, &bytes, &err), EFF_OK);
+        eff_os_read_file(&place.world.os, changes_path, 1 << 20, &place.arena, &bytes, &err),
+        EFF_OK);
     return bytes;
 }
 
 static void
 put_file(eff_str bytes)
 {
-    assert_int_equal(eff_os_replace_file(&place.world.os, place.path, bytes, &err), EFF_OK);
+    assert_int_equal(eff_os_replace_file(&place.world.os, changes_path, bytes, &err), EFF_OK);
 }
 
 static void
@@ -179,7 +169,7 @@ all_that_was_frozen_comes_back(void **state)
 
     (void)state;
     assert_int_equal(write_file(&digest), EFF_OK);
-    assert_int_equal(eff_changes_open(&place.world.os, place.path, &place.arena, &changes, &err),
+    assert_int_equal(eff_changes_open(&place.world.os, changes_path, &place.arena, &changes, &err),
                      EFF_OK);
     assert_true(eff_changes_digest(changes) == digest);
     assert_int_equal(eff_changes_count(changes, &refs), 3);
@@ -477,7 +467,7 @@ a_chunk_ends_by_itself(void **state)
     assert_non_null(text);
     values[1] = eff_value_of_str(EFF_TEXT, (eff_str){text, (size_t)3 << 20});
     assert_int_equal(
-        eff_changes_create(&place.world.os, place.path, false, &of, &place.arena, &writer, &err),
+        eff_changes_create(&place.world.os, changes_path, false, &of, &place.arena, &writer, &err),
         EFF_OK);
     for (int i = 0; i < 4; i++)
         assert_int_equal(eff_changes_add(writer, EFF_OP_UPSERT, EFF_GROUP_FREE, &item, &ack, &err),

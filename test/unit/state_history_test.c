@@ -16,18 +16,12 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "lib/testos.h"
+#include "lib/place.h"
 #include "state/history.h"
 
 #define RUN_1   "01HZZZZZZZZZZZZZZZZZZZZZZZ"
 #define RUN_2   "01J0000000000000000000000Z"
 #define DAYS_MS ((int64_t)86400000)
-
-struct place {
-    struct testos world;
-    char *folder;
-    struct eff_arena arena;
-};
 
 static struct place place;
 static struct eff_err err;
@@ -38,9 +32,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    place.folder = testos_folder();
-    eff_arena_init(&place.arena, "test", (size_t)8 << 20);
-    testos_init(&place.world, 1);
+    place_open(&place, (size_t)8 << 20);
     err = (struct eff_err){0};
     return 0;
 }
@@ -49,10 +41,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    assert_int_equal(place.world.open_files, 0);
-    testos_remove(place.folder);
-    free(place.folder);
-    eff_arena_deinit(&place.arena);
+    place_close(&place);
     return 0;
 }
 
