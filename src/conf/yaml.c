@@ -255,7 +255,8 @@ yaml_scalar(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
 
     yaml_refuse_properties(b, event->scalar.anchor, event->scalar.tag);
     *ret = (struct eff_node){.kind = EFF_NODE_NULL, .place = b->last};
-    if (token == NULL || ptr == NULL)
+    /* For a value that is not there, libfyaml 0.7 gives no token, 0.8 an empty one behind the key. */
+    if (token == NULL || ptr == NULL || (len == 0 && style == FYSS_PLAIN))
         return true;
     ret->place = yaml_scalar_place(b, token, style);
     ret->text = yaml_text(b->arena, (eff_str){ptr, len});
