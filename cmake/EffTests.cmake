@@ -56,6 +56,10 @@ function(eff_register name kind timeout serial)
         list(APPEND environment EFF_SANITIZED=1
             "ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1"
             "UBSAN_OPTIONS=print_stacktrace=1")
+        if(libcurl_VERSION VERSION_GREATER_EQUAL 8.14)
+            list(APPEND environment
+                "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/test/lib/leaks.txt:print_suppressions=0")
+        endif()
     endif()
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "${environment}" LABELS ${kind}
         SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL ${serial})
