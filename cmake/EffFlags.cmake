@@ -35,7 +35,8 @@ endif()
 
 # __FILE__ and debug information name files as they lie in the tree, not on this machine.
 if(EFF_COVERAGE)
-    target_compile_options(eff_flags INTERFACE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=" --coverage)
+    # An inlined branch would count again at each call.
+    target_compile_options(eff_flags INTERFACE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=" --coverage -fno-inline)
     target_link_options(eff_program_flags INTERFACE --coverage -Wl,--wrap=_exit,--wrap=kill)
     target_sources(eff_program_flags INTERFACE "${PROJECT_SOURCE_DIR}/cmake/coverage.c")
 else()
