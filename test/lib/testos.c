@@ -27,8 +27,7 @@ testos_fail(struct eff_err *err, const char *what, const char *path)
     return EFF_BROKEN;
 }
 
-/* True when this call is the one that shall fail; errno is set. */
-static bool
+bool
 testos_planned(struct testos *world, unsigned call)
 {
     bool now = false;

@@ -25,6 +25,10 @@ enum testos_call { /* bits, so that a plan can name several */
                    TESTOS_CHANGES = TESTOS_OPEN | TESTOS_WRITE | TESTOS_SYNC | TESTOS_RENAME |
                                     TESTOS_UNLINK | TESTOS_SYNC_DIR | TESTOS_TRUNCATE,
                    TESTOS_ALL = 1023,
+                   /* not of the files; a test counts them by testos_planned */
+                   TESTOS_STATEMENT = 1024,
+                   TESTOS_SOURCE = 2048,
+                   TESTOS_DEST = 4096,
 };
 
 struct testos {
@@ -48,6 +52,8 @@ struct testos {
 void testos_init(struct testos *world, uint64_t seed);
 /* Sets the plan and starts counting anew. */
 void testos_plan(struct testos *world, unsigned calls, uint64_t at, int code, bool forever);
+/* Counts a call; true when it is the one that shall fail: errno is set. */
+bool testos_planned(struct testos *world, unsigned call);
 /* A new folder below the current one, or below TMPDIR; free the path. */
 char *testos_folder(void);
 /* Removes a folder and what is in it. */
