@@ -160,13 +160,15 @@ struct verbs_found {
     struct eff_history_row *history;
 };
 
-/* One form of the key: known anywhere? */
+/* One form of the key. One that only the history knows is what it was before: others may be better. */
 static enum eff_fault
 verbs_look(void *self, struct eff_hash128 key, bool *ret_found, struct eff_err *err)
 {
     struct verbs_found *found = self;
     struct eff_verbs *v = found->verbs;
+    struct eff_history_row *history;
     struct eff_entry entry;
+    size_t count = 0;
 
     if (v->snapshot)
         EFF_TRY(
@@ -175,9 +177,13 @@ verbs_look(void *self, struct eff_hash128 key, bool *ret_found, struct eff_err *
         EFF_TRY(eff_control_ledger_get(v->control, v->sync->name, key, v->arena, &found->in_ledger,
                                        &found->row, err));
     if (v->os->exists(v->os->self, v->folder))
-        EFF_TRY(eff_history_find(v->os, v->folder, key, VERBS_HISTORY_MOST, v->arena,
-                                 &found->history_count, &found->history, err));
-    *ret_found = found->delivered || found->in_ledger || found->history_count > 0;
+        EFF_TRY(eff_history_find(v->os, v->folder, key, VERBS_HISTORY_MOST, v->arena, &count,
+                                 &history, err));
+    *ret_found = found->delivered || found->in_ledger;
+    if (*ret_found || count > 0) {
+        found->history_count = count;
+        found->history = history;
+    }
     return EFF_OK;
 }
 
