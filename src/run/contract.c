@@ -59,6 +59,9 @@ contract_hint(struct eff_sync_run *r, eff_str name)
                               "Did you mean `" EFF_STR_FMT "`? Only this column stops; "
                               "once it is mended, it alone is sent.",
                               EFF_STR_ARG(nearest));
+    if (contract_find(&r->schema, name))
+        return EFF_STR("Only this column stops: make it writable over there, or take it out of "
+                       "`fields:`; once mended, it alone is sent.");
     return EFF_STR("Only this column stops: create the field over there, or take it out of "
                    "`fields:`; once mended, it alone is sent.");
 }
