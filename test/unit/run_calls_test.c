@@ -1,0 +1,649 @@
+// links: base flow os conf state source batch diff plan dest deliver record run testlib assets
+/*
+ * Goal: whichever single call of a command fails - of a file, a statement of control.db, the
+ * source, the destination - it is told or the command is right all the same; nothing stays open;
+ * and repeated without the fault it does what it is for, with nothing lost, twice or wrongly gone.
+ * Method: a sync between a model and a destination in memory, on real files. The n-th call of each
+ * command fails, for every n until it has no n-th call; after each the command is repeated, and a
+ * run must leave the destination equal to the model.
+ * covers: A1, A2, A5, A6, A7, F2
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/runworld.h"
+#include "run/remember.h"
+#include "run/verbs_state.h"
+
+#include <cmocka.h>
+
+#define KEYS       14
+#define EVERY_CALL (TESTOS_ALL | TESTOS_STATEMENT | TESTOS_SOURCE | TESTOS_DEST)
+
+static struct runworld w;
+static const struct eff_dest_field schema_fields[] = {{.name = EFF_STR("id")},
+                                                      {.name = EFF_STR("score")}};
+
+/* ---- statements that are denied ---- */
+
+static int
+deny(void *self, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    (void)self, (void)b, (void)c, (void)d;
+    if (action == SQLITE_TRANSACTION && a[0] == 'R')
+        return SQLITE_OK; // what was begun can be undone
+    if (action != SQLITE_TRANSACTION && action != SQLITE_PRAGMA && action != SQLITE_SELECT &&
+        action != SQLITE_INSERT && action != SQLITE_UPDATE && action != SQLITE_DELETE)
+        return SQLITE_OK;
+    return testos_planned(&w.os, TESTOS_STATEMENT) ? SQLITE_DENY : SQLITE_OK;
+}
+
+static int
+watch(sqlite3 *db, const char **ret_message, const sqlite3_api_routines *api)
+{
+    (void)ret_message, (void)api;
+    return sqlite3_set_authorizer(db, deny, NULL);
+}
+
+/* ---- the world goes on ---- */
+
+static unsigned turn;
+static bool moving;                /* rows are found by `place`, which changes */
+static sqlite3_int64 sqlite_bytes; /* with nothing open */
+static char forgotten[8];          /* the key of a row that no model has any more, or "" */
+
+static void
+live(void)
+{
+    turn++;
+    if (forgotten[0])
+        w.model[atoi(forgotten)] = w.held[atoi(forgotten)] = 0; // its record is left alone
+    forgotten[0] = 0;
+    for (unsigned i = 0; i < KEYS; i++) {
+        if ((i + turn) % 5 == 0)
+            w.model[i] = turn * 100 + i;
+        else if ((i + turn) % 7 == 0)
+            w.model[i] = 0;
+    }
+}
+
+/*
+ * Six rows change places in a ring, four go each to its neighbour's place, and the record of one
+ * goes to and fro between two keys.
+ */
+static void
+place(struct runworld *world, int64_t id, struct eff_value *cells)
+{
+    int64_t at = id < 6 ? (id + turn) % 6 : id < 10 ? 20 + id + turn % 300 : id == 12 ? 11 : id;
+
+    (void)world;
+    cells[2] = eff_value_of_int(EFF_INT, at);
+}
+
+static void
+live_moving(void)
+{
+    live();
+    for (unsigned i = 0; i < 10; i++)
+        w.model[i] = i + 1;
+    w.model[11] = turn % 2 ? 7 : 0;
+    w.model[12] = turn % 2 ? 0 : 7;
+}
+
+static bool
+equal(void)
+{
+    int64_t wanted[RUNWORLD_KEYS] = {0};
+
+    if (!moving)
+        return runworld_equal(&w, w.sync.mode == EFF_MODE_MIRROR);
+    for (int64_t id = 0; id < KEYS; id++) {
+        struct eff_value cells[3];
+
+        place(&w, id, cells);
+        if (w.model[id])
+            wanted[cells[2].i] = w.model[id];
+    }
+    return memcmp(wanted, w.held, sizeof wanted) == 0;
+}
+
+/* The process dies when the first row was applied. */
+static bool
+die(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)op, (void)item;
+    if (!world->os.failed)
+        testos_plan(&world->os, TESTOS_ALL | TESTOS_STATEMENT, 1, EIO, true);
+    return false;
+}
+
+static bool
+refuse_one(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)world;
+    if (op == EFF_OP_DELETE || item->match[0].i % 4 != 1)
+        return false;
+    item->verdict = (struct eff_verdict){
+        .outcome = EFF_REFUSED, .fault = EFF_ROW, .code = EFF_STR("no"), .field = EFF_STR("score")};
+    return true;
+}
+
+static bool
+lose_one(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)world, (void)op;
+    if (item->match[0].i % 4 != 1)
+        return false;
+    item->verdict = (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED, .fault = EFF_TRANSIENT};
+    return true;
+}
+
+/* Its key is known for a year: it is sent again under it. */
+static void
+answers_were_lost(void)
+{
+    struct eff_report report;
+
+    live();
+    w.model[5] = w.model[9] = turn;
+    w.judge = lose_one;
+    report = runworld_run(&w, NULL);
+    w.judge = NULL;
+    assert_true(report.pending > 0);
+}
+
+static void
+left_open(void)
+{
+    live();
+    w.model[0] = turn;
+    w.judge = die;
+    runworld_run(&w, NULL);
+    w.judge = NULL;
+    testos_plan(&w.os, 0, 0, 0, false);
+}
+
+static void
+with_refusals(void)
+{
+    struct eff_report report;
+
+    live();
+    w.model[5] = turn;
+    w.judge = refuse_one;
+    report = runworld_run(&w, NULL);
+    w.judge = NULL;
+    assert_true(report.rejected > 0);
+    eff_run_remember(&w.project, &w.os.os, &report, &w.process);
+}
+
+static void
+deliver_all(void)
+{
+    struct eff_report report = runworld_run(&w, NULL);
+
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    eff_run_remember(&w.project, &w.os.os, &report, &w.process);
+}
+
+/* ---- the commands ---- */
+
+static enum eff_fault
+of_report(const struct eff_report *report, struct eff_err *err)
+{
+    if (report->status == EFF_STATUS_OK || report->drifted || report->wants_yes)
+        return EFF_OK;
+    if (report->problems_count == 0)
+        return EFF_OK;
+    return EFF_FAIL(err, report->problems[0].fault ? report->problems[0].fault : EFF_ROW,
+                    EFF_STR_FMT, EFF_STR_ARG(report->problems[0].message));
+}
+
+static enum eff_fault
+cmd_run(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_report report = runworld_run(&w, NULL);
+
+    (void)out;
+    if (report.status == EFF_STATUS_OK)
+        assert_true(equal());
+    else
+        assert_true(report.problems_count > 0);
+    return of_report(&report, err);
+}
+
+static enum eff_fault
+cmd_plan(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_run_options options = {.plan = true, .limit = -1};
+    uint64_t applied = w.applied;
+    struct eff_report report = runworld_run(&w, &options);
+
+    assert_int_equal(w.applied, applied);
+    eff_json_write_int(out, (int64_t)report.planned);
+    return of_report(&report, err);
+}
+
+static enum eff_fault
+look(bool adopt, bool unseen, struct eff_err *err)
+{
+    struct eff_look_options options = {
+        .adopt = adopt, .named = true, .unseen = unseen, .write = true, .sample = -1};
+    uint64_t applied = w.applied;
+    struct eff_report report = runworld_look(&w, &options);
+
+    assert_int_equal(w.applied, applied);
+    return of_report(&report, err);
+}
+
+static enum eff_fault
+cmd_repair(struct eff_json_writer *out, struct eff_err *err)
+{
+    (void)out;
+    return look(false, false, err);
+}
+
+static enum eff_fault
+cmd_adopt(struct eff_json_writer *out, struct eff_err *err)
+{
+    (void)out;
+    return look(true, false, err);
+}
+
+static enum eff_fault
+cmd_unseen(struct eff_json_writer *out, struct eff_err *err)
+{
+    (void)out;
+    return look(true, true, err);
+}
+
+static enum eff_fault
+cmd_check(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_report report;
+
+    (void)out;
+    eff_run_check(&w.project, &w.sync, &w.os.os, &w.process, &report);
+    return of_report(&report, err);
+}
+
+static enum eff_fault
+cmd_status(struct eff_json_writer *out, struct eff_err *err)
+{
+    return eff_run_status(&w.project, &w.sync, &w.os.os, &w.process, out, err);
+}
+
+static enum eff_fault
+cmd_rows(struct eff_json_writer *out, struct eff_err *err)
+{
+    return eff_run_rows(&w.project, &w.sync, &w.os.os, EFF_STR("5"), &w.process, out, err);
+}
+
+static enum eff_fault
+cmd_ledger(struct eff_json_writer *out, struct eff_err *err)
+{
+    return eff_run_ledger(&w.project, &w.sync, &w.os.os, 0, &w.process, out, err);
+}
+
+static enum eff_fault
+cmd_retry(struct eff_json_writer *out, struct eff_err *err)
+{
+    uint64_t rows;
+
+    (void)out;
+    return eff_run_retry(&w.project, &w.sync, &w.os.os, &w.process, &rows, err);
+}
+
+static eff_str held_plan;
+
+static enum eff_fault
+cmd_approve(struct eff_json_writer *out, struct eff_err *err)
+{
+    (void)out;
+    return eff_run_approve(&w.project, &w.sync, &w.os.os, held_plan, &w.process, err);
+}
+
+static enum eff_fault
+cmd_reset(struct eff_json_writer *out, struct eff_err *err)
+{
+    uint64_t rows;
+
+    (void)out;
+    return eff_run_reset(&w.project, &w.sync, &w.os.os, true, &w.process, &rows, err);
+}
+
+static enum eff_fault
+cmd_forget(struct eff_json_writer *out, struct eff_err *err)
+{
+    return eff_run_forget(&w.project, &w.sync, &w.os.os, eff_str_of(forgotten), true, &w.process,
+                          out, err);
+}
+
+static const char *copy; /* the folder of an export */
+
+static enum eff_fault
+cmd_export(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_export export;
+
+    (void)out;
+    copy = eff_str_printf(&w.process, "%s/copy-%u", w.folder, ++turn).ptr;
+    return eff_run_state_export(&w.project, &w.os.os, copy, EFF_STR("1"), 0, &w.process, &export,
+                                err);
+}
+
+static enum eff_fault
+cmd_import(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_export export;
+
+    (void)out;
+    return eff_run_state_import(&w.project, &w.os.os, copy, &w.process, &export, err);
+}
+
+static enum eff_fault
+cmd_state_check(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_state_report report;
+    enum eff_fault fault = eff_run_state_check(eff_str_c(&w.process, w.project.state), &w.os.os,
+                                               &w.process, &report, err);
+
+    (void)out;
+    if (fault == EFF_OK && report.damages > 0)
+        return EFF_FAIL(err, EFF_BROKEN, "damages are found");
+    return fault;
+}
+
+static enum eff_fault
+cmd_purge(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_state_purge purge;
+
+    (void)out;
+    return eff_run_state_purge(&w.project, &w.os.os, EFF_STR("other"), true, &w.process, &purge,
+                               err);
+}
+
+/* ---- what must be there before ---- */
+
+static void
+nothing_is_known(void)
+{
+    struct eff_err err = {0};
+
+    live();
+    deliver_all();
+    assert_int_equal(cmd_reset(NULL, &err), EFF_OK);
+}
+
+static void
+another_sync_was_there(void)
+{
+    eff_str name = w.sync.name;
+
+    live();
+    deliver_all();
+    w.sync.name = EFF_STR("other");
+    assert_int_equal(runworld_run(&w, NULL).status, EFF_STATUS_OK);
+    w.sync.name = name;
+}
+
+static void
+removals_are_held(void)
+{
+    struct eff_report report;
+
+    live();
+    w.model[0] = w.model[1] = w.model[2] = 7;
+    deliver_all();
+    w.model[0] = w.model[1] = w.model[2] = 0;
+    w.sync.guard_removed_rows = 0;
+    report = runworld_run(&w, NULL);
+    w.sync.guard_removed_rows = -1;
+    eff_run_remember(&w.project, &w.os.os, &report, &w.process);
+    assert_int_equal(report.plan.len, 8);
+    held_plan = report.plan;
+}
+
+static void
+another_row_was_delivered(void)
+{
+    live();
+    snprintf(forgotten, sizeof forgotten, "%u", KEYS + turn % (RUNWORLD_KEYS - KEYS));
+    w.model[atoi(forgotten)] = 5;
+    deliver_all();
+}
+
+static void
+someone_changed_records(void)
+{
+    live();
+    deliver_all();
+    for (unsigned i = 0; i < KEYS; i++)
+        if (w.held[i] && i % 3 == turn % 3)
+            w.held[i] = i % 2 ? 0 : 1;
+}
+
+static void
+an_export_was_made(void)
+{
+    struct eff_err err = {0};
+
+    live();
+    deliver_all();
+    assert_int_equal(cmd_export(NULL, &err), EFF_OK);
+    w.project.state = eff_str_printf(&w.process, "%s/state-%u", w.folder, turn);
+}
+
+static void
+something_changed(void)
+{
+    live();
+}
+
+/* ---- the n-th call ---- */
+
+struct command {
+    const char *name;
+    void (*before)(void);
+    enum eff_fault (*run)(struct eff_json_writer *out, struct eff_err *err);
+    bool forgets;     /* what was delivered: so nothing is removed that is gone by the next run */
+    const char *then; /* what it may say when it is repeated, since all was done but the last */
+};
+
+static void
+all_closed(const struct command *command, uint64_t n)
+{
+    if (w.os.open_files > 0 || sqlite3_memory_used() > sqlite_bytes)
+        fail_msg("%s, call %llu: %zu files and %lld bytes of SQLite stay open", command->name,
+                 (unsigned long long)n, w.os.open_files,
+                 (long long)(sqlite3_memory_used() - sqlite_bytes));
+}
+
+static enum eff_fault
+run_command(const struct command *command, struct eff_err *err)
+{
+    struct eff_buf text = {0};
+    struct eff_json_writer out = {.buf = &text};
+    enum eff_fault fault;
+
+    *err = (struct eff_err){0};
+    fault = command->run(&out, err);
+    eff_buf_free(&text);
+    return fault;
+}
+
+/* False: the command has no n-th call. */
+static bool
+nth_fails(const struct command *command, uint64_t n)
+{
+    static const struct command after = {.name = "the run after it", .run = cmd_run};
+    struct eff_err err;
+    enum eff_fault fault;
+    bool failed;
+
+    command->before();
+    testos_plan(&w.os, EVERY_CALL, n, EIO, false);
+    fault = run_command(command, &err);
+    failed = w.os.failed;
+    testos_plan(&w.os, 0, 0, 0, false);
+    all_closed(command, n);
+    if (fault != EFF_OK && (!failed || err.msg[0] == 0))
+        fail_msg("%s, call %llu: %s", command->name, (unsigned long long)n, err.msg);
+    if (fault != EFF_OK && run_command(command, &err) != EFF_OK &&
+        (!command->then || !strstr(err.msg, command->then)))
+        fail_msg("%s, repeated after call %llu: %s", command->name, (unsigned long long)n, err.msg);
+
+    (moving ? live_moving : live)();
+    for (unsigned i = 0; command->forgets && i < KEYS; i++)
+        if (w.model[i] == 0)
+            w.held[i] = 0;
+    w.os.wall_ms += (int64_t)40 * 24 * 3600 * 1000; // what was refused is due
+    if (run_command(&after, &err) != EFF_OK)
+        fail_msg("a run after %s, call %llu: %s", command->name, (unsigned long long)n, err.msg);
+    all_closed(&after, n);
+    return failed;
+}
+
+/* Under the sanitizers, which take their time, one in seven. */
+static void
+each_fails(size_t count, const struct command *commands)
+{
+    uint64_t step = getenv("EFF_SANITIZED") ? 7 : 1;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t n = 1;
+
+        while (nth_fails(&commands[i], n))
+            n += step;
+        print_message("%s: %llu calls\n", commands[i].name, (unsigned long long)(n - 1));
+        assert_true(n > step);
+    }
+}
+
+static void
+test_runs(void **state)
+{
+    static const struct command commands[] = {
+        {"run", something_changed, cmd_run, false, NULL},
+        {"run, after a death", left_open, cmd_run, false, NULL},
+        {"plan", something_changed, cmd_plan, false, NULL},
+        {"check", something_changed, cmd_check, false, NULL},
+        {"verify --repair", someone_changed_records, cmd_repair, false, "is not finished"},
+        {"adopt", nothing_is_known, cmd_adopt, true, "is not finished"},
+        {"adopt --unseen", nothing_is_known, cmd_unseen, true, "is not finished"},
+    };
+
+    (void)state;
+    each_fails(sizeof commands / sizeof *commands, commands);
+}
+
+static void
+test_runs_with_keys(void **state)
+{
+    static const struct command commands[] = {
+        {"keyed run, answers lost", answers_were_lost, cmd_run, false, NULL},
+        {"keyed run, after a death", left_open, cmd_run, false, NULL},
+        {"keyed verify --repair", someone_changed_records, cmd_repair, false, "is not finished"},
+    };
+
+    (void)state;
+    w.limits = (struct eff_op_limits){.supported = true,
+                                      .class = EFF_CLASS_KEYED,
+                                      .rows_max = 1,
+                                      .concurrency = 1,
+                                      .key_window_ms = (int64_t)365 * 24 * 3600 * 1000,
+                                      .late_ms = 600000};
+    each_fails(sizeof commands / sizeof *commands, commands);
+}
+
+static void
+test_runs_that_move(void **state)
+{
+    static const struct command commands[] = {
+        {"run, rows move", live_moving, cmd_run, false, NULL},
+    };
+    static struct eff_field_conf match = {.name = EFF_STR("place"), .from = EFF_STR("place")};
+
+    (void)state;
+    runworld_column(&w, "place", eff_value_of_int(EFF_INT, 0));
+    w.sync.fields_count = w.sync.match_count = 1;
+    w.sync.match = &match;
+    w.row = place;
+    w.describes = false;
+    w.limits.rematch = moving = true;
+    each_fails(sizeof commands / sizeof *commands, commands);
+}
+
+static void
+test_verbs(void **state)
+{
+    static const struct command commands[] = {
+        {"status", left_open, cmd_status, false, NULL},
+        {"rows", with_refusals, cmd_rows, false, NULL},
+        {"ledger", with_refusals, cmd_ledger, false, NULL},
+        {"retry", with_refusals, cmd_retry, false, NULL},
+        {"approve", removals_are_held, cmd_approve, false, NULL},
+        {"reset", left_open, cmd_reset, true, NULL},
+        {"forget", another_row_was_delivered, cmd_forget, false, NULL},
+    };
+
+    (void)state;
+    each_fails(sizeof commands / sizeof *commands, commands);
+}
+
+static void
+test_the_state_as_a_whole(void **state)
+{
+    static const struct command commands[] = {
+        {"state check", left_open, cmd_state_check, false, NULL},
+        {"state export", left_open, cmd_export, false, NULL},
+        {"state import", an_export_was_made, cmd_import, false, "there is a state"},
+        {"state purge", another_sync_was_there, cmd_purge, false, NULL},
+    };
+
+    (void)state;
+    each_fails(sizeof commands / sizeof *commands, commands);
+}
+
+static int
+open_world(void **state)
+{
+    (void)state;
+    runworld_open(&w, EFF_MODE_MIRROR);
+    w.sync.read_back = w.reads = w.describes = true;
+    w.schema = (struct eff_schema){
+        .known = true, .object_exists = true, .fields_count = 2, .fields = schema_fields};
+    w.limits.bytes_max = 100;
+    return 0;
+}
+
+static int
+close_world(void **state)
+{
+    (void)state;
+    runworld_close(&w);
+    moving = false;
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_runs, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_runs_with_keys, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_runs_that_move, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_verbs, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_the_state_as_a_whole, open_world, close_world),
+    };
+
+    sqlite3_initialize();
+    sqlite3_auto_extension((void (*)(void))watch);
+    sqlite_bytes = sqlite3_memory_used();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
