@@ -57,8 +57,6 @@ eff_deliver_new(const struct eff_deliver_config *config)
     for (size_t i = 0; i < d->lanes_count; i++)
         eff_arena_init(&d->lanes[i].arena, "batch", config->batch_memory);
     eff_arena_init(&d->login.arena, "login", (size_t)16 << 20);
-    if (config->authorize_first)
-        eff_deliver_login_start(d);
     return d;
 }
 

@@ -49,7 +49,6 @@ struct eff_deliver_config {
     bool blind_twice;
     bool hopeful;             /* rows were accepted before: many refusals in a row prove nothing */
     double same_refused_most; /* percent of the first rows, of one cause: beyond, it stops */
-    bool authorize_first;     /* log in before the first batch (not yet done in this process) */
     struct eff_arena *run;
     size_t batch_memory; /* address space of one lane */
 

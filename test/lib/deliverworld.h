@@ -45,6 +45,9 @@ struct world {
     const char *retry_after;
     size_t poison;       /* this row is refused, alone or with its batch */
     size_t logins_fail;  /* so many logins have no good answer */
+    size_t logins_wait;  /* so many steps of a login are a pause */
+    bool newest_first;   /* the answer to the last request comes first */
+    bool load_fails;     /* a batch cannot be read */
     size_t stop_at_wait; /* the user stops it at that pause; 0: never */
     size_t arena_most;   /* bytes in a lane's arena */
     size_t in_doubt;     /* rows that were settled as perhaps applied by some attempt */
@@ -109,6 +112,10 @@ fake_step(struct eff_dest *dest, struct eff_task *task, const struct eff_respons
             EFF_FAIL(err, EFF_TRANSIENT, "no answer");
             return (struct eff_step){.kind = EFF_STEP_STOP};
         }
+        if (w->logins_wait > 0) {
+            w->logins_wait--;
+            return (struct eff_step){.kind = EFF_STEP_WAIT, .wait_ms = 70};
+        }
         w->logins++;
         return (struct eff_step){.kind = EFF_STEP_DONE};
     }
@@ -137,7 +144,8 @@ world_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliver
 {
     struct world *w = self;
 
-    (void)err;
+    if (w->load_fails)
+        return EFF_FAIL(err, EFF_BROKEN, "the disk is gone");
     w->field = eff_value_of_str(EFF_DECIMAL, EFF_STR("1.5"));
     *ret_delivery = (struct eff_delivery){.op = EFF_OP_UPSERT,
                                           .match_count = 1,
@@ -245,9 +253,10 @@ world_run(struct world *w)
         } else if (effect.kind == EFF_EFFECT_SETTLE) {
             world_settle(w, &effect);
         } else if (out_count > 0) {
-            uint64_t ticket = out[0];
+            size_t at = w->newest_first ? out_count - 1 : 0;
+            uint64_t ticket = out[at];
 
-            memmove(out, out + 1, --out_count * sizeof *out);
+            memmove(out + at, out + at + 1, (--out_count - at) * sizeof *out);
             w->now++;
             world_answer(w, d, ticket);
         } else {

@@ -262,6 +262,18 @@ test_rows_that_are_left_open_cost_as_failures_do(void **state)
     world_close(&w);
 }
 
+/* Each batch was sent with the token that is refused, and then with the next. */
+static struct eff_step
+judge_old_token(struct world *w, struct eff_task *task, const struct eff_response *last,
+                struct eff_err *err)
+{
+    size_t batch = task->delivery->items[0].key.hi;
+
+    if (w->sent_rows[batch]++ == 0)
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    return judge_good(w, task, last, err);
+}
+
 static void
 test_an_expired_token_is_renewed_once_for_all(void **state)
 {
@@ -289,6 +301,149 @@ test_a_refused_credential_stops_with_rows_pending(void **state)
     assert_int_equal(w.err.fault, EFF_AUTH);
     assert_int_equal(w.logins, 1);
     assert_int_equal(world_outcomes(&w, EFF_REFUSED), 0);
+    world_close(&w);
+}
+
+/* Its 401 comes when another lane has logged in meanwhile: that login is good for it, too. */
+static void
+test_a_refusal_of_the_token_that_was(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 2, 4, judge_old_token);
+    w.newest_first = true;
+    world_run(&w);
+    assert_false(w.stopped);
+    assert_int_equal(w.logins, 1);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 8);
+    world_close(&w);
+}
+
+static void
+test_a_login_that_takes_its_time(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 6, 4, judge_token);
+    w.token_good = true;
+    w.logins_wait = 3;
+    world_run(&w);
+    assert_int_equal(w.logins, 1);
+    assert_int_equal(w.waits, 3);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 24);
+    world_close(&w);
+}
+
+/* ---- jobs over there ---- */
+
+/* The job is made by the first request; then it is asked for until it is done. */
+static struct eff_step
+judge_job(struct world *w, struct eff_task *task, const struct eff_response *last,
+          struct eff_err *err)
+{
+    if (w->fails_left == 0)
+        return judge_good(w, task, last, err);
+    assert_int_equal(w->marks, 3 - w->fails_left); // each memo is durable before the next request
+    w->fails_left--;
+    task->delivery->memo = EFF_STR("job 7");
+    task->delivery->memo_changed = true;
+    if (w->fails_left == 1)
+        return (struct eff_step){.kind = EFF_STEP_WAIT, .wait_ms = 50};
+    judge_all(task->delivery, EFF_NOT_APPLIED, EFF_TRANSIENT); // the job is begun anew
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+static void
+test_what_a_job_notes_is_durable_first(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 4, judge_job);
+    w.fails_left = 3;
+    world_run(&w);
+    assert_int_equal(w.marks, 3);
+    assert_int_equal(w.sends, 4);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+/* ---- what ends it ---- */
+
+static size_t
+observe_none_left(struct eff_dest *dest, const struct eff_response *response,
+                  struct eff_rate_report *ret_reports, size_t max)
+{
+    (void)dest, (void)response, (void)max;
+    ret_reports[0] = (struct eff_rate_report){.remaining = 0, .allowed = -1, .reset_ms = -1};
+    ret_reports[1] = (struct eff_rate_report){.limit = 5}; // of none that is known
+    return 2;
+}
+
+static void
+test_a_quota_that_is_used_up(void **state)
+{
+    struct eff_dest_ops ops = fake_ops;
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 6, 4, judge_good);
+    ops.observe = observe_none_left;
+    w.dest.ops = &ops;
+    w.rate = (struct eff_rate_limit){.per_ms = 86400000, .requests = 1000, .hard = true};
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_LIMIT);
+    assert_true(w.sends <= 2);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), w.sends * 4);
+    world_close(&w);
+}
+
+static void
+test_a_batch_that_cannot_be_read(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 2, 4, judge_good);
+    w.load_fails = true;
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_BROKEN);
+    assert_int_equal(w.sends + w.settles, 0);
+    world_close(&w);
+}
+
+/* Answers that nobody waits for change nothing. */
+static void
+test_answers_to_nobody(void **state)
+{
+    const struct eff_response good = {.wire = EFF_WIRE_ANSWERED, .status = 200};
+    struct eff_limiter limiter;
+    struct eff_deliver *d;
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 4, judge_good);
+    eff_limiter_init(&limiter, NULL, 0, 7, &w.run);
+    d = eff_deliver_new(&(struct eff_deliver_config){.dest = &w.dest,
+                                                     .limits = w.limits,
+                                                     .limiter = &limiter,
+                                                     .lanes_max = 1,
+                                                     .run = &w.run,
+                                                     .batch_memory = 1 << 20,
+                                                     .batches_count = 1,
+                                                     .op = world_op,
+                                                     .load = world_load,
+                                                     .self = &w});
+    for (uint64_t ticket = 0; ticket < 5; ticket++)
+        eff_deliver_answered(d, ticket, &good, 1);
+    assert_int_equal(eff_deliver_next(d, 1, 1).kind, EFF_EFFECT_SEND);
+    assert_int_equal(eff_deliver_counts(d)->throttled, 0);
+    eff_deliver_free(d); // with its request under way
+    eff_deliver_free(NULL);
     world_close(&w);
 }
 
@@ -380,6 +535,12 @@ main(void)
         cmocka_unit_test(test_rows_that_are_left_open_cost_as_failures_do),
         cmocka_unit_test(test_an_expired_token_is_renewed_once_for_all),
         cmocka_unit_test(test_a_refused_credential_stops_with_rows_pending),
+        cmocka_unit_test(test_a_refusal_of_the_token_that_was),
+        cmocka_unit_test(test_a_login_that_takes_its_time),
+        cmocka_unit_test(test_what_a_job_notes_is_durable_first),
+        cmocka_unit_test(test_a_quota_that_is_used_up),
+        cmocka_unit_test(test_a_batch_that_cannot_be_read),
+        cmocka_unit_test(test_answers_to_nobody),
         cmocka_unit_test(test_a_stop_while_the_login_waits_is_the_end),
         cmocka_unit_test(test_a_broken_column_blames_no_row),
         cmocka_unit_test(test_halving_takes_no_memory_for_each_level),
