@@ -3,7 +3,8 @@
  * in; what is walked into must be JSON, what is kept is what eff_json_parse makes of it, and
  * a document that ends anywhere is told as such.
  * Method: the same walk over pieces of 1, 2, 3 ... bytes; every prefix of a document; random
- * documents walked by the scanner and by the DOM at once; strings with runs of backslashes.
+ * documents walked by the scanner and by the DOM at once; strings with runs of backslashes;
+ * a source that fails at each of its calls.
  */
 // links: base
 #include "base/scan.h"
@@ -19,6 +20,8 @@
 static struct eff_arena arena;
 static struct eff_err err;
 
+static size_t fails_at; /* so many calls until the source fails; 0: it does not */
+
 struct pieces {
     eff_str rest;
     size_t most;
@@ -30,11 +33,34 @@ pieces_fill(void *self, char *ptr, size_t cap, size_t *ret_len, struct eff_err *
     struct pieces *pieces = self;
     size_t len = pieces->rest.len < pieces->most ? pieces->rest.len : pieces->most;
 
-    (void)fill_err;
+    if (fails_at > 0 && --fails_at == 0)
+        return EFF_FAIL(fill_err, EFF_TRANSIENT, "the line is cut");
     len = len < cap ? len : cap;
     memcpy(ptr, pieces->rest.ptr, len);
     pieces->rest = eff_str_sub(pieces->rest, len, SIZE_MAX);
     *ret_len = len;
+    return EFF_OK;
+}
+
+static enum eff_fault
+walk_list(struct eff_scan *scan, struct eff_buf *out)
+{
+    bool there, more = true;
+
+    EFF_TRY(eff_scan_array(scan, &there, &err));
+    eff_buf_add(out, there ? EFF_STR("[") : EFF_STR("null"));
+    for (bool first = true; there; first = false) {
+        const struct eff_json *value;
+
+        EFF_TRY(eff_scan_item(scan, &more, &err));
+        if (!more)
+            break;
+        eff_buf_addf(out, "%s", first ? "" : ",");
+        EFF_TRY(eff_scan_value(scan, 1 << 20, &arena, &value, &err));
+        eff_json_print(out, value, false);
+    }
+    if (there)
+        eff_buf_add_char(out, ']');
     return EFF_OK;
 }
 
@@ -66,6 +92,10 @@ walk(struct eff_scan *scan, struct eff_buf *out)
             EFF_TRY(walk(scan, out));
             continue;
         }
+        if (eff_str_is(key, "list")) {
+            EFF_TRY(walk_list(scan, out));
+            continue;
+        }
         EFF_TRY(eff_scan_value(scan, 1 << 20, &arena, &value, &err));
         eff_json_print(out, value, false);
     }
@@ -94,9 +124,12 @@ walk_all(eff_str text, size_t most, struct eff_buf *out)
 static const char document[] =
     " {\"a\" : 1e-3, \"skip\":{\"x\":[1,\"}\\\"]\",{}],\"y\":\"\\\\\\\\\"}, \"walk\" : "
     "{\"skip\":\"\\\\\\\"{\",\"b\":[\"\\\\\",true,null,\"\\u00e9\"],\"walk\":null,\"skip\":-1.5}\n,"
-    "\"walk\":{},\"c\":\"\",\"skip\":[[[[]]]],\"skip\":false } \n";
-static const char walked[] = "{\"a\":1e-3,\"walk\":{\"b\":[\"\\\\\",true,null,\"\xc3\xa9\"],"
-                             "\"walk\":null},\"walk\":{},\"c\":\"\"}";
+    "\"walk\":{},\"c\":\"\",\"skip\":[[[[]]]],\"skip\":false,\t\"list\":[1 , [2],\r{}],\"list\":[ ],"
+    "\"list\":null } \n";
+static const char walked[] =
+    "{\"a\":1e-3,\"walk\":{\"b\":[\"\\\\\",true,null,\"\xc3\xa9\"],"
+    "\"walk\":null},\"walk\":{},\"c\":\"\",\"list\":[1,[2],{}],\"list\":[],"
+    "\"list\":null}";
 
 static void
 any_pieces_give_the_same(void **state)
@@ -140,6 +173,9 @@ what_is_no_json_is_told_with_its_byte(void **state)
         {"{\"skip\":[1}", "is not JSON at byte 11: expected \"]\", found \"}\""},
         {"{\"skip\":}", "is not JSON at byte 9: expected a value, found \"}\""},
         {"{\"a\":1}}", "is not JSON at byte 8: expected the end, found \"}\""},
+        {"{\"list\":{}}", "is not JSON at byte 9: expected an array, found \"{\""},
+        {"{\"list\":[1 2]}", "is not JSON at byte 12: expected \",\" or \"]\", found \"2\""},
+        {"{\"skip\":{1]}", "is not JSON at byte 11: expected \"}\", found \"]\""},
         {"", "ends in the middle, at byte 1: expected an object"},
     };
     struct eff_buf out = {0};
@@ -149,6 +185,26 @@ what_is_no_json_is_told_with_its_byte(void **state)
         assert_int_equal(walk_all(eff_str_of(rows[i].text), 3, &out), EFF_CONFIG);
         assert_string_equal(err.msg, rows[i].told);
     }
+    eff_buf_free(&out);
+}
+
+static void
+a_source_that_fails_is_passed_on(void **state)
+{
+    struct eff_buf out = {0};
+
+    (void)state;
+    for (size_t at = 1;; at++) {
+        enum eff_fault fault;
+
+        fails_at = at;
+        fault = walk_all(eff_str_of(document), 1, &out);
+        if (fails_at > 0)
+            break;
+        assert_int_equal(fault, EFF_TRANSIENT);
+        assert_non_null(strstr(err.msg, "the line is cut"));
+    }
+    fails_at = 0;
     eff_buf_free(&out);
 }
 
@@ -163,6 +219,20 @@ nesting_and_sizes_have_bounds(void **state)
              "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[");
     assert_int_equal(walk_all(eff_str_of(deep), 64, &out), EFF_CONFIG);
     assert_non_null(strstr(err.msg, "nested more than 64 deep"));
+    for (int i = 0; i < 100; i++)
+        eff_buf_add(&big, EFF_STR("{\"walk\":"));
+    assert_int_equal(walk_all(eff_buf_str(&big), 64, &out), EFF_CONFIG);
+    assert_non_null(strstr(err.msg, "nested more than 64 deep"));
+    eff_buf_reset(&big);
+    eff_buf_add(&big, EFF_STR("{\""));
+    for (int i = 0; i < 300000; i++)
+        eff_buf_add(&big, EFF_STR("key"));
+    assert_int_equal(walk_all(eff_buf_str(&big), SIZE_MAX, &out), EFF_CONFIG);
+    assert_non_null(strstr(err.msg, "ends in the middle"));
+    eff_buf_add(&big, EFF_STR("\":1}"));
+    assert_int_equal(walk_all(eff_buf_str(&big), SIZE_MAX, &out), EFF_CONFIG);
+    assert_non_null(strstr(err.msg, "has a value of more than"));
+    eff_buf_reset(&big);
     eff_buf_add(&big, EFF_STR("{\"a\":\""));
     for (int i = 0; i < 300000; i++)
         eff_buf_add(&big, EFF_STR("\\\\\\\""));
@@ -242,6 +312,7 @@ main(void)
         cmocka_unit_test(any_pieces_give_the_same),
         cmocka_unit_test(every_prefix_ends_in_the_middle),
         cmocka_unit_test(what_is_no_json_is_told_with_its_byte),
+        cmocka_unit_test(a_source_that_fails_is_passed_on),
         cmocka_unit_test(nesting_and_sizes_have_bounds),
         cmocka_unit_test(random_documents_are_kept_as_they_are),
     };
