@@ -253,6 +253,11 @@ page_requests(struct eff_buf *buf, const struct eff_connector *c)
             page_asked(buf, "a field that is not there is created, once the option below says so",
                        &fields->create.call, &fields->only, 0);
     }
+    for (size_t i = 0; i < c->checks_count; i++)
+        page_asked(buf,
+                   c->checks[i].members ? "by `efferent check`, of mode `members`"
+                                        : "by `efferent check`",
+                   &c->checks[i].call, &c->checks[i].only, 0);
     for (size_t i = 0; i < c->readings_count; i++)
         page_asked(buf, "records read back", &c->readings[i].call, &c->readings[i].only,
                    c->readings[i].rows_max);

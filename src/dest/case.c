@@ -310,8 +310,8 @@ case_open(struct case_run *run)
                 ->ops->open(conf, run->arena, &run->dest, &run->err) != EFF_OK ||
         run->dest->ops->bind(run->dest, &sync, limits, &run->err) != EFF_OK)
         return eff_case_fail(run, "%s: %s", run->err.where, run->err.msg);
-    if (!run->conf.describe.ptr && !run->conf.read.ptr && !run->conf.create &&
-        !limits[run->rows.op].supported)
+    if (!run->conf.describe.ptr && !run->conf.check.ptr && !run->conf.read.ptr &&
+        !run->conf.create && !limits[run->rows.op].supported)
         return eff_case_fail(run, "the connector has no operation %s", eff_op_name(run->rows.op));
     run->rows_max = limits[run->rows.op].rows_max;
     return true;
@@ -542,6 +542,15 @@ case_make(struct case_run *run)
 }
 
 static bool
+case_check(struct case_run *run)
+{
+    struct eff_task task = {.kind = EFF_TASK_CHECK, .object = run->conf.check, .arena = run->arena};
+
+    run->end = case_task(run, &task, 0);
+    return (run->injected && run->end == EFF_STEP_STOP) || case_ended(run); /* it said so */
+}
+
+static bool
 case_look(struct case_run *run)
 {
     struct eff_schema schema = {0};
@@ -590,6 +599,8 @@ case_once(struct case_run *run)
 
     if (good && run->conf.create) {
         good = case_make(run);
+    } else if (good && run->conf.check.ptr) {
+        good = case_check(run);
     } else if (good && (run->conf.describe.ptr || run->conf.read.ptr)) {
         good = case_look(run);
     } else if (good) {

@@ -10,7 +10,7 @@ enum case_fault { CASE_NONE = 0, CASE_LOST, CASE_NOT_SENT, CASE_429, CASE_500, C
 
 struct case_conf {
     eff_str name;
-    eff_str op, describe, read, end, stops;
+    eff_str op, describe, check, read, end, stops;
     struct eff_str_list fields;
     const struct eff_node *options, *sync, *rows, *exchange, *verdicts, *schema, *records, *create;
     int64_t repeat;

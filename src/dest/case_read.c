@@ -18,6 +18,7 @@ static const struct eff_option case_options[] = {
     {"op", EFF_OPT_STR, offsetof(struct case_conf, op), "upsert"},
     {"describe", EFF_OPT_STR, offsetof(struct case_conf, describe)},
     {"create", EFF_OPT_NODE, offsetof(struct case_conf, create)},
+    {"check", EFF_OPT_STR, offsetof(struct case_conf, check)},
     {"read", EFF_OPT_STR, offsetof(struct case_conf, read)},
     {"fields", EFF_OPT_LIST, offsetof(struct case_conf, fields)},
     {"rows", EFF_OPT_NODE, offsetof(struct case_conf, rows)},

@@ -10,8 +10,8 @@ struct top_conf {
     int protocol;
     struct eff_str_list sections, hosts;
     const struct eff_node *identifiers, *options, *base, *account, *auth, *headers, *late_apply,
-        *limits, *units, *values, *error, *errors, *objects, *read, *operations, *answers, *find,
-        *jobs;
+        *limits, *units, *values, *error, *errors, *objects, *check, *read, *operations, *answers,
+        *find, *jobs;
 };
 
 static const struct eff_option top_options[] = {
@@ -33,6 +33,7 @@ static const struct eff_option top_options[] = {
     {"error", EFF_OPT_NODE, offsetof(struct top_conf, error)},
     {"errors", EFF_OPT_NODE, offsetof(struct top_conf, errors)},
     {"objects", EFF_OPT_NODE, offsetof(struct top_conf, objects)},
+    {"check", EFF_OPT_NODE, offsetof(struct top_conf, check)},
     {"read", EFF_OPT_NODE, offsetof(struct top_conf, read)},
     {"answers", EFF_OPT_NODE, offsetof(struct top_conf, answers)},
     {"find", EFF_OPT_NODE, offsetof(struct top_conf, find)},
@@ -53,6 +54,7 @@ static const struct {
     {"error", offsetof(struct top_conf, error)},
     {"errors", offsetof(struct top_conf, errors)},
     {"objects", offsetof(struct top_conf, objects)},
+    {"check", offsetof(struct top_conf, check)},
     {"read", offsetof(struct top_conf, read)},
     {"answers", offsetof(struct top_conf, answers)},
     {"find", offsetof(struct top_conf, find)},
@@ -677,6 +679,7 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
     good &= eff_compile_error_at(c, conf->error, &connector->error);
     good &= eff_compile_errors(c, conf->errors);
     good &= eff_compile_objects(c, conf->objects);
+    good &= eff_compile_checks(c, conf->check);
     good &= eff_compile_reading(c, conf->read);
     good &= !conf->operations || eff_compile_operations(c, conf->operations);
     return good;

@@ -242,6 +242,14 @@ struct eff_objects {
     const struct eff_type_name *types;
 };
 
+/* Shows by an answer that the credential may come in; it reads only. */
+struct eff_check {
+    struct eff_call call;
+    struct eff_str_list only; /* objects; none: all */
+    bool members;             /* of lists, which mode `members` keeps */
+    struct eff_test success;
+};
+
 /* Reads records back by their match value. */
 struct eff_reading {
     struct eff_call call;
@@ -329,6 +337,8 @@ struct eff_connector {
     size_t errors_count;
     const struct eff_error_rule *errors;
     struct eff_objects objects;
+    size_t checks_count; /* the first one that is for the object is asked */
+    const struct eff_check *checks;
     size_t readings_count; /* the first one that is for the object reads */
     const struct eff_reading *readings;
     struct eff_operation ops[EFF_OPS_COUNT];

@@ -81,6 +81,7 @@ bool eff_compile_operations(struct eff_compile *c, const struct eff_node *map);
 /* NULL map: the operation looks for nothing. */
 bool eff_compile_find(struct eff_compile *c, const struct eff_node *map, struct eff_operation *op);
 bool eff_compile_objects(struct eff_compile *c, const struct eff_node *map);
+bool eff_compile_checks(struct eff_compile *c, const struct eff_node *node);
 bool eff_compile_reading(struct eff_compile *c, const struct eff_node *node);
 bool eff_compile_errors(struct eff_compile *c, const struct eff_node *list);
 bool eff_compile_answer(struct eff_compile *c, const struct eff_node *map, bool one_row,

@@ -1,4 +1,4 @@
-/* connector_read: discovery of objects and fields, reading back, the table of errors. */
+/* connector_read: discovery of objects and fields, proving a credential, reading back, the table of errors. */
 #include "dest/connector_internal.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -267,6 +267,47 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
     good &= eff_compile_ints(c, conf.missing_status, &objects->missing_status);
     return good;
 }
+
+/* ---- proving a credential ---- */
+
+struct check_conf {
+    struct eff_call_conf call;
+    struct eff_str_list only;
+    bool members;
+    const struct eff_node *success;
+};
+
+static const struct eff_option check_options[] = {
+    EFF_CALL_OPTIONS(struct check_conf, call),
+    {"only", EFF_OPT_LIST, offsetof(struct check_conf, only)},
+    {"members", EFF_OPT_BOOL, offsetof(struct check_conf, members)},
+    {"success", EFF_OPT_NODE, offsetof(struct check_conf, success)},
+};
+
+/* One request, or a list of them for some objects each. */
+bool
+eff_compile_checks(struct eff_compile *c, const struct eff_node *node)
+{
+    size_t count = !node ? 0 : node->kind == EFF_NODE_LIST ? node->count : 1;
+    struct eff_check *checks = eff_new(c->arena, struct eff_check, count);
+    bool good = true;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct eff_node *map = node->kind == EFF_NODE_LIST ? &node->values[i] : node;
+        struct check_conf conf = {0};
+
+        if (!eff_compile_fill(c, map, check_options, COUNT(check_options), &conf))
+            return false;
+        checks[i] = (struct eff_check){.only = conf.only, .members = conf.members};
+        good &= eff_compile_test(c, conf.success, &checks[i].success);
+        good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &checks[i].call);
+    }
+    c->connector->checks = checks;
+    c->connector->checks_count = count;
+    return good;
+}
+
+/* ---- reading back ---- */
 
 struct reading_conf {
     struct eff_call_conf call;

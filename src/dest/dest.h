@@ -90,6 +90,7 @@ enum eff_task_kind {
     EFF_TASK_AUTHORIZE,
     EFF_TASK_DESCRIBE,
     EFF_TASK_CREATE, /* a field, by name and type; refused when it is there already */
+    EFF_TASK_CHECK,  /* shows that the credential may come in, by one request that only reads */
     EFF_TASK_READ,
     EFF_TASK_FINISH /* end of a run: the file destination renames its file */
 };
@@ -100,7 +101,7 @@ struct eff_task {
     struct eff_schema *schema;          /* DESCRIBE */
     struct eff_read *read;              /* READ */
     const struct eff_dest_field *field; /* CREATE */
-    eff_str object;                     /* DESCRIBE, CREATE, READ */
+    eff_str object;                     /* DESCRIBE, CREATE, CHECK, READ */
     int64_t now_wall_ms;                /* AUTHORIZE: a signed login says when it was made */
     void *scratch;                      /* the driver's own; NULL on the first step */
     struct eff_arena *arena;            /* lives as long as the task */
@@ -218,6 +219,7 @@ struct eff_dest {
     const struct eff_dest_conf *conf;
     eff_str account; /* syncs with the same account share its rate budget */
     bool can_describe, can_read;
+    bool can_check; /* where nothing is described, EFF_TASK_CHECK proves the credential */
     struct eff_units units;
     bool strict;           /* takes a row as it is or refuses it: needs no reading back */
     int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */

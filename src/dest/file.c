@@ -322,6 +322,7 @@ file_step(struct eff_dest *base, struct eff_task *task, const struct eff_respons
         break;
     case EFF_TASK_AUTHORIZE:
     case EFF_TASK_CREATE:
+    case EFF_TASK_CHECK:
     case EFF_TASK_READ:
         break;
     }

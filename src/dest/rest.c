@@ -218,6 +218,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     dest->base.prepared_count = dest->connector->identifiers.count;
     dest->base.prepared = dest->connector->identifiers.at;
     dest->base.can_describe = dest->connector->objects.fields_count > 0;
+    dest->base.can_check = dest->connector->checks_count > 0 || dest->login;
     dest->base.can_read = rest_reading(dest, EFF_STR_NONE, NULL) != NULL;
     *ret_dest = &dest->base;
     return EFF_OK;
@@ -467,6 +468,7 @@ rest_bind_members(struct rest_dest *dest, const struct eff_dest_sync *sync,
     struct eff_op_limits *remove = &limits[EFF_OP_REMOVE];
     bool any = false;
 
+    dest->members = true;
     dest->base.can_describe = dest->base.can_read = false;
     EFF_TRY(rest_bind_identifiers(dest, sync, err));
     rest_remove_uses(dest, sync, remove);
@@ -641,6 +643,8 @@ rest_step(struct eff_dest *base, struct eff_task *task, const struct eff_respons
         return rest_describe(dest, task, last, err);
     case EFF_TASK_CREATE:
         return rest_create(dest, task, last, err);
+    case EFF_TASK_CHECK:
+        return rest_check(dest, task, last, err);
     case EFF_TASK_READ:
         return rest_read(dest, task, last, err);
     case EFF_TASK_FINISH:

@@ -8,7 +8,7 @@
  *     rest_deliver.c  the steps of one delivery: find, send, send ...
  *     rest_members.c  old identifiers of a list's members, before the new ones
  *     rest_job.c      asynchronous jobs: create, upload, close, poll, results
- *     rest_task.c     login, discovery, making fields, reading back
+ *     rest_task.c     login, discovery, making fields, proving a credential, reading back
  */
 #ifndef EFF_DEST_REST_H
 #define EFF_DEST_REST_H
@@ -27,6 +27,7 @@ struct rest_dest {
     int64_t late_ms;
     eff_str run_id;
     eff_str object;                  /* of the sync */
+    bool members;                    /* it names a list */
     eff_str token, url;              /* of the session */
     int64_t expires_ms;              /* 0: not told */
     int64_t now_ms;                  /* when the last answer came */
@@ -206,6 +207,8 @@ struct eff_step rest_describe(struct rest_dest *dest, struct eff_task *task,
                               const struct eff_response *last, struct eff_err *err);
 struct eff_step rest_create(struct rest_dest *dest, struct eff_task *task,
                             const struct eff_response *last, struct eff_err *err);
+struct eff_step rest_check(struct rest_dest *dest, struct eff_task *task,
+                           const struct eff_response *last, struct eff_err *err);
 struct eff_step rest_read(struct rest_dest *dest, struct eff_task *task,
                           const struct eff_response *last, struct eff_err *err);
 bool rest_needs_login(const struct rest_dest *dest);

@@ -522,6 +522,32 @@ rest_create(struct rest_dest *dest, struct eff_task *task, const struct eff_resp
     return step;
 }
 
+/* ---- proving the credential: by a request, else by the login alone ---- */
+
+struct eff_step
+rest_check(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    const struct eff_connector *connector = dest->connector;
+    struct eff_render r = rest_render(dest, task->arena);
+    const struct eff_check *check = NULL;
+
+    for (size_t i = 0; i < connector->checks_count && !check; i++)
+        if (rest_named(&connector->checks[i].only, task->object) &&
+            connector->checks[i].members == dest->members)
+            check = &connector->checks[i];
+    if (!check && rest_needs_login(dest))
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    if (!check ||
+        (last && task_good(last) &&
+         (!check->success.at.ptr || rest_test(&check->success, rest_json(last, task->arena)))))
+        return (struct eff_step){.kind = EFF_STEP_DONE};
+    if (last)
+        return task_failure(dest, task, task_work(task), last, "check", err);
+    r.object = task->object;
+    return task_send(dest, &check->call, &r, NULL, EFF_STR_NONE, err);
+}
+
 /* ---- reading back ---- */
 
 static const struct eff_reading *

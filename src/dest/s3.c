@@ -263,6 +263,7 @@ s3_step(struct eff_dest *base, struct eff_task *task, const struct eff_response 
         return s3_describe(dest, task, last, err);
     case EFF_TASK_AUTHORIZE:
     case EFF_TASK_CREATE:
+    case EFF_TASK_CHECK:
     case EFF_TASK_READ:
         break;
     }

@@ -514,6 +514,7 @@ eff_table_step(struct eff_dest *base, struct eff_task *task, const struct eff_re
         return eff_table_read(dest, task, last, err);
     case EFF_TASK_AUTHORIZE:
     case EFF_TASK_CREATE:
+    case EFF_TASK_CHECK:
     case EFF_TASK_FINISH:
         break;
     }

@@ -299,6 +299,17 @@ eff_run_look(const struct eff_project *project, const struct eff_sync_conf *sync
 
 /* ---- check ---- */
 
+/* Where no schema was told, nobody has asked for the credential yet. */
+static enum eff_fault
+check_credential(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_task task = {.kind = EFF_TASK_CHECK, .object = r->sync->object, .arena = &r->run};
+
+    if (r->schema.known || !r->dest->can_check)
+        return EFF_OK;
+    return eff_run_at(r->sync->dest->place, eff_run_task(r, &task, err), err);
+}
+
 static enum eff_fault
 check_stages(struct eff_sync_run *r, struct eff_err *err)
 {
@@ -307,6 +318,7 @@ check_stages(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_run_open_source(r, err));
     EFF_TRY(eff_run_bind(r, 0, err));
     EFF_TRY(eff_run_contract(r, err));
+    EFF_TRY(check_credential(r, err));
     eff_run_overlaps(r);
     return eff_run_bind(r, 0, err);
 }

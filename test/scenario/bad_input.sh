@@ -591,7 +591,7 @@ one_problem '*the connection string cannot be read' efferent.yml:2:16
 says_not canary
 
 about "wrong credentials"
-sandbox hubspot salesforce
+sandbox hubspot salesforce stripe klaviyo slack
 start wrong_credentials
 cat > "$P/efferent.yml" << END
 sources: {shop: {type: sqlite, path: shop.db}}
@@ -613,5 +613,31 @@ sed -i 's/canary-wrong-secret/test-secret/' "$P/efferent.yml"
 eff 0 run
 records "$SF" Contact
 rows_are records.db 'select count(*) from r' 20
+
+about "check proves the credential also where no schema can be asked for"
+start unproven
+cat > "$P/efferent.yml" << END
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations:
+  billing: {type: stripe, url: "$STRIPE", token: canary-wrong-key}
+  mail: {type: klaviyo, url: "$KLAVIYO", api_key: canary-wrong-key}
+  chat: {type: slack, url: "$SLACK/api", token: canary-wrong-key}
+END
+cat > "$P/syncs/contacts.yml" << 'END'
+{sync: customers, table: customer, key: id, to: billing.customers, match: {email: email}, fields: {name: score}}
+---
+{sync: profiles, table: customer, key: id, to: mail.profiles, match: {email: email}, fields: {first_name: score}}
+---
+{sync: members, table: customer, key: id, to: mail.Y6nRLr, mode: members, match: {email: email}}
+---
+{sync: messages, table: customer, key: id, to: chat.C0000000001, mode: append, fields: {text: email}}
+END
+eff 1 check
+same "what the checks said" 'auth auth auth auth' "$(j '$.syncs[0].problems[0].fault') $(j '$.syncs[1].problems[0].fault') $(j '$.syncs[2].problems[0].fault') $(j '$.syncs[3].problems[0].fault')"
+sed -i 's/token: canary-wrong-key}/token: sk_test_test-token}/; s/api_key: canary-wrong-key/api_key: test-token/; /chat/s/sk_test/xoxb/' "$P/efferent.yml"
+sed -i 's/xoxb_test-token/xoxb-test-token/' "$P/efferent.yml"
+eff 1 check
+same "all but the list that is not there" 'ok ok failed ok' "$(j '$.syncs[0].status') $(j '$.syncs[1].status') $(j '$.syncs[2].status') $(j '$.syncs[3].status')"
+says 'Y6nRLr'
 
 finish
