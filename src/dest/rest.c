@@ -335,14 +335,16 @@ rest_variant_applies(const struct rest_dest *dest, const struct eff_variant *var
 
 #define REST_ENVELOPE 1024 /* bytes of a body around its rows */
 
-/* Of a job, all that it takes when the first poll says that it is done. */
+/* Of a job, what it takes when the first poll says that it is done, and no row was refused. */
 static size_t
 rest_requests(const struct eff_variant *v)
 {
     size_t count = (size_t)v->job.upload.given + v->job.close.given;
 
     for (size_t i = 0; i < v->job.files_count; i++)
-        count += v->job.files[i].call.given;
+        count += v->job.files[i].call.given &&
+                 (v->job.files[i].list.outcome == EFF_APPLIED ||
+                  (v->job.unlisted == EFF_APPLIED && !v->job.failed_count.ptr));
     return v->job.given ? count + 2 : 1; /* create and poll */
 }
 

@@ -243,7 +243,19 @@ job_ask_again(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
                              .wait_ms = wait >= 0 ? wait : job_pause(job, work->failures)};
 }
 
-/* Lists that stand in the poll's answer are read at once; the first file to fetch is next. */
+/* A file that could tell nothing: no row was refused, or each has its result already. */
+static bool
+job_file_idle(const struct rest_work *work, const struct eff_job_file *file)
+{
+    if (file->list.outcome == EFF_REFUSED && work->job_failed == 0)
+        return true;
+    for (size_t i = 0; i < work->rows_count; i++)
+        if (work->hits[work->rows[i]] == 0)
+            return false;
+    return true;
+}
+
+/* Lists that stand in the poll's answer are read at once; the next file worth fetching follows. */
 static struct eff_step
 job_next_file(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
               const struct eff_json *json)
@@ -253,6 +265,8 @@ job_next_file(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
     for (; work->file < job->files_count; work->file++) {
         const struct eff_job_file *file = &job->files[work->file];
 
+        if (file->call.given && job_file_idle(work, file))
+            continue;
         if (file->call.given) {
             work->phase = REST_JOB_RESULT;
             return (struct eff_step){0};

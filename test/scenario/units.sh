@@ -49,7 +49,7 @@ took() { db :memory: "select (d ->> '\$.syncs[0].requests') + (d ->> '\$.syncs[0
 
 units force 'API calls of the day' 3 # 200 rows a request
 units hub 'API calls of the day' 5   # 100
-units bulk 'API calls of the day' 7  # create, upload, close, poll, three lists of results
+units bulk 'API calls of the day' 5  # create, upload, close, poll, the list of what succeeded
 units kl 'new profiles' 450
 units file '' ''
 "$EFFERENT" plan force --no-color -p "$P" > text.txt || fail "plan of force"

@@ -260,11 +260,7 @@ a_job_outlives_the_process(void **state)
     assert_true(eff_str_ends(step.request.url, EFF_STR("/successfulResults")));
     ok = restdest_answer(200, "sf__Id,sf__Created,Ext,a\n003,true,k1,1\n003a,false,k0,1\n");
     step = restdest_step(&world, again, &ok);
-    ok = restdest_answer(200, "sf__Id,sf__Error,Ext,a\n");
-    step = restdest_step(&world, again, &ok);
-    ok = restdest_answer(200, "Ext,a\n");
-    step = restdest_step(&world, again, &ok);
-    assert_int_equal(step.kind, EFF_STEP_DONE);
+    assert_int_equal(step.kind, EFF_STEP_DONE); /* the other files could name nobody else */
     assert_true(eff_str_is(again->items[0].verdict.remote_id, "003a"));
     assert_true(eff_str_is(again->items[1].verdict.remote_id, "003") &&
                 again->items[1].verdict.created);
