@@ -546,7 +546,7 @@ connector_units(struct eff_compile *c, const struct eff_node *map)
 
 struct values_conf {
     const struct eff_node *null;
-    int boolean, number, timestamp, date, list, names, naive, match;
+    int boolean, number, timestamp, date, list, names, nested_null, naive, match;
     eff_str join;
 };
 
@@ -561,6 +561,8 @@ static const struct eff_option values_options[] = {
     {"list", EFF_OPT_ENUM, offsetof(struct values_conf, list), .choices = "nested|join|text"},
     {"join", EFF_OPT_STR, offsetof(struct values_conf, join), ";"},
     {"names", EFF_OPT_ENUM, offsetof(struct values_conf, names), .choices = "nested|flat"},
+    {"nested_null", EFF_OPT_ENUM, offsetof(struct values_conf, nested_null),
+     .choices = "as_is|outer"},
     {"naive", EFF_OPT_ENUM, offsetof(struct values_conf, naive), .choices = "as_is|utc"},
     {"match", EFF_OPT_ENUM, offsetof(struct values_conf, match), .choices = "as_is|text"},
 };
@@ -583,6 +585,7 @@ connector_values(struct eff_compile *c, const struct eff_node *map)
         .boolean_text = conf.boolean == 1,
         .number_text = conf.number == 1,
         .flat_names = conf.names == 1,
+        .null_outer = conf.nested_null == 1,
         .naive_utc = conf.naive == 1,
         .match_text = conf.match == 1,
         .time = (enum eff_time_form)conf.timestamp,

@@ -30,6 +30,7 @@ struct eff_values {
     bool boolean_text, number_text; /* in JSON: strings */
     bool flat_names;                /* a dot in a field's name is a dot, not nesting */
     bool naive_utc;                 /* a time without a zone is one in UTC */
+    bool null_outer;                /* a field of which all that is within is NULL is NULL itself */
     bool match_text;                /* in JSON: match values are strings, whatever their type */
     enum eff_time_form time, date;
     enum eff_list_form list;

@@ -60,6 +60,22 @@ json_match(struct render_json *j, const struct eff_value *value)
     return EFF_RENDERED;
 }
 
+/* Whether all that it has is NULL. */
+static bool
+json_group_null(const struct eff_shape *group, const struct eff_item *item)
+{
+    for (const struct eff_shape *at = group->first; at; at = at->next) {
+        const struct eff_value *value =
+            at->from == EFF_SHAPE_GROUP ? NULL : eff_shape_value(at, item);
+
+        if (at->from == EFF_SHAPE_GROUP
+                ? !json_group_null(at, item)
+                : value && value->kind != EFF_ABSENT && value->kind != EFF_NULL)
+            return false;
+    }
+    return true;
+}
+
 static enum eff_rendered
 json_members(struct render_json *j, const struct eff_shape *first)
 {
@@ -73,6 +89,10 @@ json_members(struct render_json *j, const struct eff_shape *first)
             if (!eff_shape_present(at, item))
                 continue;
             json_key(&j->w, at->key_json);
+            if (j->r->values->null_outer && json_group_null(at, item)) {
+                eff_json_write_null(&j->w);
+                continue;
+            }
             eff_json_begin_object(&j->w);
             worst = json_members(j, at->first);
             eff_json_end_object(&j->w);

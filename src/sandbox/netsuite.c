@@ -44,9 +44,12 @@ static const struct eff_field_row netsuite_invoice[] = {
     {"externalId", "External ID", TEXT, KEY, NULL, NULL},
     {"entity", "Customer", REF, EFF_FIELD_REQUIRED, "customer:entity", NULL},
     {"tranDate", "Date", EFF_FIELD_DATE, 0, 0, 0, NULL, NULL},
+    {"dueDate", "Due Date", EFF_FIELD_DATE, 0, 0, 0, NULL, NULL},
+    {"terms", "Terms", REF, 0, "term:terms", NULL},
     {"memo", "Memo", TEXT, 0, NULL, NULL},
     {"otherRefNum", "PO #", TEXT, 0, NULL, NULL},
     {"total", "Total", EFF_FIELD_CURRENCY, 18, 2, EFF_FIELD_READONLY, NULL, NULL},
+    {"amountRemaining", "Amount Due", EFF_FIELD_CURRENCY, 18, 2, EFF_FIELD_READONLY, NULL, NULL},
     {"custbody_campaign", "Campaign", TEXT, OWN, NULL, NULL},
 };
 

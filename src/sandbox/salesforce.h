@@ -109,6 +109,10 @@ struct eff_cell eff_sf_cell(const struct eff_call *call, const struct eff_record
 
 /* salesforce_rows.c */
 void eff_sf_apply(struct eff_call *call, struct eff_sf_row *row);
+/* Its object, left open. */
+void eff_sf_begin_record(struct eff_call *call, struct eff_json_writer *w,
+                         const struct eff_record *record, size_t fields_count,
+                         const struct eff_field *const *fields);
 void eff_sf_write_record(struct eff_call *call, struct eff_json_writer *w,
                          const struct eff_record *record, size_t fields_count,
                          const struct eff_field *const *fields);
@@ -149,6 +153,14 @@ const struct eff_shape *eff_sf_query_shape(const struct eff_sf_query *query);
 bool eff_sf_query_counts(const struct eff_sf_query *query);
 const struct eff_field *const *eff_sf_query_fields(const struct eff_sf_query *query,
                                                    size_t *ret_count);
+/* Of the record that a reference leads to. */
+struct eff_sf_parent_field {
+    const struct eff_field *reference;
+    const struct eff_shape *shape;
+    const struct eff_field *field;
+};
+const struct eff_sf_parent_field *eff_sf_query_parents(const struct eff_sf_query *query,
+                                                       size_t *ret_count);
 
 /* salesforce_query.c */
 void eff_sf_query(struct eff_call *call);

@@ -41,6 +41,38 @@ query_page_size(const struct eff_call *call)
     return size < QUERY_PAGE_MIN ? QUERY_PAGE_MIN : size > QUERY_PAGE ? QUERY_PAGE : (size_t)size;
 }
 
+/* {"Account": {"attributes": ..., "Name": "Acme"}}, or null where the reference is empty. */
+static void
+query_write_parents(struct eff_call *call, struct eff_json_writer *w,
+                    const struct eff_sf_query *query, const struct eff_record *record)
+{
+    size_t count;
+    const struct eff_sf_parent_field *parents = eff_sf_query_parents(query, &count);
+    const struct eff_field **fields = eff_new(call->arena, const struct eff_field *, count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct eff_cell cell = eff_sf_cell(call, record, parents[i].reference);
+        const struct eff_shape *shape;
+        struct eff_record parent;
+        size_t many = 0, first = 0;
+        int64_t seq;
+
+        while (parents[first].reference != parents[i].reference)
+            first++;
+        if (first < i) // written with the first of its fields
+            continue;
+        for (size_t k = i; k < count; k++)
+            if (parents[k].reference == parents[i].reference)
+                fields[many++] = parents[k].field;
+        eff_json_key(w, parents[i].reference->relation);
+        if (!eff_cell_null(cell) && eff_sf_seq(&call->world->shapes, cell.text, &shape, &seq) &&
+            eff_records_get(call->world->records, parents[i].shape, seq, call->arena, &parent))
+            eff_sf_write_record(call, w, &parent, many, fields);
+        else
+            eff_json_write_null(w);
+    }
+}
+
 static void
 query_write_records(struct eff_call *call, struct eff_json_writer *w,
                     const struct eff_sf_query *query, const struct eff_sf_cursor *cursor,
@@ -54,8 +86,11 @@ query_write_records(struct eff_call *call, struct eff_json_writer *w,
     eff_json_begin_array(w);
     for (size_t i = from; i < to; i++) {
         if (eff_records_get(call->world->records, eff_sf_query_shape(query), cursor->seqs[i],
-                            call->arena, &record))
-            eff_sf_write_record(call, w, &record, fields_count, fields);
+                            call->arena, &record)) {
+            eff_sf_begin_record(call, w, &record, fields_count, fields);
+            query_write_parents(call, w, query, &record);
+            eff_json_end_object(w);
+        }
         call->arena->used = used;
     }
     eff_json_end_array(w);
@@ -173,15 +208,20 @@ eff_sf_query_job_create(struct eff_call *call)
     struct eff_sf_problem problem = {0};
     const struct eff_sf_query *query;
     struct eff_sf_job *job;
+    size_t parents = 0;
 
     if (!eff_str_is(operation, "query") && !eff_str_is(operation, "queryAll")) {
         eff_sf_error(call, 400, "API_ERROR", EFF_STR("operation must be query or queryAll"));
         return;
     }
     query = eff_sf_soql(call, text, &problem);
-    if (query == NULL || eff_sf_query_counts(query)) {
+    if (query != NULL)
+        eff_sf_query_parents(query, &parents);
+    if (query == NULL || eff_sf_query_counts(query) || parents > 0) {
         eff_sf_error(call, 400, problem.code == NULL ? "API_ERROR" : problem.code,
-                     problem.code == NULL ? EFF_STR("COUNT() is not supported") : problem.message);
+                     problem.code == NULL
+                         ? EFF_STR("COUNT() and fields of parents are not supported")
+                         : problem.message);
         return;
     }
     job = eff_sf_job_add(call, true);

@@ -199,7 +199,7 @@ eff_sf_apply(struct eff_call *call, struct eff_sf_row *row)
 }
 
 void
-eff_sf_write_record(struct eff_call *call, struct eff_json_writer *w,
+eff_sf_begin_record(struct eff_call *call, struct eff_json_writer *w,
                     const struct eff_record *record, size_t fields_count,
                     const struct eff_field *const *fields)
 {
@@ -220,6 +220,14 @@ eff_sf_write_record(struct eff_call *call, struct eff_json_writer *w,
         eff_json_key(w, fields[i]->name);
         eff_cell_write(w, eff_sf_cell(call, record, fields[i]));
     }
+}
+
+void
+eff_sf_write_record(struct eff_call *call, struct eff_json_writer *w,
+                    const struct eff_record *record, size_t fields_count,
+                    const struct eff_field *const *fields)
+{
+    eff_sf_begin_record(call, w, record, fields_count, fields);
     eff_json_end_object(w);
 }
 

@@ -1,7 +1,7 @@
 /*
  * sandbox/salesforce_soql: a small honest part of SOQL.
  *
- *   SELECT field, ... | COUNT() FROM object
+ *   SELECT field, Parent.field, ... | COUNT() FROM object
  *   [WHERE condition [AND|OR|NOT condition] ...]   = != < <= > >= LIKE IN, NOT IN
  *   [ORDER BY field [ASC|DESC] [NULLS FIRST|LAST], ...] [LIMIT n] [OFFSET n]
  *
@@ -56,6 +56,8 @@ struct eff_sf_query {
     bool counts;
     size_t fields_count;
     const struct eff_field **fields;
+    size_t parents_count;
+    struct eff_sf_parent_field *parents;
     size_t nodes_count;
     struct soql_node *nodes; /* postfix */
     size_t orders_count;
@@ -396,6 +398,50 @@ soql_from(struct soql_parser *parser)
     return true;
 }
 
+/* "Account.Name": a field of the record that a reference leads to, one level up. */
+static bool
+soql_parent(struct soql_parser *parser, eff_str relation, eff_str name,
+            struct eff_sf_parent_field *ret_parent)
+{
+    const struct eff_shapes *shapes = &parser->call->world->shapes;
+    const struct eff_shape *shape = parser->query->shape;
+
+    for (size_t i = 0; i < shape->count; i++) {
+        const struct eff_field *reference = &shape->fields[i];
+
+        if (reference->gone || reference->relation.len == 0 ||
+            !eff_str_eq_nocase(reference->relation, relation))
+            continue;
+        *ret_parent = (struct eff_sf_parent_field){reference,
+                                                   eff_shape_find(shapes, reference->target), NULL};
+        if (ret_parent->shape != NULL)
+            ret_parent->field = eff_shape_field(shapes, ret_parent->shape, name);
+    }
+    return ret_parent->field != NULL ||
+           eff_sf_fail(parser->call, parser->problem, "INVALID_FIELD", NULL,
+                       "Didn't understand relationship '" EFF_STR_FMT
+                       "' in field path. If you are attempting to use a custom relationship, be "
+                       "sure to append the '__r' after the custom relationship name.",
+                       EFF_STR_ARG(eff_str_sub(relation, 0, 100)));
+}
+
+/* What was selected, now that the object is known. */
+static bool
+soql_fields(struct soql_parser *parser, size_t count, const eff_str *names)
+{
+    struct eff_sf_query *query = parser->query;
+    eff_str relation, name;
+
+    query->fields = eff_new(parser->call->arena, const struct eff_field *, count + 1);
+    query->parents = eff_new(parser->call->arena, struct eff_sf_parent_field, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (eff_str_cut(names[i], '.', &relation, &name)
+                ? !soql_parent(parser, relation, name, &query->parents[query->parents_count++])
+                : !soql_field(parser, names[i], &query->fields[query->fields_count++]))
+            return false;
+    return true;
+}
+
 static bool
 soql_parse(struct soql_parser *parser)
 {
@@ -406,10 +452,8 @@ soql_parse(struct soql_parser *parser)
     soql_next(parser);
     if (!soql_select(parser, &count, &names) || !soql_from(parser))
         return false;
-    query->fields = eff_new(parser->call->arena, const struct eff_field *, count + 1);
-    for (size_t i = 0; i < count; i++)
-        if (!soql_field(parser, names[i], &query->fields[query->fields_count++]))
-            return false;
+    if (!soql_fields(parser, count, names))
+        return false;
     query->nodes = eff_new(parser->call->arena, struct soql_node, SOQL_NODES_MAX);
     query->limit = INT64_MAX;
     if (soql_accept(parser, "where") && !soql_condition(parser))
@@ -688,4 +732,11 @@ eff_sf_query_fields(const struct eff_sf_query *query, size_t *ret_count)
 {
     *ret_count = query->fields_count;
     return query->fields;
+}
+
+const struct eff_sf_parent_field *
+eff_sf_query_parents(const struct eff_sf_query *query, size_t *ret_count)
+{
+    *ret_count = query->parents_count;
+    return query->parents;
 }

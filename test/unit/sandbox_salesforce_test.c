@@ -648,6 +648,35 @@ queries(void **state)
     assert_int_equal(stand_send(s, "GET", BASE "/query/01g5e0000000001AAA-2000", NULL), 400);
 }
 
+/* Fields of the record that a reference leads to, and of one that leads nowhere. */
+static void
+queries_of_parents(void **state)
+{
+    struct stand *s = *state;
+    int status;
+
+    stand_tell(s, "records",
+               "{'object': 'Account', 'records': [{'Name': 'Alpha', 'Ext_Id__c': 'A-1'}]}");
+    status = stand_send(s, "POST", BASE "/composite/sobjects",
+                        "{'records': [{'attributes': {'type': 'Contact'}, 'LastName': 'Ito', "
+                        "'Account': {'Ext_Id__c': 'A-1'}}, {'attributes': {'type': 'Contact'}, "
+                        "'LastName': 'Li', 'Account': null}]}");
+    assert_int_equal(status, 200);
+    status = stand_send(s, "GET",
+                        BASE "/query?q=SELECT+Account.Ext_Id__c,LastName,account.name+FROM+Contact+"
+                             "ORDER+BY+LastName",
+                        NULL);
+    assert_int_equal(status, 200);
+    assert_string_equal(stand_at(s, "/records/0/Account/Ext_Id__c"), "A-1");
+    assert_string_equal(stand_at(s, "/records/0/Account/Name"), "Alpha");
+    assert_string_equal(stand_at(s, "/records/0/Account/attributes/type"), "Account");
+    assert_string_equal(stand_at(s, "/records/1/LastName"), "Li");
+    assert_string_equal(stand_at(s, "/records/1/Account"), "");
+    status = stand_send(s, "GET", BASE "/query?q=SELECT+Acount.Name+FROM+Contact", NULL);
+    assert_int_equal(status, 400);
+    assert_string_equal(stand_at(s, "/0/errorCode"), "INVALID_FIELD");
+}
+
 static void
 composites_do_not_nest_and_batches_go_on(void **state)
 {
@@ -724,6 +753,7 @@ main(void)
         cmocka_unit_test_setup(large_jobs_take_several_requests, fresh),
         cmocka_unit_test_setup(jobs_of_other_kinds, fresh),
         cmocka_unit_test_setup(queries, fresh),
+        cmocka_unit_test_setup(queries_of_parents, fresh),
         cmocka_unit_test_setup(composites_do_not_nest_and_batches_go_on, fresh),
         cmocka_unit_test(records_survive_a_restart),
     };
