@@ -132,7 +132,8 @@ matrix_bind(struct matrix *m, eff_str object, enum eff_mode mode, enum eff_remov
         c && mode == EFF_MODE_MEMBERS && identifiers == 0 ? c->objects.match.count : 0;
     size_t fields_count = identifiers + found_by;
     eff_str *fields = eff_new(m->arena, eff_str, fields_count);
-    eff_str match = EFF_STR("id");
+    bool pair = false;
+    eff_str match[] = {EFF_STR("id"), EFF_STR_NONE};
     struct eff_err err = {0};
     struct eff_dest_sync sync = {.name = EFF_STR("sync"),
                                  .run = EFF_STR("run"),
@@ -140,14 +141,19 @@ matrix_bind(struct matrix *m, eff_str object, enum eff_mode mode, enum eff_remov
                                  .mode = mode,
                                  .on_removed = removed,
                                  .match_count = 1,
-                                 .match_names = &match,
+                                 .match_names = match,
                                  .fields_count = fields_count,
                                  .field_names = fields};
 
     for (size_t i = 0; i < fields_count; i++)
         fields[i] = i < identifiers ? c->identifiers.at[i].name : c->objects.match.at[i];
     if (c && c->objects.match.count > 0)
-        match = c->objects.match.at[0];
+        match[0] = c->objects.match.at[0];
+    for (size_t i = 0; c && i < c->objects.pairs.count; i++)
+        pair |= eff_str_eq(c->objects.pairs.at[i], object);
+    sync.match_count += pair;
+    if (pair)
+        match[0] = match[1] = EFF_STR("a.id");
     return m->dest->ops->bind(m->dest, &sync, limits, &err) == EFF_OK;
 }
 

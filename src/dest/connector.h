@@ -169,7 +169,8 @@ struct eff_find {
     size_t rows_max;
     struct eff_str_list each; /* pointers; the first that is there is the list, or the one record */
     eff_str row, remote_id;
-    enum eff_outcome missing;       /* of rows without a record: PENDING lets the variants decide */
+    size_t nth;               /* what `row` is compared with: 0 the match value, 1 or 2 of a pair */
+    enum eff_outcome missing; /* of rows without a record: PENDING lets the variants decide */
     struct eff_ints missing_status; /* statuses that mean that there is none */
 };
 
@@ -230,6 +231,7 @@ struct eff_standard_field {
 
 struct eff_objects {
     struct eff_str_list known, only, match;
+    struct eff_str_list pairs; /* whose members are pairs of records: two match fields */
     struct eff_call list;
     struct eff_paging list_next;
     eff_str list_each, list_name;

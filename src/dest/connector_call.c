@@ -106,7 +106,8 @@ eff_compile_marked(struct eff_compile *c, const struct eff_node *at, eff_str poi
 
     while (eff_str_cut(rest, '{', &name, &rest)) {
         bool closed = eff_str_cut(rest, '}', &name, &rest);
-        bool known = eff_str_is(name, "match.field") || eff_str_is(name, "object");
+        bool known = eff_str_is(name, "match.field") || eff_str_is(name, "match.1.field") ||
+                     eff_str_is(name, "match.2.field") || eff_str_is(name, "object");
 
         for (size_t i = 0; !known && i < c->connector->options_count; i++)
             known = eff_str_eq(c->connector->option_names[i], name);
@@ -331,10 +332,9 @@ call_body(struct eff_compile *c, const struct eff_node *map, const struct eff_ca
         }
         if (!eff_tree_compile(&scope, conf->json ? conf->json : conf->form, &call->tree))
             return false;
-        if (!conf->form || (!eff_tree_has(&call->tree, EFF_REF_FIELD_VALUES) &&
-                            !eff_tree_has_kind(&call->tree, EFF_TREE_GIVEN)))
+        if (!conf->form || !eff_tree_json_only(&call->tree))
             return true;
-        eff_compile_fail(c, conf->form, "`only_given` and {fields.values} are for `json`");
+        eff_compile_fail(c, conf->form, "`only_given`, `once` and {fields.values} are for `json`");
         return false;
     }
     if (conf->csv) {

@@ -51,6 +51,15 @@ find_slot(struct eff_compile *c, const struct eff_node *map, eff_str as, size_t 
     return true;
 }
 
+/* "/properties/{match.2.field}" holds the second one's value. */
+static size_t
+find_nth(eff_str row)
+{
+    return eff_str_find(row, EFF_STR("{match.1.")) != SIZE_MAX   ? 1
+           : eff_str_find(row, EFF_STR("{match.2.")) != SIZE_MAX ? 2
+                                                                 : 0;
+}
+
 static bool
 find_one(struct eff_compile *c, const struct eff_node *map, struct eff_find *find)
 {
@@ -63,6 +72,7 @@ find_one(struct eff_compile *c, const struct eff_node *map, struct eff_find *fin
                               .match = conf.match,
                               .rows_max = (size_t)conf.rows,
                               .row = conf.row,
+                              .nth = find_nth(conf.row),
                               .remote_id = conf.remote_id,
                               .missing = find_missing[conf.missing]};
     if (conf.rows > 1 && !conf.row.ptr) {

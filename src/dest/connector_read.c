@@ -4,7 +4,7 @@
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 struct objects_conf {
-    struct eff_str_list known, only, match;
+    struct eff_str_list known, only, match, pairs;
     const struct eff_node *list, *fields, *standard, *types, *missing_status;
 };
 
@@ -12,6 +12,7 @@ static const struct eff_option objects_options[] = {
     {"known", EFF_OPT_LIST, offsetof(struct objects_conf, known)},
     {"only", EFF_OPT_LIST, offsetof(struct objects_conf, only)},
     {"match", EFF_OPT_LIST, offsetof(struct objects_conf, match)},
+    {"pairs", EFF_OPT_LIST, offsetof(struct objects_conf, pairs)},
     {"list", EFF_OPT_NODE, offsetof(struct objects_conf, list)},
     {"fields", EFF_OPT_NODE, offsetof(struct objects_conf, fields)},
     {"standard", EFF_OPT_NODE, offsetof(struct objects_conf, standard)},
@@ -260,6 +261,7 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
     objects->known = conf.known;
     objects->only = conf.only;
     objects->match = conf.match;
+    objects->pairs = conf.pairs;
     good = objects_list(c, conf.list, objects);
     good &= objects_fields(c, conf.fields, objects);
     good &= objects_standard(c, conf.standard, objects);

@@ -147,6 +147,19 @@ render_find(size_t count, const eff_str *names, eff_str name, size_t *ret_index)
     return false;
 }
 
+/* What stands before the first dot in a match field's name, or behind it. */
+static enum eff_rendered
+render_nth(struct eff_render *r, const struct eff_ref *ref, struct eff_value *ret_value)
+{
+    const struct eff_delivery *d = r->delivery;
+    eff_str object = EFF_STR_NONE, field = EFF_STR_NONE;
+
+    if (ref->option < d->match_count)
+        eff_str_cut(d->match_names[ref->option], '.', &object, &field);
+    return render_str(r, ref, ref->kind == EFF_REF_NTH_OBJECT ? object : field,
+                      "`match` does not name two fields as <object>.<field>", ret_value);
+}
+
 static enum eff_rendered
 render_named(struct eff_render *r, const struct eff_ref *ref, struct eff_value *ret_value)
 {
@@ -213,6 +226,11 @@ render_row_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
         if (r->delivery->match_count == 0)
             return eff_render_bad(r, EFF_STR("the sync has no match field"));
         *ret_value = item->old_match ? item->old_match[0] : item->match[0];
+        return EFF_RENDERED;
+    case EFF_REF_NTH_VALUE:
+        if (ref->option >= r->delivery->match_count)
+            return eff_render_bad(r, EFF_STR("the sync has no such match field"));
+        *ret_value = item->match[ref->option];
         return EFF_RENDERED;
     case EFF_REF_ROW_INDEX:
         *ret_value = eff_value_of_int(EFF_INT, (int64_t)item->index);
@@ -284,6 +302,9 @@ eff_render_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
     case EFF_REF_MATCH_FIELD:
         return render_str(r, ref, d && d->match_count ? d->match_names[0] : EFF_STR_NONE,
                           "the sync has no match field", ret_value);
+    case EFF_REF_NTH_OBJECT:
+    case EFF_REF_NTH_FIELD:
+        return render_nth(r, ref, ret_value);
     case EFF_REF_EACH_NAME:
         return render_str(r, ref, d->field_names[r->field], "", ret_value);
     case EFF_REF_BATCH_ROWS:

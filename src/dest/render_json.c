@@ -124,7 +124,8 @@ eff_render_is_object(enum eff_ref_kind kind)
 static enum eff_rendered
 json_one(struct render_json *j, const struct eff_ref *ref, const struct eff_value *value)
 {
-    return ref->kind == EFF_REF_MATCH_VALUE || ref->kind == EFF_REF_MATCH_NAMED
+    return ref->kind == EFF_REF_MATCH_VALUE || ref->kind == EFF_REF_MATCH_NAMED ||
+                   ref->kind == EFF_REF_NTH_VALUE
                ? json_match(j, value)
                : json_value(j, value);
 }
@@ -345,11 +346,28 @@ json_map(struct render_json *j, const struct eff_tree *tree)
     return worst;
 }
 
+/* Whether the element at `start`, the last one, stands among those before it. */
+static bool
+json_written(const struct eff_buf *buf, const size_t *starts, size_t count, size_t start)
+{
+    eff_str last = eff_str_sub(eff_buf_str(buf), start, SIZE_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        size_t end = (i + 1 < count ? starts[i + 1] : start) - 1; /* at the comma */
+
+        if (eff_str_eq(eff_str_sub(eff_buf_str(buf), starts[i], end - starts[i]), last))
+            return true;
+    }
+    return false;
+}
+
 static void
-json_each_row(struct render_json *j, const struct eff_tree *item)
+json_each_row(struct render_json *j, const struct eff_tree *tree)
 {
     struct eff_render *r = j->r;
+    const struct eff_tree *item = &tree->items[0];
     const struct eff_item *saved = r->item;
+    size_t *starts = tree->once ? eff_new(r->arena, size_t, r->rows_count) : NULL, count = 0;
 
     for (size_t i = 0; i < r->rows_count && !r->problem.ptr; i++) {
         struct eff_json_writer before = j->w;
@@ -361,6 +379,12 @@ json_each_row(struct render_json *j, const struct eff_tree *item)
                 eff_render_bad(r, EFF_STR("the row has no value to send"));
             j->w = before;
             j->w.buf->len = from;
+        } else if (starts && json_written(j->w.buf, starts, count, from + (count > 0))) {
+            j->w = before;
+            j->w.buf->len = from;
+        } else if (starts) {
+            starts[count] = from + (count > 0); /* behind the comma */
+            count++;
         }
     }
     r->item = saved;
@@ -395,7 +419,7 @@ json_list(struct render_json *j, const struct eff_tree *tree)
                 worst = EFF_RENDERED;
         }
     } else if (tree->each == EFF_EACH_ROW) {
-        json_each_row(j, &tree->items[0]);
+        json_each_row(j, tree);
     } else {
         worst = json_each_field(j, &tree->items[0]);
     }

@@ -241,6 +241,8 @@ rest_has(const struct eff_connector *c, eff_str object, enum eff_op op)
 {
     const struct eff_operation *operation = &c->ops[op];
 
+    if (rest_listed(&c->objects.pairs, object) && op != EFF_OP_ADD && op != EFF_OP_REMOVE)
+        return false;
     for (size_t i = 0; i < operation->variants_count; i++) {
         const struct eff_str_list *objects = &operation->variants[i].objects;
 
@@ -497,6 +499,24 @@ eff_connector_takes_lists(const struct eff_connector *connector)
     return false;
 }
 
+/* Members that are pairs of records: which they are, two match fields tell. */
+static enum eff_fault
+rest_bind_pair(const struct eff_dest_sync *sync, struct eff_err *err)
+{
+    eff_str object, field;
+    bool named = sync->match_count == 2;
+
+    for (size_t i = 0; i < sync->match_count; i++)
+        named = named && eff_str_cut(sync->match_names[i], '.', &object, &field) &&
+                object.len > 0 && field.len > 0;
+    if (named)
+        return EFF_OK;
+    EFF_FAIL(err, EFF_CONFIG, "`match` of " EFF_STR_FMT " names the two records of a pair",
+             EFF_STR_ARG(sync->object));
+    return eff_err_hint(err, "Write `match: {<object>.<field>: <column>, <object>.<field>: "
+                             "<column>}`.");
+}
+
 static enum eff_fault
 rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
                  struct eff_err *err)
@@ -504,6 +524,8 @@ rest_bind_object(const struct rest_dest *dest, const struct eff_dest_sync *sync,
     const struct eff_str_list *only = &dest->connector->objects.only;
     struct eff_buf list = {0};
 
+    if (rest_listed(&dest->connector->objects.pairs, sync->object))
+        return sync->mode == EFF_MODE_MEMBERS ? rest_bind_pair(sync, err) : EFF_OK;
     if (sync->mode == EFF_MODE_MEMBERS && eff_connector_takes_lists(dest->connector)) {
         if (!rest_listed(only, sync->object))
             return EFF_OK; // the name of a list, which nobody knows beforehand

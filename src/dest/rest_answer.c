@@ -48,7 +48,7 @@ rest_pointer(const struct rest_dest *dest, struct eff_arena *arena, eff_str poin
         if (!more)
             break;
         eff_str_cut(rest, '}', &name, &rest);
-        if (eff_str_is(name, "match.field"))
+        if (eff_str_starts(name, EFF_STR("match.")))
             answer_pointer_name(&buf, match_field);
         else if (eff_str_is(name, "object"))
             answer_pointer_name(&buf, dest->object);

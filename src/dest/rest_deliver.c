@@ -255,15 +255,29 @@ rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
 
 /* ---- find ---- */
 
+/* The match field that the find's rows are told apart by: its index, and the name over there. */
+static size_t
+deliver_found_by(const struct eff_delivery *delivery, const struct eff_find *find,
+                 eff_str *ret_name)
+{
+    size_t by = find->nth > 0 ? find->nth - 1 : 0;
+    eff_str object;
+
+    *ret_name = by < delivery->match_count ? delivery->match_names[by] : EFF_STR("");
+    if (find->nth > 0)
+        eff_str_cut(*ret_name, '.', &object, ret_name);
+    return by;
+}
+
 static void
 deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
               const struct eff_json *record)
 {
     const struct eff_find *find = deliver_find(work);
-    eff_str *ids = work->found[find->slot];
+    eff_str *ids = work->found[find->slot], name;
     eff_str id = eff_json_str(eff_json_pointer(record, find->remote_id));
-    eff_str row_at = rest_pointer(dest, delivery->arena, find->row,
-                                  delivery->match_count ? delivery->match_names[0] : EFF_STR(""));
+    size_t by = deliver_found_by(delivery, find, &name);
+    eff_str row_at = rest_pointer(dest, delivery->arena, find->row, name);
     eff_str told = find->row.ptr ? eff_json_str(eff_json_pointer(record, row_at)) : EFF_STR_NONE;
 
     if (!id.len)
@@ -275,8 +289,8 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
         struct eff_buf text = {0};
         bool same = !find->row.ptr;
 
-        if (!same && delivery->match_count > 0) {
-            same = eff_values_text(&dest->connector->values, value, *delivery->arena, &text) &&
+        if (!same && by < delivery->match_count) {
+            same = eff_values_text(&dest->connector->values, value + by, *delivery->arena, &text) &&
                    eff_str_eq_nocase(eff_buf_str(&text), told);
             eff_buf_free(&text);
         }
@@ -288,7 +302,7 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
                              EFF_STR("several records match; none of them was touched"));
         else
             ids[row] = eff_str_copy(delivery->arena, id);
-        if (find->row.ptr)
+        if (find->row.ptr && find->nth == 0) /* one record may be in many pairs */
             return;
     }
 }

@@ -100,6 +100,28 @@ template_found(const struct eff_scope *scope, eff_str name, struct eff_ref *ref)
     return false;
 }
 
+/* {match.1.object}, {match.2.value}: of a pair. */
+static unsigned
+template_nth(eff_str name, struct eff_ref *ref)
+{
+    static const struct template_name names[] = {
+        {".object", EFF_REF_NTH_OBJECT, EFF_SCOPE_BATCH},
+        {".field", EFF_REF_NTH_FIELD, EFF_SCOPE_BATCH},
+        {".value", EFF_REF_NTH_VALUE, EFF_SCOPE_ROW},
+    };
+
+    if (!eff_str_starts(name, EFF_STR("match.1.")) && !eff_str_starts(name, EFF_STR("match.2.")))
+        return 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!eff_str_is(eff_str_sub(name, 7, SIZE_MAX), names[i].name))
+            continue;
+        ref->kind = names[i].kind;
+        ref->option = (size_t)(name.ptr[6] - '1');
+        return names[i].needs;
+    }
+    return 0;
+}
+
 static bool
 template_filter(eff_str name, enum eff_filter *ret_filter)
 {
@@ -123,6 +145,10 @@ template_filter(eff_str name, enum eff_filter *ret_filter)
 static unsigned
 template_kind(const struct eff_scope *scope, eff_str name, struct eff_ref *ref)
 {
+    unsigned nth = template_nth(name, ref);
+
+    if (nth)
+        return nth;
     if (template_found(scope, name, ref))
         return EFF_SCOPE_ROW;
     for (size_t i = 0; i < sizeof template_names / sizeof template_names[0]; i++) {
@@ -298,13 +324,13 @@ static bool
 template_each(const struct eff_scope *scope, const struct eff_node *node, struct eff_tree *tree)
 {
     const struct eff_node *over = eff_node_get(node, "for_each"),
-                          *item = eff_node_get(node, "item");
+                          *item = eff_node_get(node, "item"), *once = eff_node_get(node, "once");
     struct eff_scope inner = *scope;
     struct eff_tree *child = eff_new(scope->arena, struct eff_tree, 1);
     const char *wrong = NULL;
 
-    if (node->count != 2 || !item)
-        wrong = "`for_each` stands with `item`, and with nothing else";
+    if (!item || node->count != (once ? 3 : 2) || (once && !eff_node_is(once, "true")))
+        wrong = "`for_each` stands with `item` and `once: true`, and with nothing else";
     else if (eff_node_is(over, "row"))
         wrong = !(scope->allows & EFF_SCOPE_BATCH) ? "no rows are known here"
                 : scope->allows & EFF_SCOPE_ROW    ? "`for_each: row` inside a row"
@@ -316,6 +342,7 @@ template_each(const struct eff_scope *scope, const struct eff_node *node, struct
         return false;
     }
     *tree = (struct eff_tree){.kind = EFF_TREE_EACH, .count = 1, .items = child};
+    tree->once = once != NULL;
     tree->each = eff_node_is(over, "row") ? EFF_EACH_ROW : EFF_EACH_FIELD;
     inner.in_each_field |= tree->each == EFF_EACH_FIELD;
     if (tree->each == EFF_EACH_ROW || scope->allows & EFF_SCOPE_ROW)
@@ -442,12 +469,13 @@ eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind)
 }
 
 bool
-eff_tree_has_kind(const struct eff_tree *tree, enum eff_tree_kind kind)
+eff_tree_json_only(const struct eff_tree *tree)
 {
-    if (tree->kind == kind)
+    if (tree->kind == EFF_TREE_GIVEN || tree->once ||
+        eff_text_has(&tree->text, EFF_REF_FIELD_VALUES))
         return true;
     for (size_t i = 0; i < tree->count; i++) {
-        if (eff_tree_has_kind(&tree->items[i], kind))
+        if (eff_tree_json_only(&tree->items[i]))
             return true;
     }
     return false;
@@ -477,6 +505,7 @@ uses_ref(struct eff_uses *uses, const struct eff_ref *ref)
     case EFF_REF_MATCH:
     case EFF_REF_MATCH_VALUE:
     case EFF_REF_MATCH_NAMED:
+    case EFF_REF_NTH_VALUE:
         uses->match = true;
         break;
     case EFF_REF_FIELD_NAMED:

@@ -22,6 +22,9 @@ enum eff_ref_kind {
     EFF_REF_MATCH_FIELD, /* {match.field}: name of the first match field */
     EFF_REF_MATCH_VALUE, /* {match.value}: where the record is now (the old value on a rematch) */
     EFF_REF_MATCH_NAMED, /* {match.x} */
+    EFF_REF_NTH_OBJECT,  /* {match.1.object}: of "contacts.email", the first of a pair, contacts */
+    EFF_REF_NTH_FIELD,   /* {match.1.field}: email */
+    EFF_REF_NTH_VALUE,   /* {match.1.value}; {match.2...} is the second of the pair */
     EFF_REF_FIELD_NAMED, /* {fields.x}: a mapped field, or else the match field of that name */
     EFF_REF_MATCH,       /* {match}: an object */
     EFF_REF_FIELDS,      /* {fields}: an object of the mapped fields (and of a changed match) */
@@ -61,7 +64,7 @@ struct eff_ref {
     enum eff_filter filter;
     bool optional;  /* {x?}: leaves the entry out when there is none */
     bool over_rows; /* {rows.x}: one for each row, as a list */
-    size_t option;  /* OPTION: index; FOUND: slot */
+    size_t option;  /* OPTION: index; FOUND: slot; NTH: which, from 0 */
     eff_str name;   /* MATCH_NAMED, FIELD_NAMED; OPTION: pointer into its JSON, or none */
 };
 
@@ -99,6 +102,7 @@ struct eff_tree {
     const eff_str *keys_json;    /* MAP: literal keys as JSON writes them, with their colon */
     const struct eff_tree *items;
     enum eff_each each;
+    bool once; /* EACH: equal elements are written once */
 };
 
 /* What may be named where. */
@@ -139,7 +143,8 @@ eff_str eff_json_key_text(struct eff_arena *arena, eff_str key);
 /* Whether any reference of that kind stands in it. */
 bool eff_text_has(const struct eff_text *text, enum eff_ref_kind kind);
 bool eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind);
-bool eff_tree_has_kind(const struct eff_tree *tree, enum eff_tree_kind kind);
+/* Whether it holds what only JSON can be written with. */
+bool eff_tree_json_only(const struct eff_tree *tree);
 /* Which of a row's own values are named in it: any match value, and fields by index. */
 struct eff_uses {
     bool match;

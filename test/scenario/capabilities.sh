@@ -34,6 +34,7 @@ settings() { # KIND OBJECT
     esac
     case $1.$2 in
     stripe.*) match=email ;;
+    hubspot.associations) match='contacts.id: id, companies.id' ;;
     intercom.companies) match=company_id ;;
     intercom.contact_companies) match=external_id fields='{company_id: name}' ;;
     esac

@@ -232,4 +232,50 @@ for round in 6 7 8 9 10; do
     model_is_on_the_list "after kill $round"
 done
 
+# ---- pairs of records: HubSpot's associations, by what identifies either side ----
+
+about "associations"
+hs POST /crm/v3/objects/companies/batch/create '{"inputs": [{"properties": {"ext_id": "1", "name": "One"}}, {"properties": {"ext_id": "2", "name": "Two"}}]}'
+P=$EFF_TMP/associations
+mkdir -p "$P/syncs"
+cat > "$P/efferent.yml" << END
+sources: {shop: {type: sqlite, path: shop.db}}
+destinations: {hub: {type: hubspot, url: "$HS", token: test-token, calls_per_10s: 10000}}
+END
+cat > "$P/syncs/works_at.yml" << 'END'
+sync: works_at
+sql: select id, email, company from works where company is not null
+key: id
+to: hub.associations
+match: {contacts.email: email, company: company}
+mode: members
+guard: {max_removed: 50%}
+END
+db "$P/shop.db" "create table works (id integer primary key, email text, company int);
+    with recursive n(i) as (select 1 union all select i + 1 from n where i < 40)
+    insert into works select i, 'm' || i || '@example.com', 1 + i % 2 from n; insert into works values (41, 'm1@example.com', 1)"
+associated() { # WHAT: contact by number and company by external id, of both sides
+    hs POST /crm/v3/objects/companies/batch/read '{"idProperty": "ext_id", "properties": ["ext_id"], "inputs": [{"id": "1"}, {"id": "2"}]}'
+    db people.db "drop table if exists c; create table c as select value ->> '$.id' id, value ->> '$.properties.ext_id' ext
+        from json_each(cast(readfile('answer.json') as text), '$.results')"
+    hs POST /crm/v4/associations/companies/contacts/batch/read "$(db people.db "select json_object('inputs', json_group_array(json_object('id', id))) from c")"
+    tables_equal "$1" "$P/shop.db" "select email || ' ' || company from works where company is not null" people.db "select email || ' ' || ext
+        from json_each(cast(readfile('answer.json') as text), '$.results') f, json_each(f.value, '$.to') t, p, c
+        where p.id = t.value ->> '$.toObjectId' and c.id = f.value ->> '$.from.id'"
+}
+eff 2 check
+says '`match` of associations names the two records of a pair'
+sed -i 's/, company: company/, companies.ext_id: company/' "$P/syncs/works_at.yml"
+eff 0 check
+eff 0 run
+counts works_at read=41 added=41 planned=41 delivered=41 requests=1 calls_other=2
+associated "first load: 41 pairs, either side looked up once"
+db "$P/shop.db" "update works set company = 2 where id in (2, 4); delete from works where id = 41; update works set company = null where id = 3;
+    update works set company = 9 where id = 5"
+eff 3 run
+counts works_at read=39 unchanged=36 changed=3 removed=2 planned=5 delivered=4 rejected=1
+db "$P/shop.db" "update works set company = 1 where id = 5"
+eff 0 run
+associated "who moves leaves, and a company that is not there is its row's matter"
+
 finish
