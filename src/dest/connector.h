@@ -207,6 +207,9 @@ struct eff_new_field {
     struct eff_call call;
     size_t needs_option;                  /* a switch of the destination's block */
     eff_str types[EFF_FIELD_TYPES_COUNT]; /* by enum eff_field_type; len == 0: not to be had */
+    struct eff_tree forms[EFF_FIELD_TYPES_COUNT]; /* a type that is said by several members */
+    size_t groups_count;
+    const struct eff_pair *groups; /* by object, or `others`: where such a field belongs */
 };
 
 /* One request that tells an object's fields. */

@@ -54,13 +54,14 @@ static const struct eff_option fields_options[] = {
 struct create_conf {
     struct eff_call_conf call;
     eff_str needs;
-    const struct eff_node *types;
+    const struct eff_node *types, *groups;
 };
 
 static const struct eff_option create_options[] = {
     EFF_CALL_OPTIONS(struct create_conf, call),
     {"needs", EFF_OPT_STR, offsetof(struct create_conf, needs), .flags = EFF_OPT_REQUIRED},
     {"types", EFF_OPT_NODE, offsetof(struct create_conf, types), .flags = EFF_OPT_REQUIRED},
+    {"groups", EFF_OPT_NODE, offsetof(struct create_conf, groups)},
 };
 
 static bool
@@ -112,13 +113,30 @@ read_needs(struct eff_compile *c, const struct eff_node *map, eff_str name, size
     return !name.ptr || *ret_option != SIZE_MAX;
 }
 
+/* A name, or a mapping of which the first member names it. */
+static bool
+create_type(struct eff_compile *c, const struct eff_node *name, const struct eff_node *value,
+            struct eff_new_field *ret)
+{
+    struct eff_scope scope = eff_compile_scope(c, 0);
+    enum eff_field_type type;
+
+    if (!objects_type(c, name, &type))
+        return false;
+    if (value->kind != EFF_NODE_MAP) {
+        ret->types[type] = value->text;
+        return true;
+    }
+    ret->types[type] = value->count > 0 ? value->values[0].text : EFF_STR_NONE;
+    return eff_tree_compile(&scope, value, &ret->forms[type]);
+}
+
 /* create: {needs: OPTION, post: ..., types: {text: string, number: float}} */
 static bool
 objects_create(struct eff_compile *c, const struct eff_node *map, struct eff_new_field *ret)
 {
     struct create_conf conf = {0};
-    enum eff_field_type type;
-    bool good;
+    bool good = true;
 
     if (!map)
         return true;
@@ -128,12 +146,10 @@ objects_create(struct eff_compile *c, const struct eff_node *map, struct eff_new
         eff_compile_fail(c, conf.types, "expected a mapping of types to the vendor's names");
         return false;
     }
-    for (size_t i = 0; i < conf.types->count; i++) {
-        if (!objects_type(c, &conf.types->keys[i], &type))
-            return false;
-        ret->types[type] = conf.types->values[i].text;
-    }
-    good = read_needs(c, map, conf.needs, &ret->needs_option);
+    for (size_t i = 0; i < conf.types->count; i++)
+        good &= create_type(c, &conf.types->keys[i], &conf.types->values[i], ret);
+    good &= eff_compile_pairs(c, conf.groups, 0, false, &ret->groups_count, &ret->groups);
+    good &= read_needs(c, map, conf.needs, &ret->needs_option);
     if (good && c->connector->options[ret->needs_option].kind != EFF_OPT_BOOL) {
         eff_compile_fail(c, map, "`needs` of a `create` is an option of type bool");
         good = false;

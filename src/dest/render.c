@@ -299,6 +299,9 @@ eff_render_value(struct eff_render *r, const struct eff_ref *ref, struct eff_val
         return render_str(r, ref, r->new_name, "no field is being made", ret_value);
     case EFF_REF_NEW_TYPE:
         return render_str(r, ref, r->new_type, "no field is being made", ret_value);
+    case EFF_REF_NEW_GROUP:
+        return render_str(r, ref, r->new_group, "`groups` does not say where such a field belongs",
+                          ret_value);
     case EFF_REF_MATCH_FIELD:
         return render_str(r, ref, d && d->match_count ? d->match_names[0] : EFF_STR_NONE,
                           "the sync has no match field", ret_value);

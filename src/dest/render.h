@@ -59,9 +59,10 @@ struct eff_render {
     const eff_str *options; /* by the option's index; ptr == NULL: not given */
     eff_str token, base, job, cursor;
     eff_str assertion;
-    eff_str new_name, new_type;          /* of a field that is being made */
-    eff_str run;                         /* its id */
-    const struct eff_delivery *delivery; /* NULL where no rows are */
+    eff_str new_name, new_type, new_group; /* of a field that is being made */
+    const struct eff_tree *new_form;       /* its type, where several members say it; else NULL */
+    eff_str run;                           /* its id */
+    const struct eff_delivery *delivery;   /* NULL where no rows are */
     eff_str object;
     const struct eff_shapes *shapes;
     size_t rows_count;

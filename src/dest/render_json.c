@@ -307,41 +307,63 @@ json_given(struct render_json *j, const struct eff_tree *map)
     return EFF_RENDER_LEFT_OUT;
 }
 
+static enum eff_rendered json_entry(struct render_json *j, const struct eff_tree *tree, size_t i);
+
+/* What `...` puts among the members. */
+static enum eff_rendered
+json_spread(struct render_json *j, const struct eff_ref *ref)
+{
+    const struct eff_tree *form = j->r->new_form;
+    enum eff_rendered worst = EFF_RENDERED;
+
+    if (ref->kind == EFF_REF_NEW_TYPE && !form)
+        return eff_render_bad(j->r, EFF_STR("the type of a new field is no mapping"));
+    if (ref->kind == EFF_REF_NEW_TYPE) {
+        for (size_t i = 0; i < form->count && worst == EFF_RENDERED; i++)
+            worst = json_entry(j, form, i);
+        return worst;
+    }
+    return j->r->item
+               ? json_members(j, eff_render_shape(j->r, ref->kind))
+               : eff_render_bad(j->r, EFF_STR("the template spreads a row where there is none"));
+}
+
+static enum eff_rendered
+json_entry(struct render_json *j, const struct eff_tree *tree, size_t i)
+{
+    const struct eff_tree *item = &tree->items[i];
+    struct eff_json_writer before = j->w;
+    enum eff_rendered worst = EFF_RENDERED;
+    size_t from = j->w.buf->len;
+
+    if (!tree->keys[i].parts)
+        return json_spread(j, &item->text.parts[0].ref);
+    if (eff_render_left_out(j->r, item))
+        return EFF_RENDERED;
+    if (tree->keys_json[i].ptr)
+        json_key(&j->w, tree->keys_json[i]);
+    else
+        worst = json_text(j, &tree->keys[i], true);
+    if (worst == EFF_RENDERED)
+        worst = json_tree(j, item);
+    if (worst == EFF_RENDER_LEFT_OUT && item->kind == EFF_TREE_GIVEN) {
+        worst = EFF_RENDERED;
+        j->w = before;
+        j->w.buf->len = from;
+    }
+    if (j->w.after_key)
+        eff_json_write_null(&j->w);
+    return worst;
+}
+
 static enum eff_rendered
 json_map(struct render_json *j, const struct eff_tree *tree)
 {
-    struct eff_render *r = j->r;
     enum eff_rendered worst = EFF_RENDERED;
 
     eff_json_begin_object(&j->w);
-    for (size_t i = 0; i < tree->count && worst == EFF_RENDERED; i++) {
-        const struct eff_tree *item = &tree->items[i];
-
-        if (!tree->keys[i].parts) {
-            if (r->item)
-                worst = json_members(j, eff_render_shape(r, item->text.parts[0].ref.kind));
-            else
-                worst =
-                    eff_render_bad(r, EFF_STR("the template spreads a row where there is none"));
-        } else if (!eff_render_left_out(r, item)) {
-            struct eff_json_writer before = j->w;
-            size_t from = j->w.buf->len;
-
-            if (tree->keys_json[i].ptr)
-                json_key(&j->w, tree->keys_json[i]);
-            else
-                worst = json_text(j, &tree->keys[i], true);
-            if (worst == EFF_RENDERED)
-                worst = json_tree(j, item);
-            if (worst == EFF_RENDER_LEFT_OUT && item->kind == EFF_TREE_GIVEN) {
-                worst = EFF_RENDERED;
-                j->w = before;
-                j->w.buf->len = from;
-            }
-            if (j->w.after_key)
-                eff_json_write_null(&j->w);
-        }
-    }
+    for (size_t i = 0; i < tree->count && worst == EFF_RENDERED; i++)
+        worst = json_entry(j, tree, i);
     eff_json_end_object(&j->w);
     return worst;
 }

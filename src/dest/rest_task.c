@@ -496,6 +496,26 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
 
 /* ---- making a field ---- */
 
+static eff_str
+create_group(struct rest_dest *dest, const struct eff_task *task,
+             const struct eff_new_field *create)
+{
+    struct eff_render r = rest_render(dest, task->arena);
+    struct eff_buf buf = {0};
+    eff_str group = EFF_STR_NONE;
+
+    for (size_t i = 0; i < create->groups_count && !group.ptr; i++) {
+        if (!eff_str_eq(create->groups[i].name, task->object) &&
+            !eff_str_is(create->groups[i].name, "others"))
+            continue;
+        if (eff_render_text(&r, &create->groups[i].value, EFF_SLOT_BODY, &buf) != EFF_RENDERED)
+            break;
+        group = eff_str_copy(task->arena, eff_buf_str(&buf));
+    }
+    eff_buf_free(&buf);
+    return group;
+}
+
 /* Whether it came into being when the answer was lost, the caller sees by asking for the schema. */
 struct eff_step
 rest_create(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
@@ -517,6 +537,9 @@ rest_create(struct rest_dest *dest, struct eff_task *task, const struct eff_resp
     r.object = task->object;
     r.new_name = eff_str_sub(task->field->name, describe_group(call).len, SIZE_MAX);
     r.new_type = call->create.types[task->field->type];
+    if (call->create.forms[task->field->type].kind)
+        r.new_form = &call->create.forms[task->field->type];
+    r.new_group = create_group(dest, task, &call->create);
     step = task_send(dest, &call->create.call, &r, NULL, EFF_STR_NONE, err);
     step.request.writes = step.kind == EFF_STEP_SEND;
     return step;

@@ -39,6 +39,7 @@ static const struct template_name template_names[] = {
     {"cursor", EFF_REF_CURSOR, EFF_SCOPE_CURSOR},
     {"new.name", EFF_REF_NEW_NAME, EFF_SCOPE_NEW},
     {"new.type", EFF_REF_NEW_TYPE, EFF_SCOPE_NEW},
+    {"new.group", EFF_REF_NEW_GROUP, EFF_SCOPE_NEW},
 };
 
 static bool
@@ -317,7 +318,8 @@ template_object_ref(const struct eff_tree *tree)
 {
     enum eff_ref_kind kind = tree->kind == EFF_TREE_VALUE ? tree->text.parts[0].ref.kind : 0;
 
-    return kind == EFF_REF_FIELDS || kind == EFF_REF_MATCH || kind == EFF_REF_RECORD;
+    return kind == EFF_REF_FIELDS || kind == EFF_REF_MATCH || kind == EFF_REF_RECORD ||
+           kind == EFF_REF_NEW_TYPE;
 }
 
 static bool
@@ -401,7 +403,7 @@ template_map(const struct eff_scope *scope, const struct eff_node *node, struct 
             good = false;
         } else if (spread && !template_object_ref(&items[i])) {
             eff_problem_add(scope->problems, node->values[i].place, TEMPLATE_CODE, EFF_STR(""),
-                            "`...` takes {fields}, {match} or {record}");
+                            "`...` takes {fields}, {match}, {record} or {new.type}");
             good = false;
         }
         if (!spread)
@@ -475,7 +477,10 @@ eff_tree_json_only(const struct eff_tree *tree)
         eff_text_has(&tree->text, EFF_REF_FIELD_VALUES))
         return true;
     for (size_t i = 0; i < tree->count; i++) {
-        if (eff_tree_json_only(&tree->items[i]))
+        bool spread = tree->keys && !tree->keys[i].parts;
+
+        if (eff_tree_json_only(&tree->items[i]) ||
+            (spread && eff_text_has(&tree->items[i].text, EFF_REF_NEW_TYPE)))
             return true;
     }
     return false;

@@ -45,8 +45,9 @@ enum eff_ref_kind {
     EFF_REF_BATCH_ROWS, /* {batch.rows}: how many */
     EFF_REF_JOB_ID,     /* {job.id} */
     EFF_REF_CURSOR,     /* {cursor}: of the next page */
-    EFF_REF_NEW_NAME,   /* {new.name}, {new.type}: of a field that is being made */
+    EFF_REF_NEW_NAME,   /* {new.name}, {new.type}, {new.group}: of a field that is being made */
     EFF_REF_NEW_TYPE,
+    EFF_REF_NEW_GROUP,
 };
 
 enum eff_filter {
@@ -114,7 +115,7 @@ enum eff_scope_flags {
     EFF_SCOPE_CURSOR = 16,
     EFF_SCOPE_OBJECT = 32, /* {object} alone */
     EFF_SCOPE_LOGIN = 64,
-    EFF_SCOPE_NEW = 128, /* {new.name}, {new.type} */
+    EFF_SCOPE_NEW = 128, /* {new.name} ... */
 };
 
 struct eff_scope {

@@ -210,9 +210,27 @@ schema_write_options(struct eff_json_writer *w, const struct eff_field *field)
     eff_json_end_array(w);
 }
 
+/* "contactinformation", "pets_information": the group that every object has. */
+static eff_str
+schema_group(struct eff_arena *arena, const struct eff_shape *shape)
+{
+    struct eff_buf text = {0};
+    eff_str group;
+
+    if (eff_str_starts(shape->prefix, EFF_STR("2-")))
+        return eff_str_printf(arena, EFF_STR_FMT "_information", EFF_STR_ARG(shape->name));
+    for (size_t i = 0; i < shape->label.len; i++)
+        if (shape->label.ptr[i] != ' ')
+            eff_buf_add_char(&text, shape->label.ptr[i]);
+    eff_buf_add(&text, EFF_STR("information"));
+    group = eff_str_lower(arena, eff_buf_str(&text));
+    eff_buf_free(&text);
+    return group;
+}
+
 static void
 schema_write_property(struct eff_call *call, struct eff_json_writer *w,
-                      const struct eff_field *field)
+                      const struct eff_shape *shape, const struct eff_field *field)
 {
     bool custom = eff_field_has(field, EFF_FIELD_CUSTOM);
     eff_str changed = eff_hs_time(call, call->world->schema_ms);
@@ -229,7 +247,7 @@ schema_write_property(struct eff_call *call, struct eff_json_writer *w,
     eff_json_field_str(w, "type", eff_str_of(schema_types[type].name));
     eff_json_field_str(w, "fieldType", eff_str_of(schema_types[type].field));
     eff_json_field_str(w, "description", EFF_STR(""));
-    eff_json_field_str(w, "groupName", EFF_STR("information"));
+    eff_json_field_str(w, "groupName", schema_group(call->arena, shape));
     schema_write_options(w, field);
     eff_json_field_int(w, "displayOrder", -1);
     schema_flag(w, "calculated", false);
@@ -258,7 +276,7 @@ schema_write_properties(struct eff_call *call, struct eff_json_writer *w,
         const struct eff_field *field = &shape->fields[i];
 
         if (archived ? eff_field_has(field, EFF_FIELD_HIDDEN) : !field->gone)
-            schema_write_property(call, w, field);
+            schema_write_property(call, w, shape, field);
     }
     eff_json_end_array(w);
 }
@@ -306,7 +324,7 @@ eff_hs_properties_get(struct eff_call *call)
     if (field == NULL)
         return;
     w = eff_call_answer(call, 200);
-    schema_write_property(call, &w, field);
+    schema_write_property(call, &w, shape, field);
 }
 
 static enum eff_field_type
@@ -352,6 +370,55 @@ schema_choices(struct eff_call *call, const struct eff_json *options)
     return copy;
 }
 
+static bool
+schema_field_type_fits(eff_str type, eff_str field_type)
+{
+    static const struct {
+        const char *type, *fields;
+    } rows[] = {{"string", " text textarea phonenumber html file "},
+                {"number", " number "},
+                {"bool", " booleancheckbox "},
+                {"date", " date "},
+                {"datetime", " date "},
+                {"enumeration", " select radio checkbox booleancheckbox "}};
+    char word[32];
+
+    eff_str_print_to(word, sizeof(word), field_type);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *at = eff_str_is(type, rows[i].type) ? strstr(rows[i].fields, word) : NULL;
+
+        if (at != NULL && word[0] != '\0' && at[-1] == ' ' && at[strlen(word)] == ' ')
+            return true;
+    }
+    return false;
+}
+
+/* What a property needs that comes by itself; false: answered. */
+static bool
+schema_complete(struct eff_call *call, const struct eff_shape *shape, const struct eff_json *body)
+{
+    eff_str label = eff_json_str(eff_json_get(body, EFF_STR("label")));
+    eff_str type = eff_json_str(eff_json_get(body, EFF_STR("type")));
+    eff_str field_type = eff_json_str(eff_json_get(body, EFF_STR("fieldType")));
+    eff_str group = eff_json_str(eff_json_get(body, EFF_STR("groupName")));
+    bool empty = eff_json_count(eff_json_get(body, EFF_STR("options"))) == 0;
+
+    if (label.len == 0 || group.len == 0 || !schema_field_type_fits(type, field_type))
+        eff_hs_error(call, 400, "VALIDATION_ERROR",
+                     EFF_STR("Invalid input JSON: name (lower case), label, type, fieldType and "
+                             "groupName are required"));
+    else if (!eff_str_eq(group, schema_group(call->arena, shape)))
+        eff_hs_error(call, 400, "VALIDATION_ERROR",
+                     eff_str_printf(call->arena, "Property group '" EFF_STR_FMT "' does not exist.",
+                                    EFF_STR_ARG(eff_str_sub(group, 0, 100))));
+    else if (eff_str_is(type, "bool") && empty)
+        eff_hs_error(call, 400, "VALIDATION_ERROR",
+                     EFF_STR("A bool property needs the options true and false."));
+    else
+        return true;
+    return false;
+}
+
 /* Adds a property from its JSON; NULL, having answered, when it cannot be. */
 static struct eff_field *
 schema_create(struct eff_call *call, struct eff_shape *shape, const struct eff_json *body)
@@ -393,14 +460,16 @@ eff_hs_properties_create(struct eff_call *call)
 {
     struct eff_shape *shape = eff_hs_shape(call, call->args[0]);
     const struct eff_json *body = shape == NULL ? NULL : eff_hs_body(call);
-    const struct eff_field *field = body == NULL ? NULL : schema_create(call, shape, body);
+    const struct eff_field *field = body == NULL || !schema_complete(call, shape, body)
+                                        ? NULL
+                                        : schema_create(call, shape, body);
     struct eff_json_writer w;
 
     if (field == NULL)
         return;
     eff_world_save_shapes(call->world);
     w = eff_call_answer(call, 201);
-    schema_write_property(call, &w, field);
+    schema_write_property(call, &w, shape, field);
 }
 
 /* A property can change its label; its name cannot be changed at all. */
@@ -419,7 +488,7 @@ eff_hs_properties_update(struct eff_call *call)
         field->label = eff_str_copy(call->world->shapes.arena, label);
     eff_world_save_shapes(call->world);
     w = eff_call_answer(call, 200);
-    schema_write_property(call, &w, field);
+    schema_write_property(call, &w, shape, field);
 }
 
 static void
@@ -461,7 +530,7 @@ eff_hs_properties_batch_create(struct eff_call *call)
     if (inputs == NULL)
         return;
     while (eff_json_next(&iter, NULL, &input)) {
-        if (schema_create(call, shape, input) == NULL) {
+        if (!schema_complete(call, shape, input) || schema_create(call, shape, input) == NULL) {
             shape->count = before; // all or none
             return;
         }
@@ -469,7 +538,7 @@ eff_hs_properties_batch_create(struct eff_call *call)
     eff_world_save_shapes(call->world);
     w = eff_hs_begin_batch(call, 201);
     for (size_t i = before; i < shape->count; i++)
-        schema_write_property(call, &w, &shape->fields[i]);
+        schema_write_property(call, &w, shape, &shape->fields[i]);
     eff_json_end_array(&w);
     eff_hs_end_batch(call, &w);
 }
@@ -494,7 +563,7 @@ eff_hs_properties_batch_read(struct eff_call *call)
         if (field == NULL)
             call->status = 207;
         else
-            schema_write_property(call, &w, field);
+            schema_write_property(call, &w, shape, field);
     }
     eff_json_end_array(&w);
     eff_hs_end_batch(call, &w);

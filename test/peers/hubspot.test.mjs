@@ -35,7 +35,7 @@ test('properties: list, read, create, archive', async () => {
     assert.equal(by('createdate').modificationMetadata.readOnlyValue, true);
     assert.ok(by('lifecyclestage').options.length > 5);
     const made = await client.crm.properties.coreApi.create('contacts', {
-        name: 'shoe_size', label: 'Shoe size', type: 'number', fieldType: 'number', groupName: 'information'});
+        name: 'shoe_size', label: 'Shoe size', type: 'number', fieldType: 'number', groupName: 'contactinformation'});
     assert.equal(made.name, 'shoe_size');
     await upsert([byEmail('a@ex.org', {shoe_size: '43'})]);
     await client.crm.properties.coreApi.archive('contacts', 'shoe_size');

@@ -272,7 +272,7 @@ properties_are_archived_not_deleted(void **state)
     assert_int_equal(
         stand_send(
             s, "POST", "/crm/v3/properties/contacts/batch/create",
-            "{'inputs': [{'name': 'x1', 'type': 'string', 'fieldType': 'text'}, {'name': 'email', 'type': 'string', 'fieldType': 'text'}]}"),
+            "{'inputs': [{'name': 'x1', 'label': 'X', 'type': 'string', 'fieldType': 'text', 'groupName': 'contactinformation'}, {'name': 'email', 'label': 'X', 'type': 'string', 'fieldType': 'text', 'groupName': 'contactinformation'}]}"),
         409);
     assert_int_equal(stand_send(s, "GET", "/crm/v3/properties/contacts/x1", NULL), 404);
     assert_int_equal(
@@ -281,6 +281,44 @@ properties_are_archived_not_deleted(void **state)
     assert_int_equal(
         stand_send(s, "POST", "/crm/v3/properties/contacts", "{'name': 'x2', 'type': 'colour'}"),
         400);
+}
+
+/* A property needs a label, a field type that fits, and a group that is there. */
+static void
+a_property_is_created_whole(void **state)
+{
+    struct stand *s = *state;
+    static const struct {
+        const char *path, *body;
+        int status;
+    } cases[] = {
+        {"line_items",
+         "{'name': 'x1', 'label': 'X', 'type': 'number', 'fieldType': 'number', 'groupName': 'lineiteminformation'}",
+         201},
+        {"contacts", "{'name': 'x1', 'label': 'X', 'type': 'number', 'fieldType': 'number'}", 400},
+        {"contacts",
+         "{'name': 'x1', 'type': 'number', 'fieldType': 'number', 'groupName': 'contactinformation'}",
+         400},
+        {"contacts",
+         "{'name': 'x1', 'label': 'X', 'type': 'number', 'fieldType': 'text', 'groupName': 'contactinformation'}",
+         400},
+        {"contacts",
+         "{'name': 'x1', 'label': 'X', 'type': 'number', 'fieldType': 'number', 'groupName': 'companyinformation'}",
+         400},
+        {"contacts",
+         "{'name': 'x1', 'label': 'X', 'type': 'bool', 'fieldType': 'booleancheckbox', 'groupName': 'contactinformation'}",
+         400},
+        {"contacts",
+         "{'name': 'x1', 'label': 'X', 'type': 'bool', 'fieldType': 'booleancheckbox', 'groupName': 'contactinformation', 'options': [{'label': 'Yes', 'value': 'true'}, {'label': 'No', 'value': 'false'}]}",
+         201},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char path[80];
+
+        snprintf(path, sizeof(path), "/crm/v3/properties/%s", cases[i].path);
+        assert_int_equal(stand_send(s, "POST", path, cases[i].body), cases[i].status);
+    }
 }
 
 static void
@@ -351,6 +389,7 @@ main(void)
         cmocka_unit_test_setup(clearing_and_adding, fresh),
         cmocka_unit_test_setup(values_that_are_refused, fresh),
         cmocka_unit_test_setup(properties_are_archived_not_deleted, fresh),
+        cmocka_unit_test_setup(a_property_is_created_whole, fresh),
         cmocka_unit_test_setup(a_batch_must_be_well_formed, fresh),
         cmocka_unit_test_setup(an_association_may_come_with_the_record, fresh),
     };
