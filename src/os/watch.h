@@ -2,8 +2,8 @@
  * os/watch: an ear for a request to stop beside a driver that has no call which waits
  * only so long.
  *
- * A thread of its own looks now and then whether the user asked to stop, and calls the
- * driver's interrupt then, which must be allowed from another thread. It touches nothing else.
+ * A thread of its own looks now and then whether the user asked to stop, or time is over, and calls
+ * the driver's interrupt then, which must be allowed from another thread. It touches nothing else.
  */
 #ifndef EFF_OS_WATCH_H
 #define EFF_OS_WATCH_H

@@ -7,7 +7,8 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2001", "The sync failed: a file of the project must change, or the SQL of the model."},
     {"EFF2002", "The sync failed: a credential was refused."},
     {"EFF2003", "The sync failed: the destination throttles without end."},
-    {"EFF2004", "The sync stopped: a quota of the destination is used up until it resets."},
+    {"EFF2004",
+     "The sync stopped: a quota of the destination, or of the warehouse, is used up until it resets."},
     {"EFF2005", "The sync failed: the destination's schema does not fit any more."},
     {"EFF2006", "The sync failed on a record that could not be read or sent."},
     {"EFF2007", "The sync failed for now: something could not be reached, or it was stopped. The "

@@ -18,6 +18,7 @@
 #include "source/adbc_api.h"
 #include "source/adbc_find.h"
 #include "source/arrow_value.h"
+#include "source/deadline.h"
 #include "source/postgres_conn.h"
 #include "source/source.h"
 #include "source/sql.h"
@@ -30,6 +31,7 @@ struct adbc_config {
     eff_str driver, entrypoint, uri, username, password;
     const struct eff_node *options, *connection_options, *statement_options;
     int identifiers; /* index into adbc_quotes */
+    int64_t statement_timeout_ms;
 };
 
 static const char adbc_quotes[] = {'"', '`', 0};
@@ -54,6 +56,10 @@ static const struct eff_option adbc_options[] = {
     {"identifiers", EFF_OPT_ENUM, offsetof(struct adbc_config, identifiers), "quoted", 0, 0,
      "How the warehouse takes the name in `table:`: in double quotes, in backticks, or as it stands.",
      0, "quoted|backticks|plain"},
+    {"statement_timeout", EFF_OPT_TIME, offsetof(struct adbc_config, statement_timeout_ms), NULL, 0,
+     604800000,
+     "How long one query may take, from its start to its last row; 0: as long as it takes.", 0,
+     NULL},
 };
 
 struct adbc_source {
@@ -74,7 +80,8 @@ struct adbc_source {
     size_t rows_max, cells_cap;
     struct eff_arena batch;
     struct eff_arrow_context context;
-    struct eff_err failed;  /* given again by every further call */
+    struct eff_err failed; /* given again by every further call */
+    struct eff_deadline deadline;
     struct eff_watch watch; /* as long as there is a statement */
 };
 
@@ -228,6 +235,7 @@ static void
 adbc_end_result(struct adbc_source *s)
 {
     eff_watch_end(&s->watch);
+    eff_deadline_end(&s->deadline);
     if (s->array.release)
         s->array.release(&s->array);
     if (s->stream.release)
@@ -272,6 +280,8 @@ adbc_open(const void *config, struct eff_os *os, struct eff_arena *run,
     s->run = run;
     s->os = os;
     s->config = config;
+    s->deadline = (struct eff_deadline){
+        .os = os, .option = "statement_timeout", .most_ms = s->config->statement_timeout_ms};
     EFF_TRY(eff_adbc_load(s->config->driver, s->config->entrypoint, os, run, &s->driver, err));
     s->loaded = true;
     eff_arena_init(&s->batch, "adbc batch", ADBC_TEXT_BYTES);
@@ -292,7 +302,7 @@ adbc_go_on(void *self)
 {
     struct adbc_source *s = self;
 
-    return s->os->go_on(s->os->self);
+    return eff_deadline_go_on(&s->deadline);
 }
 
 /* From whatever thread, which the specification allows for this one call. */
@@ -428,7 +438,9 @@ adbc_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_colum
         return EFF_FAIL(err, EFF_CONFIG, "the SQL holds a NUL character");
     EFF_TRY(eff_sql_single(sql, &sql, err));
     EFF_TRY(eff_sql_reads(sql, err));
+    eff_deadline_start(&s->deadline);
     if (adbc_run(s, sql, ret_columns, err) != EFF_OK) {
+        (void)eff_deadline_check(&s->deadline, err);
         adbc_end_result(s);
         adbc_roll_back(s);
         return err->fault;
@@ -465,6 +477,7 @@ adbc_fetch(struct adbc_source *s, struct eff_err *err)
 
         if (!s->os->go_on(s->os->self))
             return EFF_FAIL(err, EFF_TRANSIENT, "reading was stopped");
+        EFF_TRY(eff_deadline_check(&s->deadline, err));
         if (s->array.release)
             s->array.release(&s->array);
         s->array = (struct eff_arrow_array){0};
@@ -472,7 +485,9 @@ adbc_fetch(struct adbc_source *s, struct eff_err *err)
         code = s->stream.get_next(&s->stream, &s->array);
         if (code != 0) {
             s->array = (struct eff_arrow_array){0};
-            return adbc_stream_fault(s, code, err);
+            (void)adbc_stream_fault(s, code, err);
+            (void)eff_deadline_check(&s->deadline, err);
+            return err->fault;
         }
         if (!s->array.release)
             s->done = true;

@@ -19,6 +19,7 @@
 #include "base/scan.h"
 #include "conf/yaml.h"
 #include "source/bigquery.h"
+#include "source/deadline.h"
 #include "source/http_read.h"
 #include "source/source.h"
 #include "source/sql.h"
@@ -111,7 +112,8 @@ struct bq_source {
     struct eff_buf json;
     struct eff_value *cells;
     size_t cells_rows;
-    struct eff_err failed; /* given again by every further call */
+    struct eff_deadline deadline; /* of the job */
+    struct eff_err failed;        /* given again by every further call */
 };
 
 /* ------------------------------------------------------------------------------ open */
@@ -156,6 +158,8 @@ bq_open(const void *config, struct eff_os *os, struct eff_arena *run,
     s->run = run;
     s->os = os;
     s->config = config;
+    s->deadline =
+        (struct eff_deadline){.os = os, .option = "timeout", .most_ms = s->config->timeout_ms};
     eff_arena_init(&s->batch, "bigquery batch", BQ_BATCH_BYTES);
     if (bq_check_labels(s->config->labels, err) != EFF_OK ||
         eff_bq_client_open(&s->client, s->config, os, run, err) != EFF_OK) {
@@ -296,6 +300,7 @@ bq_start(struct bq_source *s, struct eff_err *err)
     const struct eff_json *job;
 
     s->rows_total = -1;
+    eff_deadline_start(&s->deadline);
     EFF_TRY(bq_insert(s, false, &job, err));
     EFF_TRY(bq_job_failed(job, err));
     bq_keep_location(s, job);
@@ -582,6 +587,7 @@ bq_page_end(struct bq_source *s, unsigned *polls, struct eff_err *err)
     if (!s->page_complete) {
         if (s->page_rows > 0)
             return EFF_FAIL(err, EFF_TRANSIENT, "BigQuery gives rows of a job that is not done");
+        EFF_TRY(eff_deadline_check(&s->deadline, err)); // BigQuery itself may fail to keep it
         pause_ms = *polls < 5 ? 100 << *polls : BQ_PAUSE_MOST;
         (*polls)++;
         return eff_http_read_pause(s->os, pause_ms < BQ_PAUSE_MOST ? pause_ms : BQ_PAUSE_MOST, err);

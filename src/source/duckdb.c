@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "os/watch.h"
+#include "source/deadline.h"
 #include "source/duckdb_value.h"
 #include "source/source.h"
 #include "source/sql.h"
@@ -26,7 +27,7 @@
 
 struct duck_config {
     eff_str path, library;
-    int64_t threads, memory_limit;
+    int64_t threads, memory_limit, statement_timeout_ms;
 };
 
 static const struct eff_option duck_options[] = {
@@ -38,6 +39,10 @@ static const struct eff_option duck_options[] = {
      "How many threads DuckDB may use; 0 leaves it to DuckDB.", 0, NULL},
     {"memory_limit", EFF_OPT_SIZE, offsetof(struct duck_config, memory_limit), NULL, 0, INT64_MAX,
      "How much memory DuckDB may use; 0 leaves it to DuckDB.", 0, NULL},
+    {"statement_timeout", EFF_OPT_TIME, offsetof(struct duck_config, statement_timeout_ms), NULL, 0,
+     604800000,
+     "How long one query may take, from its start to its last row; 0: as long as it takes.", 0,
+     NULL},
 };
 
 struct duck_source {
@@ -58,6 +63,7 @@ struct duck_source {
     struct eff_arena batch;
     struct eff_duck_context context;
     struct eff_err failed; /* given again by every further call */
+    struct eff_deadline deadline;
     struct eff_watch watch;
 };
 
@@ -239,7 +245,7 @@ duck_begin(struct duck_source *s, struct eff_err *err)
 }
 
 static void
-duck_end_result(struct duck_source *s)
+duck_drop_result(struct duck_source *s)
 {
     if (s->chunk)
         s->api->destroy_data_chunk(&s->chunk);
@@ -248,6 +254,13 @@ duck_end_result(struct duck_source *s)
     s->chunk = NULL;
     s->rows = s->at = 0;
     s->running = false;
+}
+
+static void
+duck_end_result(struct duck_source *s)
+{
+    eff_deadline_end(&s->deadline);
+    duck_drop_result(s);
 }
 
 static void
@@ -285,9 +298,7 @@ duck_interrupt(void *self)
 static bool
 duck_go_on(void *user)
 {
-    const struct eff_os *os = user;
-
-    return os->go_on(os->self);
+    return eff_deadline_go_on(user);
 }
 
 static enum eff_fault
@@ -300,6 +311,8 @@ duck_open(const void *config, struct eff_os *os, struct eff_arena *run,
     s->run = run;
     s->os = os;
     s->config = config;
+    s->deadline = (struct eff_deadline){
+        .os = os, .option = "statement_timeout", .most_ms = s->config->statement_timeout_ms};
     EFF_TRY(eff_duck_load(s->config->library, run, &s->api, err));
     eff_arena_init(&s->batch, "duckdb batch", DUCK_TEXT_BYTES);
     s->context = (struct eff_duck_context){.api = s->api, .batch = &s->batch};
@@ -307,7 +320,7 @@ duck_open(const void *config, struct eff_os *os, struct eff_arena *run,
         duck_close(&s->base);
         return err->fault;
     }
-    eff_watch_start(&s->watch, duck_go_on, os, duck_interrupt, s);
+    eff_watch_start(&s->watch, duck_go_on, &s->deadline, duck_interrupt, s);
     *ret_source = &s->base;
     return EFF_OK;
 }
@@ -373,7 +386,7 @@ duck_start_cast(struct duck_source *s, struct eff_err *err)
         eff_buf_addf(&buf, "%sc%zu", i ? ", " : "", i + 1);
     eff_buf_add(&buf, EFF_STR(")"));
     eff_buf_add_char(&buf, 0);
-    duck_end_result(s);
+    duck_drop_result(s);
     fault =
         buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory") : duck_start(s, buf.ptr, false, err);
     eff_buf_free(&buf);
@@ -383,16 +396,10 @@ duck_start_cast(struct duck_source *s, struct eff_err *err)
 }
 
 static enum eff_fault
-duck_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_columns,
-           struct eff_err *err)
+duck_run(struct duck_source *s, eff_str sql, struct eff_columns *ret_columns, struct eff_err *err)
 {
-    struct duck_source *s = (struct duck_source *)source;
     bool cast = false;
 
-    duck_end_result(s);
-    s->done = false;
-    s->failed = (struct eff_err){0};
-    EFF_TRY(duck_begin(s, err));
     if (memchr(sql.ptr, 0, sql.len))
         return EFF_FAIL(err, EFF_CONFIG, "the SQL holds a NUL character");
     EFF_TRY(eff_sql_single(sql, &s->sql, err));
@@ -406,6 +413,24 @@ duck_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_colum
     for (size_t i = 0; i < s->width; i++)
         cast = cast || eff_duck_needs_cast(&s->types[i]);
     return cast ? duck_start_cast(s, err) : EFF_OK;
+}
+
+static enum eff_fault
+duck_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_columns,
+           struct eff_err *err)
+{
+    struct duck_source *s = (struct duck_source *)source;
+
+    duck_end_result(s);
+    s->done = false;
+    s->failed = (struct eff_err){0};
+    EFF_TRY(duck_begin(s, err));
+    eff_deadline_start(&s->deadline);
+    if (duck_run(s, sql, ret_columns, err) == EFF_OK)
+        return EFF_OK;
+    (void)eff_deadline_check(&s->deadline, err);
+    eff_deadline_end(&s->deadline);
+    return err->fault;
 }
 
 /* -------------------------------------------------------------------------------- rows */
@@ -455,8 +480,10 @@ duck_next(struct eff_source *source, struct eff_batch *ret_batch, struct eff_err
     if (!s->running)
         return EFF_FAIL(err, EFF_BROKEN, "no query is under way");
     eff_arena_reset(&s->batch);
-    if (s->failed.fault == EFF_OK && s->at == s->rows && !s->done)
-        duck_fetch(s, &s->failed);
+    if (s->failed.fault == EFF_OK && s->at == s->rows && !s->done &&
+        (eff_deadline_check(&s->deadline, &s->failed) != EFF_OK ||
+         duck_fetch(s, &s->failed) != EFF_OK))
+        (void)eff_deadline_check(&s->deadline, &s->failed);
     if (s->failed.fault == EFF_OK) {
         rows = s->rows - s->at < DUCK_ROWS_MAX ? s->rows - s->at : DUCK_ROWS_MAX;
         duck_fill(s, rows, &s->failed);

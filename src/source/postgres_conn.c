@@ -270,7 +270,7 @@ static enum eff_fault
 pg_connect_fault(PGconn *conn, struct eff_err *err)
 {
     const char *message = PQerrorMessage(conn);
-    char line[PG_MESSAGE_MAX], sqlstate[6];
+    char line[PG_MESSAGE_MAX], sqlstate[6] = "";
     enum eff_fault fault = EFF_TRANSIENT;
 
     pg_first_line(message, line);
@@ -283,6 +283,9 @@ pg_connect_fault(PGconn *conn, struct eff_err *err)
         return eff_err_hint(err, "Check user and password of `url`, and the server's pg_hba.conf.");
     if (fault == EFF_CONFIG)
         return eff_err_hint(err, "Check the database of `url`.");
+    if (strcmp(sqlstate, "53300") == 0)
+        return eff_err_hint(err, "Wait until a connection is free, have fewer opened at a time "
+                                 "(--jobs), or raise the limit of the server, database or role.");
     return eff_err_hint(err, "Check host and port of `url`, and that the server runs.");
 }
 

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "source/deadline.h"
 #include "source/snowflake_api.h"
 #include "source/snowflake_rows.h"
 #include "source/source.h"
@@ -106,7 +107,8 @@ struct snow_source {
     size_t rows_max, cells_cap;
     bool asked_for_query, done;
     struct eff_arena batch;
-    struct eff_err failed; /* given again by every further call */
+    struct eff_deadline deadline; /* of the statement under way */
+    struct eff_err failed;        /* given again by every further call */
 };
 
 /* --------------------------------------------------------------------------------- names */
@@ -277,6 +279,8 @@ snow_until_done(struct snow_source *s, struct eff_snow_answer *ret_answer, struc
         if (s->call.status == 200)
             return EFF_OK;
         s->running = true;
+        // Snowflake keeps it for what runs; what waits for a warehouse has not begun for it.
+        EFF_TRY(eff_deadline_check(&s->deadline, err));
         eff_snow_end(&s->api, &s->call);
         eff_snow_pause(&s->api, pause_ms);
         pause_ms = pause_ms * 3 / 2 < SNOW_POLL_MAX_MS ? pause_ms * 3 / 2 : SNOW_POLL_MAX_MS;
@@ -314,6 +318,7 @@ snow_execute(struct snow_source *s, bool describe, struct eff_snow_answer *ret_a
     snprintf(path, sizeof(path), "?requestId=%s&async=%s&nullable=true", id,
              describe ? "false" : "true");
     snow_request_body(s, describe, &body);
+    eff_deadline_start(&s->deadline);
     s->handle[0] = 0;
     s->call.timeout_ms = SNOW_WAIT_MS;
     s->call.answer_bytes_max = EFF_BUF_MAX;
@@ -607,6 +612,8 @@ snow_open(const void *config, struct eff_os *os, struct eff_arena *run,
     s->run = run;
     s->os = os;
     s->config = config;
+    s->deadline = (struct eff_deadline){
+        .os = os, .option = "statement_timeout", .most_ms = s->config->statement_timeout_ms};
     EFF_TRY(eff_snow_api_open(&s->api, config, os, run, err));
     eff_arena_init(&s->batch, "snowflake batch", SNOW_TEXT_BYTES);
     *ret_source = &s->base;

@@ -421,7 +421,14 @@ snow_sql_fault(const char *code, const char *sql_state, const char *message, str
     }
     if (strcmp(code, "000606") == 0 || strcmp(code, "606") == 0) {
         (void)EFF_FAIL(err, EFF_CONFIG, "%s", message);
-        return eff_err_hint(err, "Add `warehouse:` to the source, or a default one to the user.");
+        return eff_err_hint(err,
+                            "Add `warehouse:` to the source, or a default one to the user; one "
+                            "that does not resume by itself must be resumed.");
+    }
+    if (strcmp(code, "090073") == 0 || strcmp(code, "90073") == 0) {
+        (void)EFF_FAIL(err, EFF_LIMIT, "%s", message);
+        return eff_err_hint(err, "Wait until the resource monitor's quota is renewed, have it "
+                                 "raised, or name another `warehouse:`.");
     }
     (void)EFF_FAIL(err, strcmp(sql_state, "42501") == 0 ? EFF_AUTH : EFF_CONFIG, "%s",
                    message[0] ? message : "snowflake refuses the statement");

@@ -32,6 +32,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/number.h"
+#include "source/deadline.h"
 #include "source/source.h"
 #include "source/sql.h"
 
@@ -43,7 +44,7 @@
 
 struct sqlite_config {
     eff_str path;
-    int64_t busy_timeout_ms;
+    int64_t busy_timeout_ms, statement_timeout_ms;
 };
 
 static const struct eff_option sqlite_options[] = {
@@ -51,6 +52,10 @@ static const struct eff_option sqlite_options[] = {
      "The SQLite file to read from.", EFF_OPT_REQUIRED, NULL},
     {"busy_timeout", EFF_OPT_TIME, offsetof(struct sqlite_config, busy_timeout_ms), "5s", 0, 600000,
      "How long to wait for a writer that has locked the file.", 0, NULL},
+    {"statement_timeout", EFF_OPT_TIME, offsetof(struct sqlite_config, statement_timeout_ms), NULL,
+     0, 604800000,
+     "How long one query may take, from its start to its last row; 0: as long as it takes.", 0,
+     NULL},
 };
 
 enum sqlite_hint { HINT_NONE = 0, HINT_BOOL, HINT_DECIMAL, HINT_DATE, HINT_DATETIME, HINT_JSON };
@@ -70,6 +75,7 @@ struct sqlite_source {
     size_t block_used, block_cap;
     bool waiting; /* the statement stands on a row that did not fit into the last batch */
     bool done;
+    struct eff_deadline deadline;
     struct eff_err failed; /* given again by every further call */
 };
 
@@ -155,9 +161,7 @@ sqlite_cannot_open(const struct sqlite_source *s, struct eff_os *os, const char 
 static int
 sqlite_on_progress(void *user)
 {
-    const struct eff_os *os = user;
-
-    return !os->go_on(os->self);
+    return !eff_deadline_go_on(user);
 }
 
 static enum eff_fault
@@ -181,7 +185,7 @@ sqlite_connect(struct sqlite_source *s, struct eff_os *os, struct eff_err *err)
     if (rc != SQLITE_OK)
         return sqlite_fault(s, EFF_STR(""), err);
     sqlite3_set_authorizer(s->db, sqlite_authorize, NULL);
-    sqlite3_progress_handler(s->db, SQLITE_CHECK_EVERY, sqlite_on_progress, os);
+    sqlite3_progress_handler(s->db, SQLITE_CHECK_EVERY, sqlite_on_progress, &s->deadline);
     return EFF_OK;
 }
 
@@ -212,6 +216,8 @@ sqlite_open(const void *config, struct eff_os *os, struct eff_arena *run,
     s->base.ops = &eff_source_sqlite;
     s->run = run;
     s->config = config;
+    s->deadline = (struct eff_deadline){
+        .os = os, .option = "statement_timeout", .most_ms = s->config->statement_timeout_ms};
     if (sqlite_connect(s, os, err) != EFF_OK) {
         sqlite_close(&s->base);
         return err->fault;
@@ -356,6 +362,7 @@ sqlite_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_col
     s->stmt = NULL;
     s->waiting = s->done = false;
     s->failed = (struct eff_err){0};
+    eff_deadline_start(&s->deadline);
     EFF_TRY(sqlite_prepare(s, sql, err));
     sqlite_describe(s, ret_columns);
     EFF_TRY(eff_sql_check_columns(ret_columns, err));
@@ -533,7 +540,8 @@ sqlite_fill(struct sqlite_source *s)
             break;
         }
         if (rc != SQLITE_ROW) {
-            sqlite_fault(s, EFF_STR(""), &s->failed);
+            if (eff_deadline_check(&s->deadline, &s->failed) == EFF_OK)
+                sqlite_fault(s, EFF_STR(""), &s->failed);
             break;
         }
         if (!sqlite_row(s, &s->cells[rows * s->width])) {
@@ -561,7 +569,8 @@ sqlite_next(struct eff_source *source, struct eff_batch *ret_batch, struct eff_e
 
     if (!s->stmt)
         return EFF_FAIL(err, EFF_BROKEN, "no query is under way");
-    if (!s->done && s->failed.fault == EFF_OK)
+    if (!s->done && s->failed.fault == EFF_OK &&
+        eff_deadline_check(&s->deadline, &s->failed) == EFF_OK)
         rows = sqlite_fill(s);
     if (s->failed.fault != EFF_OK) {
         *err = s->failed;

@@ -70,6 +70,9 @@ peer_page(struct bigquery_peer *peer, struct httpd_conn *conn, const char *path)
     struct eff_buf body = {0};
 
     peer->pages++;
+    if (peer->never_done)
+        return httpd_answer(conn, 200, "Content-Type: application/json\r\n",
+                            "{\"jobComplete\": false}");
     eff_buf_add_char(&body, '{');
     if (peer->rows_first) {
         peer_rows(peer, &body, from, to);
@@ -108,6 +111,10 @@ peer_handle(struct httpd_conn *conn, unsigned nth, void *user)
         return peer_token(peer, conn, request.body);
     if (strstr(request.path, "/queries/"))
         return peer_page(peer, conn, request.path);
+    if (strstr(request.path, "/cancel")) {
+        peer->cancels++;
+        return httpd_answer(conn, 200, "Content-Type: application/json\r\n", "{}");
+    }
     if (strstr(request.body, "\"dryRun\":true"))
         return peer_dry_run(peer, conn);
     return peer_job(peer, conn, request.body);

@@ -18,9 +18,10 @@ struct bigquery_peer {
     int64_t rows, page_rows;
     bool rows_first;     /* the rows stand before all else in a page */
     const char *dry_run; /* answer to a dry run instead of the usual one, or NULL */
+    bool never_done;     /* whoever looks is told that the job still runs */
 
     /* what came */
-    unsigned dry_runs, jobs, pages;
+    unsigned dry_runs, jobs, pages, cancels;
     char last_job[4096];   /* body */
     char last_login[8192]; /* form, of POST /token */
 

@@ -22,7 +22,8 @@ TYPES='id int primary key, big bigint, dec numeric(38, 18), dbl double precision
 FIELDS='[big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, arr, tod]'
 
 project pg << END
-sources: {w: {type: postgres, url: "$PG"}, lite: {type: sqlite, path: lite.db}}
+sources: {w: {type: postgres, url: "$PG"}, lite: {type: sqlite, path: lite.db},
+   hasty: {type: sqlite, path: lite.db, statement_timeout: 300ms}}
 destinations: {p: {type: postgres, url: "$PG"}, l: {type: sqlite, path: lite.db}}
 END
 
@@ -90,6 +91,20 @@ END
 eff 0 run back
 pg_is "select count(*) from ((select id, big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, tod from src.t except all
     select id, big, dec, dbl, txt, day, ts, tz, flag, doc, bin, uid, tod from dst.back)) d" 0
+
+about "a model that takes too long"
+pg "create table dst.hasty (id int primary key, txt text)"
+hasty() { printf 'sync: hasty\nsource: hasty\nkey: id\nto: p.dst.hasty\nmode: mirror\nfields: [txt]\nsql: %s\n' "$1" > "$P/syncs/hasty.yml"; }
+hasty 'select id, txt from t where id < 4'
+eff 0 run hasty
+hasty 'select id, txt from t union all select i, null from (with recursive n(i) as (values (5) union all select i + 1 from n) select i from n) where i < 0'
+eff 1 run hasty
+one_problem '*took longer than `statement_timeout`, 300 ms*'
+same "the code" EFF2007 "$(problems "p ->> '\$.code'")"
+pg_is "select count(*) from dst.hasty" 2
+hasty 'select id, txt from t'
+eff 0 run hasty
+counts hasty read=4 unchanged=2 added=2 planned=2 delivered=2
 
 about "modes in postgres"
 mode() { # MODE MORE

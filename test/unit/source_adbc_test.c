@@ -4,7 +4,7 @@
  * released, and a driver that answers wrongly is told, never followed.
  * Method: DuckDB's own library, which is a driver, on real files (skipped where there is
  * none, unless EFF_REQUIRE_DUCKDB=1); and a driver made for this (test/driver) that lies.
- * covers: C1, S11
+ * covers: C1, C16, S11
  */
 // links: testlib base flow os conf source
 #include "conf/yaml.h"
@@ -27,6 +27,7 @@ struct config { /* as adbc.c has it */
     eff_str driver, entrypoint, uri, username, password;
     const struct eff_node *options, *connection_options, *statement_options;
     int identifiers;
+    int64_t statement_timeout_ms;
 };
 
 #define OPTIONS_MAX 4
@@ -520,6 +521,34 @@ reading_can_be_stopped(void **state)
     fake_end();
 }
 
+static int64_t
+clock_of_the_machine(void *self)
+{
+    struct timespec now;
+
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Within a call of the driver, and between its arrays; then another query is read. */
+static void
+a_query_has_a_deadline(void **state)
+{
+    (void)state;
+    fake_begin();
+    reading_close(&r);
+    fake_config.statement_timeout_ms = 100;
+    assert_int_equal(reading_open(&r, &eff_source_adbc, &fake_config), EFF_OK);
+    r.world.os.mono_ms = clock_of_the_machine;
+    reading_refused(&r, "SELECT working", EFF_TRANSIENT,
+                    "took longer than `statement_timeout`, 100");
+    reading_refused(&r, "SELECT endless", EFF_TRANSIENT,
+                    "took longer than `statement_timeout`, 100");
+    reading_expect(&r, "SELECT rows", "integer:1 text:n1 | integer:2 text:n2 | integer:3 text:n3");
+    fake_end();
+}
+
 /* ----------------------------------------------------------------------------- loading */
 
 static void
@@ -667,6 +696,7 @@ main(void)
         cmocka_unit_test(errors_say_who_must_act),
         cmocka_unit_test(damaged_answers_are_told),
         cmocka_unit_test(reading_can_be_stopped),
+        cmocka_unit_test(a_query_has_a_deadline),
         cmocka_unit_test(passwords_are_not_taken_apart),
         cmocka_unit_test(drivers_are_found),
         cmocka_unit_test(manifests_name_a_library),

@@ -3,6 +3,7 @@
  * values included, without losing a digit; a page of any shape, and a large result, fit
  * into little memory; one job is made however often its model is read.
  * Method: values as JSON through eff_bq_value; a peer of our own over real HTTP.
+ * covers: C16
  */
 // links: testlib base flow os conf source
 // timeout: 120
@@ -233,6 +234,27 @@ test_pages(void **state)
     }
 }
 
+/* BigQuery is told how long, and only attempts to keep it. */
+static void
+test_a_job_that_takes_too_long(void **state)
+{
+    struct bigquery_peer peer = {.fields = FIELDS, .row = usual_row, .rows = 1, .page_rows = 1};
+
+    (void)state;
+    bigquery_peer_start(&peer);
+    peer.config.timeout_ms = 300;
+    peer.never_done = true;
+    assert_int_equal(reading_open_in(&r, os, &eff_source_bigquery, &peer.config), EFF_OK);
+    reading_refused(&r, "SELECT 1", EFF_TRANSIENT, "took longer than `timeout`, 300 ms");
+    assert_non_null(strstr(peer.last_job, "\"jobTimeoutMs\":\"300\""));
+    assert_int_equal(peer.cancels, 1);
+    peer.never_done = false;
+    assert_int_equal(reading_query(&r, "SELECT 1"), EFF_OK); // by another job
+    assert_int_equal(peer.jobs, 2);
+    reading_close(&r);
+    bigquery_peer_stop(&peer);
+}
+
 /* What the model reads is known without a job. */
 static void
 test_described_only(void **state)
@@ -424,6 +446,7 @@ main(void)
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_described_only),
+        cmocka_unit_test(test_a_job_that_takes_too_long),
         cmocka_unit_test(test_what_a_dry_run_may_say),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_table_names),

@@ -21,7 +21,7 @@
 
 struct config { /* as duckdb.c has it */
     eff_str path, library;
-    int64_t threads, memory_limit;
+    int64_t threads, memory_limit, statement_timeout_ms;
 };
 
 static struct reading r;
@@ -439,6 +439,43 @@ a_request_to_stop_is_heard_meanwhile(void **state)
     }
 }
 
+static int64_t
+clock_of_the_machine(void *self)
+{
+    struct timespec now;
+
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Within DuckDB's own calls and between them, and the connection is good for another query. */
+static void
+a_query_has_a_deadline(void **state)
+{
+    static const char *const queries[] = {
+        "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE (a.range + b.range) % 7 = 8",
+        "SELECT a.range FROM range(10000000000) a WHERE a.range < 5000 OR hash(a.range) = 1"};
+    struct eff_batch batch;
+
+    (void)state;
+    config.statement_timeout_ms = 300;
+    begin("SELECT 1");
+    r.world.os.mono_ms = clock_of_the_machine;
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        reading_refused(&r, queries[i], EFF_TRANSIENT, "took longer than `statement_timeout`, 300");
+        reading_expect(&r, "SELECT 1 AS a", "integer:1");
+    }
+    assert_int_equal(r.source->ops->query(r.source, EFF_STR("SELECT range FROM range(1000000)"),
+                                          &r.columns, &r.err),
+                     EFF_OK);
+    usleep(350000);
+    assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_TRANSIENT);
+    reading_expect(&r, "SELECT 1 AS a", "integer:1");
+    reading_close(&r);
+    config.statement_timeout_ms = 0;
+}
+
 /* EFF_DEPS is the project's build/deps. */
 static bool
 library_is_there(void)
@@ -475,6 +512,7 @@ main(void)
         cmocka_unit_test(a_file_of_a_newer_version_names_both),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(a_request_to_stop_is_heard_meanwhile),
+        cmocka_unit_test(a_query_has_a_deadline),
     };
 
     if (!library_is_there())

@@ -747,7 +747,12 @@ a_range_without_a_connection_is_told(void **state)
     reading_told(&r, "no connection", "`ranges`");
     assert_int_not_equal(r.source->ops->next(r.source, &(struct eff_batch){0}, &r.err), EFF_OK);
     reading_close(&r);
-    run("DROP TABLE many; DROP ROLE lonely");
+    run("DROP TABLE many; ALTER ROLE lonely CONNECTION LIMIT 0");
+    assert_int_equal(reading_open(&r, &eff_source_postgres, &config), EFF_TRANSIENT);
+    reading_told(&r, "no slot", "too many connections");
+    reading_told(&r, "what helps", "--jobs");
+    reading_close(&r);
+    run("DROP ROLE lonely");
 }
 
 static int

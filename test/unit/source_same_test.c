@@ -246,7 +246,7 @@ static struct eff_os *real; /* for those that speak HTTP */
 
 struct sqlite_config { /* as in the drivers */
     eff_str path;
-    int64_t busy_timeout_ms;
+    int64_t busy_timeout_ms, statement_timeout_ms;
 };
 struct pg_config {
     eff_str url;
@@ -255,13 +255,14 @@ struct pg_config {
 };
 struct duck_config {
     eff_str path, library;
-    int64_t threads, memory_limit;
+    int64_t threads, memory_limit, statement_timeout_ms;
 };
 
 struct adbc_config {
     eff_str driver, entrypoint, uri, username, password;
     const struct eff_node *options, *connection_options, *statement_options;
     int identifiers;
+    int64_t statement_timeout_ms;
 };
 
 /* Types that DuckDB passes on as its own bytes, or without their zone, since Arrow has none. */

@@ -2,7 +2,7 @@
  * Goal: nothing that Snowflake's SQL API gives short, cut, mixed up or not at all becomes a result.
  * Method: the driver against a scripted peer: partitions in any order; each answer cut after each
  * byte; answers lost, refused and late; tokens that expire; the log of what was asked.
- * covers: C1, C11
+ * covers: C1, C11, C16
  */
 // links: testlib base flow os source batch
 // timeout: 120
@@ -462,6 +462,10 @@ refusals_say_who_must_act(void **state)
          EFF_CONFIG, "error: syntax error line 2 at position 5 unexpected 'y'."},
         {422, "{'code': '000606', 'sqlState': '57P03', 'message': 'No active warehouse'}",
          EFF_CONFIG, "No active warehouse"},
+        {422,
+         "{'code': '090073', 'sqlState': '22000', 'message': 'Warehouse `W` cannot be resumed "
+         "because resource monitor `M` has exceeded its quota.'}",
+         EFF_LIMIT, "resource monitor 'M' has exceeded its quota"},
         {422, "{'code': '000604', 'sqlState': '57014', 'message': 'SQL execution canceled'}",
          EFF_TRANSIENT, "was cancelled in snowflake"},
         {422, "{}", EFF_CONFIG, "refuses the statement"},
@@ -666,6 +670,23 @@ a_stopped_statement_is_cancelled(void **state)
     done();
 }
 
+/* Snowflake does not count the time in which a statement waits for its warehouse; we do. */
+static void
+a_statement_that_waits_too_long_is_cancelled(void **state)
+{
+    struct eff_snow_config config = token;
+
+    (void)state;
+    config.statement_timeout_ms = 60000;
+    three_parts();
+    peer.polls = 1000;
+    assert_int_equal(read_sql(&config, "SELECT x"), EFF_TRANSIENT);
+    assert_non_null(strstr(reading.err.msg, "took longer than `statement_timeout`, 60000 ms"));
+    assert_true(peer.world.mono_ms < 120000);
+    assert_non_null(strstr(log_text(), CANCEL));
+    done();
+}
+
 static void
 a_result_without_rows(void **state)
 {
@@ -733,6 +754,7 @@ main(void)
         cmocka_unit_test(connections_that_make_no_sense),
         cmocka_unit_test(accounts_name_hosts),
         cmocka_unit_test(a_stopped_statement_is_cancelled),
+        cmocka_unit_test(a_statement_that_waits_too_long_is_cancelled),
         cmocka_unit_test(a_result_without_rows),
         cmocka_unit_test(changed_columns_void_the_read),
     };

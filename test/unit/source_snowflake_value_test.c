@@ -230,7 +230,7 @@ static const struct own {
 
 struct sqlite_config { /* as in the driver */
     eff_str path;
-    int64_t busy_timeout_ms;
+    int64_t busy_timeout_ms, statement_timeout_ms;
 };
 
 static void

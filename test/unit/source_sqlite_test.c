@@ -3,7 +3,7 @@
  * snapshot, never written, and every mistake is told in the user's terms.
  * Method: real files made with SQLite itself; another connection that writes and
  * locks meanwhile; a million rows under a bound of memory.
- * covers: C4, S11
+ * covers: C4, C16, S11
  */
 // links: testlib base flow os source
 #include "lib/reading.h"
@@ -13,13 +13,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-struct config { /* as sqlite.c has it: path, busy_timeout */
+struct config { /* as sqlite.c has it: path, busy_timeout, statement_timeout */
     eff_str path;
-    int64_t busy_timeout_ms;
+    int64_t busy_timeout_ms, statement_timeout_ms;
 };
 
 static struct reading r;
@@ -179,6 +180,47 @@ a_locked_file_is_tried_again_later(void **state)
     sqlite3_close(db);
 }
 
+static int64_t
+clock_of_the_machine(void *self)
+{
+    struct timespec now;
+
+    (void)self;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Before its first row, behind some, and while nobody asks for more; then another is read. */
+static void
+a_query_has_a_deadline(void **state)
+{
+    static const char endless[] =
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n)"
+        " SELECT i FROM n WHERE i < %d";
+    struct config limited = {{"test.db", 7}, 0, 100};
+    struct eff_batch batch;
+    char sql[200];
+
+    (void)state;
+    begin("CREATE TABLE t (id INTEGER)");
+    reading_close(&r);
+    assert_int_equal(reading_open(&r, &eff_source_sqlite, &limited), EFF_OK);
+    r.world.os.mono_ms = clock_of_the_machine;
+    for (int rows = 0; rows <= 5000; rows += 5000) {
+        snprintf(sql, sizeof(sql), endless, rows);
+        reading_refused(&r, sql, EFF_TRANSIENT, "took longer than `statement_timeout`, 100 ms");
+        reading_told(&r, "the option", "Raise `statement_timeout`");
+        assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_TRANSIENT);
+    }
+    snprintf(sql, sizeof(sql), endless, 1 << 20);
+    assert_int_equal(r.source->ops->query(r.source, eff_str_of(sql), &r.columns, &r.err), EFF_OK);
+    assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_OK);
+    usleep(150000);
+    assert_int_equal(r.source->ops->next(r.source, &batch, &r.err), EFF_TRANSIENT);
+    reading_expect(&r, "SELECT count(*) AS n FROM t", "integer:0");
+    reading_close(&r);
+}
+
 static void
 what_is_no_database_is_named(void **state)
 {
@@ -309,6 +351,7 @@ main(void)
         cmocka_unit_test(nothing_is_written),
         cmocka_unit_test(all_queries_see_one_snapshot),
         cmocka_unit_test(a_locked_file_is_tried_again_later),
+        cmocka_unit_test(a_query_has_a_deadline),
         cmocka_unit_test(what_is_no_database_is_named),
         cmocka_unit_test(a_late_error_is_no_end),
         cmocka_unit_test(large_rows_fit),
