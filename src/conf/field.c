@@ -3,7 +3,7 @@
  *
  * An entry is a column's name, a template, or a mapping by eff_field_options.
  * Whatever order the user writes them in, transforms apply in this one: trim,
- * lower or upper, map, default, cast, format, normalize, hash.
+ * lower or upper, map, default, zone, cast, format, normalize, hash.
  */
 #include "conf/load.h"
 #include "conf/value.h"
@@ -176,7 +176,7 @@ static void
 field_transforms(struct eff_load *load, const struct eff_field_raw *raw,
                  struct eff_field_conf *field)
 {
-    struct eff_transform *at = eff_new(load->arena, struct eff_transform, 9), map;
+    struct eff_transform *at = eff_new(load->arena, struct eff_transform, 10), map;
     struct eff_value value;
 
     field->transforms = at;
@@ -190,6 +190,9 @@ field_transforms(struct eff_load *load, const struct eff_field_raw *raw,
         field_add(field, at, map);
     if (raw->fallback != NULL && field_constant(load, "default", raw->fallback, &value))
         field_add(field, at, (struct eff_transform){.kind = EFF_TRANSFORM_DEFAULT, .value = value});
+    if (raw->zone.ptr != NULL)
+        field_add(field, at,
+                  (struct eff_transform){.kind = EFF_TRANSFORM_ZONE, .zone_name = raw->zone});
     if (raw->cast > 0)
         field_add(
             field, at,

@@ -49,7 +49,7 @@ struct eff_sync_raw {
 };
 
 struct eff_field_raw {
-    eff_str from, template, format;
+    eff_str from, template, format, zone;
     const struct eff_node *constant, *map, *otherwise, *fallback;
     bool trim, lower, upper;
     int cast, normalize, hash, on_null; /* index + 1 for the first three; 0: none */

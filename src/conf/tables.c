@@ -156,6 +156,9 @@ const struct eff_option eff_field_options[] = {
     {"cast", EFF_OPT_ENUM, FIELD(cast), "none", 0, 0,
      "Convert to another type; what does not convert exactly is refused.", 0,
      "none|boolean|integer|float|decimal|text|date|time|datetime|instant|json"},
+    {"zone", EFF_OPT_STR, FIELD(zone), NULL, 0, 0,
+     "A time zone by its name, as in `Europe/Berlin`: a time without a zone is one over there, and becomes an instant; "
+     "an instant becomes the time that it is over there."},
     {"format", EFF_OPT_STR, FIELD(format), NULL, 0, 0, "A date or time as text, in the manner of strftime: `%Y-%m-%d`."},
     {"normalize", EFF_OPT_ENUM, FIELD(normalize), "none", 0, 0, "The ad platforms' rules for an identifier.", 0,
      EFF_NORMALIZE_NAMES},

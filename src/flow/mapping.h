@@ -10,6 +10,7 @@
 #ifndef EFF_FLOW_MAPPING_H
 #define EFF_FLOW_MAPPING_H
 
+#include "base/zone.h"
 #include "flow/batch.h"
 
 enum eff_transform_kind {
@@ -23,6 +24,7 @@ enum eff_transform_kind {
     EFF_TRANSFORM_DEFAULT,   /* NULL becomes this constant */
     EFF_TRANSFORM_NORMALIZE, /* email, phone, name, ...: the ad platforms' rules */
     EFF_TRANSFORM_HASH,      /* sha256 of the text -> hex text; NULL and "" stay */
+    EFF_TRANSFORM_ZONE,      /* a time without zone -> the instant it is there; and the other way */
 };
 
 enum eff_normalize {
@@ -46,7 +48,8 @@ struct eff_transform {
     enum eff_transform_kind kind;
     enum eff_kind cast;
     enum eff_normalize normalize;
-    eff_str format;
+    eff_str format, zone_name;
+    const struct eff_zone *zone; /* of zone_name, from when a run has read it */
     size_t pairs_count;
     const struct eff_map_pair *pairs;
     bool has_otherwise;

@@ -311,8 +311,8 @@ cast_refuse_zone(const struct cast *cast, const struct eff_value *value)
         cast_refuse(cast, value, "it depends on a time zone");
     else
         cast_refuse(cast, value, "it has no time zone");
-    return eff_err_hint(cast->err, "Convert it in the model, where the zone is known, as in "
-                                   "AT TIME ZONE 'Europe/Berlin'.");
+    return eff_err_hint(cast->err, "Say by `zone:` which one it is, or convert it in the model, "
+                                   "as in AT TIME ZONE 'Europe/Berlin'.");
 }
 
 static enum eff_fault

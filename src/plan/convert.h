@@ -24,6 +24,12 @@ bool eff_convert_time(eff_str text, struct eff_value *ret_value);
 /* Whether a DATE, DATETIME or INSTANT lies in the years 1 to 9999, which all text forms need. */
 bool eff_convert_time_fits(const struct eff_value *value);
 
+/* A DATETIME, or text that is one, to the INSTANT at which it is that time in the zone; an
+ * INSTANT the other way; a DATE, whose day has no time, stays. */
+enum eff_fault eff_convert_zone(const struct eff_transform *transform,
+                                const struct eff_value *value, struct eff_value *ret_value,
+                                struct eff_err *err);
+
 enum eff_fault eff_convert_format(eff_str pattern, const struct eff_value *value,
                                   struct eff_arena *arena, struct eff_value *ret_value,
                                   struct eff_err *err);

@@ -76,6 +76,9 @@ identity_add_transform(struct eff_buf *buf, const struct eff_transform *transfor
     case EFF_TRANSFORM_FORMAT:
         identity_add_str(buf, transform->format);
         break;
+    case EFF_TRANSFORM_ZONE: // by its name: rules that a state changes later resend nothing
+        identity_add_str(buf, transform->zone_name);
+        break;
     case EFF_TRANSFORM_DEFAULT:
         identity_add_value(buf, &transform->value);
         break;

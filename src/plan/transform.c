@@ -155,6 +155,8 @@ transform_apply(const struct eff_transform *transform, struct eff_value *value,
         return eff_transform_cast(transform->cast, value, arena, value, err);
     case EFF_TRANSFORM_FIT:
         return transform_fit(transform->cast, value, arena);
+    case EFF_TRANSFORM_ZONE:
+        return eff_convert_zone(transform, value, value, err);
     case EFF_TRANSFORM_FORMAT:
         return eff_convert_format(transform->format, value, arena, value, err);
     case EFF_TRANSFORM_NORMALIZE:

@@ -257,6 +257,7 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
     r->rows_expected = ops->estimate ? ops->estimate(r->source, r->sql) : -1;
     EFF_TRY(eff_run_at(r->sync->model_place, ops->query(r->source, r->sql, &r->columns, err), err));
     connect_scans(r);
+    EFF_TRY(eff_run_zones(r, &prepared, err));
     fault = eff_compile_mapping(&prepared, &r->columns, &r->run, &r->mapping, &earlier, err);
     for (size_t i = 0; i < earlier.count; i++)
         eff_report_fail(r->report, &earlier.at[i]);

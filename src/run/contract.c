@@ -200,6 +200,9 @@ contract_type(const struct eff_sync_run *r, const struct eff_field *field)
         case EFF_TRANSFORM_MAP:
             type = contract_type_map(transform);
             break;
+        case EFF_TRANSFORM_ZONE:
+            type = type == EFF_FIELD_DATE ? type : EFF_FIELD_TIMESTAMP;
+            break;
         case EFF_TRANSFORM_FORMAT:
         case EFF_TRANSFORM_NORMALIZE:
         case EFF_TRANSFORM_HASH:

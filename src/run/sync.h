@@ -172,6 +172,9 @@ void eff_run_types_tell(struct eff_sync_run *r);
 enum eff_fault eff_run_at(struct eff_place place, enum eff_fault fault, struct eff_err *err);
 enum eff_fault eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_open_source(struct eff_sync_run *r, struct eff_err *err);
+/* zones.c: reads the time zones that the fields of sync name, into new fields. */
+enum eff_fault eff_run_zones(struct eff_sync_run *r, struct eff_sync_conf *sync,
+                             struct eff_err *err);
 enum eff_fault eff_run_contract(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err);
 enum eff_fault eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err);

@@ -4,7 +4,8 @@
  * Method: the first byte chooses a parser, the rest is the text. JSON that is
  * accepted is printed and parsed again, to the same text; CSV cells are as many as the
  * header says; an element of XML is no longer than its source, and lies in it; a decimal's canonical form is its own; a time lies in its range; bytes
- * that are decoded from base64 or hex encode back.
+ * that are decoded from base64 or hex encode back; an instant is among those
+ * at which clocks of a zone show what they show then.
  */
 // links: base flow dest
 #include <assert.h>
@@ -15,6 +16,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/number.h"
+#include "base/zone.h"
 #include "dest/csv.h"
 #include "dest/s3.h"
 
@@ -116,6 +118,22 @@ text_encoded(eff_str text, struct eff_arena *arena)
     }
 }
 
+static void
+text_zone(eff_str text, struct eff_arena *arena)
+{
+    const struct eff_zone *zone;
+    struct eff_err err = {0};
+
+    if (eff_zone_parse(text, arena, &zone, &err) != EFF_OK)
+        return;
+    for (int64_t instant = -60000000000; instant < 250000000000; instant += 7777777777) {
+        int64_t local = instant + eff_zone_offset(zone, instant), first;
+        int count = eff_zone_instants(zone, local, &first);
+
+        assert(count >= 1 && count <= 2 && first <= instant);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
@@ -133,7 +151,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         abort();
     memcpy(copy, data + 1, size - 1);
     text = (eff_str){copy, size - 1};
-    switch (data[0] % 6) {
+    switch (data[0] % 7) {
     case 0:
         text_json(text, &arena);
         break;
@@ -149,8 +167,11 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     case 4:
         text_encoded(text, &arena);
         break;
-    default:
+    case 5:
         text_xml(text, &arena);
+        break;
+    default:
+        text_zone(text, &arena);
     }
     free(copy);
     return 0;

@@ -5,7 +5,7 @@
 # and a second run finds nothing to do.
 # Method: extreme values of each type through each pair of source and destination, compared by the
 # databases themselves; tables of 200 columns, cells of 1 MiB, names of every unpleasant kind.
-# covers: C10, C11, C15, D1, D2, S10
+# covers: C10, C11, C15, D1, D2, D3, S10
 . "$EFF_SRC/test/lib/scenario.sh"
 
 twice() { # SYNC ROWS: the first run delivers them all, the second has nothing to do
@@ -55,6 +55,25 @@ db "$P/a.db" "insert into t values (9001, cast(x'ff41' as text)), (9002, 'good')
 eff 3 run
 counts t read=$((ROWS + 2)) unchanged="$ROWS" added=1 invalid=1 planned=1 delivered=1
 db "$P/a.db" 'delete from t where id = 9001'
+
+if [ -f /usr/share/zoneinfo/Europe/Berlin ]; then
+    about "times of a place"
+    db "$P/a.db" "create table z (id integer primary key, l datetime, i datetime);
+        insert into z values (1, '2024-07-01 12:00:00.25', '2024-10-27T00:30:00Z'), (2, '2024-03-31 02:30:00', '2024-01-01T00:00:00Z'), (3, null, null)"
+    db "$P/b.db" 'create table z (id integer primary key, l, i)'
+    printf 'sync: z\ntable: z\nkey: id\nto: b.z\nfields:\n  l: {zone: Europe/Berlin}\n  i: {zone: Europe/Berlin, format: "%%d.%%m.%%Y %%H:%%M"}\n' > "$P/syncs/z.yml"
+    eff 3 run z
+    counts z read=3 added=2 invalid=1 planned=2 delivered=2
+    says 'cannot be taken for a time in Europe/Berlin: clocks over there were put forward over it'
+    rows_are "$P/b.db" 'select id, l, i from z' '1|2024-07-01T10:00:00.25Z|27.10.2024 02:30
+3||'
+    sed -i 's/l: {zone: Europe.Berlin/l: {zone: Europe\/Berln/' "$P/syncs/z.yml"
+    eff 1 run z
+    one_problem 'there is no time zone `Europe/Berln`' 'syncs/z.yml:6:3'
+    eff 1 check
+    says 'there is no time zone `Europe/Berln`'
+    rm "$P/syncs/z.yml"
+fi
 
 about "to files"
 sed -i 's/b.t/out.t/; s/mirror/upsert/; s/sync: t/sync: lines/' "$P/syncs/t.yml"

@@ -177,8 +177,9 @@ static void
 test_fields(void **state)
 {
     static const enum eff_transform_kind order[] = {
-        EFF_TRANSFORM_TRIM, EFF_TRANSFORM_LOWER,  EFF_TRANSFORM_MAP,       EFF_TRANSFORM_DEFAULT,
-        EFF_TRANSFORM_CAST, EFF_TRANSFORM_FORMAT, EFF_TRANSFORM_NORMALIZE, EFF_TRANSFORM_HASH,
+        EFF_TRANSFORM_TRIM,    EFF_TRANSFORM_LOWER,     EFF_TRANSFORM_MAP,
+        EFF_TRANSFORM_DEFAULT, EFF_TRANSFORM_ZONE,      EFF_TRANSFORM_CAST,
+        EFF_TRANSFORM_FORMAT,  EFF_TRANSFORM_NORMALIZE, EFF_TRANSFORM_HASH,
     };
     struct fixture f;
     const struct eff_field_conf *fields;
@@ -200,7 +201,7 @@ test_fields(void **state)
         "  nil: {const: ~}\n"
         "  big: {const: 18446744073709551616}\n"
         "  email: {lower: true}\n"
-        "  all: {hash: sha256, normalize: email, format: '%Y', cast: text, default: x,\n"
+        "  all: {hash: sha256, normalize: email, format: '%Y', cast: text, zone: Asia/Tokyo, default: x,\n"
         "        otherwise: 0, map: {1: a, 'null': b}, lower: true, trim: true, from: c, null: send}\n"
         "  up: {template: 'x{{ a }}', upper: true}\n"
         "  \"from\": \"quoted name\"\n");
@@ -228,9 +229,10 @@ test_fields(void **state)
     expect_str(t[2].pairs[0].from, "1");
     expect_str(t[2].pairs[1].from, "null");
     assert_true(t[2].has_otherwise && t[2].value.kind == EFF_INT);
-    assert_int_equal(t[4].cast, EFF_TEXT);
-    expect_str(t[5].format, "%Y");
-    assert_int_equal(t[6].normalize, EFF_NORMALIZE_EMAIL);
+    expect_str(t[4].zone_name, "Asia/Tokyo");
+    assert_int_equal(t[5].cast, EFF_TEXT);
+    expect_str(t[6].format, "%Y");
+    assert_int_equal(t[7].normalize, EFF_NORMALIZE_EMAIL);
     assert_int_equal(fields[9].on_null, EFF_NULL_SEND);
     expect_str(fields[10].template, "x{{ a }}");
     expect_str(fields[11].name, "from");

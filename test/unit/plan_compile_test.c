@@ -504,6 +504,8 @@ static const struct meaning {
     {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_CAST, .cast = EFF_TEXT}}},
     {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_FORMAT, .format = {"%Y", 2}}}},
     {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_FORMAT, .format = {"%y", 2}}}},
+    {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_ZONE, .zone_name = {"Etc/UTC", 7}}}},
+    {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_ZONE, .zone_name = {"Etc/UCT", 7}}}},
     {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_NORMALIZE, .normalize = EFF_NORMALIZE_EMAIL}}},
     {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_NORMALIZE, .normalize = EFF_NORMALIZE_GMAIL}}},
     {"x", "a", .transforms = {{.kind = EFF_TRANSFORM_DEFAULT, .value = TEXT("")}}},

@@ -6,12 +6,13 @@
  * through all transforms; published examples of the ad platforms' rules; strftime
  * as the reference of FORMAT over 120 years; a count of what a plain field allocates
  * (nothing).
- * covers: D4
+ * covers: D3, D4
  */
 // links: base flow conf plan
 #include "base/hash.h"
 #include "lib/planvalue.h"
 #include "lib/random.h"
+#include "lib/tzif.h"
 #include "plan/transform.h"
 
 #include <setjmp.h>
@@ -417,6 +418,44 @@ test_format_like_strftime(void **state)
     }
 }
 
+/* ---------------------------------------------------------------------------- zones */
+
+static void
+test_zone(void **state)
+{
+    static const struct change changes[] = {
+        {"datetime:2024-07-01T12:00:00.5", "instant:2024-07-01T10:00:00.5Z"},
+        {"text:2024-01-01 00:30", "instant:2023-12-31T23:30:00Z"},
+        {"instant:2024-07-01T22:30:00Z", "datetime:2024-07-02T00:30:00"},
+        {"text:1969-12-31T23:59:59.999999999+00:00", "datetime:1970-01-01T00:59:59.999999999"},
+        {"datetime:2024-03-31T02:30:00", "!in Europe/Berlin: clocks over there were put forward"},
+        {"datetime:2024-10-27T02:30:00", "instant:2024-10-27T00:30:00Z"}, // the first of both
+        {"date:2024-03-31", "date:2024-03-31"},
+        {"text:2024-03-31", "text:2024-03-31"},
+        {"null", "null"},
+        {"int:5", "!integer"},
+        {"text:soon", "!is not a date and time"},
+        {"instant:9999-12-31T23:30:00Z", "!year is not"},
+        {"datetime:0001-01-01T00:30:00", "!year is not"},
+        {"datetime:#9223372036854775807", "!year is not"},
+    };
+    const struct eff_transform zone = {
+        .kind = EFF_TRANSFORM_ZONE,
+        .zone_name = EFF_STR("Europe/Berlin"),
+        .zone = tzif_zone("CET-1CEST,M3.5.0,M10.5.0/3", &arena),
+    };
+    const struct eff_transform and_format[] = {
+        zone, {.kind = EFF_TRANSFORM_FORMAT, .format = STR("%d.%m.%Y %H:%M")}};
+    static const struct change formats[] = {
+        {"instant:2024-10-27T00:59:59Z", "text:27.10.2024 02:59"},
+        {"instant:2024-10-27T01:00:00Z", "text:27.10.2024 02:00"},
+    };
+
+    (void)state;
+    CHECK(zone, changes);
+    check(and_format, 2, formats, COUNT(formats));
+}
+
 /* ------------------------------------------------------------------------ normalize */
 
 static void
@@ -738,6 +777,7 @@ main(void)
         cmocka_unit_test_setup(test_templates, setup),
         cmocka_unit_test_setup(test_format, setup),
         cmocka_unit_test_setup(test_format_like_strftime, setup),
+        cmocka_unit_test_setup(test_zone, setup),
         cmocka_unit_test_setup(test_normalize_email, setup),
         cmocka_unit_test_setup(test_normalize_phone, setup),
         cmocka_unit_test_setup(test_normalize_names, setup),
