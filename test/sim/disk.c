@@ -116,12 +116,18 @@ sim_inode_release(struct sim_inode *inode)
 }
 
 static void
-text_size(struct sim_text *text, size_t size)
+text_room(struct sim_text *text, size_t size)
 {
     if (size + 1 > text->cap) {
         text->cap = size * 2 + 512;
         text->ptr = sim_keep(text->ptr, text->cap);
     }
+}
+
+static void
+text_size(struct sim_text *text, size_t size)
+{
+    text_room(text, size);
     if (size > text->len)
         memset(text->ptr + text->len, 0, size - text->len);
     text->len = size;
@@ -130,10 +136,14 @@ text_size(struct sim_text *text, size_t size)
 static void
 text_put(struct sim_text *text, uint64_t offset, const void *ptr, size_t len)
 {
+    if (len == 0)
+        return;
+    if (offset > text->len)
+        text_size(text, (size_t)offset);
+    text_room(text, (size_t)offset + len);
+    memcpy(text->ptr + offset, ptr, len);
     if (offset + len > text->len)
-        text_size(text, (size_t)offset + len);
-    if (len > 0)
-        memcpy(text->ptr + offset, ptr, len);
+        text->len = (size_t)offset + len;
 }
 
 static struct sim_write *
@@ -225,6 +235,14 @@ sim_disk_find(const char *path)
     size_t at = names_find(&sim->disk.names, path);
 
     return at == SIZE_MAX ? NULL : sim->disk.names.at[at].inode;
+}
+
+struct sim_inode *
+sim_disk_durable(const char *path)
+{
+    size_t at = names_find(&sim->disk.durable, path);
+
+    return at == SIZE_MAX ? NULL : sim->disk.durable.at[at].inode;
 }
 
 static struct sim_inode *
@@ -367,21 +385,6 @@ sim_disk_death(struct sim_disk *disk, bool power, struct sim_rand *rand)
     disk->open_count = 0;
     if (power)
         disk_power(disk, rand);
-}
-
-void
-sim_disk_platter(const struct sim_disk *disk, struct sim_disk *ret_disk)
-{
-    *ret_disk = (struct sim_disk){0};
-    for (size_t i = 0; i < disk->durable.count; i++) {
-        const struct sim_inode *from = disk->durable.at[i].inode;
-        struct sim_inode *inode = inode_new(from->folder);
-
-        text_put(&inode->cache, 0, from->platter.ptr, from->platter.len);
-        text_put(&inode->platter, 0, from->platter.ptr, from->platter.len);
-        names_set(&ret_disk->names, disk->durable.at[i].path, inode);
-        names_set(&ret_disk->durable, disk->durable.at[i].path, inode);
-    }
 }
 
 void

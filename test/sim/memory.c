@@ -2,9 +2,10 @@
  * test/sim/memory: the heap of a process life.
  *
  * A life may end by a jump out of the middle of the engine or of SQLite. All that
- * it allocated comes from one range, which is forgotten as a whole; the addresses
- * of arenas are given back. The linker leads our own code here (--wrap); SQLite is
- * told. Outside a life the real functions serve.
+ * it allocated comes from one range, which is forgotten as a whole; the pages of
+ * arenas are given back, and their addresses kept for the next life's. The linker
+ * leads our own code here (--wrap); SQLite is told. Outside a life the real
+ * functions serve.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -30,11 +31,11 @@ static struct {
     size_t live; /* blocks handed out */
     void *free[POOL_CLASSES];
     bool active;
-    struct {
+    struct pool_map {
         void *ptr;
         size_t len;
-    } maps[MAPS_MAX];
-    size_t maps_count;
+    } maps[MAPS_MAX]; /* of this life first, then those that wait for one */
+    size_t maps_used, maps_count;
 } pool;
 
 #ifdef SIM_WRAP
@@ -54,7 +55,6 @@ int __wrap_munmap(void *addr, size_t len);
 #define __real_malloc  malloc
 #define __real_realloc realloc
 #define __real_free    free
-#define __real_munmap  munmap
 #endif
 
 static uint32_t
@@ -219,6 +219,24 @@ sim_memory_init(void)
     sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
 }
 
+static void
+pool_map_swap(size_t a, size_t b)
+{
+    struct pool_map map = pool.maps[a];
+
+    pool.maps[a] = pool.maps[b];
+    pool.maps[b] = map;
+}
+
+/* Zeroes from now on, as a new one is. */
+static void
+pool_unmap(size_t at)
+{
+    if (madvise(pool.maps[at].ptr, pool.maps[at].len, MADV_DONTNEED) != 0)
+        abort();
+    pool_map_swap(at, --pool.maps_used);
+}
+
 void
 sim_memory_begin(void)
 {
@@ -231,13 +249,18 @@ sim_memory_begin(void)
 size_t
 sim_memory_end(void)
 {
-    size_t left = pool.live + pool.maps_count;
+    size_t left = pool.live + pool.maps_used;
 
     pool.active = false;
-    for (size_t i = 0; i < pool.maps_count; i++)
-        __real_munmap(pool.maps[i].ptr, pool.maps[i].len);
-    pool.maps_count = 0;
+    while (pool.maps_used > 0)
+        pool_unmap(pool.maps_used - 1);
     return left;
+}
+
+void
+sim_memory_aside(bool aside)
+{
+    pool.active = !aside;
 }
 
 void *
@@ -293,24 +316,32 @@ __wrap_free(void *ptr)
 void *
 __wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-    void *ptr = __real_mmap(addr, len, prot, flags, fd, offset);
+    size_t at = pool.maps_used;
 
-    if (pool.active && ptr != MAP_FAILED) {
-        if (pool.maps_count == MAPS_MAX)
-            abort();
-        pool.maps[pool.maps_count].ptr = ptr;
-        pool.maps[pool.maps_count++].len = len;
+    if (!pool.active)
+        return __real_mmap(addr, len, prot, flags, fd, offset);
+    while (at < pool.maps_count && pool.maps[at].len != len)
+        at++;
+    if (at == MAPS_MAX)
+        abort();
+    if (at == pool.maps_count) {
+        void *ptr = __real_mmap(addr, len, prot, flags, fd, offset);
+
+        if (ptr == MAP_FAILED)
+            return ptr;
+        pool.maps[pool.maps_count++] = (struct pool_map){ptr, len};
     }
-    return ptr;
+    pool_map_swap(at, pool.maps_used++);
+    return pool.maps[pool.maps_used - 1].ptr;
 }
 
 int
 __wrap_munmap(void *addr, size_t len)
 {
-    for (size_t i = 0; i < pool.maps_count; i++)
+    for (size_t i = 0; i < pool.maps_used; i++)
         if (pool.maps[i].ptr == addr) {
-            pool.maps[i] = pool.maps[--pool.maps_count];
-            break;
+            pool_unmap(i);
+            return 0;
         }
     return __real_munmap(addr, len);
 }

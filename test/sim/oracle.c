@@ -42,35 +42,26 @@ oracle_number(sqlite3 *db, const char *sql)
 }
 
 static bool
-oracle_change_file(const struct sim_disk *disk)
+oracle_change_file(const struct sim_names *names)
 {
-    for (size_t i = 0; i < disk->names.count; i++)
-        if (strstr(disk->names.at[i].path, "/changes-"))
+    for (size_t i = 0; i < names->count; i++)
+        if (strstr(names->at[i].path, "/changes-"))
             return true;
     return false;
 }
 
-bool
-sim_oracle_plan_durable(bool marked)
+static bool
+oracle_plan_durable(bool marked)
 {
-    struct sim kept = *sim; /* the look must leave no trace */
-    struct sim_disk now = sim->disk, look;
-    sqlite3 *db = NULL;
-    bool good = false;
+    sqlite3 *db;
+    bool good;
 
-    sim_disk_platter(&now, &look);
-    sim->disk = look;
-    sim->alive = false;
-    sim_vfs_aside(true);
-    if (oracle_change_file(&sim->disk) &&
-        sqlite3_open_v2("/p/state/control.db", &db, SQLITE_OPEN_READWRITE, "sim") == SQLITE_OK)
-        good = oracle_number(db, "SELECT count(*) FROM run WHERE state = 1") == 1 &&
-               (!marked || oracle_number(db, "SELECT count(*) FROM batch WHERE settled = 0") > 0);
-    sqlite3_close(db);
-    sim_vfs_aside(false);
-    sim_disk_free(&sim->disk);
-    *sim = kept;
-    sim->disk = now;
+    sim_memory_aside(true);
+    db = sim_vfs_platter();
+    good = oracle_change_file(&sim->disk.durable) &&
+           oracle_number(db, "SELECT count(*) FROM run WHERE state = 1") == 1 &&
+           (!marked || oracle_number(db, "SELECT count(*) FROM batch WHERE settled = 0") > 0);
+    sim_memory_aside(false);
     return good;
 }
 
@@ -171,7 +162,7 @@ sim_oracle_submit(struct sim_flight *flight, const struct eff_request *request)
         bool marked = sim->options.class != SIM_CONVERGE;
 
         if ((sim->plan_seen ? sim_chance(&sim->world, 10) : sim_chance(&sim->world, 30)) &&
-            !sim_oracle_plan_durable(marked))
+            !oracle_plan_durable(marked))
             sim_break("O8", "rows were sent before the plan%s durable",
                       marked ? " and their mark were" : " was");
         sim->plan_seen = true;

@@ -1,7 +1,7 @@
 /*
  * test/sim/sim: seeds, options, the storm and the calm; the program `sim`.
  *
- *     sim [--seed N] [--count N] [--quiet]
+ *     sim [--seed N] [--count N] [--quiet] [--digests]
  *
  * One seed is one story. It ends well, or prints its options, the trace and the
  * first oracle that was broken.
@@ -29,7 +29,7 @@ const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-ba
 
 static struct {
     uint64_t seed, count;
-    bool quiet;
+    bool quiet, digests;
 } args = {.seed = 1, .count = 1};
 
 /* ---- events ---- */
@@ -574,8 +574,10 @@ args_read(int argc, char **argv)
             args.count = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--quiet") == 0)
             args.quiet = true;
+        else if (strcmp(argv[i], "--digests") == 0)
+            args.digests = true;
         else {
-            fprintf(stderr, "usage: sim [--seed N] [--count N] [--quiet]\n");
+            fprintf(stderr, "usage: sim [--seed N] [--count N] [--quiet] [--digests]\n");
             exit(2);
         }
     }
@@ -601,6 +603,8 @@ main(int argc, char **argv)
     for (uint64_t i = 0; i < args.count && bad < 20; i++) {
         bool good = seed_run(args.seed + i, false, &hash);
 
+        if (args.digests)
+            printf("%llu %016llx\n", (unsigned long long)(args.seed + i), (unsigned long long)hash);
         bad += !good;
         done++;
         effects += sim->effects;

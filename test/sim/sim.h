@@ -24,6 +24,7 @@ void sim_memory_init(void); /* before SQLite is used */
 void sim_memory_begin(void);
 /* Ends the life; returns bytes and mappings that were not given back. */
 size_t sim_memory_end(void);
+void sim_memory_aside(bool aside); /* within a life: what is allocated meanwhile outlives it */
 void *sim_keep(void *ptr, size_t size); /* realloc that outlives lives; 0 frees */
 
 struct sim_text { /* bytes that grow, outside the lives */
@@ -97,10 +98,10 @@ void sim_disk_init(struct eff_os *os);
 void sim_disk_free(struct sim_disk *disk);
 /* Handles are gone; a power loss takes what was not synced, or part of it. */
 void sim_disk_death(struct sim_disk *disk, bool power, struct sim_rand *rand);
-/* As if the power went now and took all that was not synced: for looking, into an empty disk. */
-void sim_disk_platter(const struct sim_disk *disk, struct sim_disk *ret_disk);
 /* Used by vfs.c, which counts its own effects. */
 struct sim_inode *sim_disk_find(const char *path);
+/* The file that would have this name if the power went now. */
+struct sim_inode *sim_disk_durable(const char *path);
 struct sim_inode *sim_disk_create(const char *path);
 void sim_disk_unlink(const char *path);
 void sim_disk_sync_folder(const char *path);
@@ -113,7 +114,11 @@ void sim_inode_release(struct sim_inode *inode); /* frees it when nothing names 
 
 void sim_vfs_register(void);
 void sim_vfs_death(void);
-void sim_vfs_aside(bool aside); /* an oracle opens another disk's database meanwhile */
+/*
+ * control.db as it would be if the power went now and took all that was not synced. Read only, and
+ * open from the first call to the end of the program: call it anew for each look, in sim_memory_aside.
+ */
+struct sqlite3 *sim_vfs_platter(void);
 
 /* ---- the world ---- */
 
@@ -350,6 +355,5 @@ void sim_oracle_removed(int64_t id, bool was_there);
 void sim_oracle_written(int64_t id);
 void sim_oracle_run(bool died, size_t leaked);
 bool sim_oracle_converged(char *ret_why, size_t size);
-bool sim_oracle_plan_durable(bool marked);
 
 #endif

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sim/sim.h"
@@ -26,9 +27,10 @@ struct vfs_file {
 /* One database, so one shared memory: of the engine's, and of an oracle that looks meanwhile. */
 struct vfs_shared {
     char *region[VFS_REGIONS_MAX];
+    size_t size; /* of each */
 };
 
-static struct vfs_shared vfs_shm, vfs_shm_kept;
+static struct vfs_shared vfs_shm, vfs_platter_shm;
 
 #define VFS_OPEN_MAX 32
 
@@ -69,16 +71,21 @@ vfs_close(sqlite3_file *file)
 }
 
 static int
-vfs_read(sqlite3_file *file, void *ptr, int len, sqlite3_int64 offset)
+vfs_copy(const struct sim_text *from, void *ptr, int len, sqlite3_int64 offset)
 {
-    const struct sim_text *cache = &((struct vfs_file *)file)->inode->cache;
-    size_t left = (size_t)offset < cache->len ? cache->len - (size_t)offset : 0;
+    size_t left = (size_t)offset < from->len ? from->len - (size_t)offset : 0;
     size_t got = (size_t)len < left ? (size_t)len : left;
 
     if (got > 0)
-        memcpy(ptr, cache->ptr + offset, got);
+        memcpy(ptr, from->ptr + offset, got);
     memset((char *)ptr + got, 0, (size_t)len - got);
     return got == (size_t)len ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
+}
+
+static int
+vfs_read(sqlite3_file *file, void *ptr, int len, sqlite3_int64 offset)
+{
+    return vfs_copy(&((struct vfs_file *)file)->inode->cache, ptr, len, offset);
 }
 
 static const char *
@@ -189,18 +196,25 @@ vfs_device(sqlite3_file *file)
 }
 
 static int
-vfs_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **ret_ptr)
+vfs_region(struct vfs_shared *shm, int region, int size, int extend, void volatile **ret_ptr)
 {
-    (void)file;
     *ret_ptr = NULL;
     if (region >= VFS_REGIONS_MAX)
         return SQLITE_NOMEM;
-    if (vfs_shm.region[region] == NULL && extend) {
-        vfs_shm.region[region] = sim_keep(NULL, (size_t)size);
-        memset(vfs_shm.region[region], 0, (size_t)size);
+    if (shm->region[region] == NULL && extend) {
+        shm->region[region] = sim_keep(NULL, (size_t)size);
+        memset(shm->region[region], 0, (size_t)size);
+        shm->size = (size_t)size;
     }
-    *ret_ptr = vfs_shm.region[region];
+    *ret_ptr = shm->region[region];
     return SQLITE_OK;
+}
+
+static int
+vfs_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **ret_ptr)
+{
+    (void)file;
+    return vfs_region(&vfs_shm, region, size, extend, ret_ptr);
 }
 
 static int
@@ -234,18 +248,6 @@ sim_vfs_death(void)
     vfs_shm_free();
     while (vfs_opened.count > 0)
         vfs_closed(vfs_opened.inodes[0]);
-}
-
-void
-sim_vfs_aside(bool aside)
-{
-    if (aside) {
-        vfs_shm_kept = vfs_shm;
-        vfs_shm = (struct vfs_shared){0};
-    } else {
-        vfs_shm_free();
-        vfs_shm = vfs_shm_kept;
-    }
 }
 
 static int
@@ -389,6 +391,107 @@ vfs_error(sqlite3_vfs *vfs, int size, char *ret_text)
     return 0;
 }
 
+/* ---- the platter, for an oracle: what would be there if the power went now, read only ---- */
+
+/* Looked up by each call: the handle stays open from one look, and one seed, to the next. */
+static const struct sim_text *
+platter_bytes(sqlite3_file *file)
+{
+    static const struct sim_text none;
+    const struct sim_inode *inode = sim_disk_durable(((struct vfs_file *)file)->path);
+
+    return inode ? &inode->platter : &none;
+}
+
+static int
+platter_close(sqlite3_file *file)
+{
+    (void)file;
+    return SQLITE_OK;
+}
+
+static int
+platter_read(sqlite3_file *file, void *ptr, int len, sqlite3_int64 offset)
+{
+    return vfs_copy(platter_bytes(file), ptr, len, offset);
+}
+
+static int
+platter_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+    *ret_size = (sqlite3_int64)platter_bytes(file)->len;
+    return SQLITE_OK;
+}
+
+static int
+platter_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **ret_ptr)
+{
+    (void)file;
+    return vfs_region(&vfs_platter_shm, region, size, extend, ret_ptr);
+}
+
+static const sqlite3_io_methods platter_methods = {.iVersion = 2,
+                                                   .xClose = platter_close,
+                                                   .xRead = platter_read,
+                                                   .xFileSize = platter_size,
+                                                   .xLock = vfs_lock,
+                                                   .xUnlock = vfs_lock,
+                                                   .xCheckReservedLock = vfs_reserved,
+                                                   .xFileControl = vfs_control,
+                                                   .xSectorSize = vfs_sector,
+                                                   .xDeviceCharacteristics = vfs_device,
+                                                   .xShmMap = platter_shm_map,
+                                                   .xShmLock = vfs_shm_lock,
+                                                   .xShmBarrier = vfs_shm_barrier,
+                                                   .xShmUnmap = vfs_shm_unmap};
+
+static int
+platter_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags)
+{
+    struct vfs_file *f = (struct vfs_file *)file;
+
+    (void)vfs;
+    *f = (struct vfs_file){.base.pMethods = &platter_methods};
+    snprintf(f->path, sizeof(f->path), "%s", path);
+    if (ret_flags)
+        *ret_flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
+    return SQLITE_OK;
+}
+
+static int
+platter_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
+{
+    (void)vfs;
+    (void)path;
+    (void)sync_folder;
+    return SQLITE_OK;
+}
+
+static int
+platter_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret_there)
+{
+    const struct sim_inode *inode = sim_disk_durable(path);
+
+    (void)vfs;
+    (void)flags;
+    *ret_there = inode != NULL && inode->platter.len > 0;
+    return SQLITE_OK;
+}
+
+sqlite3 *
+sim_vfs_platter(void)
+{
+    static sqlite3 *db; /* to read the schema anew each time would be most of a seed's work */
+
+    if (db == NULL && sqlite3_open_v2("/p/state/control.db", &db, SQLITE_OPEN_READONLY,
+                                      "sim-platter") != SQLITE_OK)
+        abort();
+    sqlite3_db_release_memory(db); /* what was cached is of another moment */
+    for (size_t i = 0; i < VFS_REGIONS_MAX && vfs_platter_shm.region[i]; i++)
+        memset(vfs_platter_shm.region[i], 0, vfs_platter_shm.size);
+    return db;
+}
+
 void
 sim_vfs_register(void)
 {
@@ -405,6 +508,14 @@ sim_vfs_register(void)
                               .xGetLastError = vfs_error,
                               .xCurrentTimeInt64 = vfs_time};
 
+    static sqlite3_vfs platter;
+
+    platter = vfs;
+    platter.zName = "sim-platter";
+    platter.xOpen = platter_open;
+    platter.xDelete = platter_delete;
+    platter.xAccess = platter_access;
     sqlite3_initialize();
     sqlite3_vfs_register(&vfs, 1);
+    sqlite3_vfs_register(&platter, 0);
 }
