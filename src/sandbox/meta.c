@@ -254,9 +254,24 @@ meta_create(struct eff_call *call)
     eff_json_end_object(&w);
 }
 
+static bool
+meta_asks(eff_str fields, const char *name)
+{
+    eff_str field;
+
+    while (fields.len > 0) {
+        eff_str_cut(fields, ',', &field, &fields);
+        if (eff_str_is(field, name))
+            return true;
+    }
+    return false;
+}
+
+/* As any node of the Graph: its id, and of the fields those that are asked for. */
 static void
 meta_get(struct eff_call *call)
 {
+    eff_str fields = meta_text(call, "fields");
     struct eff_record audience;
     struct eff_json_writer w;
 
@@ -265,12 +280,15 @@ meta_get(struct eff_call *call)
     w = eff_call_answer(call, 200);
     eff_json_begin_object(&w);
     eff_json_field_str(&w, "id", call->args[1]);
-    eff_json_field_str(&w, "name", audience.cells[0].text);
-    eff_json_key(&w, EFF_STR("operation_status"));
-    eff_json_begin_object(&w);
-    eff_json_field_int(&w, "code", 200);
-    eff_json_field_str(&w, "description", EFF_STR("Normal"));
-    eff_json_end_object(&w);
+    if (meta_asks(fields, "name"))
+        eff_json_field_str(&w, "name", audience.cells[0].text);
+    if (meta_asks(fields, "operation_status")) {
+        eff_json_key(&w, EFF_STR("operation_status"));
+        eff_json_begin_object(&w);
+        eff_json_field_int(&w, "code", 200);
+        eff_json_field_str(&w, "description", EFF_STR("Normal"));
+        eff_json_end_object(&w);
+    }
     eff_json_end_object(&w);
 }
 

@@ -37,6 +37,7 @@ beforeEach(async () => {
 });
 
 test('members enter and leave', async () => {
+    assert.deepEqual((await audience.get(['name'])).exportAllData(), {id: audience.id, name: 'vip'});
     const rows = [['u-1', sha256('a@x.com')], ['u-2', sha256('b@x.com')]];
     const added = await audience.createUser([], {payload: {schema: ['EXTERN_ID', 'EMAIL'], data: rows}});
     assert.deepEqual([added.num_received, added.num_invalid_entries], [2, 0]);

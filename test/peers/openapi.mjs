@@ -1,7 +1,7 @@
 // Goal: what we send, and what our stand-ins answer, is what the vendors' own descriptions say.
 // Method: reads a stand-in's log (its latest requests with their answers) and holds each against the OpenAPI description that
-// lies in EFF_SPECS: the path and its parameters, the body of the request, the status, the body of the answer; what a
-// description does not know is a finding, too. Where reality and description are known to differ, `allowed` says how and why.
+// lies in EFF_SPECS, or what descriptions.mjs makes of one in another form: the path and its parameters, the body of the request, the
+// status, the body of the answer; what a description does not know is a finding, too. Where reality and description are known to differ, `allowed` says how and why.
 // Usage: EFF_SPECS=FOLDER node openapi.mjs VENDOR URL; prints what it looked at, and findings; exit code 1 when there are any.
 import {existsSync, readFileSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
@@ -9,8 +9,9 @@ import {gunzipSync} from 'node:zlib';
 import Ajv2019 from 'ajv/dist/2019.js';
 import addFormats from 'ajv-formats';
 import {parse} from 'yaml';
+import {discovery, nodes, protos} from './descriptions.mjs';
 
-// `file` is the beginning of a name. `allowed` are beginnings of findings.
+// `file` is the beginning of a name, `folder` has many that `form` reads. `allowed` are beginnings of findings.
 const vendors = {
     stripe: {file: 'stripe/spec3', allowed: []},
     intercom: {file: 'intercom/api.intercom.io-2.15', allowed: [
@@ -23,15 +24,21 @@ const vendors = {
     klaviyo: {file: 'klaviyo/stable', allowed: []},
     slack: {file: 'slack/slack_web_openapi', allowed: []},
     snowflake: {file: 'snowflake/sqlapi', allowed: []},
+    bigquery: {file: 'bigquery/discovery', form: discovery, allowed: []},
+    google_data_manager: {folder: 'google-datamanager/google/ads/datamanager/v1', form: protos, allowed: [ // the login is another API's
+        'POST /token: there is no such request']},
+    meta: {folder: 'meta', form: nodes, allowed: []},
 };
 
-function load(specs, name) {
+function load(specs, {file: name, folder: whole, form}) {
+    if (whole) return existsSync(join(specs, whole)) ? {doc: form(join(specs, whole)), file: whole, folder: join(specs, whole)} : null;
     const [folder, start] = name.split('/');
     const file = existsSync(join(specs, folder)) && readdirSync(join(specs, folder)).find(f => f.startsWith(start));
     if (!file) return null;
     let bytes = readFileSync(join(specs, folder, file));
     if (file.endsWith('.gz')) bytes = gunzipSync(bytes);
-    return {doc: parse(bytes.toString(), {maxAliasCount: -1}), file: `${folder}/${file}`, folder: join(specs, folder)};
+    const doc = parse(bytes.toString(), {maxAliasCount: -1});
+    return {doc: form ? form(doc) : doc, file: `${folder}/${file}`, folder: join(specs, folder)};
 }
 
 // A file beside it is put in where it is named.
@@ -113,7 +120,7 @@ class Description {
         }
         if (check(value)) return [];
         return [...new Set(check.errors.filter(e => !['anyOf', 'oneOf', 'if'].includes(e.keyword) || check.errors.length === 1)
-            .map(e => `${e.instancePath || '/'} ${e.message}${e.params.unevaluatedProperty ? ` (${e.params.unevaluatedProperty})` : ''}`))];
+            .map(e => `${e.instancePath || '/'} ${e.message}${(name => name ? ` (${name})` : '')(e.params.unevaluatedProperty ?? e.params.additionalProperty)}`))];
     }
     pointer(...parts) {
         return `spec#/${parts.map(p => encodeURIComponent(escape(p))).join('/')}`;
@@ -199,9 +206,9 @@ function* answer(d, at, operation, entry) {
 }
 
 async function look(vendor, url) {
-    const specs = process.env.EFF_SPECS, {file, allowed} = vendors[vendor];
-    const loaded = specs && load(specs, file);
-    if (!loaded) return console.log(`openapi: ${vendor}: not looked at: ${specs ? `there is no ${file}* in EFF_SPECS` : 'EFF_SPECS names no folder of descriptions'}`) ?? 0;
+    const specs = process.env.EFF_SPECS, {file, folder, allowed} = vendors[vendor];
+    const loaded = specs && load(specs, vendors[vendor]);
+    if (!loaded) return console.log(`openapi: ${vendor}: not looked at: ${specs ? `there is no ${folder ?? `${file}*`} in EFF_SPECS` : 'EFF_SPECS names no folder of descriptions'}`) ?? 0;
     const d = new Description(loaded), findings = new Map(), seen = new Map();
     const {requests} = await (await fetch(`${url}/_sandbox/requests?limit=10000`)).json();
     let looked = 0;
