@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static struct runworld *the_world; /* drivers are opened by a configuration, which names nobody */
 
@@ -283,21 +282,6 @@ os_go_on(void *self)
 {
     (void)self;
     return the_world->stop_at == 0 || ++the_world->looks < the_world->stop_at;
-}
-
-/* Also of SQLite's: real syncs would only make the tests slow. */
-int
-fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-int
-fdatasync(int fd)
-{
-    (void)fd;
-    return 0;
 }
 
 /* ---- a world ---- */

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/nosync.h"
 #include "lib/runworld.h"
 
 #include <cmocka.h>

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/nosync.h"
 #include "lib/runworld.h"
 #include "run/remember.h"
 #include "run/verbs_state.h"

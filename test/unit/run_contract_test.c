@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/nosync.h"
 #include "lib/runworld.h"
 
 #include <cmocka.h>

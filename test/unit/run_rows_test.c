@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/nosync.h"
 #include "lib/runworld.h"
 #include "run/verbs.h"
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/nosync.h"
 #include "lib/runworld.h"
 #include "run/remember.h"
 #include "run/verbs_state.h"
