@@ -64,7 +64,7 @@ static const char dest_upsert[] = "  upsert:\n"
 #define DEST_KEYED     4 /* as the first two, and can be */
 #define DEST_CHOICE    6 /* its search is far behind, so that keys come again with other values */
 #define DEST_FAILED_MS ((int64_t)30 * 24 * 3600 * 1000) /* that a failure is kept for a key */
-#define DEST_SLOW_MS   ((int64_t)2 * 3600 * 1000)
+#define DEST_SLOW_MS   ((int64_t)12 * 3600 * 1000)
 
 static void
 dest_name(char *name, size_t size, unsigned batch, unsigned lanes, unsigned create, bool login,
@@ -144,7 +144,7 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
               "  json: {ids: \"{rows.match.value}\"}\n  each: /results\n  row: /id\n"
               "  remote_id: /rid\n  fields: /f\n"
             : "",
-        create == DEST_CHOICE ? "  lag: 2h\n" : "", upsert.ptr, dest_batches[batch],
+        create == DEST_CHOICE ? "  lag: 12h\n" : "", upsert.ptr, dest_batches[batch],
         dest_lanes[lanes], keys, dest_creates[create], dest_lanes[lanes],
         strstr(dest_creates[create], "rows: 1}") ? one : rows, dest_batches[batch],
         dest_lanes[lanes], rows);

@@ -399,6 +399,79 @@ sim_disk_free(struct sim_disk *disk)
     *disk = (struct sim_disk){0};
 }
 
+/* ---- rot ---- */
+
+static struct { /* where the bit is */
+    size_t at;
+    char bit, was;
+} disk_rotten;
+
+static bool
+disk_can_rot(const struct sim_name *name)
+{
+    return name->inode->cache.len > 0 && !strstr(name->path, ".tmp") &&
+           (strstr(name->path, "/snapshot-") || strstr(name->path, "/identities-") ||
+            strstr(name->path, "/changes-"));
+}
+
+/* The newest by name of its kind: older generations are of no use to anybody. */
+static const struct sim_name *
+disk_newest(const struct sim_name *of)
+{
+    const struct sim_names *names = &sim->disk.names;
+    size_t kind = (size_t)(strrchr(of->path, '-') - of->path);
+
+    for (size_t i = 0; i < names->count; i++)
+        if (disk_can_rot(&names->at[i]) && strncmp(names->at[i].path, of->path, kind) == 0 &&
+            strcmp(names->at[i].path, of->path) > 0)
+            of = &names->at[i];
+    return of;
+}
+
+static void
+disk_turn(struct sim_text *text, char from)
+{
+    if (disk_rotten.at < text->len && text->ptr[disk_rotten.at] == from)
+        text->ptr[disk_rotten.at] = (char)(from ^ disk_rotten.bit);
+}
+
+void
+sim_disk_rot(struct sim_rand *rand)
+{
+    const struct sim_names *names = &sim->disk.names;
+    const struct sim_name *name = NULL;
+
+    for (size_t i = 0, seen = 0; i < names->count; i++)
+        if (disk_can_rot(&names->at[i]) && sim_below(rand, ++seen) == 0)
+            name = &names->at[i];
+    if (name == NULL)
+        return;
+    name = disk_newest(name);
+    sim->rotten = name->inode;
+    sim->rotten->opens++;
+    sim->rotten_snapshot = strstr(name->path, "/snapshot-") != NULL;
+    disk_rotten.at = (size_t)sim_below(rand, sim->rotten->cache.len);
+    disk_rotten.bit = (char)(1 << sim_below(rand, 7));
+    disk_rotten.was = sim->rotten->cache.ptr[disk_rotten.at];
+    disk_turn(&sim->rotten->cache, disk_rotten.was);
+    disk_turn(&sim->rotten->platter, disk_rotten.was);
+    sim_event("rot", name->path, (int64_t)disk_rotten.at, disk_rotten.bit);
+}
+
+void
+sim_disk_mend(void)
+{
+    char is = (char)(disk_rotten.was ^ disk_rotten.bit);
+
+    if (sim->rotten == NULL)
+        return;
+    disk_turn(&sim->rotten->cache, is);
+    disk_turn(&sim->rotten->platter, is);
+    sim->rotten->opens--;
+    sim_inode_release(sim->rotten);
+    sim->rotten = NULL;
+}
+
 /* ---- struct eff_os ---- */
 
 static enum eff_fault

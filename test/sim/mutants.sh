@@ -55,6 +55,8 @@ late-when-acknowledged src/state/control_doubt.c /^doubt_maybe/,/^}/s/verdict->m
 late-removal-is-done src/record/record.c /^record_doubted/,/^}/s/return record_unknown(.*/return eff_snapshot_remove(walk->writer, ack->key, err);/
 batch-in-two-lanes src/deliver/lane.c s/lane->batch = d->next_batch++;/lane->batch = d->next_batch; d->next_batch += lane == d->lanes;/
 retries-without-end src/deliver/rate.c s/limiter->failures_until += RATE_FAILURE_MS;//
+damaged-is-good src/state/snapshot.c s/if (block->checksum != snapshot_block_checksum(layout->file_id, block))/if (false \&\& block->checksum != snapshot_block_checksum(layout->file_id, block))/
+wall-clock-for-deadlines src/run/effects.c s/r->os->mono_ms(r->os->self)/(r->os->wall_ms(r->os->self) - r->started_wall + r->started_mono)/
 removal-not-recorded src/record/record.c s/return eff_snapshot_remove(walk->writer, ack->key, err);/return EFF_OK;/
 LIST
 }
@@ -93,7 +95,7 @@ try() {
         return 1
     }
     for start in $starts; do
-        if timeout 120 "$work/$name" --seed "$start" --count "$seeds" --quiet > "$work/$name.out" 2>&1; then
+        if (ulimit -t 300 && "$work/$name" --seed "$start" --count "$seeds" --quiet) > "$work/$name.out" 2>&1; then
             echo "$name: not found within $seeds seeds from $start"
             return 1
         fi

@@ -48,6 +48,13 @@ net_throttle(struct sim_flight *f)
     f->retry_ms = waits[sim_below(&sim->faults, 5)];
 }
 
+/* Where what was given up matters: it is applied late, or its key comes again with other values. */
+static bool
+net_lossy(void)
+{
+    return sim->options.on[SIM_F_LATE] || sim->options.class == SIM_KEYED_UPSERT;
+}
+
 static void
 net_fate(struct sim_flight *f)
 {
@@ -74,7 +81,7 @@ net_fate(struct sim_flight *f)
     } else if (net_roll(SIM_F_NOT_SENT, 6)) {
         f->wire = EFF_WIRE_NOT_SENT;
         f->apply_at = INT64_MAX;
-    } else if (net_roll(SIM_F_LOST, sim->options.on[SIM_F_LATE] ? 30 : 10)) {
+    } else if (net_roll(SIM_F_LOST, net_lossy() ? 30 : 10)) {
         net_lose(f);
     } else if (net_roll(SIM_F_5XX, 8)) {
         f->status = sim_chance(&sim->faults, 50) ? 500 : 502;
@@ -299,6 +306,14 @@ net_oversleep(int64_t deadline)
     return deadline < slept ? slept : deadline;
 }
 
+/* The wall clock is set while a run is under way. */
+static void
+net_set_clock(void)
+{
+    if (net_roll(SIM_F_WALL, 2))
+        sim->wall_offset += sim_between(&sim->faults, -86400000, 86400000);
+}
+
 static uint64_t
 net_next(void *self, int64_t deadline, const struct eff_response **ret_response)
 {
@@ -307,6 +322,7 @@ net_next(void *self, int64_t deadline, const struct eff_response **ret_response)
         net_done(sim->handed);
         sim->handed = NULL;
     }
+    net_set_clock();
     deadline = net_oversleep(deadline);
     for (;;) {
         bool apply = false;

@@ -20,10 +20,10 @@
 struct sim *sim;
 
 const char *const sim_fault_names[SIM_FAULTS] = {
-    "kill",  "power",  "enospc",   "eio",    "stop",   "not-sent", "lost",
-    "5xx",   "rate",   "cut",      "odd",    "token",  "poison",   "locked",
-    "whole", "outage", "cut-read", "shrink", "twice",  "null",     "revert",
-    "human", "drift",  "wall",     "late",   "stored", "down",     "race"};
+    "kill",     "power",  "enospc", "eio",   "stop",   "not-sent", "lost",  "5xx",
+    "rate",     "cut",    "odd",    "token", "poison", "locked",   "whole", "outage",
+    "cut-read", "shrink", "twice",  "null",  "revert", "human",    "drift", "wall",
+    "late",     "stored", "down",   "rot",   "race"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -163,10 +163,14 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->batch = (unsigned)sim_below(rand, 3);
     o->window_ms = (int64_t)3600 * 1000 * (o->class == SIM_KEYED_UPSERT ? 24 * 365 : 1);
     o->mismatch = (int)sim_below(rand, 3);
+    if (o->class == SIM_KEYED_UPSERT && sim_chance(&apart, 50))
+        o->mismatch = 1; /* else few seeds leave older values behind a yes */
     o->blind_twice = sim_chance(rand, 40);
     for (int i = 0; i < SIM_F_DOWN; i++)
         o->on[i] = sim_chance(rand, calm);
     o->on[SIM_F_DRIFT] = o->on[SIM_F_DRIFT] && o->describes && o->class == SIM_CONVERGE;
+    if (o->class == SIM_KEYED_UPSERT)
+        o->on[SIM_F_OUTAGE] = sim_chance(&apart, 70);
     o->reads = (o->class == SIM_KEYED || o->class == SIM_KEYED_BATCH) && sim_chance(rand, 50);
     o->on[SIM_F_HUMAN] =
         o->on[SIM_F_HUMAN] && o->class != SIM_LOOK && o->class != SIM_KEYED_UPSERT && !o->reads;
@@ -181,6 +185,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->on[SIM_F_LOST] = o->on[SIM_F_LOST] || o->on[SIM_F_LATE];
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
     /* A request that is applied long after it was given up meets its own repetition. */
+    o->on[SIM_F_ROT] = sim_chance(&apart, 30);
     o->on[SIM_F_RACE] = sim_chance(&apart, 50) && o->class == SIM_CONVERGE && !o->on[SIM_F_LATE];
 }
 
@@ -315,6 +320,8 @@ life_plan(void)
         sim->shrink = sim_chance(rand, 30) ? 100 : (unsigned)sim_between(rand, 1, 60);
     if (on[SIM_F_CUT_READ] && sim_chance(rand, 15))
         sim->cut_at = 1;
+    if (on[SIM_F_ROT] && sim_chance(rand, 15))
+        sim_disk_rot(rand);
 }
 
 static void
@@ -327,6 +334,8 @@ world_gap(void)
         gap = 61000; /* what is on the wire has arrived by then */
     if (sim->options.on[SIM_F_LATE] && sim_chance(&sim->world, 50))
         gap = sim_between(&sim->world, 1, SIM_LATE_MS); /* within the bound, so that it matters */
+    if (sim->options.class == SIM_KEYED_UPSERT && sim->outage && sim_chance(&sim->world, 70))
+        gap = sim_between(&sim->world, 61000, 1800000); /* before the search finds what was done */
     sim_net_settle(sim->mono + gap);
     if (sim->options.on[SIM_F_WALL] && sim_chance(&sim->world, 30))
         sim->wall_offset += sim_between(&sim->world, -86400000, 86400000);
@@ -380,6 +389,7 @@ run_once(void)
     if (!lived)
         sim_vfs_death();
     sim_oracle_run(!lived, leaked);
+    sim_disk_mend();
     if (lived && !sim->report.failed && sim->report.pending == 0 && sim->removed_now > 0)
         sim->approved = false; /* what was approved is done */
     if (sim->read_complete && !sim->report.plan.ptr &&

@@ -24,7 +24,7 @@ void sim_memory_init(void); /* before SQLite is used */
 void sim_memory_begin(void);
 /* Ends the life; returns bytes and mappings that were not given back. */
 size_t sim_memory_end(void);
-void sim_memory_aside(bool aside); /* within a life: what is allocated meanwhile outlives it */
+void sim_memory_aside(bool aside);      /* within a life: what is allocated meanwhile outlives it */
 void *sim_keep(void *ptr, size_t size); /* realloc that outlives lives; 0 frees */
 
 struct sim_text { /* bytes that grow, outside the lives */
@@ -97,6 +97,8 @@ struct sim_disk {
 void sim_disk_init(struct eff_os *os);
 void sim_disk_free(struct sim_disk *disk);
 /* Handles are gone; a power loss takes what was not synced, or part of it. */
+void sim_disk_rot(struct sim_rand *rand); /* one bit of a file of ours, on the platter too */
+void sim_disk_mend(void);                 /* the file is brought back */
 void sim_disk_death(struct sim_disk *disk, bool power, struct sim_rand *rand);
 /* Used by vfs.c, which counts its own effects. */
 struct sim_inode *sim_disk_find(const char *path);
@@ -168,6 +170,7 @@ enum sim_fault {
     SIM_F_LATE,
     SIM_F_STORED, /* the failure of an idempotency key */
     SIM_F_DOWN,   /* an hour of 503: all answers, or many */
+    SIM_F_ROT,    /* a bit of a file turns over, and the file is brought back after the run */
     SIM_F_RACE,   /* an upsert looks whether the record is there, and makes it a while later */
     SIM_FAULTS
 };
@@ -263,7 +266,9 @@ struct sim {
     enum sim_death death;
     uint64_t fail_at; /* file call at which the disk fails */
     int fail_errno;
-    bool disk_failed; /* in this life */
+    bool disk_failed;         /* in this life */
+    struct sim_inode *rotten; /* a file with a bit turned over, in this life; NULL: none */
+    bool rotten_snapshot;     /* it is the one that every run reads */
     uint64_t stop_at;
     bool calm;
 
