@@ -35,11 +35,11 @@ quick: all ## unit and scenario tests of build/ only
 	@cmake --build $(BUILD)
 	@ctest --test-dir $(BUILD) --output-on-failure -j $$(nproc)
 
-# Seeds that `make sim` runs, and the first of them; SEED=123 alone replays that one with its trace.
+# Seeds that `make sim` runs, and the first of them; SEED=123 alone replays that one, made smaller when it is broken.
 SEEDS = 20000
 FROM = 1
 
-sim: configure ## the engine in a simulated world: SEEDS=20000, or SEED=123 for one with its trace
+sim: configure ## the engine in a simulated world: SEEDS=20000, or SEED=123 for one, and its trace in a file
 	@cmake --build $(BUILD) --target sim
 	@if [ -n "$(SEED)" ]; then $(BUILD)/test/sim/sim --seed $(SEED); \
 	    else $(BUILD)/test/sim/sim --seed $(FROM) --count $(SEEDS); fi

@@ -99,7 +99,9 @@ try() {
             echo "$name: not found within $seeds seeds from $start"
             return 1
         fi
-        printf '%s: %s\n' "$name" "$(grep -m 1 -E 'BROKEN|Assertion|fault' "$work/$name.out" || echo 'died')"
+        told=$(grep -m 1 -E 'BROKEN|Assertion|fault' "$work/$name.out" || echo 'died')
+        seed=$(echo "$told" | sed -n 's/^seed \([0-9]*\) .*/\1/p')
+        printf '%s: after %s: %s\n' "$name" "${seed:+$((seed - start + 1))}" "$told"
     done
     rm -f "$work/$name"
     return 0

@@ -164,9 +164,8 @@ net_submit(void *self, uint64_t ticket, const struct eff_request *request)
     net_fate(f);
     net_look_at_token(f, request);
     sim_dest_arrive(f);
-    if (sim->verbose)
-        fprintf(stderr, "      %.*s %.*s\n", (int)f->url.len, f->url.ptr,
-                f->body.len > 300 ? 300 : (int)f->body.len, f->body.ptr);
+    sim_note("      %.*s %.*s\n", (int)f->url.len, f->url.ptr,
+             f->body.len > 300 ? 300 : (int)f->body.len, f->body.ptr);
 }
 
 /* ---- answers ---- */

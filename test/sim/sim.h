@@ -11,6 +11,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "conf/project.h"
 #include "dest/dest.h"
@@ -315,9 +316,10 @@ struct sim {
     unsigned run; /* number of the run under way */
 
     /* the trace */
-    bool verbose;
+    FILE *trace; /* NULL: only its hash */
     uint64_t trace_hash, events;
     bool broken;
+    const char *broken_oracle;
     char broken_what[512];
 };
 
@@ -325,6 +327,8 @@ extern struct sim *sim; /* the one under way: drivers are opened by a configurat
 
 /* Something happened: part of the trace. Numbers only, so that it costs little. */
 void sim_event(const char *what, const char *name, int64_t a, int64_t b);
+/* A line of the trace that is no event: what a reader wants beside them. */
+void sim_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* An oracle is broken: the first one counts. */
 void sim_break(const char *oracle, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* An effect of the engine on the world: the process may die here. */
