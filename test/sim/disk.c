@@ -440,6 +440,7 @@ sim_disk_rot(struct sim_rand *rand)
 {
     const struct sim_names *names = &sim->disk.names;
     const struct sim_name *name = NULL;
+    char snapshot[64];
 
     for (size_t i = 0, seen = 0; i < names->count; i++)
         if (disk_can_rot(&names->at[i]) && sim_below(rand, ++seen) == 0)
@@ -449,7 +450,8 @@ sim_disk_rot(struct sim_rand *rand)
     name = disk_newest(name);
     sim->rotten = name->inode;
     sim->rotten->opens++;
-    sim->rotten_snapshot = strstr(name->path, "/snapshot-") != NULL;
+    snprintf(snapshot, sizeof(snapshot), "/p/state/%s/snapshot-", sim->part->sync.ptr);
+    sim->rotten_snapshot = strncmp(name->path, snapshot, strlen(snapshot)) == 0;
     disk_rotten.at = (size_t)sim_below(rand, sim->rotten->cache.len);
     disk_rotten.bit = (char)(1 << sim_below(rand, 7));
     disk_rotten.was = sim->rotten->cache.ptr[disk_rotten.at];

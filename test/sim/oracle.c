@@ -29,13 +29,16 @@ sim_oracle_start(void)
 
 /* ---- O8: the plan as it would be found if the power went now ---- */
 
+/* ?1 is the sync. */
 static int64_t
 oracle_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *s = NULL;
     int64_t value = -1;
 
-    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(s, 1, sim->part->sync.ptr, (int)sim->part->sync.len, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
         value = sqlite3_column_int64(s, 0);
     sqlite3_finalize(s);
     return value;
@@ -44,8 +47,11 @@ oracle_number(sqlite3 *db, const char *sql)
 static bool
 oracle_change_file(const struct sim_names *names)
 {
+    char start[64];
+
+    snprintf(start, sizeof(start), "/p/state/%s/changes-", sim->part->sync.ptr);
     for (size_t i = 0; i < names->count; i++)
-        if (strstr(names->at[i].path, "/changes-"))
+        if (strncmp(names->at[i].path, start, strlen(start)) == 0)
             return true;
     return false;
 }
@@ -59,8 +65,9 @@ oracle_plan_durable(bool marked)
     sim_memory_aside(true);
     db = sim_vfs_platter();
     good = oracle_change_file(&sim->disk.durable) &&
-           oracle_number(db, "SELECT count(*) FROM run WHERE state = 1") == 1 &&
-           (!marked || oracle_number(db, "SELECT count(*) FROM batch WHERE settled = 0") > 0);
+           oracle_number(db, "SELECT count(*) FROM run WHERE state = 1 AND sync = ?1") == 1 &&
+           (!marked || oracle_number(db, "SELECT count(*) FROM batch WHERE settled = 0 AND run IN"
+                                         " (SELECT id FROM run WHERE sync = ?1)") > 0);
     sim_memory_aside(false);
     return good;
 }
@@ -180,11 +187,11 @@ sim_oracle_removed(int64_t id, bool was_there)
     if (!sim->keys[id].absent_read)
         sim_break("O3", "record %lld was removed, and no complete read was without it",
                   (long long)id);
-    if (!was_there || sim->approved)
+    if (!was_there || sim->part->approved)
         return;
     sim->removed_now++;
     /* 10 % or 5 at least, and the same again of a plan that was resumed; some went by hand. */
-    if (sim->removed_now > 10 && sim->removed_now * 100 > 30 * sim->options.keys)
+    if (sim->removed_now > 10 && sim->removed_now * 100 > 30 * (sim->part->end - sim->part->first))
         sim_break("O3", "%llu records were removed in one run, of %llu, without an approval",
                   (unsigned long long)sim->removed_now, (unsigned long long)sim->present_at_start);
 }
@@ -255,7 +262,7 @@ oracle_wrong_rows(char *why, size_t size)
 {
     uint64_t wrong = 0;
 
-    for (unsigned i = 0; i < sim->options.keys; i++) {
+    for (unsigned i = sim->part->first; i < sim->part->end; i++) {
         const struct sim_key *key = &sim->keys[i];
 
         if (!key->read_valid || key->read <= 0)
@@ -349,7 +356,7 @@ sim_oracle_converged(char *ret_why, size_t size)
                  (sim->options.class == SIM_BLIND && !sim->options.blind_twice);
     size_t missing = 0;
 
-    for (unsigned i = 0; i < sim->options.keys; i++) {
+    for (unsigned i = sim->part->first; i < sim->part->end; i++) {
         if (oracle_converged_key(i, ret_why, size))
             continue;
         if (!waits || ++missing > sim->report.held)

@@ -25,7 +25,7 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     "kill",     "power",  "enospc", "eio",   "stop",   "not-sent", "lost",  "5xx",
     "rate",     "cut",    "odd",    "token", "poison", "locked",   "whole", "outage",
     "cut-read", "shrink", "twice",  "null",  "revert", "human",    "drift", "wall",
-    "late",     "stored", "down",   "rot",   "race"};
+    "late",     "stored", "down",   "rot",   "two",    "race"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -221,6 +221,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
     /* A request that is applied long after it was given up meets its own repetition. */
     o->on[SIM_F_ROT] = sim_chance(&apart, 30);
+    o->on[SIM_F_TWO] = sim_chance(&apart, 25);
     o->on[SIM_F_RACE] = sim_chance(&apart, 50) && o->class == SIM_CONVERGE && !o->on[SIM_F_LATE];
 }
 
@@ -263,7 +264,6 @@ project_make(struct sim *s)
     s->source_conf = (struct eff_source_conf){.name = EFF_STR("s"), .kind = &source_kind};
     sim_dest_open(&s->process);
     s->sync = (struct eff_sync_conf){
-        .name = EFF_STR("rows"),
         .source = &s->source_conf,
         .model_kind = EFF_MODEL_SQL,
         .model = EFF_STR("SELECT 1"),
@@ -418,13 +418,15 @@ report_note(const struct eff_report *r)
 }
 
 static void
-run_once(void)
+run_once(struct sim_part *part)
 {
     size_t leaked;
     bool lived;
 
     sim->run++;
-    sim_event("RUN", NULL, sim->run, 0);
+    sim->part = part;
+    sim->sync.name = part->sync;
+    sim_event("RUN", part->sync.ptr, sim->run, part->first);
     life_plan();
     sim_oracle_start();
     eff_arena_reset(&sim->process);
@@ -437,10 +439,10 @@ run_once(void)
     sim_oracle_run(!lived, leaked);
     sim_disk_mend();
     if (lived && !sim->report.failed && sim->report.pending == 0 && sim->removed_now > 0)
-        sim->approved = false; /* what was approved is done */
+        sim->part->approved = false; /* what was approved is done */
     if (sim->read_complete && !sim->report.plan.ptr &&
-        (sim->null_keys > sim->null_base || (lived && !sim->report.failed)))
-        sim->null_base = sim->null_keys;
+        (sim->part->null_keys > sim->part->null_base || (lived && !sim->report.failed)))
+        sim->part->null_base = sim->part->null_keys;
     sim_net_death();
     if (lived)
         sim_event("report", eff_status_name(sim->report.status), (int64_t)sim->report.planned,
@@ -459,11 +461,27 @@ approve_once(void)
     sim->death_at = sim->death_sync = sim->fail_at = sim->stop_at = 0;
     eff_arena_reset(&sim->parse);
     life(life_approve, &leaked);
-    sim->approved = true;
+    sim->part->approved = true;
     sim_event("approved", NULL, 0, 0);
 }
 
 /* ---- one seed ---- */
+
+static void
+world_parts(void)
+{
+    unsigned keys = sim->options.keys, first = sim->options.on[SIM_F_TWO] ? keys / 2 : keys;
+
+    sim->parts[0] = (struct sim_part){.sync = EFF_STR("rows"), .end = first};
+    sim->parts[1] = (struct sim_part){.sync = EFF_STR("more"), .first = first, .end = keys};
+}
+
+/* Whose turn it is. */
+static struct sim_part *
+world_part(void)
+{
+    return &sim->parts[sim->options.on[SIM_F_TWO] && sim_chance(&sim->world, 50)];
+}
 
 static void
 world_make(void)
@@ -485,6 +503,7 @@ world_make(void)
 
         *record = (struct sim_record){.id = SIM_FOREIGN + i, .score = i, .used = true};
     }
+    world_parts();
     project_make(sim);
 }
 
@@ -506,7 +525,7 @@ storm_down(void)
     sim_event("DOWN", NULL, (int64_t)sim->down_percent, 0);
     while (sim->mono < sim->down_until && !sim->broken) {
         sim_source_live();
-        run_once();
+        run_once(world_part());
         sim_net_settle(sim->mono + sim_between(&sim->faults, 61000, 300000));
     }
 }
@@ -520,7 +539,7 @@ storm(void)
         if (i > 0)
             sim_source_live();
         sim_dest_live();
-        run_once();
+        run_once(world_part());
         if (sim->report.plan.ptr && sim->truthful && sim_chance(&sim->world, 50))
             approve_once();
         world_gap();
@@ -540,15 +559,14 @@ calm_down(void)
 
 /* A held plan costs one run more: the person has to see it first. */
 static void
-calm(void)
+calm_part(struct sim_part *part)
 {
     char why[512] = "";
     unsigned most = 3;
 
-    calm_down();
     for (unsigned i = 0; i < most && !sim->broken; i++) {
         sim_net_settle(sim->mono + (int64_t)25 * 3600 * 1000);
-        run_once();
+        run_once(part);
         if (sim->broken || sim_oracle_converged(why, sizeof(why)))
             return;
         if (sim->report.plan.ptr) {
@@ -558,6 +576,15 @@ calm(void)
     }
     if (!sim->broken)
         sim_break("O13", "no convergence: %s", why);
+}
+
+static void
+calm(void)
+{
+    calm_down();
+    for (size_t i = 0; i < 2; i++)
+        if (sim->parts[i].first < sim->parts[i].end)
+            calm_part(&sim->parts[i]);
 }
 
 static void

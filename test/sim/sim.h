@@ -172,6 +172,7 @@ enum sim_fault {
     SIM_F_STORED, /* the failure of an idempotency key */
     SIM_F_DOWN,   /* an hour of 503: all answers, or many */
     SIM_F_ROT,    /* a bit of a file turns over, and the file is brought back after the run */
+    SIM_F_TWO,    /* syncs, of one state and one destination */
     SIM_F_RACE,   /* an upsert looks whether the record is there, and makes it a while later */
     SIM_FAULTS
 };
@@ -205,6 +206,13 @@ struct sim_key { /* the truth at the source */
     uint64_t times;     /* creates or appends that were applied */
     int64_t append_max; /* the newest version that was appended */
     int64_t late_at;    /* when what was done last over there had been given up before; 0: not */
+};
+
+struct sim_part { /* a sync, and its keys */
+    eff_str sync;
+    unsigned first, end;
+    unsigned null_keys, null_base; /* rows without a key: in the last read, and as usual */
+    bool approved;
 };
 
 struct sim_record {
@@ -275,6 +283,7 @@ struct sim {
 
     /* the truth */
     struct sim_key keys[SIM_KEYS_MAX];
+    struct sim_part parts[2], *part; /* part: whose run is under way, or was the last */
     int64_t version_last;
     struct sim_record records[SIM_RECORDS_MAX];
     size_t records_count;
@@ -291,11 +300,9 @@ struct sim {
     uint64_t rows_given;
     uint64_t token; /* generation of the valid token */
     unsigned shrink, cut_at;
-    unsigned null_keys, null_base; /* rows without a key: in the last read, and as usual */
-    int64_t not_before;            /* by Retry-After, for this life */
-    uint64_t sent_count;           /* requests */
+    int64_t not_before;  /* by Retry-After, for this life */
+    uint64_t sent_count; /* requests */
     uint64_t removed_now, present_at_start;
-    bool approved;
     bool plan_seen; /* O8 was looked at in this life */
     uint64_t possible_duplicates;
 

@@ -47,7 +47,7 @@ source_query(struct eff_source *base, eff_str sql, struct eff_columns *ret_colum
 static void
 source_fill(struct source *s)
 {
-    for (unsigned i = 0; i < sim->options.keys; i++) {
+    for (unsigned i = sim->part->first; i < sim->part->end; i++) {
         struct sim_key *key = &sim->keys[i];
         bool missing = sim->shrink > 0 && sim_chance(&sim->faults, sim->shrink);
 
@@ -73,7 +73,7 @@ source_told_all(const struct source *s)
 {
     unsigned null_keys = 0;
 
-    for (unsigned i = 0; i < sim->options.keys; i++) {
+    for (unsigned i = sim->part->first; i < sim->part->end; i++) {
         sim->keys[i].read = 0;
         sim->keys[i].read_valid = false;
     }
@@ -88,13 +88,13 @@ source_told_all(const struct source *s)
         key->read_valid = key->read == 0;
         key->read = s->rows[i].version;
     }
-    for (unsigned i = 0; i < sim->options.keys; i++)
-        if (sim->keys[i].read == 0 || (sim->keys[i].read < 0 && null_keys <= sim->null_base))
+    for (unsigned i = sim->part->first; i < sim->part->end; i++)
+        if (sim->keys[i].read == 0 || (sim->keys[i].read < 0 && null_keys <= sim->part->null_base))
             sim->keys[i].absent_read = true; /* only more rows without a key than before are odd */
     sim->read_complete = true;
     sim->rows_given = s->count;
     sim->truthful = sim->shrink == 0 && null_keys == 0;
-    sim->null_keys = null_keys;
+    sim->part->null_keys = null_keys;
     sim_event("read-complete", NULL, (int64_t)s->count, 0);
 }
 
