@@ -419,7 +419,7 @@ eff_print_report(struct eff_cli *cli, const struct eff_report *r)
 
     print_heading(cli, r);
     if (r->has_resumed)
-        print_settled(cli, "resumed", &r->resumed);
+        print_settled(cli, r->is_plan ? "left over" : "resumed", &r->resumed);
     if (r->verb) {
         print_looked(cli, r);
     } else {

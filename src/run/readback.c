@@ -164,9 +164,8 @@ readback_judge(struct eff_sync_run *r, const struct eff_item *item, const struct
         return true;
     if (!tell)
         return false;
-    if (record->found)
-        eff_buf_add_bytes(&r->amiss, &item->key, sizeof item->key);
-    else
+    eff_buf_add_bytes(&r->amiss, &item->key, sizeof item->key);
+    if (!record->found)
         readback_broken(r, "EFF2137", EFF_STR("records that were acknowledged are not found"),
                         EFF_STR_NONE);
     return false;

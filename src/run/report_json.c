@@ -149,6 +149,12 @@ json_write_plan(struct eff_json_writer *w, const struct eff_report *report)
     if (report->held > 0)
         eff_json_field_int(w, "held", (int64_t)report->held);
     json_write_counts(w, json_request_counts, JSON_COUNT(json_request_counts), report);
+    if (report->has_resumed) { /* nothing of it is settled yet */
+        eff_json_key(w, EFF_STR("resumed"));
+        eff_json_begin_object(w);
+        eff_json_field_int(w, "planned", (int64_t)report->resumed.planned);
+        eff_json_end_object(w);
+    }
     if (!report->units_name.ptr)
         return;
     eff_json_key(w, EFF_STR("units"));

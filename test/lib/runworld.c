@@ -3,6 +3,7 @@
  */
 #include "lib/runworld.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +30,9 @@ source_query(struct eff_source *source, eff_str sql, struct eff_columns *ret_col
     (void)sql;
     if (testos_planned(&the_world->os, TESTOS_SOURCE))
         return runworld_failed("a query", err);
+    the_world->queries++;
+    if (the_world->query)
+        the_world->query(the_world);
     ((struct runworld_source *)source)->given = false;
     *ret_columns = (struct eff_columns){the_world->columns_count, the_world->columns};
     return EFF_OK;
@@ -239,6 +243,27 @@ dest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     return EFF_OK;
 }
 
+/* ---- statements ---- */
+
+static int
+sql_deny(void *self, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    (void)self, (void)b, (void)c, (void)d;
+    if (action == SQLITE_TRANSACTION && a[0] == 'R')
+        return SQLITE_OK; // what was begun can be undone
+    if (action != SQLITE_TRANSACTION && action != SQLITE_PRAGMA && action != SQLITE_SELECT &&
+        action != SQLITE_INSERT && action != SQLITE_UPDATE && action != SQLITE_DELETE)
+        return SQLITE_OK;
+    return testos_planned(&the_world->os, TESTOS_STATEMENT) ? SQLITE_DENY : SQLITE_OK;
+}
+
+static int
+sql_opened(sqlite3 *db, const char **ret_message, const sqlite3_api_routines *api)
+{
+    (void)ret_message, (void)api;
+    return sqlite3_set_authorizer(db, sql_deny, NULL);
+}
+
 /* ---- requests, time ---- */
 
 static void
@@ -318,6 +343,7 @@ runworld_open(struct runworld *w, enum eff_mode mode)
 {
     memset(w, 0, sizeof *w);
     the_world = w;
+    sqlite3_auto_extension((void (*)(void))sql_opened);
     testos_init(&w->os, 1);
     w->os.os.submit = os_submit;
     w->os.os.cancel = os_cancel;
@@ -344,6 +370,7 @@ runworld_open(struct runworld *w, enum eff_mode mode)
 void
 runworld_close(struct runworld *w)
 {
+    sqlite3_cancel_auto_extension((void (*)(void))sql_opened);
     testos_remove(w->folder);
     free(w->folder);
     eff_buf_free(&w->said);
@@ -399,4 +426,22 @@ runworld_equal(const struct runworld *w, bool removes)
         if ((removes || w->model[i] != 0) && w->held[i] != w->model[i])
             return false;
     return true;
+}
+
+bool
+runworld_die(struct runworld *w, enum eff_op op, struct eff_item *item)
+{
+    (void)op, (void)item;
+    if (!w->os.failed)
+        testos_plan(&w->os, TESTOS_ALL | TESTOS_STATEMENT, 1, 0, true);
+    return false;
+}
+
+void
+runworld_leave_open(struct runworld *w)
+{
+    w->judge = runworld_die;
+    runworld_run(w, NULL);
+    w->judge = NULL;
+    testos_plan(&w->os, 0, 0, 0, false);
 }

@@ -3,7 +3,8 @@
  *
  * The model has the columns id and score, and more where a test gives them; the destination
  * applies at once what a test does not judge otherwise, and keeps of each id the first field.
- * A call of either can be the one that fails, as a file call can (lib/testos).
+ * A call of either can be the one that fails, and a statement of control.db, as a file call can
+ * (lib/testos).
  */
 #ifndef TEST_LIB_RUNWORLD_H
 #define TEST_LIB_RUNWORLD_H
@@ -27,7 +28,9 @@ struct runworld {
     struct eff_column columns[RUNWORLD_COLUMNS];
     struct eff_value cells[RUNWORLD_COLUMNS]; /* of the added ones: the same in all rows */
     const char *reader;                       /* NULL: it is not told */
-    /* Called for each row as it is read; may be NULL. */
+    unsigned queries;
+    /* Called for each query, and for each row as it is read; may be NULL. */
+    void (*query)(struct runworld *w);
     void (*row)(struct runworld *w, int64_t id, struct eff_value *cells);
 
     /* the destination */
@@ -74,5 +77,8 @@ struct eff_report runworld_look(struct runworld *w, const struct eff_look_option
 /* The problem of that code, or NULL. */
 const struct eff_run_problem *runworld_problem(const struct eff_report *report, const char *code);
 bool runworld_equal(const struct runworld *w, bool removes);
+/* A `judge`: the process dies when the first row was applied. And a run that ends so. */
+bool runworld_die(struct runworld *w, enum eff_op op, struct eff_item *item);
+void runworld_leave_open(struct runworld *w);
 
 #endif

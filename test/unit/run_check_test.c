@@ -167,15 +167,6 @@ test_which_generation_is_expected(void **state)
     expect(1, 0, "snapshot", "which knows 2");
 }
 
-static bool
-die(struct runworld *world, enum eff_op op, struct eff_item *item)
-{
-    (void)op, (void)item;
-    if (!world->os.failed)
-        testos_plan(&world->os, TESTOS_ALL, 1, 0, true);
-    return false;
-}
-
 static void
 test_the_change_file_of_an_open_run(void **state)
 {
@@ -183,9 +174,7 @@ test_the_change_file_of_an_open_run(void **state)
 
     (void)state;
     w.model[9] = 9;
-    w.judge = die;
-    runworld_run(&w, NULL);
-    testos_plan(&w.os, 0, 0, 0, false);
+    runworld_leave_open(&w);
     expect(0, 0, NULL, NULL);
     assert_true(report.parts[1].open_run);
     sql("UPDATE run SET digest = digest + 1 WHERE state = 1");
