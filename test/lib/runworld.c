@@ -77,6 +77,13 @@ source_reader(struct eff_source *source, struct eff_arena *arena)
     return eff_str_of(the_world->reader);
 }
 
+static int64_t
+source_scans(struct eff_source *source)
+{
+    (void)source;
+    return the_world->scanned;
+}
+
 static enum eff_fault source_open(const void *config, struct eff_os *os, struct eff_arena *run,
                                   struct eff_source **ret_source, struct eff_err *err);
 
@@ -85,6 +92,7 @@ static const struct eff_source_ops runworld_source_ops = {.kind = "fake",
                                                           .query = source_query,
                                                           .next = source_next,
                                                           .reader = source_reader,
+                                                          .scans = source_scans,
                                                           .cancel = source_close,
                                                           .close = source_close};
 
@@ -111,9 +119,10 @@ dest_bind(struct eff_dest *dest, const struct eff_dest_sync *sync,
           struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
 {
     (void)dest;
-    (void)sync;
     if (testos_planned(&the_world->os, TESTOS_DEST))
         return runworld_failed("the binding", err);
+    if (the_world->can && !the_world->can(sync))
+        return EFF_FAIL(err, EFF_CONFIG, "this cannot be served");
     for (enum eff_op op = EFF_OP_UPSERT; op < EFF_OPS_COUNT; op++)
         limits[op] = the_world->limits;
     return EFF_OK;
@@ -238,7 +247,9 @@ dest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
                               .conf = conf,
                               .account = EFF_STR("fake"),
                               .can_describe = the_world->describes,
-                              .can_read = the_world->reads};
+                              .can_read = the_world->reads,
+                              .prepared_count = the_world->prepared_count,
+                              .prepared = the_world->prepared};
     *ret_dest = dest;
     return EFF_OK;
 }
@@ -351,6 +362,7 @@ runworld_open(struct runworld *w, enum eff_mode mode)
     w->os.os.go_on = os_go_on;
     w->folder = testos_folder();
     eff_arena_init(&w->process, "process", (size_t)1 << 30);
+    w->scanned = -1;
     w->columns_count = 2;
     w->columns[0] = (struct eff_column){.name = EFF_STR("id"), .kind = EFF_INT};
     w->columns[1] = (struct eff_column){.name = EFF_STR("score"), .kind = EFF_INT};

@@ -28,6 +28,7 @@ struct runworld {
     struct eff_column columns[RUNWORLD_COLUMNS];
     struct eff_value cells[RUNWORLD_COLUMNS]; /* of the added ones: the same in all rows */
     const char *reader;                       /* NULL: it is not told */
+    int64_t scanned;                          /* bytes; -1: it is not told */
     unsigned queries;
     /* Called for each query, and for each row as it is read; may be NULL. */
     void (*query)(struct runworld *w);
@@ -37,6 +38,9 @@ struct runworld {
     int64_t held[RUNWORLD_KEYS];
     uint64_t applied;
     struct eff_op_limits limits; /* of every operation */
+    size_t prepared_count;
+    const struct eff_prepared *prepared;
+    bool (*can)(const struct eff_dest_sync *sync); /* whether it can be bound; NULL: it can */
     bool describes, reads;
     struct eff_schema schema;
     struct eff_value
