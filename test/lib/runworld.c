@@ -248,6 +248,9 @@ dest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
                               .account = EFF_STR("fake"),
                               .can_describe = the_world->describes,
                               .can_read = the_world->reads,
+                              .units = the_world->units,
+                              .strict = the_world->strict,
+                              .read_lag_ms = the_world->read_lag_ms,
                               .prepared_count = the_world->prepared_count,
                               .prepared = the_world->prepared};
     *ret_dest = dest;

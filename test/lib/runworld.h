@@ -38,6 +38,9 @@ struct runworld {
     int64_t held[RUNWORLD_KEYS];
     uint64_t applied;
     struct eff_op_limits limits; /* of every operation */
+    struct eff_units units;
+    bool strict;
+    int64_t read_lag_ms;
     size_t prepared_count;
     const struct eff_prepared *prepared;
     bool (*can)(const struct eff_dest_sync *sync); /* whether it can be bound; NULL: it can */

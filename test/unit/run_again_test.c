@@ -217,6 +217,58 @@ test_many_rows_are_read_again(void **state)
     assert_true(w.queries > 2);
 }
 
+/* Match values that are none, and numbers that are the same written otherwise. */
+static void
+odd_places(struct runworld *world, int64_t id, struct eff_value *cells)
+{
+    (void)world;
+    cells[2] = id == 1   ? (struct eff_value){.kind = EFF_NULL}
+               : id == 2 ? eff_value_of_str(EFF_BAD, EFF_STR("it is odd"))
+               : id == 3 ? eff_value_of_float(5.0)
+               : id == 4 ? eff_value_of_float(4.5)
+                         : eff_value_of_int(EFF_INT, id);
+}
+
+static void
+test_odd_match_values(void **state)
+{
+    static const eff_str keys[] = {EFF_STR("5"), EFF_STR("6")};
+    struct eff_run_options some = {.limit = -1, .keys_count = 2, .keys = keys};
+    struct eff_look_options look = {.named = true, .sample = -1};
+    struct eff_report report;
+
+    (void)state;
+    mirror_six();
+    assert_int_equal(w.applied, 6);
+    match_by_place(6);
+    sql("UPDATE sync SET identity = NULL"); // the match is another one now
+    w.row = odd_places;
+    report = run();
+    assert_int_equal(report.invalid, 4); // none, odd, and two twins
+    report = runworld_run(&w, &some);    // a row that was not asked for is a twin all the same
+    assert_int_equal(report.read, 2);
+    assert_int_equal(report.invalid, 1);
+    w.reads = true;
+    report = runworld_look(&w, &look);
+    assert_true(report.invalid > 0);
+}
+
+static void
+test_a_read_that_fails_the_second_time(void **state)
+{
+    (void)state;
+    match_by_place(4);
+    deliver_all();
+    w.model[5] = 5;
+    places[5] = 1;
+    for (uint64_t n = 4; n <= 6; n++) { // opened, asked, two reads; and once more
+        testos_plan(&w.os, TESTOS_SOURCE, n, 0, false);
+        assert_int_equal(run().status, EFF_STATUS_FAILED);
+    }
+    testos_plan(&w.os, 0, 0, 0, false);
+    assert_int_equal(run().invalid, 2);
+}
+
 /* ---- records that are read back ---- */
 
 static int64_t kept; /* what becomes of a score over there; 0: nothing */
@@ -285,6 +337,26 @@ test_a_form_of_its_own(void **state)
     assert_non_null(runworld_problem(&report, "EFF2138"));
 }
 
+/* It refuses what it cannot keep; or shows too late what it has. */
+static void
+test_where_nothing_is_read_back(void **state)
+{
+    (void)state;
+    read_back();
+    w.judge = keep_otherwise;
+    kept = 7;
+    w.strict = true;
+    deliver_all();
+    w.strict = false;
+    w.read_lag_ms = 60000;
+    w.model[1] = 6;
+    deliver_all();
+    w.read_lag_ms = 2000;
+    w.model[1] = 8;
+    assert_int_equal(run().status, EFF_STATUS_HELD);
+    assert_true(w.os.mono_ms >= 2000);
+}
+
 static struct eff_step
 no_reading(struct runworld *world, struct eff_task *task, const struct eff_response *last,
            struct eff_err *err)
@@ -341,6 +413,9 @@ main(void)
         IN_WORLD(test_an_open_run_that_is_damaged),
         IN_WORLD(test_twins_among_rows_that_were_not_kept),
         IN_WORLD(test_many_rows_are_read_again),
+        IN_WORLD(test_odd_match_values),
+        IN_WORLD(test_a_read_that_fails_the_second_time),
+        IN_WORLD(test_where_nothing_is_read_back),
         IN_WORLD(test_records_that_are_not_kept),
         IN_WORLD(test_a_form_of_its_own),
         IN_WORLD(test_records_that_cannot_be_read),

@@ -193,6 +193,24 @@ test_what_the_warehouse_bills(void **state)
     assert_false(run().has_scanned);
 }
 
+static void
+test_what_the_destination_bills(void **state)
+{
+    static const struct {
+        enum eff_units_per per;
+        uint64_t units;
+    } rows[] = {{EFF_UNITS_REQUEST, 2}, {EFF_UNITS_ROW, 60}, {EFF_UNITS_NEW_ROW, 60}};
+    struct eff_run_options plan = {.plan = true, .limit = -1};
+
+    (void)state;
+    for (int i = 1; i <= 60; i++)
+        w.model[i] = i;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        w.units = (struct eff_units){EFF_STR("calls"), rows[i].per};
+        assert_int_equal(runworld_run(&w, &plan).units, rows[i].units);
+    }
+}
+
 /* ---- members, as the destination wants them ---- */
 
 static void
@@ -423,6 +441,7 @@ main(void)
         IN_WORLD(test_formats_are_read_beforehand),
         IN_WORLD(test_columns_that_are_missing),
         IN_WORLD(test_what_the_warehouse_bills),
+        IN_WORLD(test_what_the_destination_bills),
         IN_WORLD(test_identifiers_are_prepared),
         IN_WORLD(test_an_identity_that_cannot_be_read),
         IN_WORLD(test_a_model_that_changes_with_every_read),

@@ -536,6 +536,62 @@ test_long_identities(void **state)
     place_close(&p);
 }
 
+/* With little memory a new generation goes by way of a scratch file: each call of that fails, too. */
+static enum eff_fault
+write_with_little_memory(struct place *p, uint64_t row, struct eff_err *err)
+{
+    struct eff_snapshot_writer *writer = NULL;
+    struct eff_snapshot *old = NULL;
+    struct eff_snapshot_head head;
+    enum eff_fault fault = eff_snapshot_open(&p->world.os, p->folder, &p->arena, &old, err);
+
+    if (fault == EFF_OK)
+        fault = eff_snapshot_writer_open(&p->world.os, p->folder, old, place_columns, 3, true,
+                                         (size_t)128 << 10, &p->arena, &writer, err);
+    for (uint64_t i = 0; fault == EFF_OK && i < 6000; i++) {
+        struct eff_entry entry = entry_of(i, row);
+
+        if (i % 3 == 0) // near each other, so that their part is split
+            entry.key.hi >>= 12;
+        fault = eff_snapshot_set(writer, &entry, EFF_STR("{\"id\":1}"), err);
+    }
+    if (fault == EFF_OK)
+        fault = eff_snapshot_commit(writer, &head, err);
+    eff_snapshot_writer_close(writer);
+    eff_snapshot_close(old);
+    return fault;
+}
+
+static void
+test_little_memory_and_a_fault(void **state)
+{
+    struct eff_snapshot_head head;
+    struct eff_multiset set;
+    struct eff_err err = {0};
+    struct place p;
+    uint64_t texts, calls;
+
+    (void)state;
+    place_open(&p);
+    assert_int_equal(write_with_little_memory(&p, 1, &err), EFF_OK);
+    testos_plan(&p.world, TESTOS_READ | TESTOS_WRITE, 0, 0, false);
+    assert_int_equal(write_with_little_memory(&p, 2, &err), EFF_OK);
+    calls = p.world.counted;
+    assert_true(calls > 100);
+    for (uint64_t n = 1; n <= calls; n += 1 + calls / 120) {
+        testos_plan(&p.world, TESTOS_READ | TESTOS_WRITE, n, ENOSPC, false);
+        assert_int_equal(write_with_little_memory(&p, 3, &err), EFF_BROKEN);
+        testos_plan(&p.world, 0, 0, 0, false);
+        assert_int_equal(p.world.open_files, 0);
+        eff_arena_reset(&p.arena);
+        eff_snapshot_sweep(&p.world.os, p.folder, 2, p.arena, &err);
+    }
+    assert_int_equal(place_read(&p, &head, &set, &texts, &err), EFF_OK);
+    assert_int_equal(set.count, 6000);
+    assert_int_equal(head.generation, 2);
+    place_close(&p);
+}
+
 /* Look-ups cost few reads when keys are spread as hashes are. */
 static void
 test_find_reads_little(void **state)
@@ -607,6 +663,7 @@ main(void)
         cmocka_unit_test(test_damage_never_falls_back),
         cmocka_unit_test(test_sweep_takes_left_overs_only),
         cmocka_unit_test(test_long_identities),
+        cmocka_unit_test(test_little_memory_and_a_fault),
         cmocka_unit_test(test_find_reads_little),
         cmocka_unit_test(test_multiset_is_order_free_and_sharp),
     };
