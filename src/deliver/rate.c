@@ -35,6 +35,7 @@ eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limit
         window->left = -1;
         window->size = (size_t)(size < RATE_RING_MAX ? size : RATE_RING_MAX);
         window->sent = eff_new(run, int64_t, window->size);
+        window->answered = eff_new(run, int64_t, window->size);
     }
 }
 
@@ -48,14 +49,19 @@ rate_applies(const struct eff_limiter_window *window, unsigned bucket)
 static int64_t
 rate_leaves(const struct eff_limiter_window *window)
 {
-    int64_t per_ms = window->limit.per_ms, margin_ms = per_ms * RATE_MARGIN_PERMILLE / 1000;
-    size_t allowed =
-        (size_t)window->allowed < window->size ? (size_t)window->allowed : window->size;
+    int64_t margin_ms = window->limit.per_ms * RATE_MARGIN_PERMILLE / 1000, came_in;
+    uint64_t allowed =
+        (uint64_t)window->allowed < window->size ? (uint64_t)window->allowed : window->size;
+    uint64_t nth = window->sends - allowed;
 
-    if (allowed == 0 || window->used < allowed)
+    if (allowed == 0 || window->sends < allowed)
         return 0;
-    return window->sent[(window->at + window->size - allowed) % window->size] + per_ms +
-           (margin_ms < RATE_MARGIN_MS ? margin_ms : RATE_MARGIN_MS);
+    came_in = window->sent[nth % window->size] +
+              (margin_ms < RATE_MARGIN_MS ? margin_ms : RATE_MARGIN_MS);
+    // As many had come in when as many were answered, whichever they were.
+    if (window->answers > nth && window->answered[nth % window->size] + 1 < came_in)
+        came_in = window->answered[nth % window->size] + 1;
+    return came_in + window->limit.per_ms;
 }
 
 static int64_t
@@ -99,10 +105,7 @@ eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now)
         window->under_way++;
         if (window->size == 0)
             continue;
-        window->sent[window->at] = now;
-        window->at = (window->at + 1) % window->size;
-        if (window->used < window->size)
-            window->used++;
+        window->sent[window->sends++ % window->size] = now;
     }
 }
 
@@ -155,9 +158,15 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
     size_t count = 0;
     int64_t wait_ms = -1;
 
-    for (size_t i = 0; i < limiter->count; i++)
-        if (rate_applies(&limiter->windows[i], bucket))
-            limiter->windows[i].under_way--;
+    for (size_t i = 0; i < limiter->count; i++) {
+        struct eff_limiter_window *window = &limiter->windows[i];
+
+        if (!rate_applies(window, bucket))
+            continue;
+        window->under_way--;
+        if (window->size > 0 && response && response->wire == EFF_WIRE_ANSWERED)
+            window->answered[window->answers++ % window->size] = now;
+    }
     if (!response)
         return -1;
     if (eff_limiter_failed(response))

@@ -4,7 +4,8 @@
  * One limiter for all requests of a run. A limit of n requests in a window is
  * kept by remembering when the last n went: a rolling window is never exceeded,
  * and all of it can be used, but for a sixtieth, since the way there takes now
- * more, now less. What the answers' headers say corrects it; while what they
+ * more, now less. Of what was answered sooner than that not even so much is left
+ * unused: n answers say that n requests had come in. What the answers' headers say corrects it; while what they
  * left may be used up by requests under way, nothing goes.
  *
  * In an outage it is the failures that are few: beyond a burst, all wait until one more
@@ -19,9 +20,10 @@
 
 struct eff_limiter_window {
     struct eff_rate_limit limit;
-    int64_t allowed; /* requests per window: as configured, or as the answers say */
-    int64_t *sent;   /* ring of send times */
-    size_t size, at, used;
+    int64_t allowed;          /* requests per window: as configured, or as the answers say */
+    int64_t *sent, *answered; /* rings: when the nth request went, when the nth answer came */
+    size_t size;
+    uint64_t sends, answers;
     int64_t closed_until; /* the destination said: nothing is left until then */
     int64_t left;         /* as the answers say, at left_at; -1: unknown */
     int64_t left_at;

@@ -32,7 +32,7 @@ struct world {
     struct eff_rate_limit limit;
     struct lane lanes[LANES_MAX];
     size_t lanes_count;
-    bool tells;
+    bool tells, near;         /* near: the way takes 0 to 2 ms, and as long back */
     int64_t resets;           /* told: ms until the window ends; -1: not */
     int64_t now, since, used; /* of the server's window */
     int64_t others;           /* that others send at the begin of each window */
@@ -112,8 +112,10 @@ world_run(struct world *w, size_t requests)
             if (lane->busy || sent == requests ||
                 eff_limiter_ready(&w->limiter, 0, w->now) > w->now)
                 continue;
-            *lane = (struct lane){.busy = true, .arrives = w->now + world_between(w, 5, 10)};
-            lane->answered = lane->arrives + world_between(w, 5, 60);
+            *lane = (struct lane){.busy = true,
+                                  .arrives =
+                                      w->now + world_between(w, w->near ? 0 : 5, w->near ? 2 : 10)};
+            lane->answered = lane->arrives + world_between(w, w->near ? 0 : 5, w->near ? 2 : 60);
             eff_limiter_sent(&w->limiter, 0, w->now);
             sent++;
         }
@@ -139,6 +141,42 @@ test_a_limit_that_nothing_tells(void **state)
     (void)state;
     world_open(&w, 25, 1000, false);
     world_used(&w);
+}
+
+/* What was answered at once has come in by then: of 15 ms in a second, most are used as well. */
+static void
+test_a_limit_of_a_server_that_is_near(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 25, 1000, false);
+    w.near = true;
+    world_run(&w, 25 * 10 + 1);
+    assert_int_equal(w.refused, 0);
+    assert_true(w.now * 99 <= 1000 * 10 * 100);
+    eff_arena_deinit(&w.run);
+}
+
+/* Answers that did not come say nothing; nor do those of requests that are under way. */
+static void
+test_what_is_not_answered_is_waited_for(void **state)
+{
+    static const struct eff_response lost = {.wire = EFF_WIRE_LOST};
+    struct world w;
+
+    (void)state;
+    world_open(&w, 2, 1000, false);
+    eff_limiter_sent(&w.limiter, 0, 10);
+    eff_limiter_sent(&w.limiter, 0, 10);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 11), 1025);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &lost, 12);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 12), 1025);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 13);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 13), 1014);
+    eff_limiter_sent(&w.limiter, 0, 1014);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1014), 1025);
+    eff_arena_deinit(&w.run);
 }
 
 static void
@@ -303,6 +341,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_limit_that_nothing_tells),
+        cmocka_unit_test(test_a_limit_of_a_server_that_is_near),
+        cmocka_unit_test(test_what_is_not_answered_is_waited_for),
         cmocka_unit_test(test_a_limit_whose_rest_is_told),
         cmocka_unit_test(test_a_limit_that_others_use_too),
         cmocka_unit_test(test_a_quota_is_used_to_its_end),
