@@ -232,9 +232,16 @@ struct eff_standard_field {
     enum eff_field_type type;
 };
 
+/* Of fields whose names open with the prefix; prefix.ptr == NULL: nothing is known of them. */
+struct eff_names {
+    eff_str prefix, without; /* none of these characters */
+    int64_t most, length;    /* behind the prefix, in bytes; 0: any */
+};
+
 struct eff_objects {
     struct eff_str_list known, only, match;
     struct eff_str_list pairs; /* whose members are pairs of records: two match fields */
+    struct eff_names names;
     struct eff_call list;
     struct eff_paging list_next;
     eff_str list_each, list_name;

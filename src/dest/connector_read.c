@@ -5,6 +5,7 @@
 
 struct objects_conf {
     struct eff_str_list known, only, match, pairs;
+    struct eff_names names;
     const struct eff_node *list, *fields, *standard, *types, *missing_status;
 };
 
@@ -13,6 +14,10 @@ static const struct eff_option objects_options[] = {
     {"only", EFF_OPT_LIST, offsetof(struct objects_conf, only)},
     {"match", EFF_OPT_LIST, offsetof(struct objects_conf, match)},
     {"pairs", EFF_OPT_LIST, offsetof(struct objects_conf, pairs)},
+    {"names.prefix", EFF_OPT_STR, offsetof(struct objects_conf, names.prefix)},
+    {"names.without", EFF_OPT_STR, offsetof(struct objects_conf, names.without), ""},
+    {"names.most", EFF_OPT_INT, offsetof(struct objects_conf, names.most), "0", 0, 100000},
+    {"names.length", EFF_OPT_INT, offsetof(struct objects_conf, names.length), "0", 0, 100000},
     {"list", EFF_OPT_NODE, offsetof(struct objects_conf, list)},
     {"fields", EFF_OPT_NODE, offsetof(struct objects_conf, fields)},
     {"standard", EFF_OPT_NODE, offsetof(struct objects_conf, standard)},
@@ -278,6 +283,7 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
     objects->only = conf.only;
     objects->match = conf.match;
     objects->pairs = conf.pairs;
+    objects->names = conf.names;
     good = objects_list(c, conf.list, objects);
     good &= objects_fields(c, conf.fields, objects);
     good &= objects_standard(c, conf.standard, objects);

@@ -1,7 +1,8 @@
 /*
  * dest/rest: what the files of the connector interpreter share.
  *
- *     rest.c          open, bind, rates, observe, and which task is at hand
+ *     rest.c          open, rates, observe, and which task is at hand
+ *     rest_bind.c     what a sync may ask of it
  *     rest_request.c  a call of the connector to the bytes of a request
  *     rest_answer.c   what stands in an answer, and which rule of the connector it falls under
  *     rest_judge.c    an answer to verdicts
@@ -115,6 +116,11 @@ const struct eff_json *rest_records(const struct rest_dest *dest, struct eff_are
                                     const struct eff_str_list *each, const struct eff_json *json);
 /* What `only:` and the like say; an empty list names everything. */
 bool rest_named(const struct eff_str_list *only, eff_str name);
+
+/* ---- rest_bind.c ---- */
+
+enum eff_fault rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
+                         struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err);
 
 /* ---- rest_answer.c ---- */
 

@@ -267,6 +267,47 @@ a_job_outlives_the_process(void **state)
     assert_int_equal(again->memo.len, 0); /* a resend would make a new job */
 }
 
+/* What would be refused of each row is told of the mapping, before anything is sent. */
+static void
+names_that_no_row_can_have(void **state)
+{
+    static const struct {
+        const char *last;
+        size_t count; /* with that one; the match is one of them, too */
+        const char *says;
+    } cases[] = {
+        {"metadata.k", 49, NULL},
+        {"metadata.k", 50, "is one too many"},
+        {"name", 50, NULL},
+        {"metadata.a_key_that_has_forty_characters_in_all_a", 1, NULL},
+        {"metadata.a_key_that_has_forty_one_characters_nowab", 1, "takes no name like"},
+        {"metadata.a[b]", 1, "takes no name like"},
+    };
+    eff_str fields[50], match = EFF_STR("metadata.id");
+
+    (void)state;
+    opened("stripe", "{token: t}");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct eff_dest_sync sync = {.name = EFF_STR("s"),
+                                     .run = EFF_STR("r"),
+                                     .mode = EFF_MODE_UPSERT,
+                                     .object = EFF_STR("customers"),
+                                     .match_count = 1,
+                                     .match_names = &match,
+                                     .fields_count = cases[i].count,
+                                     .field_names = fields};
+
+        for (size_t k = 0; k < cases[i].count; k++)
+            fields[k] = eff_str_printf(&arena, "metadata.k%zu", k);
+        fields[cases[i].count - 1] = eff_str_of(cases[i].last);
+        world.err = (struct eff_err){0};
+        assert_int_equal(world.dest->ops->bind(world.dest, &sync, world.limits, &world.err),
+                         cases[i].says ? EFF_CONFIG : EFF_OK);
+        if (cases[i].says)
+            assert_non_null(strstr(world.err.msg, cases[i].says));
+    }
+}
+
 /* An answer that ends within a line may have lost the rest of the last name. */
 static void
 a_cut_result_file_names_nobody(void **state)
@@ -540,6 +581,7 @@ main(void)
         cmocka_unit_test(mistakes_in_the_project),
         cmocka_unit_test(largest_batches),
         cmocka_unit_test(a_job_outlives_the_process),
+        cmocka_unit_test(names_that_no_row_can_have),
         cmocka_unit_test(a_cut_result_file_names_nobody),
         cmocka_unit_test(credentials),
         cmocka_unit_test(an_answer_does_not_lower_the_scheme),
