@@ -1,6 +1,7 @@
 /* rest: the driver behind every connector file. */
 #include "dest/rest.h"
 
+#include "base/hash.h"
 #include "base/number.h"
 
 /* ---- open ---- */
@@ -72,7 +73,21 @@ rest_text(struct rest_dest *dest, const struct eff_text *text, eff_str *ret_text
     return EFF_OK;
 }
 
-/* "hubspot:api.hubapi.com", or what the connector says: who shares a rate budget. */
+/* Where no account is named, the credential tells who it is. */
+static eff_str
+rest_budget(const struct rest_dest *dest)
+{
+    const struct eff_connector *c = dest->connector;
+    uint64_t who = 0;
+
+    for (size_t i = 0; i < c->options_count && !c->account.count; i++)
+        if (c->options[i].kind == EFF_OPT_SECRET)
+            who = eff_xxh3(who, dest->options[i].ptr, dest->options[i].len);
+    return eff_str_printf(dest->run, EFF_STR_FMT " %016llx", EFF_STR_ARG(dest->base.account),
+                          (unsigned long long)who);
+}
+
+/* "hubspot:api.hubapi.com", or what the connector says. */
 static enum eff_fault
 rest_account(struct rest_dest *dest, struct eff_err *err)
 {
@@ -83,6 +98,7 @@ rest_account(struct rest_dest *dest, struct eff_err *err)
         account = dest->hosts[dest->hosts_count - 1];
     dest->base.account = eff_str_printf(dest->run, EFF_STR_FMT ":" EFF_STR_FMT,
                                         EFF_STR_ARG(dest->connector->kind), EFF_STR_ARG(account));
+    dest->base.budget = rest_budget(dest);
     return EFF_OK;
 }
 
@@ -146,6 +162,13 @@ rest_named(const struct eff_str_list *only, eff_str name)
     return only->count == 0 || rest_listed(only, name);
 }
 
+/* Said, and not to be without it. */
+static bool
+rest_given(eff_str option)
+{
+    return option.ptr && !eff_str_is(option, "false");
+}
+
 const struct eff_reading *
 rest_reading(const struct rest_dest *dest, eff_str object, const eff_str *match)
 {
@@ -153,7 +176,8 @@ rest_reading(const struct rest_dest *dest, eff_str object, const eff_str *match)
         const struct eff_reading *reading = &dest->connector->readings[i];
 
         if ((!object.ptr || rest_named(&reading->only, object)) &&
-            (reading->needs_option == SIZE_MAX || dest->options[reading->needs_option].ptr) &&
+            (reading->needs_option == SIZE_MAX ||
+             rest_given(dest->options[reading->needs_option])) &&
             (!match || rest_named(&reading->match, *match)))
             return reading;
     }

@@ -1,7 +1,8 @@
 /*
  * run/supervise: several syncs, each in a child process of its own.
  *
- * At most `jobs` at a time, one at a time per destination, and `after` respected.
+ * At most `jobs` at a time, one at a time per destination (and per account, where several
+ * blocks name the same), and `after` respected.
  * A child talks in lines: "P" and its progress, "R" and its report, both JSON, or
  * "E" and last words. A child that crashes with a row or a batch in hand is started
  * again, with what that tells (run/hand.h). Any other that goes without a report has
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dest/dest.h"
 #include "os/process.h"
 #include "run/remember.h"
 #include "run/run.h"
@@ -29,6 +31,7 @@ struct supervise_sync {
     const struct eff_sync_conf *sync;
     struct eff_report *report;
     enum supervise_stage stage;
+    eff_str budget; /* what its destination shares with others; len == 0: nothing */
     bool has_report;
     eff_str last_words;
     int64_t started_ms;
@@ -348,12 +351,38 @@ supervise_must_wait(struct supervise_sync *sync, struct supervise_sync **ret_fai
     return wait && *ret_failed == NULL;
 }
 
-static bool
-supervise_dest_busy(const struct supervise *all, const struct eff_dest_conf *dest)
+/* Two blocks may name one account, whose limits they share. */
+static eff_str
+supervise_budget(const struct eff_dest_conf *conf, struct eff_arena *process)
 {
-    for (size_t i = 0; i < all->count; i++)
-        if (all->syncs[i].stage == SUPERVISE_RUNNING && all->syncs[i].sync->dest == dest)
+    const struct eff_dest_kind *kind = conf->kind ? conf->kind->user : NULL;
+    struct eff_arena scratch = *process;
+    struct eff_dest *dest;
+    struct eff_err ignored = {0};
+    struct eff_buf buf = {0};
+    eff_str budget;
+
+    if (!kind || kind->ops->open(conf, &scratch, &dest, &ignored) != EFF_OK)
+        return EFF_STR_NONE; // told by the sync itself
+    eff_buf_add(&buf, dest->budget);
+    if (dest->ops->close)
+        dest->ops->close(dest);
+    budget = eff_str_copy(process, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return budget;
+}
+
+static bool
+supervise_dest_busy(const struct supervise *all, const struct supervise_sync *sync)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct supervise_sync *other = &all->syncs[i];
+
+        if (other->stage == SUPERVISE_RUNNING &&
+            (other->sync->dest == sync->sync->dest ||
+             (sync->budget.len > 0 && eff_str_eq(other->budget, sync->budget))))
             return true;
+    }
     return false;
 }
 
@@ -403,7 +432,7 @@ supervise_consider(struct supervise *all, size_t index)
         supervise_skip(sync, failed);
         return true;
     }
-    if (all->running >= all->jobs || supervise_dest_busy(all, sync->sync->dest))
+    if (all->running >= all->jobs || supervise_dest_busy(all, sync))
         return false;
     supervise_start(all, index);
     return true;
@@ -484,8 +513,11 @@ eff_run_syncs(const struct eff_project *project, const bool *chosen, size_t jobs
     for (size_t i = 0; i < project->syncs_count; i++) {
         if (!chosen[i])
             continue;
-        all.syncs[all.count] = (struct supervise_sync){
-            .all = &all, .sync = &project->syncs[i], .report = &reports[all.count]};
+        all.syncs[all.count] =
+            (struct supervise_sync){.all = &all,
+                                    .sync = &project->syncs[i],
+                                    .report = &reports[all.count],
+                                    .budget = supervise_budget(project->syncs[i].dest, process)};
         all.count++;
     }
     supervise_loop(&all);

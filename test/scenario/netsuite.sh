@@ -133,7 +133,7 @@ equal "answers that were lost"
 
 # ---- reading back by SuiteQL ----
 
-start suiteql 120 delete "$SIGNED" ', suiteql: "yes"'
+start suiteql 120 delete "$SIGNED" ', suiteql: true'
 sed -i 's/, custentity_vip.*$/}/; s/subsidiary.id: subsidiary, //' "$P/syncs/customers.yml"
 eff 0 run --select customers
 ask "$NETSUITE/_sandbox/records?object=customer&limit=1"

@@ -6,6 +6,7 @@
  * sync's name; what ran when is written into memory that the processes share.
  * covers: C14
  */
+#include "dest/dest.h"
 #include "run/run.h"
 
 #include <setjmp.h>
@@ -255,6 +256,60 @@ bounds_are_kept(void **state)
     assert_int_equal(atomic_load(&world.shared->most_on_dest[1]), 1);
 }
 
+static enum eff_fault shared_open(const struct eff_dest_conf *conf, struct eff_arena *run,
+                                  struct eff_dest **ret_dest, struct eff_err *err);
+
+static const struct eff_dest_ops shared_ops = {.kind = "fake", .open = shared_open};
+
+/* A destination of which nothing is known but what its limits are shared by. */
+static enum eff_fault
+shared_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_dest **ret_dest,
+            struct eff_err *err)
+{
+    (void)err;
+    *ret_dest = eff_new(run, struct eff_dest, 1);
+    (*ret_dest)->ops = &shared_ops;
+    (*ret_dest)->budget = *(const eff_str *)conf->config;
+    return EFF_OK;
+}
+
+static int
+most_of_two_blocks(eff_str first, eff_str second)
+{
+    static const struct eff_dest_kind kind = {.ops = &shared_ops};
+    static const struct eff_kind_desc desc = {.user = &kind};
+    eff_str budgets[] = {first, second};
+
+    for (size_t i = 0; i < 2; i++)
+        world.dests[i] = (struct eff_dest_conf){.kind = &desc, .config = &budgets[i]};
+    for (size_t i = 0; i < 4; i++)
+        add(&"abcd"[i], i % 2, NULL);
+    go(4);
+    assert_int_equal(world.count, 4);
+    return atomic_load(&world.shared->most);
+}
+
+static void
+blocks_of_one_account_take_turns(void **state)
+{
+    (void)state;
+    assert_int_equal(most_of_two_blocks(EFF_STR("crm:acme"), EFF_STR("crm:acme")), 1);
+}
+
+static void
+blocks_of_two_accounts_do_not(void **state)
+{
+    (void)state;
+    assert_int_equal(most_of_two_blocks(EFF_STR("crm:acme"), EFF_STR("crm:umbra")), 2);
+}
+
+static void
+blocks_without_an_account_do_not(void **state)
+{
+    (void)state;
+    assert_int_equal(most_of_two_blocks(EFF_STR(""), EFF_STR("")), 2);
+}
+
 static void
 one_job_is_one_at_a_time(void **state)
 {
@@ -425,6 +480,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_has_its_report),
         TEST(bounds_are_kept),
+        TEST(blocks_of_one_account_take_turns),
+        TEST(blocks_of_two_accounts_do_not),
+        TEST(blocks_without_an_account_do_not),
         TEST(one_job_is_one_at_a_time),
         TEST(after_is_respected),
         TEST(a_failure_stops_those_behind_it),
