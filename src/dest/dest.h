@@ -217,8 +217,9 @@ struct eff_units {
 struct eff_dest {
     const struct eff_dest_ops *ops;
     const struct eff_dest_conf *conf;
-    eff_str account; /* must not change between runs */
-    eff_str budget;  /* what shares its limits, in whichever blocks; len == 0: this block alone */
+    eff_str account;        /* must not change between runs */
+    eff_str account_before; /* what earlier versions called it in the state; may be the same */
+    eff_str budget; /* what shares its limits, in whichever blocks; len == 0: this block alone */
     bool can_describe, can_read;
     bool can_check; /* where nothing is described, EFF_TASK_CHECK proves the credential */
     struct eff_units units;

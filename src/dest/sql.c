@@ -37,20 +37,31 @@ struct sql_run { /* task->scratch of a delivery */
 
 /* ---- opening and binding ---- */
 
+static eff_str
+sql_account(const struct eff_table_dialect *dialect, eff_str place, struct eff_arena *run)
+{
+    struct eff_sha256 digest = eff_sha256(place); // a name of the database that tells nobody where
+
+    return eff_str_printf(
+        run, "%s:" EFF_STR_FMT,
+        (const char *[]){"sqlite", "postgres", "mysql"}[dialect->dialect - EFF_SQL_SQLITE],
+        EFF_STR_ARG(eff_hex(run, digest.bytes, 8)));
+}
+
 enum eff_fault
 eff_table_open(const struct eff_dest_conf *conf, const struct eff_table_dialect *dialect,
                eff_str connect, eff_str schema, struct eff_arena *run, struct eff_dest **ret_dest)
 {
     struct eff_table_dest *dest = eff_new(run, struct eff_table_dest, 1);
-    struct eff_sha256 digest = eff_sha256(connect);
+    eff_str place = dialect->dialect == EFF_SQL_SQLITE ? connect : eff_table_place(connect, run);
 
+    if (schema.len > 0)
+        place = eff_str_printf(run, EFF_STR_FMT "schema=" EFF_STR_FMT, EFF_STR_ARG(place),
+                               EFF_STR_ARG(schema));
     dest->base.conf = conf;
     dest->base.can_describe = dest->base.can_read = dest->base.strict = true;
-    dest->base.account = // the string itself may hold a password
-        eff_str_printf(
-            run, "%s:" EFF_STR_FMT,
-            (const char *[]){"sqlite", "postgres", "mysql"}[dialect->dialect - EFF_SQL_SQLITE],
-            EFF_STR_ARG(eff_hex(run, digest.bytes, 8)));
+    dest->base.account = sql_account(dialect, place, run);
+    dest->base.account_before = sql_account(dialect, connect, run);
     dest->dialect = dialect;
     dest->connect = connect;
     dest->schema = schema;

@@ -1,8 +1,8 @@
 /*
  * dest/sql: tables as destinations: what SQLite, PostgreSQL and MySQL share.
  *
- * sql.c opens and delivers, sql_text.c writes the statements, sql_look.c
- * describes and reads back; sql_sqlite.c, sql_postgres.c and sql_mysql.c hold what differs.
+ * sql.c opens and delivers, sql_place.c says which database it is, sql_text.c writes the
+ * statements, sql_look.c describes and reads back; sql_sqlite.c, sql_postgres.c and sql_mysql.c hold what differs.
  */
 #ifndef EFF_DEST_SQL_H
 #define EFF_DEST_SQL_H
@@ -85,6 +85,10 @@ struct eff_step eff_table_stop(const struct eff_table_dest *dest,
                                const struct eff_table_fault *fault,
                                const struct eff_response *answer, eff_str object,
                                struct eff_err *err);
+
+/* ---- sql_place.c ---- */
+/* Of a connection string of PostgreSQL or MySQL, what says which records are meant: no password. */
+eff_str eff_table_place(eff_str connect, struct eff_arena *arena);
 
 /* ---- sql_text.c ---- */
 /* `table`, `schema.table`, each part may be in double quotes. */

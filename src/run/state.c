@@ -179,6 +179,14 @@ state_identity(struct eff_sync_run *r, eff_str reader)
     return identity;
 }
 
+/* A destination may have been called by another name by an earlier version. */
+static bool
+state_account_before(struct eff_sync_run *r, const char *part, const struct eff_json *before)
+{
+    return strcmp(part, "account") == 0 && r->dest->account_before.len > 0 &&
+           eff_str_eq(eff_json_str(before), r->dest->account_before);
+}
+
 static const char *
 state_identity_differs(struct eff_sync_run *r)
 {
@@ -193,6 +201,8 @@ state_identity_differs(struct eff_sync_run *r)
         struct eff_buf a = {0}, b = {0};
         bool equal;
 
+        if (state_account_before(r, parts[i], eff_json_get(before, eff_str_of(parts[i]))))
+            continue;
         eff_json_print(&a, eff_json_get(before, eff_str_of(parts[i])), false);
         eff_json_print(&b, eff_json_get(now, eff_str_of(parts[i])), false);
         equal = eff_str_eq(eff_buf_str(&a), eff_buf_str(&b));

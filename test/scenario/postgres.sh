@@ -277,6 +277,16 @@ eff 0 run r
 pg_is "select count(*), sum(v) from dst.r" "200|600"
 wait "$LOCKER"
 
+about "a new password is no other database"
+sed -i "s|^destinations: .*$PG|& password=new|" "$P/efferent.yml"
+eff 0 run r
+counts r read=200 unchanged=200 planned=0 requests=0
+about "what an earlier version called the database"
+account=postgres:$(printf %s "$PG password=new" | sha256sum | cut -c 1-16)
+db "$P/.efferent/control.db" "update sync set identity = json_set(identity, '\$.account', '$account') where name = 'r'"
+eff 0 run r
+rows_are "$P/.efferent/control.db" "select instr(identity, '$account') from sync where name = 'r'" 0
+
 # stopped_within MS: the run that is under way while the server works on our pg_sleep.
 stopped_within() {
     "$EFFERENT" run -p "$P" --output json "$2" > out.json 2> err.txt &

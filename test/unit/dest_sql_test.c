@@ -633,6 +633,48 @@ test_cannot_open(void **state)
     }
 }
 
+/* ---- which database it is ---- */
+
+static eff_str
+account_of(const char *url, const char *schema)
+{
+    struct postgres_like server = {.url = eff_str_of(url), .schema = eff_str_of(schema)};
+
+    walk_close(&walk);
+    assert_true(walk_open(&walk, &eff_dest_postgres, &server));
+    return walk.dest->account;
+}
+
+/* A new password or a longer time-out is no other database; what says which records are, is. */
+static void
+test_account(void **state)
+{
+    static const char *const same[][2] = {
+        {"postgresql://eff:old@db:5432/crm", "postgresql://eff:n%40w@db:5432/crm"},
+        {"postgresql://eff@db/crm?sslmode=require", "postgresql://eff@db/crm?connect_timeout=9"},
+        {"host=db user=eff password=old dbname=crm", "host=db user=eff dbname=crm"},
+        {"host=db password='a b=\\'c dbname=x' dbname=crm", "host = db\ndbname = crm"},
+        {"dbname=crm password=a\\ b", "password='' dbname=crm application_name=e"},
+    };
+    static const char *const other[][2] = {
+        {"postgresql://eff:pw@db/crm", "postgresql://eff:pw@db2/crm"},
+        {"postgresql://eff:pw@db/crm", "postgresql://eff:pw@db/crm2"},
+        {"postgresql://eff:pw@db/crm", "postgresql://dev:pw@db/crm"},
+        {"postgresql:///crm?host=/run/a", "postgresql:///crm?host=/run/b"},
+        {"host=db dbname=crm", "host=db dbname=crm port=6432"},
+        {"host=db dbname='a b'", "host=db dbname='a c'"},
+        {"dbname=crm options=-csearch_path=a", "dbname=crm options=-csearch_path=b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+        assert_true(eff_str_eq(account_of(same[i][0], ""), account_of(same[i][1], "")));
+    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+        assert_false(eff_str_eq(account_of(other[i][0], ""), account_of(other[i][1], "")));
+    assert_false(eff_str_eq(account_of("dbname=crm", ""), account_of("dbname=crm", "stage")));
+    assert_false(eff_str_eq(account_of("dbname=crm", "prod"), account_of("dbname=crm", "stage")));
+}
+
 /* ---- worlds ---- */
 
 static int
@@ -736,6 +778,7 @@ main(void)
         BOTH(test_describe_missing),
         BOTH(test_read),
         BOTH(test_cannot_open),
+        cmocka_unit_test_setup_teardown(test_account, postgres_setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
