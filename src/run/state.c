@@ -2,6 +2,7 @@
  * run/state: the state that a run works on: folder, lock, control, secrets.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/crash.h"
 #include "base/json.h"
@@ -41,15 +42,37 @@ state_lock(struct eff_sync_run *r, struct eff_err *err)
     return eff_err_hint(err, "Wait until it has finished: `efferent status` shows when.");
 }
 
-/* Scratch files are unnamed: a plan leaves nothing behind wherever it makes them. */
+static bool
+state_takes_scratch(struct eff_sync_run *r, const char *folder)
+{
+    struct eff_err ignored = {0};
+    struct eff_file *file;
+
+    if (r->os->open(r->os->self, folder, EFF_OPEN_UNNAMED | EFF_OPEN_WRITE, &file, &ignored) !=
+        EFF_OK)
+        return false;
+    r->os->close(file);
+    return true;
+}
+
+/*
+ * Scratch files are unnamed: a plan leaves nothing behind wherever it makes them. It
+ * needs no right to write here: an export, or a project, may be somebody else's.
+ */
 static const char *
 state_scratch(struct eff_sync_run *r)
 {
+    const char *folder, *elsewhere = getenv("TMPDIR");
+
     if (r->has_folder)
-        return r->folder;
-    if (r->os->exists(r->os->self, r->state_folder))
-        return r->state_folder;
-    return eff_str_c(&r->run, r->project->root);
+        folder = r->folder;
+    else if (r->os->exists(r->os->self, r->state_folder))
+        folder = r->state_folder;
+    else
+        folder = eff_str_c(&r->run, r->project->root);
+    if (!r->options->plan || state_takes_scratch(r, folder))
+        return folder;
+    return elsewhere && elsewhere[0] ? elsewhere : "/tmp";
 }
 
 static void

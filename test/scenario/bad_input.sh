@@ -501,6 +501,19 @@ if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null && setpriv --reuid 65534
     same "exit code" 1 $?
     one_problem '*shop.db*'
     chmod 644 "$P/shop.db"
+
+    about "plan_where_nothing_can_be_written"
+    mkdir scratch
+    chown 65534 scratch
+    run_eff state export "$EFF_TMP/export" -p "$P" # of an earlier plan's folder, or of a CI's cache
+    chown -R 0 "$P"
+    chmod -R a+rX "$P" "$EFF_TMP/export"
+    for from in "" "--state=$EFF_TMP/export"; do
+        TMPDIR=$EFF_TMP/scratch setpriv --reuid 65534 --clear-groups "$EFFERENT" plan -p "$P" \
+            --output json ${from:+"$from"} > out.json 2> err.txt
+        same "exit code" 0 $?
+        counts contacts read=20 added=20 planned=20
+    done
 fi
 
 # ---- no room ----
