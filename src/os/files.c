@@ -78,6 +78,14 @@ files_open_unnamed(const char *folder)
     return fd;
 }
 
+static bool
+files_is_pipe(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 static enum eff_fault
 files_open(void *self, const char *path, unsigned flags, struct eff_file **ret_file,
            struct eff_err *err)
@@ -86,7 +94,7 @@ files_open(void *self, const char *path, unsigned flags, struct eff_file **ret_f
     int fd;
 
     (void)self;
-    mode |= O_CLOEXEC | O_NOCTTY;
+    mode |= O_CLOEXEC | O_NOCTTY | O_NONBLOCK; // A pipe must not keep us until somebody writes.
     mode |= (flags & EFF_OPEN_CREATE) ? O_CREAT : 0;
     mode |= (flags & EFF_OPEN_TRUNCATE) ? O_TRUNC : 0;
     mode |= (flags & EFF_OPEN_EXCLUSIVE) ? O_EXCL : 0;
@@ -97,6 +105,10 @@ files_open(void *self, const char *path, unsigned flags, struct eff_file **ret_f
         return eff_files_fail(
             err, errno,
             (flags & EFF_OPEN_UNNAMED) ? "cannot make a scratch file in" : "cannot open", path);
+    if (!(flags & EFF_OPEN_WRITE) && files_is_pipe(fd)) { // has no size to read it by
+        close(fd);
+        return EFF_FAIL(err, EFF_BROKEN, "cannot open %s: it is a pipe and no file", path);
+    }
     return files_handle(fd, path, ret_file, err);
 }
 

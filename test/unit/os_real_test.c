@@ -76,6 +76,9 @@ test_read_and_write(void **state)
     assert_int_equal(os->open(os->self, path_of("a"), EFF_OPEN_READ, &file, &err), EFF_OK);
     assert_int_equal(os->write(file, 0, "x", 1, &err), EFF_BROKEN);
     os->close(file);
+    assert_int_equal(mkfifo(path_of("pipe"), 0600), 0); // nobody writes into it, or ever will
+    assert_int_equal(os->open(os->self, path_of("pipe"), EFF_OPEN_READ, &file, &err), EFF_BROKEN);
+    assert_non_null(strstr(err.msg, "it is a pipe"));
 }
 
 static void
