@@ -2,7 +2,8 @@
  * cli/cmd_init: a project from a template that is part of the program.
  *
  * The files of templates/NAME are copied; databases/X.sql becomes the SQLite file
- * X.db, statement by statement; `gitignore` gets its dot. All of it is checked
+ * X.db, statement by statement; `gitignore` gets its dot, and joins one that is there,
+ * as an empty clone has it; beside a README.md ours is EFFERENT.md. All of it is checked
  * before the first byte is written, and efferent.yml comes last, so that a folder
  * that has one has everything.
  */
@@ -15,6 +16,10 @@
 
 #define INIT_PREFIX "templates/"
 #define INIT_LAST   "efferent.yml"
+#define INIT_README "README.md"
+#define INIT_IGNORE EFF_STR(".gitignore")
+/* Nobody writes more by hand. */
+#define INIT_IGNORE_MAX ((size_t)1 << 20)
 
 struct init {
     struct eff_cli *cli;
@@ -22,6 +27,7 @@ struct init {
     struct eff_arena *arena;
     eff_str folder; /* as the user wrote it */
     eff_str from;   /* "templates/starter/" */
+    eff_str readme; /* the name of ours */
     mode_t umask;
     size_t files_count;
     eff_str *files; /* what was written, for the document */
@@ -145,6 +151,22 @@ init_database(struct init *init, eff_str name, eff_str sql, struct eff_err *err)
 /* ---- all of it ---- */
 
 static enum eff_fault
+init_ignore(struct init *init, eff_str bytes, struct eff_err *err)
+{
+    const char *path = init_path(init, INIT_IGNORE);
+    eff_str before;
+
+    if (!init->os->exists(init->os->self, path))
+        return init_write(init, INIT_IGNORE, bytes, err);
+    EFF_TRY(eff_os_read_file(init->os, path, INIT_IGNORE_MAX, init->arena, &before, err));
+    return init_write(init, INIT_IGNORE,
+                      eff_str_printf(init->arena, EFF_STR_FMT "%s" EFF_STR_FMT, EFF_STR_ARG(before),
+                                     eff_str_ends(before, EFF_STR("\n")) ? "" : "\n",
+                                     EFF_STR_ARG(bytes)),
+                      err);
+}
+
+static enum eff_fault
 init_asset(struct init *init, const struct eff_asset *asset, struct eff_err *err)
 {
     eff_str bytes = {(const char *)asset->ptr, asset->len};
@@ -152,10 +174,10 @@ init_asset(struct init *init, const struct eff_asset *asset, struct eff_err *err
     eff_str databases = EFF_STR("databases/");
 
     if (eff_str_is(name, "gitignore"))
-        return init_write(init, EFF_STR(".gitignore"), bytes, err);
+        return init_ignore(init, bytes, err);
     if (eff_str_starts(name, databases))
         return init_database(init, eff_str_sub(name, databases.len, SIZE_MAX), bytes, err);
-    return init_write(init, name, bytes, err);
+    return init_write(init, eff_str_is(name, INIT_README) ? init->readme : name, bytes, err);
 }
 
 static eff_str
@@ -165,9 +187,9 @@ init_target(struct init *init, const struct eff_asset *asset)
     eff_str databases = EFF_STR("databases/");
 
     if (eff_str_is(name, "gitignore"))
-        return EFF_STR(".gitignore");
+        return INIT_IGNORE;
     if (!eff_str_starts(name, databases))
-        return name;
+        return eff_str_is(name, INIT_README) ? init->readme : name;
     name = eff_str_sub(name, databases.len, SIZE_MAX);
     return eff_str_printf(init->arena, EFF_STR_FMT ".db",
                           EFF_STR_ARG(eff_str_sub(name, 0, name.len - 4)));
@@ -188,7 +210,8 @@ init_check(struct init *init, struct eff_err *err)
         if (!eff_str_starts(eff_str_of(eff_assets[i].path), init->from))
             continue;
         name = init_target(init, &eff_assets[i]);
-        if (!init->os->exists(init->os->self, init_path(init, name)))
+        if (eff_str_eq(name, INIT_IGNORE) ||
+            !init->os->exists(init->os->self, init_path(init, name)))
             continue;
         EFF_FAIL(err, EFF_CONFIG, "%s is there already", init_path(init, name));
         return eff_err_hint(err, "`efferent init NAME` begins a project in a folder of its own.");
@@ -214,6 +237,9 @@ init_all(struct init *init, struct eff_err *err)
     const struct eff_asset *last = NULL;
 
     EFF_TRY(init_template(init, err));
+    init->readme = init->os->exists(init->os->self, init_path(init, EFF_STR(INIT_README)))
+                       ? EFF_STR("EFFERENT.md")
+                       : EFF_STR(INIT_README);
     EFF_TRY(init_check(init, err));
     EFF_TRY(init_make_folder(init, err));
     for (size_t i = 0; i < eff_assets_count; i++) {
@@ -242,6 +268,26 @@ init_next(struct init *init, const char *command, const char *what)
     eff_term_addf(term, EFF_DIM, "%s\n", what);
 }
 
+/* The folder as a shell takes it. */
+static eff_str
+init_word(struct init *init)
+{
+    struct eff_buf buf = {0};
+    eff_str word, rest = init->folder, head;
+
+    if (strspn(eff_str_c(init->arena, rest), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_./-") == rest.len)
+        return rest.ptr[0] == '-' ? eff_str_printf(init->arena, "./" EFF_STR_FMT, EFF_STR_ARG(rest))
+                                  : rest;
+    eff_buf_add_char(&buf, '\'');
+    while (eff_str_cut(rest, '\'', &head, &rest))
+        eff_buf_addf(&buf, EFF_STR_FMT "'\\''", EFF_STR_ARG(head));
+    eff_buf_addf(&buf, EFF_STR_FMT "'", EFF_STR_ARG(head));
+    word = eff_str_copy(init->arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return word;
+}
+
 static void
 init_tell(struct init *init)
 {
@@ -250,13 +296,13 @@ init_tell(struct init *init)
     eff_str name = init->cli->options.template;
     eff_str cd = here ? EFF_STR("efferent check")
                       : eff_str_printf(init->arena, "cd " EFF_STR_FMT " && efferent check",
-                                       EFF_STR_ARG(init->folder));
+                                       EFF_STR_ARG(init_word(init)));
 
     eff_term_add(term, EFF_GREEN, EFF_STR("A new project"));
     if (!here)
         eff_term_addf(term, EFF_GREEN, " in " EFF_STR_FMT, EFF_STR_ARG(init->folder));
-    eff_term_addf(term, EFF_PLAIN, ", %zu files. README.md tells what they are.\n\nNext:\n",
-                  init->files_count);
+    eff_term_addf(term, EFF_PLAIN, ", %zu files. " EFF_STR_FMT " tells what they are.\n\nNext:\n",
+                  init->files_count, EFF_STR_ARG(init->readme));
     if (eff_str_is(name, "crm"))
         init_next(init, "efferent sandbox salesforce hubspot &", "two stand-ins, on this machine");
     init_next(init, eff_str_c(init->arena, cd), "are the files right, is everything there?");

@@ -276,6 +276,8 @@ eff_cli_cmd_check(struct eff_cli *cli)
         return eff_cli_check_manifest(cli);
     if (cli->options.offline)
         return check_offline(cli);
+    if (runner_nothing(cli, &code))
+        return code;
     reports = eff_new(&cli->arena, struct eff_report, cli->project->syncs_count);
     for (size_t i = 0; i < cli->project->syncs_count; i++) {
         if (!cli->chosen[i] || !cli->os->go_on(cli->os->self))

@@ -245,6 +245,9 @@ eff_cli_cmd_status(struct eff_cli *cli)
 
     if (!eff_cli_project(cli, &code))
         return code;
+    if (cli->options.args_count + cli->options.select.count + cli->options.exclude.count == 0)
+        for (size_t i = 0; i < cli->project->syncs_count; i++)
+            cli->chosen[i] = true; // what is switched off, too: its records are still over there
     if (!eff_cli_json(cli))
         return verbs_status_list(cli, &w, &code) ? verbs_status_text(cli, &buf) : code;
     eff_cli_json_begin(cli, &w, EFF_EXIT_OK);

@@ -10,6 +10,7 @@
 #define PRINT_INDENT  (PRINT_LABEL + PRINT_NUMBER + 3)
 #define PRINT_PROBLEM 11
 #define PRINT_VALUE   48 /* columns of one value of a sample, where there is room */
+#define PRINT_CONTEXT 8  /* bytes before the first that differs */
 
 eff_str
 eff_print_safe(struct eff_cli *cli, eff_str text, size_t max)
@@ -279,16 +280,42 @@ eff_print_key(struct eff_cli *cli, eff_str key_json)
     return eff_print_safe(cli, text, 200);
 }
 
-static eff_str
-print_value(struct eff_cli *cli, eff_str json)
+static size_t
+print_value_columns(struct eff_cli *cli)
 {
     size_t half = cli->out.width / 2 - 10;
-    eff_str text = eff_print_safe(cli, json, 400);
-    eff_str shown = eff_term_fit(text, half < PRINT_VALUE ? half : PRINT_VALUE);
 
-    if (shown.len == text.len)
-        return text;
-    return eff_str_printf(&cli->arena, EFF_STR_FMT "...", EFF_STR_ARG(shown));
+    return half < PRINT_VALUE ? half : PRINT_VALUE;
+}
+
+/* Where both values begin to be shown: what differs behind the cut would look the same. */
+static size_t
+print_from(struct eff_cli *cli, eff_str before, eff_str after)
+{
+    size_t same = 0;
+    eff_str shown;
+
+    while (same < before.len && same < after.len && before.ptr[same] == after.ptr[same])
+        same++;
+    shown = eff_print_safe(cli, eff_str_sub(before, 0, same), 400);
+    if (same < PRINT_CONTEXT || eff_term_columns(shown) + PRINT_CONTEXT <= print_value_columns(cli))
+        return 0;
+    same -= PRINT_CONTEXT;
+    while (same > 0 && ((unsigned char)before.ptr[same] & 0xc0) == 0x80)
+        same--;
+    return same;
+}
+
+static eff_str
+print_value(struct eff_cli *cli, eff_str json, size_t from)
+{
+    eff_str text = eff_print_safe(cli, eff_str_sub(json, from, SIZE_MAX), 400), shown;
+
+    if (!json.ptr)
+        return EFF_STR("");
+    shown = eff_term_fit(text, print_value_columns(cli));
+    return eff_str_printf(&cli->arena, "%s" EFF_STR_FMT "%s", from > 0 ? "..." : "",
+                          EFF_STR_ARG(shown), shown.len < text.len ? "..." : "");
 }
 
 static void
@@ -297,12 +324,16 @@ print_sample_field(struct eff_cli *cli, const struct eff_sample_field *field, bo
 {
     struct eff_term *term = &cli->out;
     eff_str name = eff_print_safe(cli, field->name, 100);
-    eff_str before = field->before.ptr ? print_value(cli, field->before) : EFF_STR("");
-    eff_str after = field->after.ptr ? print_value(cli, field->after) : EFF_STR("");
+    eff_str before = eff_redact(&cli->redact, &cli->arena, field->before); // before it is cut
+    eff_str after = eff_redact(&cli->redact, &cli->arena, field->after);
+    size_t from = changed ? print_from(cli, before, after) : 0;
     const char *arrow = !changed ? "" : term->unicode ? "\u2192 " : "-> ";
-    size_t columns = eff_term_columns(name) + 1 + eff_term_columns(before) + (before.len > 0) +
-                     (changed ? 3 : 0) + eff_term_columns(after) + 1; /* and a comma */
+    size_t columns;
 
+    before = print_value(cli, before, from);
+    after = print_value(cli, after, from);
+    columns = eff_term_columns(name) + 1 + eff_term_columns(before) + (before.len > 0) +
+              (changed ? 3 : 0) + eff_term_columns(after) + 1; /* and a comma */
     if (more) {
         eff_term_add(term, EFF_PLAIN, EFF_STR(","));
         *column += 1;

@@ -354,7 +354,7 @@ field_check_names(struct eff_load *load, size_t count, const struct eff_field_co
 {
     for (size_t i = 1; i < count; i++)
         for (size_t j = 0; j < i; j++) {
-            if (list && eff_str_eq(fields[i].name, fields[j].name))
+            if (list && fields[i].name.len > 0 && eff_str_eq(fields[i].name, fields[j].name))
                 eff_problem_add(load->problems, fields[i].place, "EFF1203",
                                 EFF_STR("Remove one of the two."),
                                 "`" EFF_STR_FMT "` is there twice", EFF_STR_ARG(fields[i].name));

@@ -58,6 +58,17 @@ says "starter"
 [ ! -e other ] || fail "a folder was made for nothing"
 mkdir deep && (cd deep && "$EFFERENT" init > /dev/null && "$EFFERENT" run > /dev/null) || fail "init here"
 
+about "init in a clone"
+mkdir "it's mine"
+echo mine > "it's mine/README.md"
+printf '*.log' > "it's mine/.gitignore"
+run_eff init "it's mine"
+same "exit code" 0 "$CODE"
+says "EFFERENT.md tells"
+says "cd 'it'\\''s mine' && efferent check"
+same "the README" mine "$(cat "it's mine/README.md")"
+same ".gitignore" "*.log .efferent/ out/ *.db" "$(xargs < "it's mine/.gitignore")"
+
 about crm
 run_eff init crm --template crm
 P=$EFF_TMP/crm

@@ -114,6 +114,24 @@ says 'fail in 1 sync.'
 if grep -n ' $' out.json; then fail "blanks at the ends of lines"; fi
 sed -i 's/FROM nowhere/FROM book_order/' shop/syncs/orders.yml
 
+about "what changed at the end of a long value is shown"
+db shop/shop.db "update customer set email = hex(zeroblob(60)) || '@example.com' where customer_id = 3"
+run_eff run -p shop
+db shop/shop.db "update customer set email = replace(email, '.com', '.net') where customer_id = 3"
+LC_ALL=C run_eff plan -p shop customers
+says '...example.com" -> ...example.net"'
+
+about "a status names what is switched off"
+sed -i '1i enabled: false' shop/syncs/orders.yml
+run_eff status -p shop
+grep -Eq '^orders +off ' out.json || fail "it does not"
+sed -i 1d shop/syncs/orders.yml
+
+about "a project without syncs"
+project none < /dev/null
+refused "the project has no sync yet" check --project none
+P=$EFF_TMP/shop
+
 about "a check counts nothing, also when it has a note"
 sed 's/sync: customers/sync: twice/' shop/syncs/customers.yml > shop/syncs/twice.yml
 run_eff check -p shop
