@@ -18,7 +18,8 @@ const struct eff_cli_option eff_cli_options[] = {
     {"jobs", 'j', EFF_CLI_INT, OPTION(jobs), EFF_CLI_JOBS, "N", 1, 256,
      "Syncs at a time (default 4); one at a time per destination"},
     {"key", 'k', EFF_CLI_LIST, OPTION(keys), EFF_CLI_RUNS, "KEY", 0, 0,
-     "Only the row with this key (a,b for two columns); can be repeated; removes nothing"},
+     "Only the row with this key (two columns: a,b or a JSON object); can be repeated; removes "
+     "nothing"},
     {"limit", 0, EFF_CLI_INT, OPTION(limit), EFF_CLI_RUNS, "N", 1, INT64_MAX,
      "Read at most so many rows; removes nothing"},
     {"ignore-dbt-status", 0, EFF_CLI_FLAG, OPTION(ignore_dbt_status), EFF_CLI_RUNS, NULL, 0, 0,

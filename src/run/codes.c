@@ -75,5 +75,6 @@ const struct eff_problem_code eff_run_problem_codes[] = {
     {"EFF2139", "A field that was not there is created, because the destination's block asks for "
                 "it; a plan tells what a run would create. Stops nothing."},
     {"EFF2140", "Rows that are larger than a quarter of `memory:`."},
+    {"EFF2160", "No row of the model has a key that `--key` names; stops nothing."},
     {NULL, NULL},
 };

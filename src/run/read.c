@@ -5,26 +5,7 @@
 #include "base/json.h"
 #include "run/sync.h"
 
-/* ---- rows that are wanted, and rows that cannot be sent ---- */
-
-static bool
-read_key_wanted(struct eff_sync_run *r, const struct eff_value *row)
-{
-    struct eff_buf buf = {0};
-    bool wanted = false;
-
-    if (r->options->keys_count == 0)
-        return true;
-    for (size_t i = 0; i < r->mapping.key_count; i++) {
-        if (i > 0)
-            eff_buf_add_char(&buf, ',');
-        eff_value_text(&buf, &row[r->mapping.key[i]]);
-    }
-    for (size_t i = 0; i < r->options->keys_count && !wanted; i++)
-        wanted = eff_str_eq(eff_buf_str(&buf), r->options->keys[i]);
-    eff_buf_free(&buf);
-    return wanted;
-}
+/* ---- rows that cannot be sent ---- */
 
 #define READ_MIB ((size_t)1 << 20)
 
@@ -292,7 +273,7 @@ read_block(struct eff_sync_run *r, const struct eff_batch *batch, size_t *at,
 
         *h = (struct read_hashed){.row = &batch->cells[*at * batch->width]};
         r->hand->now = (struct eff_held){.row = r->rows_read + 1};
-        if (!read_key_wanted(r, h->row)) {
+        if (!eff_run_keys_wants(r, h->row)) {
             EFF_TRY(read_pass_over(r, h->row, buf, err));
             continue;
         }
@@ -372,6 +353,7 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
 
     EFF_TRY(
         eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff, err));
+    EFF_TRY(eff_run_keys_open(r, err));
     eff_run_planner(r);
     eff_run_claims_open(r);
     EFF_TRY(eff_run_twins_open(r, err));
@@ -379,7 +361,10 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
     eff_buf_free(&buf);
     eff_hand_empty(r->hand);
     r->report->read = r->rows_read;
-    return fault == EFF_OK ? eff_run_twins_find(r, err) : fault;
+    EFF_TRY(fault);
+    if (!read_enough(r))
+        eff_run_keys_report(r);
+    return eff_run_twins_find(r, err);
 }
 
 /* ---- the rows whose content was not kept ---- */

@@ -45,8 +45,9 @@ struct eff_sync_run {
     const char *stage;
     struct eff_redact redact;
     eff_str run_id;
-    bool partial;          /* --key or --limit: nothing is removed */
-    struct eff_hand *hand; /* never NULL: own_hand when nobody looks */
+    bool partial;             /* --key or --limit: nothing is removed */
+    struct eff_run_key *keys; /* keys.c: what --key asks for, and what of it was there */
+    struct eff_hand *hand;    /* never NULL: own_hand when nobody looks */
     struct eff_hand own_hand;
     size_t aside_count; /* aside.c: keys whose rows are not touched, in rising order */
     struct eff_hash128 *aside;
@@ -190,6 +191,12 @@ enum eff_fault eff_run_read_again(
     enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
                            const struct eff_value *row, struct eff_err *err),
     struct eff_err *err);
+
+/* keys.c: the rows that `--key` asks for; without any, it wants all. */
+enum eff_fault eff_run_keys_open(struct eff_sync_run *r, struct eff_err *err);
+bool eff_run_keys_wants(struct eff_sync_run *r, const struct eff_value *row);
+/* A note for each key that no row had. */
+void eff_run_keys_report(struct eff_sync_run *r);
 
 /* aside.c: rows that made the process crash. */
 #define EFF_RUN_ASIDE_CODE    "EFF2126"

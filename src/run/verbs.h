@@ -38,5 +38,8 @@ enum eff_fault eff_verbs_key(struct eff_verbs *v, eff_str text,
                              enum eff_fault (*look)(void *self, struct eff_hash128 key,
                                                     bool *ret_found, struct eff_err *err),
                              void *self, eff_str *ret_json, struct eff_err *err);
+/* The columns of a key that is written as a JSON object, as texts in the order of `key:`. */
+enum eff_fault eff_verbs_key_object(const struct eff_sync_conf *sync, eff_str text,
+                                    struct eff_arena *arena, eff_str *parts, struct eff_err *err);
 
 #endif

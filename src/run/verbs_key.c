@@ -70,9 +70,9 @@ key_forms_of(eff_str text, struct eff_arena *arena, struct key_forms *ret_forms)
 
 /* ---- the parts of the text ---- */
 
-static enum eff_fault
-key_split_object(const struct eff_sync_conf *sync, eff_str text, struct eff_arena *arena,
-                 eff_str *parts, struct eff_err *err)
+enum eff_fault
+eff_verbs_key_object(const struct eff_sync_conf *sync, eff_str text, struct eff_arena *arena,
+                     eff_str *parts, struct eff_err *err)
 {
     const struct eff_json *json, *value;
 
@@ -97,7 +97,7 @@ key_split(const struct eff_sync_conf *sync, eff_str text, struct eff_arena *aren
     eff_str rest = text;
 
     if (text.len > 0 && text.ptr[0] == '{')
-        return key_split_object(sync, text, arena, parts, err);
+        return eff_verbs_key_object(sync, text, arena, parts, err);
     if (sync->key_count == 1) {
         parts[0] = text;
         return EFF_OK;

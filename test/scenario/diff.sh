@@ -63,6 +63,11 @@ eff 0 run --key a,bc
 counts seats read=1 changed=1 planned=1 delivered=1
 eff 0 run --key 'a,b,c' # which of the two is meant cannot be told: both
 [ "$(j '$.syncs[0].planned')" = 2 ] || fail "a,b,c stands for two rows"
+db "$P/shop.db" "update seat set who = 98"
+eff 0 run --key '{"seat": "b,c", "account": "a"}'
+counts seats read=1 changed=1 planned=1 delivered=1
+eff 1 run --key '{"account": "a"}'
+says "the key has no seat"
 
 start text_and_number_keys 0
 mapping mirror << 'END'
@@ -590,6 +595,7 @@ eff 0 run --limit 10
 counts contacts read=10 added=10 planned=10 delivered=10
 eff 0 run --key 20 --key 21 --key 9999
 counts contacts read=2 added=2 planned=2 delivered=2
+one_problem "no row of the model has the key 9999"
 eff 0 run
 counts contacts read=50 unchanged=12 added=38 planned=38 delivered=38
 db "$P/shop.db" 'delete from customer where id in (1, 2); update customer set score = 0 where id in (3, 4)'
