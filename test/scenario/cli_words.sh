@@ -87,6 +87,8 @@ PATH=$(dirname "$EFFERENT"):$PATH
 (cd shop && bash -c '. ../c.bash; COMP_WORDS=(efferent run cu); COMP_CWORD=2; _efferent; echo "${COMPREPLY[*]}"') |
     grep -qx customers || fail "bash does not complete a sync"
 (cd shop/syncs && "$EFFERENT" plan > /dev/null) || fail "the project is not found from a folder below"
+run_eff status --project shop/efferent.yml
+same "exit code with the file named" 0 "$CODE"
 refused "there is no sync \`costumers\`" rows costumers --project shop
 refused "Did you mean \`customers\`?" rows costumers --project shop
 refused "has not run yet" retry customers --project shop
