@@ -9,11 +9,16 @@
 #include "flow/value.h"
 
 #include <endian.h>
+#include <math.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/number.h"
+
+/* The longest text of a time or a double. */
+#define VALUE_TEXT_MAX                                                                             \
+    (EFF_TIME_TEXT_MAX > EFF_DOUBLE_TEXT_MAX ? EFF_TIME_TEXT_MAX : EFF_DOUBLE_TEXT_MAX)
 
 #define VALUE_WITH_NANOS 0x80
 #define VALUE_VARINT_MAX 10
@@ -99,7 +104,7 @@ value_base64(struct eff_buf *buf, eff_str bytes)
 void
 eff_value_text(struct eff_buf *buf, const struct eff_value *value)
 {
-    char text[EFF_TIME_TEXT_MAX > EFF_DOUBLE_TEXT_MAX ? EFF_TIME_TEXT_MAX : EFF_DOUBLE_TEXT_MAX];
+    char text[VALUE_TEXT_MAX];
 
     switch ((enum eff_kind)value->kind) {
     case EFF_BOOL:
@@ -153,7 +158,7 @@ value_json_decimal(struct eff_json_writer *w, eff_str text)
 void
 eff_value_json(struct eff_json_writer *w, const struct eff_value *value)
 {
-    char text[EFF_TIME_TEXT_MAX];
+    char text[VALUE_TEXT_MAX];
 
     switch ((enum eff_kind)value->kind) {
     case EFF_BOOL:
@@ -163,7 +168,10 @@ eff_value_json(struct eff_json_writer *w, const struct eff_value *value)
         eff_json_write_int(w, value->i);
         break;
     case EFF_FLOAT:
-        eff_json_write_double(w, value->f);
+        if (isfinite(value->f))
+            eff_json_write_double(w, value->f);
+        else // null would say that there is no value
+            eff_json_write_str(w, (eff_str){text, eff_double_text(value->f, text)});
         break;
     case EFF_DECIMAL:
         value_json_decimal(w, eff_value_str(value));

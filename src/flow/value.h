@@ -105,7 +105,10 @@ struct eff_reader;
 
 /* Plain text form (as CSV, form bodies and templates show it); NULL and ABSENT give "". */
 void eff_value_text(struct eff_buf *buf, const struct eff_value *value);
-/* JSON form: numbers exact, bytes base64, times ISO 8601; ABSENT writes null. */
+/*
+ * JSON form: numbers exact, but NaN and infinite ones as texts; bytes base64, times ISO 8601;
+ * ABSENT writes null.
+ */
 void eff_value_json(struct eff_json_writer *w, const struct eff_value *value);
 /*
  * Round-trips every kind, for files of our own; eff_value_read borrows from the bytes. It fills a
