@@ -39,10 +39,10 @@ quick: all ## unit and scenario tests of build/ only
 SEEDS = 20000
 FROM = 1
 
-sim: configure ## the engine in a simulated world: SEEDS=20000, or SEED=123 for one, and its trace in a file
+sim: configure ## the engine in a simulated world, on all cores: SEEDS=20000, or SEED=123 for one, and its trace in a file
 	@cmake --build $(BUILD) --target sim
 	@if [ -n "$(SEED)" ]; then $(BUILD)/test/sim/sim --seed $(SEED); \
-	    else $(BUILD)/test/sim/sim --seed $(FROM) --count $(SEEDS); fi
+	    else sh tools/sim $(BUILD)/test/sim/sim $(SEEDS) $(FROM); fi
 
 sim-mutants: configure ## does the simulator find planted bugs, each within 1,000 seeds?
 	@sh test/sim/mutants.sh $(BUILD)
