@@ -131,20 +131,10 @@ stops_within() {
 
 # The document is one JSON value, says its exit code, and its counts add up.
 document_good() { # COMMAND
-    lib_sql="select case
-        when not json_valid(d) then 'no JSON document, or more than one'
-        when json_extract(d, '$.format') is not 1 then 'format is not 1'
-        when json_extract(d, '$.command') is not '$1' then 'command is not $1'
-        else '' end from (select cast(readfile('out.json') as text) d)"
-    lib_said=$(sqlite3 :memory: "$lib_sql" 2>&1)
-    if [ -n "$lib_said" ]; then
-        fail "the document of efferent $1: $lib_said"
-        return
-    fi
-    case $1 in run | plan) ;; *) return ;; esac
     lib_sql="
-        with d as (select cast(readfile('out.json') as text) d),
-        s as (select value v from d, json_each(d.d, '$.syncs')),
+        with d as (select case when json_valid(t) then t end d from (select cast(readfile('out.json') as text) t)),
+        r as (select d from d where d is not null and '$1' in ('run', 'plan')),
+        s as (select value v from r, json_each(r.d, '$.syncs')),
         n as (select v, v ->> '$.read' r, v ->> '$.unchanged' u, v ->> '$.added' a,
             v ->> '$.changed' c, v ->> '$.invalid' i, v ->> '$.removed' x, v ->> '$.planned' p,
             (v ->> '$.delivered') + (v ->> '$.superseded') + (v ->> '$.rejected') +
@@ -152,14 +142,17 @@ document_good() { # COMMAND
             v ->> '$.resumed.planned' rp, (v ->> '$.resumed.delivered') +
             (v ->> '$.resumed.superseded') + (v ->> '$.resumed.rejected') +
             (v ->> '$.resumed.held') + (v ->> '$.resumed.pending') rz from s)
-        select 'exit_code is not ' || $CODE from d where json_extract(d, '$.exit_code') is not $CODE
+        select 'no JSON document, or more than one' from d where d is null
+        union all select 'format is not 1' from d where d is not null and json_extract(d, '$.format') is not 1
+        union all select 'command is not $1' from d where d is not null and json_extract(d, '$.command') is not '$1'
+        union all select 'exit_code is not ' || $CODE from r where json_extract(d, '$.exit_code') is not $CODE
         union all select 'read ' || r || ' is not ' || (u + a + c + i) from n where r is not u + a + c + i
         union all select 'planned ' || p || ' is not ' || (a + c + x) from n where p is not a + c + x
         union all select 'planned ' || p || ' is not settled ' || ifnull(z, 'at all') from n
             where '$1' = 'run' and p is not z
         union all select 'resumed ' || rp || ' is not settled ' || rz from n
             where '$1' = 'run' and rp is not null and rp is not rz
-        union all select 'status does not fit: ' || json_extract(d, '$.status') from d
+        union all select 'status does not fit: ' || json_extract(d, '$.status') from r
             where json_extract(d, '$.status') is not
             case $CODE when 0 then 'ok' when 3 then 'partial' else 'failed' end"
     lib_said=$(sqlite3 :memory: "$lib_sql" 2>&1)
@@ -175,20 +168,20 @@ counts() {
     lib_sync=$1
     shift
     lib_named=" $* "
-    for lib_pair in "$@"; do
-        lib_member "$lib_sync" "${lib_pair%%=*}" "${lib_pair#*=}"
-    done
+    lib_wanted=
+    for lib_pair in "$@"; do lib_wanted="$lib_wanted, ('${lib_pair%%=*}', '${lib_pair#*=}')"; done
     for lib_name in added changed removed invalid gone planned rejected held pending \
         possible_duplicates; do
-        case $lib_named in *" $lib_name="*) ;; *) lib_member "$lib_sync" "$lib_name" 0 ;; esac
+        case $lib_named in *" $lib_name="*) ;; *) lib_wanted="$lib_wanted, ('$lib_name', '0')" ;; esac
     done
-}
-lib_member() { # SYNC MEMBER VALUE
-    lib_found=$(sqlite3 :memory: "select value ->> '$.$2' from json_each(cast(
-        readfile('out.json') as text), '$.syncs') where value ->> '$.sync' = '$1'")
     # A plan has no verdicts, and no `held` unless there is some.
-    [ "$lib_found" = "$3" ] || { [ "$3" = 0 ] && [ -z "$lib_found" ]; } ||
-        fail "sync $1: $2 is ${lib_found:-missing}, expected $3"
+    lib_said=$(sqlite3 :memory: "with wanted (name, value) as (values ${lib_wanted#, }),
+        entry as (select value v from json_each(cast(readfile('out.json') as text), '$.syncs')
+            where value ->> '$.sync' = '$lib_sync'),
+        found as (select name, value, (select cast(v ->> ('$.' || name) as text) from entry) f from wanted)
+        select name || ' is ' || ifnull(f, 'missing') || ', expected ' || value from found
+        where f is not value and not (f is null and value = '0')" 2>&1)
+    [ -z "$lib_said" ] || fail "sync $lib_sync: $lib_said"
 }
 
 says() { # TEXT: some problem or hint of the document, or standard error, says this
