@@ -52,7 +52,7 @@ eff_deliver_new(const struct eff_deliver_config *config)
 
     d->config = *config;
     d->hope = (struct eff_hope){.hopeful = config->hopeful, .same_most = config->same_refused_most};
-    d->lanes_count = deliver_lanes(config);
+    d->lanes_count = d->lanes_most = deliver_lanes(config);
     d->lanes = eff_new(config->run, struct deliver_lane, d->lanes_count);
     for (size_t i = 0; i < d->lanes_count; i++)
         eff_arena_init(&d->lanes[i].arena, "batch", config->batch_memory);

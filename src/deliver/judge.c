@@ -17,6 +17,8 @@ struct judge_rest {
     size_t look_count;
     size_t *look;
     const struct eff_verdict *throttled, *transient, *fatal;
+    bool
+        busy; /* a row was refused for now, by name: somebody else holds it, or what it belongs to */
 };
 
 bool
@@ -109,6 +111,7 @@ judge_collect(struct eff_deliver *d, struct deliver_lane *lane, struct judge_res
         if (stuck || !eff_lane_resends(d, lane->op, verdict))
             continue;
         rest->origin[rest->count++] = lane->now.origin[i];
+        rest->busy |= verdict->outcome == EFF_NOT_APPLIED && verdict->fault == EFF_TRANSIENT;
         if (verdict->fault == EFF_RATE)
             rest->throttled = verdict;
         else if (verdict->fault == EFF_AUTH || verdict->fault == EFF_LIMIT ||
@@ -122,6 +125,22 @@ judge_collect(struct eff_deliver *d, struct deliver_lane *lane, struct judge_res
     }
     judge_keep_together(d, lane, rest);
     lane->unjudged = false;
+}
+
+/*
+ * Whoever holds a record that is busy may be another request of ours: rows of one parent lie in
+ * many batches. So fewer are under way at a time, at last one, until it has been calm for a while.
+ */
+static void
+judge_crowd(struct eff_deliver *d, const struct deliver_lane *lane, const struct judge_rest *rest)
+{
+    if (rest->busy && !lane->failed) {
+        d->lanes_most = (d->lanes_most + 1) / 2;
+        d->calm = 0;
+    } else if (++d->calm >= DELIVER_CALM && d->lanes_most < d->lanes_count) {
+        d->lanes_most++;
+        d->calm = 0;
+    }
 }
 
 /* ---- what becomes of the rest ---- */
@@ -168,6 +187,7 @@ eff_lane_judge(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
         return;
     }
     judge_collect(d, lane, &rest);
+    judge_crowd(d, lane, &rest);
     if (rest.look_count > 0 && !d->stopping && lane->parts_count + 1 < DELIVER_PARTS_MAX) {
         if (rest.count > 0)
             lane->parts[lane->parts_count++] = eff_lane_part_of(lane, rest.origin, rest.count);

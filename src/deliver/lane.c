@@ -258,6 +258,20 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t
     return true;
 }
 
+/* As many others as there may be have rows under way: their answers are waited for. */
+static bool
+lane_is_crowded(const struct eff_deliver *d, const struct deliver_lane *lane)
+{
+    size_t others = 0;
+
+    if (d->lanes_most == d->lanes_count || lane->unjudged || !lane->request.carries_rows)
+        return false;
+    for (size_t i = 0; i < d->lanes_count; i++)
+        others += d->lanes[i].unjudged && d->lanes[i].state != LANE_IDLE &&
+                  d->lanes[i].state != LANE_SETTLE && d->lanes[i].state != LANE_SETTLED;
+    return others >= d->lanes_most;
+}
+
 /* ---- its effects ---- */
 
 /* Marks are for what may not be sent twice, and for what a restart must know. */
@@ -421,6 +435,8 @@ eff_lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticke
                 lane->state = LANE_SETTLE;
                 break;
             }
+            if (lane_is_crowded(d, lane))
+                lane->wake = INT64_MAX; // until another lane's answer
             if (lane->wake > now || d->logging_in)
                 return false;
             *ret_effect = lane_needs_mark(d, lane) ? lane_mark(d, lane, wall_ms)

@@ -7,6 +7,7 @@
 
 #define DELIVER_PARTS_MAX        72 /* halving 2^32 rows, and a rest of each */
 #define DELIVER_TRIES_MAX        6  /* of one part, for transient trouble */
+#define DELIVER_CALM             16 /* parts without a row that was busy: one lane more again */
 #define DELIVER_BACKOFF_FIRST_MS 400
 #define DELIVER_BACKOFF_MOST_MS  30000
 #define DELIVER_PAUSE_MOST_MS    ((int64_t)15 * 60 * 1000) /* a longer wait ends the run */
@@ -67,6 +68,8 @@ struct eff_deliver {
     struct eff_deliver_counts counts;
     size_t lanes_count;
     struct deliver_lane *lanes;
+    size_t lanes_most; /* that may have rows under way: fewer where rows were busy */
+    unsigned calm;
     size_t next_batch;
     struct eff_hope hope;
     unsigned dead; /* exchanges in a row without a usable answer */

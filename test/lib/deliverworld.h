@@ -14,7 +14,8 @@
 
 #include <cmocka.h>
 
-#define ROWS_MAX 64
+#define ROWS_MAX    64
+#define BATCHES_MAX 64
 
 struct world;
 typedef struct eff_step (*fake_judge)(struct world *w, struct eff_task *task,
@@ -35,9 +36,10 @@ struct world {
     /* what was seen */
     size_t sends, marks, settles, logins, waits;
     int64_t sent_at[256];
+    size_t under_way[256]; /* with it, when it was sent */
     size_t sent_rows[ROWS_MAX];
-    enum eff_outcome outcome[8][ROWS_MAX];
-    bool marked[8];
+    enum eff_outcome outcome[BATCHES_MAX][ROWS_MAX];
+    bool marked[BATCHES_MAX];
     bool need_mark;
     bool token_good;
     size_t fails_left;
@@ -247,6 +249,7 @@ world_run(struct world *w)
         } else if (effect.kind == EFF_EFFECT_SEND) {
             if (effect.request->writes) {
                 assert_true(!w->need_mark || w->marks > w->sends);
+                w->under_way[w->sends % 256] = out_count + 1;
                 w->sent_at[w->sends++ % 256] = w->now;
             }
             out[out_count++] = effect.ticket;

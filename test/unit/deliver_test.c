@@ -2,7 +2,7 @@
 /*
  * Goal: every item gets one verdict, whatever the destination answers.
  * Method: the scripted world of lib/deliverworld.
- * covers: A15, B8, B10, B11, B13, B16
+ * covers: A15, B8, B10, B11, B13, B14, B16
  */
 #include "lib/deliverworld.h"
 
@@ -147,6 +147,41 @@ test_throttling_without_a_date_backs_off_and_ends(void **state)
     for (size_t i = 1; i < w.sends; i++)
         assert_true(w.sent_at[i] >= w.sent_at[i - 1] + 1000);
     assert_int_equal(w.settles, 1);
+    world_close(&w);
+}
+
+/* Each row says that somebody holds it: for the first four answers, then no more. */
+static struct eff_step
+judge_busy(struct world *w, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    w->now += 100; // it takes its time, so that lanes that wait are there again
+    if (w->fails_left == 0)
+        return judge_good(w, task, last, err);
+    w->fails_left--;
+    judge_all(task->delivery, EFF_NOT_APPLIED, EFF_TRANSIENT);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* Our own requests may be those that hold the rows: they go one at a time, and then more again. */
+static void
+test_busy_rows_make_fewer_lanes_for_a_while(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 60, 1, judge_busy);
+    w.limits[EFF_OP_UPSERT].concurrency = 4;
+    w.fails_left = 4;
+    world_run(&w);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 60);
+    assert_int_equal(w.sends, 64);
+    assert_int_equal(w.under_way[3], 4);
+    for (size_t i = 4; i < 4 + 16; i++)
+        assert_int_equal(w.under_way[i], 1);
+    for (size_t i = 20; i < 36; i++)
+        assert_true(w.under_way[i] <= 2);
+    assert_int_equal(w.under_way[60], 4);
     world_close(&w);
 }
 
@@ -527,6 +562,7 @@ main(void)
         cmocka_unit_test(test_all_applied_in_one_request_each),
         cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
         cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
+        cmocka_unit_test(test_busy_rows_make_fewer_lanes_for_a_while),
         cmocka_unit_test(test_an_absurd_retry_after_ends_the_run),
         cmocka_unit_test(test_a_limit_that_stays_closed_ends_the_run),
         cmocka_unit_test(test_a_dead_destination_ends_the_run),
