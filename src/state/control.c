@@ -12,6 +12,7 @@
 #define CONTROL_APPLICATION_ID 0x45464631 /* "EFF1": the folder's identity mark */
 #define CONTROL_BUSY_MS        5000
 #define CONTROL_RETRY_MS       20
+#define CONTROL_SENT_MS        ((int64_t)30 * 24 * 3600 * 1000)
 #define CONTROL_RUNS_KEPT      "200" /* closed runs of a sync, for status */
 
 static const char control_schema[] =
@@ -485,7 +486,10 @@ eff_control_sync_reset(struct eff_control *control, const struct eff_run_row *ac
     return eff_control_end(control, fault, err);
 }
 
-/* A ledger entry that a complete read did not meet again is gone: delivered, or left the model. */
+/*
+ * A ledger entry that a complete read did not meet again is gone: delivered, or left the model.
+ * The values of one that was long not tried are, too: held rows may stay for ever.
+ */
 static enum eff_fault
 control_close_run(struct eff_control *control, const struct eff_run_row *run, bool complete_read,
                   struct eff_err *err)
@@ -497,6 +501,10 @@ control_close_run(struct eff_control *control, const struct eff_run_row *run, bo
                              " FROM run WHERE sync = ?1 AND state = ?2 ORDER BY id DESC"
                              " LIMIT 1 OFFSET " CONTROL_RUNS_KEPT ")",
                              "si", run->sync, (int64_t)EFF_RUN_CLOSED));
+    EFF_TRY(eff_control_exec(control, err,
+                             "UPDATE ledger SET sent = NULL WHERE sync = ?1 AND sent IS NOT NULL"
+                             " AND last < ?2",
+                             "si", run->sync, run->ended_ms - CONTROL_SENT_MS));
     if (!complete_read)
         return EFF_OK;
     /* What may have been created is remembered even while its row is gone: it may come back. */

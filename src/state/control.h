@@ -142,7 +142,7 @@ struct eff_ledger_row {
     enum eff_op op;
     eff_str code, message, field;
     enum eff_fault fault;
-    eff_str sent;      /* JSON of the fields that were (to be) sent */
+    eff_str sent;      /* JSON of the fields that were (to be) sent; for 30 days from last_ms */
     uint64_t row_hash; /* of the content that was refused: other content is due at once */
     int64_t first_seen_ms, last_ms, next_try_ms;
     uint32_t tries;

@@ -1,8 +1,9 @@
 // links: base flow os conf state testlib
 /*
- * Goal: what may have been created under an idempotency key is not taken for what it is not.
+ * Goal: what may have been created under an idempotency key is not taken for what it is not;
+ * values of rows that nobody tries any more do not stay.
  * Method: entries of the ledger are put, as settling does, into a state of its own, and read back.
- * covers: A12, A14
+ * covers: A12, A14, P3
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,6 +104,42 @@ test_several_contents_under_one_key_are_none(void **state)
     place_close(&p);
 }
 
+/* For 30 days after the last try; what else is known of the row stays. */
+static void
+test_values_do_not_stay_for_ever(void **state)
+{
+    static const int64_t days[] = {29, 31};
+    const int64_t day = INT64_C(24) * 3600 * 1000;
+    struct eff_ledger_row row = {.key = {1, 1},
+                                 .state = EFF_LEDGER_HELD,
+                                 .rows = 1,
+                                 .op = EFF_OP_DELETE,
+                                 .code = EFF_STR("guard"),
+                                 .sent = EFF_STR("{\"email\":\"x\"}"),
+                                 .last_ms = 100 * day};
+    struct eff_err err = {0};
+    struct place p;
+    bool found;
+
+    (void)state;
+    place_open(&p);
+    assert_int_equal(eff_control_ledger_put(p.control, sync_name, &row, false, &err), EFF_OK);
+    for (size_t i = 0; i < 2; i++) {
+        struct eff_run_row run = {.id = i ? EFF_STR("b") : EFF_STR("a"),
+                                  .sync = sync_name,
+                                  .state = EFF_RUN_CLOSED,
+                                  .ended_ms = (100 + days[i]) * day};
+
+        assert_int_equal(eff_control_close_run(p.control, &run, false, &err), EFF_OK);
+        assert_int_equal(
+            eff_control_ledger_get(p.control, sync_name, row.key, &p.arena, &found, &row, &err),
+            EFF_OK);
+        assert_true(found && eff_str_is(row.code, "guard"));
+        assert_int_equal(row.sent.len, i == 0 ? 13 : 0);
+    }
+    place_close(&p);
+}
+
 static void
 test_what_a_person_has_looked_at_has_another_key(void **state)
 {
@@ -127,6 +164,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_several_contents_under_one_key_are_none),
         cmocka_unit_test(test_what_a_person_has_looked_at_has_another_key),
+        cmocka_unit_test(test_values_do_not_stay_for_ever),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
