@@ -47,15 +47,18 @@ rate_applies(const struct eff_limiter_window *window, unsigned bucket)
 
 /* When the one that was sent `allowed` sends ago has left the window; 0: there is none. */
 static int64_t
-rate_leaves(const struct eff_limiter_window *window)
+rate_leaves(const struct eff_limiter_window *window, size_t users)
 {
     int64_t margin_ms = window->limit.per_ms * RATE_MARGIN_PERMILLE / 1000, came_in;
     uint64_t allowed =
         (uint64_t)window->allowed < window->size ? (uint64_t)window->allowed : window->size;
-    uint64_t nth = window->sends - allowed;
+    uint64_t nth;
 
+    if (users > 1 && allowed > 0)
+        allowed = allowed > users ? allowed / users : 1;
     if (allowed == 0 || window->sends < allowed)
         return 0;
+    nth = window->sends - allowed;
     came_in = window->sent[nth % window->size] +
               (margin_ms < RATE_MARGIN_MS ? margin_ms : RATE_MARGIN_MS);
     // As many had come in when as many were answered, whichever they were.
@@ -65,9 +68,9 @@ rate_leaves(const struct eff_limiter_window *window)
 }
 
 static int64_t
-rate_window_ready(const struct eff_limiter_window *window, int64_t now)
+rate_window_ready(const struct eff_limiter_window *window, size_t users, int64_t now)
 {
-    int64_t leaves = rate_leaves(window);
+    int64_t leaves = rate_leaves(window, users);
     int64_t ready = window->closed_until > now ? window->closed_until : now;
 
     if (window->left >= 0 && window->under_way > 0 && window->under_way >= window->left)
@@ -87,7 +90,7 @@ eff_limiter_ready(const struct eff_limiter *limiter, unsigned bucket, int64_t no
 
         if (!rate_applies(&limiter->windows[i], bucket))
             continue;
-        window = rate_window_ready(&limiter->windows[i], now);
+        window = rate_window_ready(&limiter->windows[i], limiter->users, now);
         if (window > ready)
             ready = window;
     }
@@ -110,7 +113,8 @@ eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now)
 }
 
 static void
-rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *report, int64_t now)
+rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *report, size_t users,
+             int64_t now)
 {
     int64_t leaves;
 
@@ -128,7 +132,7 @@ rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *re
         return;
     window->left = -1; // whatever it will be when the window opens again
     // Where all of it was ours, it is known when it comes back.
-    leaves = rate_leaves(window);
+    leaves = rate_leaves(window, users);
     if (report->reset_ms >= 0)
         window->closed_until = now + report->reset_ms;
     else
@@ -177,7 +181,7 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
         count = dest->ops->observe(dest, response, reports, RATE_REPORTS_MAX);
     for (size_t i = 0; i < count; i++)
         if (reports[i].limit < limiter->count)
-            rate_observe(&limiter->windows[reports[i].limit], &reports[i], now);
+            rate_observe(&limiter->windows[reports[i].limit], &reports[i], limiter->users, now);
     if (response->status == 429 || response->status == 503)
         wait_ms = eff_response_retry_after_ms(response);
     if (wait_ms > 0 && now + wait_ms > limiter->paused_until)

@@ -11,6 +11,9 @@
  * In an outage it is the failures that are few: beyond a burst, all wait until one more
  * can be afforded. So whoever tries again need not know how often others did. Pure: time
  * comes in as an argument, mono ms.
+ *
+ * Runs of other processes that send to the same destination have a limiter each: every one takes
+ * its part of a window, which is exceeded while one more begins.
  */
 #ifndef EFF_DELIVER_RATE_H
 #define EFF_DELIVER_RATE_H
@@ -33,7 +36,8 @@ struct eff_limiter_window {
 struct eff_limiter {
     size_t count;
     struct eff_limiter_window *windows;
-    int64_t paused_until;   /* Retry-After, for the whole account */
+    size_t users;         /* runs that share the windows; 0: this one alone. The caller's to set */
+    int64_t paused_until; /* Retry-After, for the whole account */
     int64_t failures_until; /* how far ahead of their time failures have come; all wait for it */
     uint64_t random;        /* state of the jitter; seeded by the caller */
 };

@@ -2,6 +2,7 @@
  * run/effects: executes what deliver decides: marks, requests, verdicts.
  */
 #include "base/crash.h"
+#include "run/share.h"
 #include "run/sync.h"
 
 #define EFFECTS_POLL_MS      250 /* how soon a stop request is noticed while waiting */
@@ -22,6 +23,7 @@ struct effects {
     struct eff_counts *counts;
     const struct eff_batch_ref *batches;
     size_t count;
+    struct eff_share share; /* of the destination's limits, where it has any */
     size_t causes_count;
     struct effects_cause causes[EFFECTS_CAUSES_MAX];
 };
@@ -428,7 +430,11 @@ effects_loop(struct effects *e, struct eff_err *err)
     struct eff_sync_run *r = e->r;
 
     for (;;) {
-        struct eff_effect effect =
+        struct eff_effect effect;
+
+        if (e->share.os)
+            r->limiter.users = eff_share_users(&e->share);
+        effect =
             eff_deliver_next(r->deliver, r->os->mono_ms(r->os->self), r->os->wall_ms(r->os->self));
 
         if (effect.kind != EFF_EFFECT_SEND)
@@ -606,8 +612,12 @@ effects_deliver(struct effects *e, struct eff_err *err)
     EFF_TRY(eff_run_obey(r, 0, err));
     EFF_TRY(eff_control_doubts_sweep(r->control, r->sync->name, r->os->wall_ms(r->os->self),
                                      eff_run_late_most_ms(r), err));
+    if (r->limiter.count > 0)
+        eff_share_open(&e->share, r->os, r->state_folder, r->sync->dest->name, &r->run);
     r->deliver = eff_deliver_new(&config);
     fault = effects_loop(e, err);
+    eff_share_close(&e->share);
+    r->limiter.users = 1;
     effects_take_counts(e);
     if (fault == EFF_OK && eff_deliver_stopped(r->deliver)) {
         *err = *eff_deliver_stopped(r->deliver);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "run/share.h"
 #include "run/verbs_state.h"
 #include "state/changes.h"
 #include "state/control.h"
@@ -441,7 +442,8 @@ check_kind(struct checking *c, eff_str name)
     eff_str *names;
 
     if (eff_str_starts(name, EFF_STR(EFF_EXPORT_CONTROL)) ||
-        eff_str_is(name, EFF_EXPORT_MANIFEST) || eff_str_is(name, EFF_IMPORT_STAGE))
+        eff_str_is(name, EFF_EXPORT_MANIFEST) || eff_str_is(name, EFF_IMPORT_STAGE) ||
+        eff_str_starts(name, EFF_STR(EFF_SHARE_PREFIX)))
         return CHECK_OURS;
     if (!eff_export_sync_name(name) ||
         c->os->list(c->os->self, path, &scratch, &count, &names, &ignored) != EFF_OK)

@@ -3,7 +3,9 @@
 #
 # Goal: messages in a channel: one per change, one per row for good, or one that is kept up to date;
 # what Slack refuses in a 200 is refused, and an answer that was lost posts nothing twice.
-# Method: the real binary against the stand-in, whose messages and requests are looked at.
+# Method: the real binary against the stand-in, whose messages and requests are looked at; a lock that
+# another run would hold.
+# covers: B8
 . "$EFF_SRC/test/lib/scenario.sh"
 sandbox slack
 
@@ -85,4 +87,17 @@ db "$P/w.db" "insert into deal values (9, 'n', 1)"
 eff 1 run log
 says token_revoked
 says 'chat:write'
+about "another run sends to the same place" # it holds the first lock of it: half of the messages are ours
+sed -i 's/messages_per_second: 50/messages_per_second: 2/' "$P/efferent.yml"
+db "$P/w.db" "delete from deal; insert into deal values (6, 'a', 1), (7, 'b', 1), (8, 'c', 1), (9, 'd', 1)"
+deals shared append ''
+fresh
+: > "$P/.efferent/.share-team-0"
+exec 9< "$P/.efferent/.share-team-0"
+flock 9
+eff 0 run shared
+exec 9<&-
+counts shared read=4 added=4 planned=4 delivered=4
+[ "$(j '$.seconds' | cut -d. -f1)" -ge 3 ] || fail "the messages took $(j '$.seconds') s"
+eff 0 state check
 finish

@@ -336,10 +336,40 @@ test_a_tenth_may_fail(void **state)
     eff_arena_deinit(&w.run);
 }
 
+/* Two runs that know of each other keep within the window together, and use all of it. */
+static void
+test_runs_share_a_window(void **state)
+{
+    struct world w[2];
+    int64_t sent[4000];
+    size_t count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        world_open(&w[i], 10, 1000, false);
+        w[i].limiter.users = 2;
+    }
+    for (int64_t now = 0; now < 20000; now++) {
+        for (size_t i = 0; i < 2; i++) {
+            if (eff_limiter_ready(&w[i].limiter, 0, now) > now)
+                continue;
+            eff_limiter_sent(&w[i].limiter, 0, now);
+            (void)eff_limiter_answered(&w[i].limiter, 0, &w[i].dest, &good, now);
+            sent[count++] = now;
+        }
+    }
+    for (size_t i = 10; i < count; i++)
+        assert_true(sent[i] - sent[i - 10] >= 1000);
+    assert_in_range(count, 190, 200);
+    for (size_t i = 0; i < 2; i++)
+        eff_arena_deinit(&w[i].run);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_runs_share_a_window),
         cmocka_unit_test(test_a_limit_that_nothing_tells),
         cmocka_unit_test(test_a_limit_of_a_server_that_is_near),
         cmocka_unit_test(test_what_is_not_answered_is_waited_for),
