@@ -62,7 +62,7 @@ function(eff_register name kind timeout serial)
         endif()
     endif()
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "${environment}" LABELS ${kind}
-        SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL ${serial})
+        SKIP_RETURN_CODE 77 TIMEOUT ${timeout} COST ${timeout} RUN_SERIAL ${serial}) # the longest begin first
 endfunction()
 
 function(eff_test_program file kind default_timeout)
