@@ -142,8 +142,8 @@ eff_cli_help(struct eff_term *term, const struct eff_cli_command *command)
         help_program(term);
         return;
     }
-    eff_term_addf(term, EFF_BOLD, "efferent %s %s", command->name,
-                  command->args ? command->args : "");
+    eff_term_addf(term, EFF_BOLD, "efferent %s%s%s", command->name,
+                  command->args && command->args[0] ? " " : "", command->args ? command->args : "");
     eff_term_line(term);
     eff_term_addf(term, EFF_PLAIN, "  %s\n\n", command->summary);
     if (command->run == NULL) {

@@ -53,6 +53,8 @@ done
 COLUMNS=60 "$EFFERENT" run --help | awk 'length > 100 { print; exit 1 }' || fail "too wide"
 
 about version
+run_eff help version
+if grep -n ' $' out.json; then fail "blanks at the ends of lines"; fi
 run_eff version
 grep -Eq '^efferent [0-9]+\.[0-9]+\.[0-9]+$' out.json || fail "the version is not plain"
 run_eff version --output json
