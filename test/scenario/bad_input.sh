@@ -494,6 +494,7 @@ if [ "$(id -u)" != 0 ]; then
     arrives
 fi
 start unreadable_source # for nobody: root reads everything
+chmod a+rx "$EFF_TMP"
 if [ "$(id -u)" = 0 ] && command -v setpriv > /dev/null && setpriv --reuid 65534 --clear-groups test -r "$EFF_TMP" 2> /dev/null; then
     chmod 0 "$P/shop.db"
     chown -R 65534 "$P"
