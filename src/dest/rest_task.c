@@ -220,6 +220,15 @@ authorize_sign(const struct rest_dest *dest, int64_t now_ms, struct eff_render *
     return fault;
 }
 
+static struct eff_step
+authorize_refused(const struct rest_dest *dest, struct eff_err *err)
+{
+    EFF_FAIL(err, EFF_AUTH, EFF_STR_FMT " refuses the credential",
+             EFF_STR_ARG(dest->connector->title));
+    eff_err_hint(err, "Check the credential and its scopes; `efferent check` tries it.");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
 struct eff_step
 rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
                struct eff_err *err)
@@ -229,21 +238,19 @@ rest_authorize(struct rest_dest *dest, struct eff_task *task, const struct eff_r
 
     if (last)
         return authorize_answer(dest, task, last, err);
-    if (!dest->login) {
-        if (!dest->refused)
-            return (struct eff_step){.kind = EFF_STEP_DONE};
-        EFF_FAIL(err, EFF_AUTH, EFF_STR_FMT " refuses the credential",
-                 EFF_STR_ARG(dest->connector->title));
-        eff_err_hint(err, "Check the credential and its scopes; `efferent check` tries it.");
-        return (struct eff_step){.kind = EFF_STEP_STOP};
-    }
+    if (!dest->login)
+        return dest->refused ? authorize_refused(dest, err)
+                             : (struct eff_step){.kind = EFF_STEP_DONE};
     if (dest->token.ptr && !dest->refused && !rest_needs_login(dest))
         return (struct eff_step){.kind = EFF_STEP_DONE};
     if (dest->login->jwt_key.parts &&
         authorize_sign(dest, task->now_wall_ms, &r, &r.assertion, err) != EFF_OK)
-        return (struct eff_step){.kind = EFF_STEP_STOP};
+        return dest->refused && r.problem.len > 0 ? authorize_refused(dest, err)
+                                                  : (struct eff_step){.kind = EFF_STEP_STOP};
     if (rest_request(dest, &dest->login->call, &r, EFF_STR_NONE, true, &step.request, err) !=
         REST_BUILT) {
+        if (dest->refused) // the token was given, and nothing to get another one by
+            return authorize_refused(dest, err);
         eff_err_hint(err, "Give what the login needs in the destination's block.");
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }

@@ -430,6 +430,19 @@ customerio_v1_delete(struct eff_call *call)
     customerio_v1(call, "delete", NULL);
 }
 
+/* The region of the workspace that the credential belongs to. */
+static void
+customerio_region(struct eff_call *call)
+{
+    struct eff_json_writer w = eff_call_answer(call, 200);
+
+    eff_json_begin_object(&w);
+    eff_json_field_str(&w, "url", EFF_STR("track.customer.io"));
+    eff_json_field_str(&w, "data_center", EFF_STR("us"));
+    eff_json_field_int(&w, "environment_id", 1);
+    eff_json_end_object(&w);
+}
+
 /* ---- App API ---- */
 
 static void
@@ -502,6 +515,7 @@ static const struct eff_route customerio_routes[] = {
     {"POST", "/api/v2/entity", customerio_entity, EFF_ROUTE_WRITES},
     {"PUT", "/api/v1/customers/{}", customerio_v1_put, EFF_ROUTE_WRITES},
     {"DELETE", "/api/v1/customers/{}", customerio_v1_delete, EFF_ROUTE_WRITES},
+    {"GET", "/api/v1/accounts/region", customerio_region, 0},
     {"GET", "/v1/customers/{}/attributes", customerio_attributes, 0},
     {"GET", "/v1/customers", customerio_by_email, 0},
 };
