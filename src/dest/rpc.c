@@ -4,46 +4,44 @@
  * The methods are those of Census' custom destinations: test_connection,
  * list_objects, supported_operations, list_fields, get_sync_speed, sync_batch.
  * `exec` says them to a program, one line each way; `custom_api` posts them to an
- * address. The other side is not trusted: a row is applied only when its own
+ * address, or those of another dialect (rpc_rows.c). The other side is not trusted: a row is applied only when its own
  * result says `"success": true`; a row without a result, or an answer that makes
  * no sense, may have been applied. An operation may be repeated only when the
  * project says so (`idempotent`): that must be known before anything is asked,
  * when a run that was killed is settled.
  */
+#include "dest/rpc.h"
+
 #include "base/buf.h"
 #include "base/hash.h"
-#include "base/json.h"
-#include "dest/dest.h"
 
 #define RPC_ROWS       100
 #define RPC_ROWS_MAX   10000
 #define RPC_BYTES_MAX  ((size_t)8 << 20)
 #define RPC_ANSWER_MAX ((size_t)32 << 20)
 
-struct rpc_config {
-    eff_str program; /* exec */
-    struct eff_str_list args;
-    eff_str url; /* custom_api */
-    int64_t batch_rows, timeout_ms, late_ms;
-    struct eff_str_list idempotent;
-};
-
 #define RPC_OPTIONS                                                                                \
     {"batch_rows",                                                                                 \
      EFF_OPT_INT,                                                                                  \
-     offsetof(struct rpc_config, batch_rows),                                                      \
+     offsetof(struct eff_rpc_config, batch_rows),                                                  \
      "100",                                                                                        \
      1,                                                                                            \
      RPC_ROWS_MAX,                                                                                 \
      "Rows per call; fewer where get_sync_speed says so.",                                         \
      0,                                                                                            \
      NULL},                                                                                        \
-        {"timeout", EFF_OPT_TIME, offsetof(struct rpc_config, timeout_ms), "60s",                  \
-         1000,      3600000,      "How long one call may take.",           0,                      \
+        {"timeout",                                                                                \
+         EFF_OPT_TIME,                                                                             \
+         offsetof(struct eff_rpc_config, timeout_ms),                                              \
+         "60s",                                                                                    \
+         1000,                                                                                     \
+         3600000,                                                                                  \
+         "How long one call may take.",                                                            \
+         0,                                                                                        \
          NULL},                                                                                    \
         {"late_apply",                                                                             \
          EFF_OPT_TIME,                                                                             \
-         offsetof(struct rpc_config, late_ms),                                                     \
+         offsetof(struct eff_rpc_config, late_ms),                                                 \
          EFF_DEST_LATE,                                                                            \
          0,                                                                                        \
          EFF_DEST_LATE_MAX,                                                                        \
@@ -51,25 +49,29 @@ struct rpc_config {
          0,                                                                                        \
          NULL},                                                                                    \
     {                                                                                              \
-        "idempotent", EFF_OPT_LIST, offsetof(struct rpc_config, idempotent), NULL, 0, 0,           \
+        "idempotent", EFF_OPT_LIST, offsetof(struct eff_rpc_config, idempotent), NULL, 0, 0,       \
             "Operations that may be done twice with the same rows: upsert, insert, update, "       \
             "delete, append. After a lost answer others are held.",                                \
             0, NULL                                                                                \
     }
 
 static const struct eff_option exec_options[] = {
-    {"program", EFF_OPT_PATH, offsetof(struct rpc_config, program), NULL, 0, 0,
+    {"program", EFF_OPT_PATH, offsetof(struct eff_rpc_config, program), NULL, 0, 0,
      "The program; it gets a JSON-RPC request per line on its standard input.", EFF_OPT_REQUIRED,
      NULL},
-    {"args", EFF_OPT_LIST, offsetof(struct rpc_config, args), NULL, 0, 0,
+    {"args", EFF_OPT_LIST, offsetof(struct eff_rpc_config, args), NULL, 0, 0,
      "Its arguments. Others on this machine can see them: no secrets.", 0, NULL},
     RPC_OPTIONS,
 };
 
 static const struct eff_option api_options[] = {
-    {"url", EFF_OPT_URL, offsetof(struct rpc_config, url), NULL, 0, 0,
+    {"url", EFF_OPT_URL, offsetof(struct eff_rpc_config, url), NULL, 0, 0,
      "Where the JSON-RPC requests are posted; its query may hold what shows who is calling.",
      EFF_OPT_REQUIRED, NULL},
+    {"dialect", EFF_OPT_ENUM, offsetof(struct eff_rpc_config, dialect), "census", 0, 0,
+     "Whose custom destination it was written as: Census' custom destination, or Hightouch's "
+     "embedded destination.",
+     0, "census|hightouch"},
     RPC_OPTIONS,
 };
 
@@ -81,17 +83,6 @@ static const struct {
                {EFF_OP_UPDATE, "update"},
                {EFF_OP_DELETE, "delete"},
                {EFF_OP_APPEND, "append"}};
-
-struct rpc_dest {
-    struct eff_dest base;
-    const struct rpc_config *config;
-    enum eff_mode mode;
-    enum eff_removed on_removed;
-    int64_t id;      /* of the last request */
-    bool restart;    /* the last answer made no sense */
-    size_t rows_max; /* as get_sync_speed says; 0: it was not asked */
-    struct eff_rate_limit rate;
-};
 
 enum rpc_question {
     RPC_TEST = 0,
@@ -105,19 +96,14 @@ enum rpc_question {
 static const char *const rpc_methods[RPC_QUESTIONS] = {
     "test_connection", "list_objects", "supported_operations", "list_fields", "get_sync_speed"};
 
-struct rpc_run { /* scratch of a task or delivery */
-    enum rpc_question asked;
-    int64_t id;
-};
-
 /* ---- opening and binding ---- */
 
 static enum eff_fault
 rpc_open(const struct eff_dest_conf *conf, const struct eff_dest_ops *ops, struct eff_arena *run,
          struct eff_dest **ret_dest)
 {
-    struct rpc_dest *dest = eff_new(run, struct rpc_dest, 1);
-    const struct rpc_config *config = conf->config;
+    struct eff_rpc_dest *dest = eff_new(run, struct eff_rpc_dest, 1);
+    const struct eff_rpc_config *config = conf->config;
     eff_str place = config->program.len > 0 ? config->program : config->url;
     struct eff_sha256 digest = eff_sha256(place); // a url's query may be a secret
 
@@ -135,7 +121,7 @@ static enum eff_fault
 exec_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_dest **ret_dest,
           struct eff_err *err)
 {
-    if (((const struct rpc_config *)conf->config)->program.len == 0)
+    if (((const struct eff_rpc_config *)conf->config)->program.len == 0)
         return EFF_FAIL(err, EFF_CONFIG, "the destination " EFF_STR_FMT " has no program",
                         EFF_STR_ARG(conf->name));
     return rpc_open(conf, &eff_dest_exec, run, ret_dest);
@@ -145,7 +131,7 @@ static enum eff_fault
 api_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_dest **ret_dest,
          struct eff_err *err)
 {
-    if (((const struct rpc_config *)conf->config)->url.len == 0)
+    if (((const struct eff_rpc_config *)conf->config)->url.len == 0)
         return EFF_FAIL(err, EFF_CONFIG, "the destination " EFF_STR_FMT " has no url",
                         EFF_STR_ARG(conf->name));
     return rpc_open(conf, &eff_dest_custom_api, run, ret_dest);
@@ -161,7 +147,7 @@ rpc_op_name(enum eff_op op)
 }
 
 static bool
-rpc_repeatable(const struct rpc_dest *dest, const char *name)
+rpc_repeatable(const struct eff_rpc_dest *dest, const char *name)
 {
     for (size_t i = 0; i < dest->config->idempotent.count; i++)
         if (eff_str_is(dest->config->idempotent.at[i], name))
@@ -170,7 +156,7 @@ rpc_repeatable(const struct rpc_dest *dest, const char *name)
 }
 
 static enum eff_fault
-rpc_check_idempotent(const struct rpc_dest *dest, struct eff_err *err)
+rpc_check_idempotent(const struct eff_rpc_dest *dest, struct eff_err *err)
 {
     for (size_t i = 0; i < dest->config->idempotent.count; i++) {
         bool known = false;
@@ -193,7 +179,7 @@ rpc_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
          struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
 {
     static const bool can[] = {[EFF_REMOVED_KEEP] = true, [EFF_REMOVED_DELETE] = true};
-    struct rpc_dest *dest = (struct rpc_dest *)base;
+    struct eff_rpc_dest *dest = (struct eff_rpc_dest *)base;
     size_t rows = (size_t)dest->config->batch_rows;
 
     EFF_TRY(rpc_check_idempotent(dest, err));
@@ -208,8 +194,7 @@ rpc_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
                  base->ops->title, sync->match_count);
         return eff_err_hint(err, "Put them into one column of the model.");
     }
-    dest->mode = sync->mode;
-    dest->on_removed = sync->on_removed;
+    dest->sync = sync;
     if (dest->rows_max > 0 && dest->rows_max < rows)
         rows = dest->rows_max;
     memset(limits, 0, sizeof(*limits) * EFF_OPS_COUNT);
@@ -222,6 +207,8 @@ rpc_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
             .concurrency = 1,
             .late_ms = dest->config->late_ms,
             .whole_rows = true}; // a record without a field would not say what becomes of it
+    // What is added and what is changed has a method each.
+    limits[EFF_OP_UPSERT].supported = dest->config->dialect != EFF_RPC_HIGHTOUCH;
     return EFF_OK;
 }
 
@@ -244,7 +231,7 @@ rpc_item_bytes(struct eff_dest *base, const struct eff_delivery *delivery,
 static size_t
 rpc_rates(struct eff_dest *base, const struct eff_rate_limit **ret_limits)
 {
-    struct rpc_dest *dest = (struct rpc_dest *)base;
+    struct eff_rpc_dest *dest = (struct eff_rpc_dest *)base;
 
     *ret_limits = &dest->rate;
     return dest->rate.requests > 0 ? 1 : 0;
@@ -252,8 +239,8 @@ rpc_rates(struct eff_dest *base, const struct eff_rate_limit **ret_limits)
 
 /* ---- requests ---- */
 
-static struct eff_json_writer
-rpc_begin(struct rpc_dest *dest, struct eff_buf *buf, const char *method, int64_t *ret_id)
+struct eff_json_writer
+eff_rpc_begin(struct eff_rpc_dest *dest, struct eff_buf *buf, const char *method, int64_t *ret_id)
 {
     struct eff_json_writer w = {.buf = buf};
 
@@ -278,13 +265,13 @@ rpc_write_object(struct eff_json_writer *w, eff_str object)
 }
 
 /* Ends the text, and makes a request of it. */
-static struct eff_step
-rpc_send(struct rpc_dest *dest, struct eff_json_writer *w, struct eff_arena *arena,
-         struct eff_err *err)
+struct eff_step
+eff_rpc_send(struct eff_rpc_dest *dest, struct eff_json_writer *w, struct eff_arena *arena,
+             struct eff_err *err)
 {
     static const struct eff_header headers[] = {{{"Content-Type", 12}, {"application/json", 16}},
                                                 {{"Accept", 6}, {"application/json", 16}}};
-    const struct rpc_config *config = dest->config;
+    const struct eff_rpc_config *config = dest->config;
     struct eff_step step = {.kind = EFF_STEP_SEND};
     struct eff_request *request = &step.request;
     eff_str body;
@@ -323,14 +310,15 @@ rpc_send(struct rpc_dest *dest, struct eff_json_writer *w, struct eff_arena *are
 /* ---- answers ---- */
 
 /* NULL: err says what is wrong with it, and *ret_sure whether surely nothing was done. */
-static const struct eff_json *
-rpc_result(struct rpc_dest *dest, const struct eff_response *last, int64_t id,
-           struct eff_arena *arena, bool *ret_sure, struct eff_err *err)
+const struct eff_json *
+eff_rpc_result(struct eff_rpc_dest *dest, const struct eff_response *last, int64_t id,
+               struct eff_arena *arena, bool *ret_sure, struct eff_err *err)
 {
     const struct eff_json *root, *error;
     struct eff_err why;
     int64_t found = 0, code = 0;
 
+    dest->no_method = false;
     *ret_sure = last->wire == EFF_WIRE_NOT_SENT;
     if (last->wire != EFF_WIRE_ANSWERED || last->status < 200 || last->status > 299) {
         *ret_sure |= last->wire == EFF_WIRE_ANSWERED && last->status >= 400 && last->status < 500;
@@ -364,6 +352,7 @@ rpc_result(struct rpc_dest *dest, const struct eff_response *last, int64_t id,
     error = eff_json_get(root, EFF_STR("error"));
     if (eff_json_type(error) == EFF_JSON_OBJECT) {
         eff_json_int(eff_json_get(error, EFF_STR("code")), &code);
+        dest->no_method = code == -32601;
         *ret_sure = code <= -32600 && code >= -32602; // it did not get as far as doing something
         EFF_FAIL(err, *ret_sure ? EFF_CONFIG : EFF_TRANSIENT,
                  "it answers with error %lld: " EFF_STR_FMT, (long long)code,
@@ -393,15 +382,15 @@ rpc_write_field(struct eff_json_writer *w, eff_str name, bool identifier)
     eff_json_end_object(w);
 }
 
-static bool
-rpc_is_match(const struct eff_delivery *delivery, eff_str name)
+bool
+eff_rpc_is_match(const struct eff_delivery *delivery, eff_str name)
 {
     return delivery->match_count > 0 && eff_str_eq(delivery->match_names[0], name);
 }
 
-static void
-rpc_write_record(struct eff_json_writer *w, const struct eff_delivery *delivery,
-                 const struct eff_item *item)
+void
+eff_rpc_write_record(struct eff_json_writer *w, const struct eff_delivery *delivery,
+                     const struct eff_item *item)
 {
     eff_json_begin_object(w);
     for (size_t i = 0; i < delivery->match_count; i++) {
@@ -409,7 +398,8 @@ rpc_write_record(struct eff_json_writer *w, const struct eff_delivery *delivery,
         eff_value_json(w, &item->match[i]);
     }
     for (size_t i = 0; item->fields != NULL && i < delivery->fields_count; i++) {
-        if (item->fields[i].kind == EFF_ABSENT || rpc_is_match(delivery, delivery->field_names[i]))
+        if (item->fields[i].kind == EFF_ABSENT ||
+            eff_rpc_is_match(delivery, delivery->field_names[i]))
             continue;
         eff_json_key(w, delivery->field_names[i]);
         eff_value_json(w, &item->fields[i]);
@@ -418,11 +408,11 @@ rpc_write_record(struct eff_json_writer *w, const struct eff_delivery *delivery,
 }
 
 static struct eff_step
-rpc_sync_batch(struct rpc_dest *dest, struct eff_delivery *delivery, struct rpc_run *run,
+rpc_sync_batch(struct eff_rpc_dest *dest, struct eff_delivery *delivery, struct eff_rpc_run *run,
                struct eff_err *err)
 {
     struct eff_buf buf = {0};
-    struct eff_json_writer w = rpc_begin(dest, &buf, "sync_batch", &run->id);
+    struct eff_json_writer w = eff_rpc_begin(dest, &buf, "sync_batch", &run->id);
     struct eff_step step;
 
     eff_json_key(&w, EFF_STR("sync_plan"));
@@ -434,24 +424,24 @@ rpc_sync_batch(struct rpc_dest *dest, struct eff_delivery *delivery, struct rpc_
     for (size_t i = 0; i < delivery->match_count; i++)
         rpc_write_field(&w, delivery->match_names[i], true);
     for (size_t i = 0; i < delivery->fields_count; i++)
-        if (!rpc_is_match(delivery, delivery->field_names[i]))
+        if (!eff_rpc_is_match(delivery, delivery->field_names[i]))
             rpc_write_field(&w, delivery->field_names[i], false);
     eff_json_end_object(&w);
     eff_json_end_object(&w);
     eff_json_key(&w, EFF_STR("records"));
     eff_json_begin_array(&w);
     for (size_t i = 0; i < delivery->count; i++)
-        rpc_write_record(&w, delivery, &delivery->items[i]);
+        eff_rpc_write_record(&w, delivery, &delivery->items[i]);
     eff_json_end_array(&w);
-    step = rpc_send(dest, &w, delivery->arena, err);
+    step = eff_rpc_send(dest, &w, delivery->arena, err);
     step.request.writes = step.request.carries_rows = true;
     eff_buf_free(&buf);
     return step;
 }
 
-static void
-rpc_all(struct eff_delivery *delivery, enum eff_outcome outcome, enum eff_fault fault,
-        const char *message)
+void
+eff_rpc_all(struct eff_delivery *delivery, enum eff_outcome outcome, enum eff_fault fault,
+            const char *message)
 {
     eff_str text = eff_str_copy(delivery->arena, eff_str_of(message));
 
@@ -461,9 +451,9 @@ rpc_all(struct eff_delivery *delivery, enum eff_outcome outcome, enum eff_fault 
 }
 
 /* The item with that identifier; results in the order of the records are found at once. */
-static size_t
-rpc_item_of(const struct eff_delivery *delivery, const eff_str *identifiers, size_t at,
-            eff_str identifier)
+size_t
+eff_rpc_item_of(const struct eff_delivery *delivery, const eff_str *identifiers, size_t at,
+                eff_str identifier)
 {
     if (at < delivery->count && eff_str_eq(identifiers[at], identifier))
         return at;
@@ -473,8 +463,8 @@ rpc_item_of(const struct eff_delivery *delivery, const eff_str *identifiers, siz
     return SIZE_MAX;
 }
 
-static const eff_str *
-rpc_identifiers(const struct eff_delivery *delivery)
+const eff_str *
+eff_rpc_identifiers(const struct eff_delivery *delivery)
 {
     eff_str *texts = eff_new(delivery->arena, eff_str, delivery->count + 1);
     struct eff_buf buf = {0};
@@ -510,15 +500,15 @@ rpc_verdict(const struct eff_delivery *delivery, const struct eff_json *result)
 static void
 rpc_take(struct eff_delivery *delivery, const struct eff_json *results)
 {
-    const eff_str *identifiers = rpc_identifiers(delivery);
+    const eff_str *identifiers = eff_rpc_identifiers(delivery);
     bool *seen = eff_new(delivery->arena, bool, delivery->count + 1);
     struct eff_json_iter iter = eff_json_iterate(results);
     const struct eff_json *result;
 
-    rpc_all(delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT, "no result names this row");
+    eff_rpc_all(delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT, "no result names this row");
     for (size_t at = 0; eff_json_next(&iter, NULL, &result); at++) {
         eff_str identifier = eff_json_str(eff_json_get(result, EFF_STR("identifier")));
-        size_t i = rpc_item_of(delivery, identifiers, at, identifier);
+        size_t i = eff_rpc_item_of(delivery, identifiers, at, identifier);
 
         if (i == SIZE_MAX)
             continue;
@@ -532,28 +522,31 @@ rpc_take(struct eff_delivery *delivery, const struct eff_json *results)
     }
 }
 
-static struct eff_step
-rpc_deliver(struct rpc_dest *dest, struct eff_delivery *delivery, const struct eff_response *last,
-            struct eff_err *err)
+struct eff_step
+eff_rpc_failed(struct eff_delivery *delivery, bool sure, struct eff_err *err)
 {
-    struct rpc_run *run = delivery->scratch;
+    enum eff_fault fault = sure ? err->fault : EFF_TRANSIENT; // or nobody knows what became of them
+
+    eff_rpc_all(delivery, sure ? EFF_NOT_APPLIED : EFF_MAYBE_APPLIED, fault, err->msg);
+    return (struct eff_step){.kind = fault == EFF_CONFIG || fault == EFF_AUTH ? EFF_STEP_STOP
+                                                                              : EFF_STEP_DONE};
+}
+
+static struct eff_step
+rpc_deliver(struct eff_rpc_dest *dest, struct eff_delivery *delivery,
+            const struct eff_response *last, struct eff_err *err)
+{
+    struct eff_rpc_run *run = delivery->scratch;
     const struct eff_json *result, *results;
     bool sure;
 
     if (last == NULL || run == NULL) {
-        delivery->scratch = run = eff_new(delivery->arena, struct rpc_run, 1);
+        delivery->scratch = run = eff_new(delivery->arena, struct eff_rpc_run, 1);
         return rpc_sync_batch(dest, delivery, run, err);
     }
-    result = rpc_result(dest, last, run->id, delivery->arena, &sure, err);
-    if (result == NULL) {
-        enum eff_fault fault = err->fault;
-
-        if (!sure) // nobody knows what became of the rows
-            fault = EFF_TRANSIENT;
-        rpc_all(delivery, sure ? EFF_NOT_APPLIED : EFF_MAYBE_APPLIED, fault, err->msg);
-        return (struct eff_step){.kind = fault == EFF_CONFIG || fault == EFF_AUTH ? EFF_STEP_STOP
-                                                                                  : EFF_STEP_DONE};
-    }
+    result = eff_rpc_result(dest, last, run->id, delivery->arena, &sure, err);
+    if (result == NULL)
+        return eff_rpc_failed(delivery, sure, err);
     results = eff_json_get(result, EFF_STR("record_results"));
     rpc_take(delivery, results);
     return (struct eff_step){.kind = EFF_STEP_DONE};
@@ -562,23 +555,23 @@ rpc_deliver(struct rpc_dest *dest, struct eff_delivery *delivery, const struct e
 /* ---- describing ---- */
 
 static struct eff_step
-rpc_ask(struct rpc_dest *dest, struct eff_task *task, struct rpc_run *run,
+rpc_ask(struct eff_rpc_dest *dest, struct eff_task *task, struct eff_rpc_run *run,
         enum rpc_question question, struct eff_err *err)
 {
     struct eff_buf buf = {0};
-    struct eff_json_writer w = rpc_begin(dest, &buf, rpc_methods[question], &run->id);
+    struct eff_json_writer w = eff_rpc_begin(dest, &buf, rpc_methods[question], &run->id);
     struct eff_step step;
 
     run->asked = question;
     if (question == RPC_OPERATIONS || question == RPC_FIELDS)
         rpc_write_object(&w, task->object);
-    step = rpc_send(dest, &w, task->arena, err);
+    step = eff_rpc_send(dest, &w, task->arena, err);
     eff_buf_free(&buf);
     return step;
 }
 
-static struct eff_step
-rpc_wrong(const struct eff_task *task, const char *method, struct eff_err *err)
+struct eff_step
+eff_rpc_wrong(const struct eff_task *task, const char *method, struct eff_err *err)
 {
     eff_err_while(err, "asking for %s of " EFF_STR_FMT, method, EFF_STR_ARG(task->object));
     return (struct eff_step){.kind = EFF_STEP_STOP};
@@ -619,14 +612,15 @@ rpc_can(const struct eff_json *result, const char *name)
 }
 
 static enum eff_fault
-rpc_check_operations(const struct rpc_dest *dest, const struct eff_task *task,
+rpc_check_operations(const struct eff_rpc_dest *dest, const struct eff_task *task,
                      const struct eff_json *result, struct eff_err *err)
 {
-    const char *wanted = dest->mode == EFF_MODE_INSERT   ? "insert"
-                         : dest->mode == EFF_MODE_UPDATE ? "update"
-                         : dest->mode == EFF_MODE_APPEND ? "append"
-                                                         : "upsert";
-    bool deletes = dest->on_removed == EFF_REMOVED_DELETE || dest->mode == EFF_MODE_MIRROR;
+    const char *wanted = dest->sync->mode == EFF_MODE_INSERT   ? "insert"
+                         : dest->sync->mode == EFF_MODE_UPDATE ? "update"
+                         : dest->sync->mode == EFF_MODE_APPEND ? "append"
+                                                               : "upsert";
+    bool deletes =
+        dest->sync->on_removed == EFF_REMOVED_DELETE || dest->sync->mode == EFF_MODE_MIRROR;
     bool mirrors = rpc_can(result, "mirror"); // which is both, in Census' words
 
     if (!rpc_can(result, wanted) && !(mirrors && strcmp(wanted, "upsert") == 0))
@@ -692,7 +686,7 @@ rpc_fields(struct eff_task *task, const struct eff_json *result)
 }
 
 static void
-rpc_speed(struct rpc_dest *dest, const struct eff_json *result)
+rpc_speed(struct eff_rpc_dest *dest, const struct eff_json *result)
 {
     int64_t rows = 0, per_second = 0, batch = dest->config->batch_rows;
 
@@ -707,20 +701,20 @@ rpc_speed(struct rpc_dest *dest, const struct eff_json *result)
 }
 
 static struct eff_step
-rpc_describe(struct rpc_dest *dest, struct eff_task *task, const struct eff_response *last,
+rpc_describe(struct eff_rpc_dest *dest, struct eff_task *task, const struct eff_response *last,
              struct eff_err *err)
 {
-    struct rpc_run *run = task->scratch;
+    struct eff_rpc_run *run = task->scratch;
     const struct eff_json *result;
     bool sure;
 
     if (last == NULL || run == NULL) {
-        task->scratch = run = eff_new(task->arena, struct rpc_run, 1);
+        task->scratch = run = eff_new(task->arena, struct eff_rpc_run, 1);
         return rpc_ask(dest, task, run, RPC_TEST, err);
     }
-    result = rpc_result(dest, last, run->id, task->arena, &sure, err);
+    result = eff_rpc_result(dest, last, run->id, task->arena, &sure, err);
     if (result == NULL)
-        return rpc_wrong(task, rpc_methods[run->asked], err);
+        return eff_rpc_wrong(task, rpc_methods[run->asked], err);
     if (run->asked == RPC_TEST && !eff_json_bool(eff_json_get(result, EFF_STR("success")))) {
         EFF_FAIL(err, EFF_AUTH, "test_connection says no: " EFF_STR_FMT,
                  EFF_STR_ARG(eff_json_str(eff_json_get(result, EFF_STR("error_message")))));
@@ -742,8 +736,12 @@ static struct eff_step
 rpc_step(struct eff_dest *base, struct eff_task *task, const struct eff_response *last,
          struct eff_err *err)
 {
-    struct rpc_dest *dest = (struct rpc_dest *)base;
+    struct eff_rpc_dest *dest = (struct eff_rpc_dest *)base;
 
+    if (task->kind == EFF_TASK_DELIVER && dest->config->dialect == EFF_RPC_HIGHTOUCH)
+        return eff_rpc_rows_deliver(dest, task->delivery, last, err);
+    if (task->kind == EFF_TASK_DESCRIBE && dest->config->dialect == EFF_RPC_HIGHTOUCH)
+        return eff_rpc_rows_describe(dest, task, last, err);
     if (task->kind == EFF_TASK_DELIVER)
         return rpc_deliver(dest, task->delivery, last, err);
     if (task->kind == EFF_TASK_DESCRIBE)
@@ -756,7 +754,7 @@ const struct eff_dest_ops eff_dest_exec = {
     .title = "A program",
     .options = exec_options,
     .options_count = sizeof(exec_options) / sizeof(exec_options[0]),
-    .config_size = sizeof(struct rpc_config),
+    .config_size = sizeof(struct eff_rpc_config),
     .open = exec_open,
     .bind = rpc_bind,
     .item_bytes = rpc_item_bytes,
@@ -769,7 +767,7 @@ const struct eff_dest_ops eff_dest_custom_api = {
     .title = "Custom destination API",
     .options = api_options,
     .options_count = sizeof(api_options) / sizeof(api_options[0]),
-    .config_size = sizeof(struct rpc_config),
+    .config_size = sizeof(struct eff_rpc_config),
     .open = api_open,
     .bind = rpc_bind,
     .item_bytes = rpc_item_bytes,

@@ -279,6 +279,9 @@ eff_plan_change(const struct eff_planner *planner, const struct eff_change *chan
     if (change->kind == EFF_CHANGE_REBASE)
         return items_follow(planner, NULL, arena, p, err);
     p->op = eff_plan_write_op(planner->mode, change->kind == EFF_CHANGE_ADD);
+    if (p->op == EFF_OP_UPSERT && !planner->limits[EFF_OP_UPSERT].supported &&
+        planner->limits[EFF_OP_CREATE].supported && planner->limits[EFF_OP_UPDATE].supported)
+        p->op = change->kind == EFF_CHANGE_ADD ? EFF_OP_CREATE : EFF_OP_UPDATE;
     if ((only_added && !planner->any_added) || (only_added && planner->mode == EFF_MODE_APPEND) ||
         (p->op == EFF_OP_NONE && only_added))
         return items_follow(planner, row, arena, p, err);

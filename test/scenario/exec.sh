@@ -149,4 +149,89 @@ rows_are "$EFF_TMP/tickets.db" "select count(*) from requester" 118
 sed -i 's/key=k/key=x/' "$P/efferent.yml"
 eff 1 check
 says 'HTTP 401'
+about "the dialect of Hightouch"
+cat > "$EFF_TMP/embedded.py" << 'END'
+# As its examples answer: what is not told is null or no method, and rejected rows are named.
+import http.server, json, os, sys
+folder = os.path.dirname(os.path.abspath(__file__))
+def how(): return open(os.path.join(folder, "how")).read().strip()
+people = {}
+def put(params):
+    mapping = params["configuration"]["identifierMapping"]
+    assert params["idColumn"] == mapping["from"] == "email" and params["configuration"]["object"] == "person", params
+    rejected = []
+    for row in params["rows"]:
+        if row["email"] == "nonsense": rejected.append({how(): "x"} if how() == "nameless" else {"id": row["email"], "reason": "no address"})
+        else: people.setdefault(row["email"], {}).update({m["to"]: row.get(m["from"]) for m in params["configuration"]["mappings"]})
+    return {} if how() == "silent" else {"rejectedRows": rejected}
+def remove(params):
+    for row in params["rows"]: people.pop(row["email"], None)
+    return {"rejectedRows": []}
+methods = {"list_objects": lambda p: {"objects": [{"id": "person", "label": "Person"}]},
+           "list_modes": lambda p: {"modes": None},
+           "list_fields": lambda p: {"fields": [{"id": "email", "label": "E-mail", "type": "STRING", "identifier": True},
+                                                {"id": "name", "label": "Name", "type": "STRING"}, {"id": "orders", "label": "Orders", "type": "NUMBER"}]},
+           "behavior": lambda p: {"batchSize": 50, "operations": {"add": True, "change": how() != "adds", "remove": True}},
+           "add": put, "change": put, "remove": remove}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        rows = request["params"].get("rows")
+        if rows is not None: open(os.path.join(folder, "calls"), "a").write("%s %d\n" % (request["method"], len(rows)))
+        method = methods.get(request["method"])
+        answer = {"jsonrpc": "2.0", "id": request["id"]}
+        answer.update({"result": method(request["params"])} if method else {"error": {"code": -32601, "message": "Method not found"}})
+        open(os.path.join(folder, "people.json"), "w").write(json.dumps(people))
+        body = json.dumps(answer).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def log_message(self, *args): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
+echo fine > "$EFF_TMP/how"
+python3 "$EFF_TMP/embedded.py" > "$EFF_TMP/port2" &
+lib_pids="$lib_pids $!"
+lib_wait=0
+until [ -s "$EFF_TMP/port2" ]; do
+    lib_wait=$((lib_wait + 1))
+    [ $lib_wait -lt 200 ] || { fail "the server does not start"; finish; }
+    sleep 0.05
+done
+project embedded << END
+sources: {w: {type: sqlite, path: w.db}}
+destinations: {there: {type: custom_api, dialect: hightouch, url: "http://127.0.0.1:$(cat "$EFF_TMP/port2")/", idempotent: [insert, update, delete]}}
+END
+printf 'sync: people\ntable: customer\nkey: email\nto: there.person\nmode: mirror\nmatch: {email: email}\nfields: [name, orders]\nguard: {max_removed: 100%%}\n' > "$P/syncs/people.yml"
+db "$P/w.db" "create table customer (email text, name text, orders integer);
+    with recursive s(i) as (select 1 union all select i + 1 from s where i < 120) insert into customer select 'c' || i || '@ex.org', 'N' || i, i from s;
+    insert into customer values ('nonsense', 'N', 1)"
+people() { db :memory: "select count(*) || ' ' || ifnull(sum(value ->> '$.orders'), 0) || ' ' || (select value ->> '$.name' from json_each(cast(readfile('$EFF_TMP/people.json') as text)) where key = 'c2@ex.org')
+    from json_each(cast(readfile('$EFF_TMP/people.json') as text))"; }
+eff 0 check
+eff 3 run
+counts people read=121 added=121 planned=121 delivered=120 rejected=1
+says 'no address'
+same "people over there" '120 7260 N2' "$(people)"
+db "$P/w.db" "delete from customer where orders > 118 or email = 'nonsense'; update customer set name = 'new' where orders = 2; insert into customer values ('c200@ex.org', 'N', 1000)"
+rm "$EFF_TMP/calls"
+eff 0 run
+counts people read=119 unchanged=117 added=1 changed=1 removed=2 planned=4 delivered=4
+same "people over there" '119 8021 new' "$(people)"
+same "methods" 'add 1 change 1 remove 2' "$(sort "$EFF_TMP/calls" | tr '\n' ' ' | sed 's/ $//')"
+echo adds > "$EFF_TMP/how"
+eff 1 check
+says 'has no `change`, says behavior'
+db "$P/w.db" "insert into customer values ('nonsense', 'N', 1), ('c201@ex.org', 'N', 1)"
+for how in nameless silent; do
+    echo $how > "$EFF_TMP/how"
+    sed -i 's/, idempotent.*}}/}}/' "$P/efferent.yml"
+    rm -rf "$P/.efferent"
+    eff 3 run
+    [ "$(j '$.syncs[0].held')" -gt 0 ] || fail "$how: nothing is held"
+done
+sed -i 's/there.person/there.thing/' "$P/syncs/people.yml"
+eff 3 check
+says 'has no thing'
+
 finish
