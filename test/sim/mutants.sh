@@ -57,7 +57,6 @@ batch-in-two-lanes src/deliver/lane.c s/lane->batch = d->next_batch++;/lane->bat
 retries-without-end src/deliver/rate.c s/limiter->failures_until += RATE_FAILURE_MS;//
 damaged-is-good src/state/snapshot.c s/if (block->checksum != snapshot_block_checksum(layout->file_id, block))/if (false \&\& block->checksum != snapshot_block_checksum(layout->file_id, block))/
 wall-clock-for-deadlines src/run/effects.c s/r->os->mono_ms(r->os->self)/(r->os->wall_ms(r->os->self) - r->started_wall + r->started_mono)/
-ledger-of-all-syncs src/state/control.c s/"DELETE FROM ledger WHERE sync = ?1 AND run <> ?2"/"DELETE FROM ledger WHERE ?1 = ?1 AND run <> ?2"/
 open-run-of-another src/state/control.c s/" WHERE sync = ?1 AND state = ?2 ORDER BY id", sync,/" WHERE ?1 = ?1 AND state = ?2 ORDER BY id", sync,/
 removal-not-recorded src/record/record.c s/return eff_snapshot_remove(walk->writer, ack->key, err);/return EFF_OK;/
 LIST

@@ -344,6 +344,16 @@ void sim_effect(const char *what, const char *name, int64_t a, int64_t b);
 bool sim_disk_fails(int *ret_errno);
 __attribute__((noreturn)) void sim_die(void);
 
+/* sim.c */
+/* What is taken away from a seed's own options. */
+struct sim_less {
+    bool off[SIM_FAULTS];
+    unsigned keys, runs; /* at most; 0: as the seed says */
+};
+
+/* True when it ended well. ret_hash: of the whole trace; trace NULL: it goes nowhere else. */
+bool sim_seed(uint64_t seed, const struct sim_less *less, FILE *trace, uint64_t *ret_hash);
+
 /* source.c */
 extern const struct eff_source_ops sim_source_ops;
 void sim_source_live(void);           /* the warehouse moves on between runs */
