@@ -167,9 +167,10 @@ sim_oracle_submit(struct sim_flight *flight, const struct eff_request *request)
     oracle_rows_in_flight(flight);
     if (!sim->plan_seen || sim->options.class != SIM_CONVERGE) {
         bool marked = sim->options.class != SIM_CONVERGE;
+        bool look = sim_chance(&sim->world, sim->plan_seen ? 10 : 30) ||
+                    (sim->killed && !sim->plan_seen); /* the plan may be that of the dead one */
 
-        if ((sim->plan_seen ? sim_chance(&sim->world, 10) : sim_chance(&sim->world, 30)) &&
-            !oracle_plan_durable(marked))
+        if (look && !oracle_plan_durable(marked))
             sim_break("O8", "rows were sent before the plan%s durable",
                       marked ? " and their mark were" : " was");
         sim->plan_seen = true;

@@ -383,6 +383,7 @@ run_once(struct sim_part *part)
     eff_arena_reset(&sim->process);
     sim->report = (struct eff_report){0};
     lived = life(life_run, &leaked);
+    sim->killed = !lived && sim->death == SIM_DEATH_KILL;
     if (!lived)
         sim_disk_death(&sim->disk, sim->death == SIM_DEATH_POWER, &sim->faults);
     if (!lived)

@@ -273,6 +273,7 @@ struct sim {
     uint64_t death_at;   /* life_effects at which it dies; 0: never */
     uint64_t death_sync; /* the so manieth fsync is where it dies; 0: death_at says it */
     enum sim_death death;
+    bool killed; /* the life before was: what it wrote is in the cache, and perhaps nowhere else */
     uint64_t fail_at; /* file call at which the disk fails */
     int fail_errno;
     bool disk_failed;         /* in this life */
