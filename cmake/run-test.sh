@@ -10,6 +10,7 @@ shift
 EFF_TMP=$(mktemp -d "${TMPDIR:-/tmp}/eff-$name.XXXXXX") || exit 1
 export EFF_TMP
 export LC_ALL=C.UTF-8 TZ=UTC
+export XDG_STATE_HOME=/dev/null # states are put back at will: only tests of that tell by it
 unset DISPLAY
 
 cd "$EFF_TMP" || exit 1

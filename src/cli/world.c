@@ -424,6 +424,18 @@ eff_cli_kinds(struct eff_cli *cli, int *ret_code)
 
 /* ---- the project ---- */
 
+/* By the XDG base directories: what outlives a command, and is not worth a backup. */
+static eff_str
+world_marks(struct eff_cli *cli)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+    if (state && state[0] == '/')
+        return eff_str_printf(&cli->arena, "%s/efferent", state);
+    return home && home[0] == '/' ? eff_str_printf(&cli->arena, "%s/.local/state/efferent", home)
+                                  : EFF_STR_NONE;
+}
+
 static bool
 world_load(struct eff_cli *cli, eff_str root, int *ret_code)
 {
@@ -449,6 +461,7 @@ world_load(struct eff_cli *cli, eff_str root, int *ret_code)
         return false;
     }
     eff_redact_init(&cli->redact, &cli->arena, cli->project->secrets_count, cli->project->secrets);
+    cli->project->marks = world_marks(cli);
     return true;
 }
 

@@ -186,6 +186,7 @@ struct eff_project {
     eff_str target; /* ptr == NULL: none */
     eff_str state;  /* absolute path of the state folder (per target: <state>/<target>) */
     bool state_must_exist;
+    eff_str marks; /* absolute folder beside all states (run/older.h); ptr == NULL: there is none */
     int64_t memory_bytes; /* per sync, default 256 MiB */
     size_t sources_count;
     const struct eff_source_conf *sources;

@@ -76,5 +76,10 @@ const struct eff_problem_code eff_run_problem_codes[] = {
                 "it; a plan tells what a run would create. Stops nothing."},
     {"EFF2140", "Rows that are larger than a quarter of `memory:`."},
     {"EFF2160", "No row of the model has a key that `--key` names; stops nothing."},
+    {"EFF2141",
+     "The state was put back from a backup: rows that would be sent as new ones, perhaps again, "
+     "and removals are held. `efferent adopt` or `efferent approve` goes on."},
+    {"EFF2142", "The state was put back from a backup, and nothing of the run could do harm by "
+                "that; stops nothing."},
     {NULL, NULL},
 };

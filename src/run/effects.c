@@ -19,6 +19,7 @@ struct effects_cause { /* why rows were not delivered, by the destination's own 
 struct effects {
     struct eff_sync_run *r;
     bool again; /* what an earlier process left open */
+    bool old;   /* and a later one finished, of which this state does not know */
     eff_str run_id;
     struct eff_counts *counts;
     const struct eff_batch_ref *batches;
@@ -65,15 +66,19 @@ effects_removes(enum eff_op op)
 /*
  * A removal that an earlier process had frozen may be of a row that is back by now: it is left to
  * this run's own plan, which knows the model as it is. Its entries count as unknown, because it
- * may have been sent. What works over there already, a job, is waited for as ever.
+ * may have been sent. What works over there already, a job, is waited for as ever. Of a run from
+ * before a backup nothing is sent: its values are old by now.
  */
 static bool
 effects_superseded(const struct effects *e, size_t batch)
 {
     const struct eff_settled *settled = effects_settled(e, batch);
 
-    return e->again && effects_removes(e->batches[batch].op) && !e->batches[batch].held &&
-           !(settled && (settled->settled || settled->memo.len > 0));
+    if (!e->again || e->batches[batch].held || (settled && settled->settled))
+        return false;
+    if (e->old)
+        return e->batches[batch].op != EFF_OP_NONE;
+    return effects_removes(e->batches[batch].op) && !(settled && settled->memo.len > 0);
 }
 
 static bool
@@ -610,6 +615,9 @@ effects_deliver(struct effects *e, struct eff_err *err)
     enum eff_fault fault;
 
     EFF_TRY(eff_run_obey(r, 0, err));
+    if (e->again)
+        EFF_TRY(eff_control_resumed(r->control, r->sync->name, e->run_id, &r->times_resumed, err));
+    eff_run_older_mark(r, e->run_id, false);
     EFF_TRY(eff_control_doubts_sweep(r->control, r->sync->name, r->os->wall_ms(r->os->self),
                                      eff_run_late_most_ms(r), err));
     if (r->limiter.count > 0)
@@ -643,6 +651,7 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
     for (size_t i = 0; i < e.count; i++) {
         if (!effects_skip(&e, i) || effects_superseded(&e, i))
             counts->planned += e.batches[i].rows;
+    e.old = e.again && r->older.ptr && eff_str_cmp(run_id, r->older) <= 0;
         if (effects_superseded(&e, i))
             counts->superseded += e.batches[i].rows;
     }
@@ -651,7 +660,7 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
     any = effects_any(&e);
     if (any)
         fault = effects_deliver(&e, err);
-    if (any || (e.again && e.count > 0))
+    if (any || (e.again && e.count > 0 && !e.old))
         fault = effects_finish(&e, fault, err);
     /*
      * Even when it ended early, every row is accounted for. When that cannot be

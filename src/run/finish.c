@@ -52,6 +52,9 @@ eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
     row->ended_ms = r->os->wall_ms(r->os->self);
     EFF_TRY(eff_control_close_run(r->control, row, complete_read, err));
     EFF_CRASH_AT("close.durable");
+    if (r->marked)
+        eff_run_older_mark(r, row->id, true);
+    r->times_resumed = 0;
     eff_changes_close(r->changes);
     r->changes = NULL;
     eff_buf_reset(&r->amiss);

@@ -62,7 +62,7 @@ guard_changes(const struct eff_sync_run *r)
 static eff_str
 guard_digest(struct eff_sync_run *r)
 {
-    struct eff_multiset held[3] = {0};
+    struct eff_multiset held[4] = {0};
 
     if (r->hold_removals)
         held[0] = r->removals;
@@ -70,6 +70,8 @@ guard_digest(struct eff_sync_run *r)
         held[1] = r->changed_rows;
     if (r->hold_lost)
         held[2] = r->lost;
+    if (r->hold_anew)
+        held[3] = r->anew;
     return eff_str_printf(&r->run, "%08x", (unsigned)eff_xxh3(r->secret.seed, held, sizeof held));
 }
 
@@ -124,26 +126,33 @@ eff_run_guard(struct eff_sync_run *r, struct eff_err *err)
 {
     const char *removals = guard_removals(r);
     const char *changes = guard_changes(r);
-    bool approved = false;
+    bool older = r->older.ptr && !r->look;
 
-    r->hold_removals = removals != NULL;
-    r->hold_changes = changes != NULL;
+    r->hold_anew = older && r->anew.count > 0;
+    r->hold_removals = removals != NULL || (older && r->removals.count > 0);
+    r->hold_changes = changes && !(r->hold_anew &&
+                                   eff_run_makes_anew(r, eff_plan_write_op(r->sync->mode, false)));
     r->hold_lost = r->lost.count > 0;
-    if (!removals && !changes && !r->hold_lost)
+    older = older && (r->hold_anew || r->hold_removals);
+    if (r->older.ptr && !r->look && !older)
+        eff_run_older_note(r);
+    if (!r->hold_anew && !r->hold_removals && !r->hold_changes && !r->hold_lost)
         return EFF_OK;
     r->report->plan = guard_digest(r);
     if (r->control)
         EFF_TRY(eff_control_approved(r->control, r->sync->name, r->report->plan, r->started_wall,
-                                     !r->options->plan, &approved, err));
-    if (approved) {
-        r->hold_removals = r->hold_changes = r->hold_lost = false;
+                                     !r->options->plan, &r->approved, err));
+    if (r->approved) {
+        r->hold_anew = r->hold_removals = r->hold_changes = r->hold_lost = false;
         r->report->plan = EFF_STR_NONE;
         guard_let_go(r);
         return EFF_OK;
     }
-    if (removals)
+    if (older)
+        eff_run_older_held(r);
+    else if (removals)
         guard_report(r, "EFF2113", r->removals.count, "removed", removals);
-    if (changes)
+    if (r->hold_changes)
         guard_report(r, "EFF2117", r->changed_rows.count, "changed", changes);
     if (r->hold_lost)
         guard_report_lost(r);
@@ -155,6 +164,8 @@ eff_run_chunk_held(void *self, const struct eff_chunk *chunk)
 {
     const struct eff_sync_run *r = self;
 
+    if (r->hold_anew && eff_run_makes_anew(r, chunk->op))
+        return true;
     if (chunk->group == EFF_GROUP_LOST)
         return r->hold_lost;
     if (chunk->group != EFF_GROUP_GUARDED)

@@ -21,6 +21,8 @@ look_mode_allowed(const struct eff_sync_run *r, struct eff_err *err)
 {
     if (r->sync->mode != EFF_MODE_APPEND && r->sync->mode != EFF_MODE_MEMBERS)
         return EFF_OK;
+    if (r->sync->mode == EFF_MODE_APPEND && r->look->adopt && r->look->unseen)
+        return EFF_OK;
     return EFF_FAIL(
         err, EFF_CONFIG, "what sync " EFF_STR_FMT " sends cannot be found again: its mode is %s",
         EFF_STR_ARG(r->sync->name), r->sync->mode == EFF_MODE_APPEND ? "append" : "members");

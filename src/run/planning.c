@@ -158,6 +158,8 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change, const str
     EFF_TRY(planning_not_due(r, p, &not_due, err));
     if (not_due)
         return EFF_OK;
+    if (r->older.ptr && eff_run_makes_anew(r, p->op))
+        eff_multiset_add(&r->anew, entry);
     if (change->kind == EFF_CHANGE_REMOVE)
         eff_multiset_add(&r->removals, entry);
     else if (change->kind == EFF_CHANGE_CHANGE) {

@@ -84,6 +84,7 @@ run_carry_out(struct eff_sync_run *r, struct eff_err *err)
     EFF_CRASH_AT("plan.before_commit");
     EFF_TRY(eff_control_plan(r->control, &row, err));
     EFF_CRASH_AT("plan.committed");
+    EFF_TRY(eff_run_older_over(r, err));
     EFF_TRY(eff_changes_open(r->os, eff_run_changes_path(r, r->run_id), &r->run, &r->changes, err));
     fault = eff_run_deliver(r, r->run_id, &counts, err);
     run_add_counts(r->report, &counts);
@@ -109,6 +110,7 @@ run_prepare(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(eff_run_bind(r, 0, err));
     EFF_TRY(eff_run_contract(r, err));
     EFF_TRY(eff_run_bind(r, 0, err));
+    EFF_TRY(eff_run_older_forget(r, err));
     EFF_TRY(eff_run_open_snapshot(r, err));
     EFF_CRASH_AT("snapshot.opened");
     return eff_run_check_identity(r, err);

@@ -111,12 +111,13 @@ eff_run_name(struct eff_sync_run *r, int64_t wall_ms)
 static enum eff_fault
 state_rise(struct eff_sync_run *r, struct eff_err *err)
 {
-    int64_t last_ms;
     eff_str last;
+    int64_t last_ms;
 
     if (!r->control)
         return EFF_OK;
-    EFF_TRY(eff_control_last_id(r->control, r->sync->name, &r->run, &last, err));
+    EFF_TRY(eff_run_older_look(r, err));
+    last = eff_str_cmp(r->older, r->newest) > 0 ? r->older : r->newest;
     if (eff_str_cmp(last, r->run_id) >= 0 && eff_ulid_ms(last, &last_ms))
         eff_run_name(r, last_ms + 1);
     return EFF_OK;

@@ -60,6 +60,11 @@ struct eff_sync_run {
     struct eff_sync_state state;
     struct eff_row_secret secret;
     eff_str identity; /* JSON of what must not change between runs */
+    eff_str older;    /* older.c: what the state lacks of what was sent; ptr == NULL: nothing */
+    eff_str newest;   /* the newest run that it has */
+    bool older_told;  /* to the snapshot */
+    bool marked;
+    uint64_t times_resumed;
 
     /* destination */
     struct eff_dest *dest;
@@ -119,7 +124,9 @@ struct eff_sync_run {
     uint64_t snapshot_rows;
     struct eff_multiset removals, changed_rows; /* what a guard may hold */
     struct eff_multiset lost;                   /* to be removed, and nobody knows which records */
-    bool hold_removals, hold_changes, hold_lost;
+    struct eff_multiset anew;                   /* that make a record, whether it is there or not */
+    bool hold_removals, hold_changes, hold_lost, hold_anew;
+    bool approved;                  /* what a guard held before */
     struct eff_value *sample_match; /* of the report's samples, for the read-back */
     uint64_t followed;              /* rows that are not sent: EFF_OP_NONE */
     bool has_ledger, has_refused;
@@ -157,6 +164,21 @@ const char *eff_run_changes_path(struct eff_sync_run *r, eff_str run_id);
 enum eff_fault eff_run_check_identity(struct eff_sync_run *r, struct eff_err *err);
 /* The identity as this run leaves it: once it is known whether its removals are held. */
 void eff_run_renew_identity(struct eff_sync_run *r);
+
+/*
+ * older.c: the state may have been put back from a backup. Once it is open; when rows are about
+ * to be sent, and when the run is closed; before the snapshot is opened, which then says that it
+ * does not know what is over there, where all can be sent once more; after the plan, whether all
+ * of that is no matter any more.
+ */
+enum eff_fault eff_run_older_look(struct eff_sync_run *r, struct eff_err *err);
+void eff_run_older_mark(struct eff_sync_run *r, eff_str run, bool ended);
+enum eff_fault eff_run_older_forget(struct eff_sync_run *r, struct eff_err *err);
+enum eff_fault eff_run_older_over(struct eff_sync_run *r, struct eff_err *err);
+/* Does that operation make a record, or an event, once more when it is sent once more? */
+bool eff_run_makes_anew(const struct eff_sync_run *r, enum eff_op op);
+void eff_run_older_held(struct eff_sync_run *r);
+void eff_run_older_note(struct eff_sync_run *r);
 
 /*
  * types.c: what types the columns had. A key column that has another one stops the sync; of

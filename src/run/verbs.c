@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "run/acts.h"
+#include "run/older.h"
 #include "state/history.h"
 
 #define VERBS_APPROVAL_MS  ((int64_t)7 * 24 * 3600 * 1000)
@@ -538,6 +539,7 @@ verbs_reset(struct eff_verbs *v, bool really, uint64_t *ret_rows, struct eff_err
         return EFF_OK;
     act = eff_act_row(v->os, v->sync->name, "reset", *ret_rows, v->arena);
     EFF_TRY(eff_control_sync_reset(v->control, &act, err));
+    eff_older_mark_write(v->os, v->project, &v->state, (struct eff_mark){.run = act.id}, *v->arena);
     return verbs_remove_files(v, err);
 }
 

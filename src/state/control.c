@@ -43,6 +43,14 @@ static const char control_schema_3[] =
     "CREATE TABLE doubt (sync TEXT NOT NULL, key BLOB NOT NULL, row INTEGER NOT NULL,"
     " until INTEGER NOT NULL, known INTEGER, PRIMARY KEY (sync, key, row)) WITHOUT ROWID;";
 
+static const char control_schema_4[] =
+    "CREATE TABLE older (sync TEXT PRIMARY KEY, than TEXT NOT NULL, told INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE resumed (sync TEXT PRIMARY KEY, run TEXT NOT NULL, times INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE quota (dest TEXT NOT NULL, account TEXT NOT NULL, since INTEGER NOT NULL,"
+    " until INTEGER NOT NULL, sync TEXT NOT NULL, PRIMARY KEY (dest, account)) WITHOUT ROWID;";
+
 /* ---- opening ---- */
 
 static enum eff_fault
@@ -85,7 +93,9 @@ control_make_tables(struct eff_control *control, struct eff_err *err)
         EFF_CRASH_AT("control.migrating");
     if (format < 2)
         EFF_TRY(control_script(control, control_schema_2, err));
-    EFF_TRY(control_script(control, control_schema_3, err));
+    if (format < 3)
+        EFF_TRY(control_script(control, control_schema_3, err));
+    EFF_TRY(control_script(control, control_schema_4, err));
     EFF_CRASH_AT("control.made");
     return control_script(control, stamp, err);
 }
@@ -353,6 +363,7 @@ control_sync_forget(struct eff_control *control, eff_str sync, struct eff_err *e
 {
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1", "s", sync));
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM approval WHERE sync = ?1", "s", sync));
+    EFF_TRY(eff_control_exec(control, err, "DELETE FROM older WHERE sync = ?1", "s", sync));
     EFF_TRY(eff_control_exec(control, err,
                              "DELETE FROM batch WHERE run IN (SELECT id FROM run WHERE sync = ?1)",
                              "s", sync));
@@ -423,21 +434,6 @@ eff_control_open_run(struct eff_control *control, eff_str sync, struct eff_arena
     return control_find_run(control,
                             CONTROL_RUN_COLUMNS " WHERE sync = ?1 AND state = ?2 ORDER BY id", sync,
                             EFF_RUN_PLANNED, arena, ret_found, ret_run, err);
-}
-
-enum eff_fault
-eff_control_last_id(struct eff_control *control, eff_str sync, struct eff_arena *arena,
-                    eff_str *ret_id, struct eff_err *err)
-{
-    sqlite3_stmt *s;
-    enum eff_fault fault = EFF_OK;
-
-    *ret_id = EFF_STR_NONE;
-    EFF_TRY(
-        eff_control_query(control, err, &s, "SELECT max(id) FROM run WHERE sync = ?1", "s", sync));
-    while (eff_control_row(control, s, &fault, err))
-        *ret_id = eff_control_text(s, 0, arena);
-    return fault;
 }
 
 enum eff_fault

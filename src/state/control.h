@@ -64,9 +64,6 @@ enum eff_fault eff_control_plan(struct eff_control *control, const struct eff_ru
 enum eff_fault eff_control_open_run(struct eff_control *control, eff_str sync,
                                     struct eff_arena *arena, bool *ret_found,
                                     struct eff_run_row *ret_run, struct eff_err *err);
-/* The greatest id of a run of the sync, or EFF_STR_NONE. */
-enum eff_fault eff_control_last_id(struct eff_control *control, eff_str sync,
-                                   struct eff_arena *arena, eff_str *ret_id, struct eff_err *err);
 /* Newest closed run; sync of no run: ret_found = false. */
 enum eff_fault eff_control_last_run(struct eff_control *control, eff_str sync,
                                     struct eff_arena *arena, bool *ret_found,
@@ -257,6 +254,43 @@ enum eff_fault eff_control_doubt_waits(struct eff_control *control, eff_str sync
 /* What is over there is not what was acknowledged last: the row no longer waits. */
 enum eff_fault eff_control_doubt_unknown(struct eff_control *control, eff_str sync,
                                          struct eff_hash128 key, struct eff_err *err);
+
+/* ---- older than what was delivered: the state was put back from a backup ---- */
+
+/*
+ * The newest run of the sync, and how far it came: a step each time that it was gone on with, and
+ * one for its end. EFF_STR_NONE: there was no run.
+ */
+enum eff_fault eff_control_newest(struct eff_control *control, eff_str sync,
+                                  struct eff_arena *arena, eff_str *ret_run, uint64_t *ret_step,
+                                  struct eff_err *err);
+/* An open run is gone on with, now for so many times. Durable. */
+enum eff_fault eff_control_resumed(struct eff_control *control, eff_str sync, eff_str run,
+                                   uint64_t *ret_times, struct eff_err *err);
+/*
+ * The run that is known of and that the state does not have, or not as far; EFF_STR_NONE: there is
+ * none. told: the snapshot says by now that it does not know what is over there.
+ */
+enum eff_fault eff_control_older(struct eff_control *control, eff_str sync, struct eff_arena *arena,
+                                 eff_str *ret_than, bool *ret_told, struct eff_err *err);
+/* EFF_STR_NONE: what is over there is known again. Durable. */
+enum eff_fault eff_control_older_save(struct eff_control *control, eff_str sync, eff_str than,
+                                      bool told, struct eff_err *err);
+
+/* ---- the quota of an account, as the block of a destination names one ---- */
+
+struct eff_quota { /* used up, as `sync` found; wall ms */
+    int64_t since_ms, until_ms;
+    eff_str sync;
+};
+
+/* until_ms 0: nothing is known of one. */
+enum eff_fault eff_control_quota(struct eff_control *control, eff_str dest, eff_str account,
+                                 struct eff_arena *arena, struct eff_quota *ret_quota,
+                                 struct eff_err *err);
+/* Durable. */
+enum eff_fault eff_control_quota_save(struct eff_control *control, eff_str dest, eff_str account,
+                                      const struct eff_quota *quota, struct eff_err *err);
 
 /* ---- care: a copy, a look, a sync that goes ---- */
 

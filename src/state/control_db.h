@@ -11,8 +11,9 @@
 #include "state/control.h"
 
 #define EFF_CONTROL_STATEMENTS_MAX 64
-#define EFF_CONTROL_FORMAT         3
+#define EFF_CONTROL_FORMAT         4
 #define EFF_CONTROL_FORGOTTEN      2 /* the format that has forgotten keys and incarnations */
+#define EFF_CONTROL_DOUBTS         3
 
 struct eff_control {
     sqlite3 *db;

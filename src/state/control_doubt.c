@@ -35,7 +35,7 @@ eff_control_doubts(struct eff_control *control, eff_str sync, bool *ret_any, str
 {
     int64_t any = 0;
 
-    if (control && control->format >= EFF_CONTROL_FORMAT)
+    if (control && control->format >= EFF_CONTROL_DOUBTS)
         EFF_TRY(doubt_number(control, "SELECT EXISTS (SELECT 1 FROM doubt WHERE sync = ?1)", sync,
                              &any, err));
     *ret_any = any != 0;

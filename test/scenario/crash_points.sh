@@ -16,6 +16,7 @@
 EFF_CRASH_AT=list "$EFFERENT" 2> /dev/null | grep -E '^[a-z]+\.[a-z_]+$' | sort -u > points.txt
 [ -s points.txt ] || skip "this build has no crash points"
 
+export XDG_STATE_HOME="$EFF_TMP/user"
 : > died.txt
 TURN=0 ROUND=0 DEATHS=0
 # Dies at POINT[:N]. Alone, or in the child of one that tells how it ended.
@@ -160,6 +161,7 @@ healthy table_equal
 
 # ---- commands that change the state ----
 
+export XDG_STATE_HOME=/dev/null # what is put back here is no backup
 cp -a "$P" base
 again() { # as it was
     rm -rf "$P" half export whole
@@ -211,7 +213,7 @@ sed -i 1d base/syncs/customers.yml
 
 about "a state of the first format"
 migrates() {
-    db base/.efferent/control.db "drop table doubt; drop table forgotten; drop table incarnation; pragma user_version = 1"
+    db base/.efferent/control.db "drop table older; drop table resumed; drop table quota; drop table doubt; drop table forgotten; drop table incarnation; pragma user_version = 1"
     commands repeated run -p "$P" --output json
 }
 cp -a base kept

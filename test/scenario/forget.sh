@@ -100,12 +100,12 @@ eff 0 run
 counts people read=500 changed=500 planned=500 delivered=500 forgotten=1
 
 about "a state of the first format"
-db "$P/.efferent/control.db" "drop table doubt; drop table forgotten; drop table incarnation; pragma user_version = 1"
+db "$P/.efferent/control.db" "drop table older; drop table resumed; drop table quota; drop table doubt; drop table forgotten; drop table incarnation; pragma user_version = 1"
 eff 0 plan
 counts people read=501 unchanged=500 added=1 planned=1
 same "format after a look" 1 "$(db "$P/.efferent/control.db" 'pragma user_version')"
 eff 0 forget people "$KEY" --yes
-same "format" 3 "$(db "$P/.efferent/control.db" 'pragma user_version')"
+same "format" 4 "$(db "$P/.efferent/control.db" 'pragma user_version')"
 eff 0 plan
 counts people read=500 unchanged=500 forgotten=1
 

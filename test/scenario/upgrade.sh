@@ -39,11 +39,11 @@ all_there() {
 
 about "a plan that the version before left open"
 leave_open
-db "$STATE/control.db" "drop table doubt; pragma user_version = 2"
+db "$STATE/control.db" "drop table older; drop table resumed; drop table quota; drop table doubt; pragma user_version = 2"
 eff 0 plan
 same "format after a look" 2 "$(db "$STATE/control.db" 'pragma user_version')"
 eff 0 run
-same "format" 3 "$(db "$STATE/control.db" 'pragma user_version')"
+same "format" 4 "$(db "$STATE/control.db" 'pragma user_version')"
 [ "$(j '$.syncs[0].resumed.delivered')" -gt 0 ] || fail "the open run was not resumed"
 all_there
 eff 0 run
@@ -53,10 +53,10 @@ about "a state of a later version"
 db "$P/shop.db" "update customer set name = name || '.' where id % 2 = 0; delete from customer where id % 100 = 7"
 leave_open
 cp -R "$STATE" kept
-db "$STATE/control.db" 'pragma user_version = 4'
+db "$STATE/control.db" 'pragma user_version = 5'
 for command in run:1 plan:1 status:2; do
     eff "${command#*:}" "${command%:*}"
-    says 'has format 4, this efferent knows 3'
+    says 'has format 5, this efferent knows 4'
     says 'Use the version of efferent that wrote it, or a newer one.'
 done
 same "open runs" 1 "$(open_runs)"

@@ -289,6 +289,66 @@ sim_disk_sync_folder(const char *path)
     disk->ops_count = kept;
 }
 
+/* ---- a backup ---- */
+
+static bool
+disk_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+
+    return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+static struct sim_inode *
+inode_copy(const struct sim_inode *from)
+{
+    struct sim_inode *inode = inode_new(from->folder);
+
+    text_put(&inode->cache, 0, from->cache.ptr, from->cache.len);
+    text_put(&inode->platter, 0, from->cache.ptr, from->cache.len);
+    return inode;
+}
+
+void
+sim_disk_copy(const char *folder, struct sim_disk *ret_copy)
+{
+    names_free(&ret_copy->names);
+    for (size_t i = 0; i < sim->disk.names.count; i++)
+        if (disk_below(sim->disk.names.at[i].path, folder))
+            names_set(&ret_copy->names, sim->disk.names.at[i].path,
+                      inode_copy(sim->disk.names.at[i].inode));
+}
+
+static void
+names_drop_below(struct sim_names *names, const char *folder)
+{
+    for (size_t i = names->count; i-- > 0;)
+        if (disk_below(names->at[i].path, folder))
+            names_drop(names, i);
+}
+
+void
+sim_disk_put_back(const char *folder, const struct sim_disk *copy)
+{
+    struct sim_disk *disk = &sim->disk;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < disk->ops_count; i++)
+        if (disk_below(disk->ops[i].path, folder))
+            disk_op_free(&disk->ops[i]);
+        else
+            disk->ops[kept++] = disk->ops[i];
+    disk->ops_count = kept;
+    names_drop_below(&disk->names, folder);
+    names_drop_below(&disk->durable, folder);
+    for (size_t i = 0; i < copy->names.count; i++) {
+        struct sim_inode *inode = inode_copy(copy->names.at[i].inode);
+
+        names_set(&disk->names, copy->names.at[i].path, inode);
+        names_set(&disk->durable, copy->names.at[i].path, inode);
+    }
+}
+
 /* ---- death ---- */
 
 static void
@@ -731,4 +791,6 @@ sim_disk_init(struct eff_os *os)
     os->sqlite_vfs = "sim";
     names_set(&sim->disk.names, "/p", inode_new(true)); /* the project's folder was always there */
     names_set(&sim->disk.durable, "/p", sim_disk_find("/p"));
+    names_set(&sim->disk.names, "/u", inode_new(true)); /* nor does the user's go */
+    names_set(&sim->disk.durable, "/u", sim_disk_find("/u"));
 }

@@ -58,6 +58,9 @@ retries-without-end src/deliver/rate.c s/limiter->failures_until += RATE_FAILURE
 damaged-is-good src/state/snapshot.c s/if (block->checksum != snapshot_block_checksum(layout->file_id, block))/if (false \&\& block->checksum != snapshot_block_checksum(layout->file_id, block))/
 wall-clock-for-deadlines src/run/effects.c s/r->os->mono_ms(r->os->self)/(r->os->wall_ms(r->os->self) - r->started_wall + r->started_mono)/
 open-run-of-another src/state/control.c s/" WHERE sync = ?1 AND state = ?2 ORDER BY id", sync,/" WHERE ?1 = ?1 AND state = ?2 ORDER BY id", sync,/
+backup-not-noticed src/run/older.c s/(order == 0 \&\& mark.step <= step) ||/order >= 0 ||/
+backup-is-believed src/run/older.c /^eff_run_older_forget/,/^}/s/EFF_TRY(fault);/return fault;/;/^older_walk/,/^}/s/.row = EFF_ENTRY_UNKNOWN/.row = entries[i].row/
+backup-goes-on src/run/effects.c s/if (e->old)/if (false)/
 removal-not-recorded src/record/record.c s/return eff_snapshot_remove(walk->writer, ack->key, err);/return EFF_OK;/
 LIST
 }

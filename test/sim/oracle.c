@@ -339,8 +339,8 @@ oracle_converged_key(unsigned id, char *why, size_t size)
         return false;
     }
     if (!key->there) {
-        if (!sim->options.removes || !record || !record->ours || record->human)
-            return true;
+        if (!sim->options.removes || !record || !record->ours || record->human || sim->restored)
+            return true; /* it may have come and gone after the backup */
         snprintf(why, size, "O1: record %u is still there and should be gone", id);
         return false;
     }
@@ -352,8 +352,9 @@ oracle_converged_key(unsigned id, char *why, size_t size)
 bool
 sim_oracle_converged(char *ret_why, size_t size)
 {
-    bool waits = sim->options.class == SIM_LOOKUP || sim->options.class == SIM_LOOK ||
-                 sim->options.class == SIM_KEYED || sim->options.class == SIM_KEYED_BATCH ||
+    bool waits = (sim->restored && sim_makes_anew()) || sim->options.class == SIM_LOOKUP ||
+                 sim->options.class == SIM_LOOK || sim->options.class == SIM_KEYED ||
+                 sim->options.class == SIM_KEYED_BATCH ||
                  (sim->options.class == SIM_BLIND && !sim->options.blind_twice);
     size_t missing = 0;
 

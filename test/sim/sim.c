@@ -1,7 +1,7 @@
 /*
  * test/sim/sim: a seed's options, its lives, the storm and the calm.
  *
- * covers: A1, A2, A3, A5, A6, A7, A8, A9, A10, A11, A12, A14, A15, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F3, F6, G4, H1, H3, H6, H7
+ * covers: A1, A2, A3, A5, A6, A7, A8, A9, A10, A11, A12, A14, A15, A16, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F3, F6, G4, H1, H3, H6, H7
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -17,7 +17,8 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     "kill",     "power",  "enospc", "eio",   "stop",   "not-sent", "lost",  "5xx",
     "rate",     "cut",    "odd",    "token", "poison", "locked",   "whole", "outage",
     "cut-read", "shrink", "twice",  "null",  "revert", "human",    "drift", "wall",
-    "late",     "stored", "down",   "rot",   "two",    "race"};
+    "late",     "stored", "down",   "rot",   "two",    "race",
+    "restore"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -188,6 +189,14 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->on[SIM_F_ROT] = sim_chance(&apart, 30);
     o->on[SIM_F_TWO] = sim_chance(&apart, 25);
     o->on[SIM_F_RACE] = sim_chance(&apart, 50) && o->class == SIM_CONVERGE && !o->on[SIM_F_LATE];
+    /*
+     * What may come late is forgotten with the rest, and what was created a while ago is not found
+     * yet by a search that is behind; a mark that cannot be written says nothing.
+     */
+    o->on[SIM_F_RESTORE] =
+        sim_chance(&apart, 15) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] && o->class != SIM_KEYED_UPSERT;
+    if (o->on[SIM_F_RESTORE])
+        o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] = false;
 }
 
 static void
@@ -235,6 +244,8 @@ project_make(struct sim *s)
     };
     s->project = (struct eff_project){
         .name = EFF_STR("p"), .root = EFF_STR("/p"), .state = EFF_STR("/p/state")};
+    if (s->options.on[SIM_F_RESTORE])
+        s->project.marks = EFF_STR("/u");
 }
 
 /* ---- one life ---- */
@@ -482,6 +493,39 @@ storm_down(void)
     }
 }
 
+/* Before that, a state that is put back is a new one. */
+static bool
+storm_has_snapshot(void)
+{
+    for (size_t i = 0; i < sim->disk.names.count; i++)
+        if (strstr(sim->disk.names.at[i].path, "/snapshot-"))
+            return true;
+    return false;
+}
+
+/* A copy is made now and then, with whatever lies there; and put back some time after. */
+static void
+storm_restore(void)
+{
+    if (!sim->options.on[SIM_F_RESTORE])
+        return;
+    if (storm_has_snapshot() && sim_chance(&sim->world, 25)) {
+        sim_disk_copy("/p/state", &sim->backup);
+    } else if (sim->backup.names.count > 0 && sim_chance(&sim->world, 15)) {
+        sim_event("RESTORE", NULL, 0, 0);
+        sim_vfs_death(); /* nobody has it open */
+        sim_disk_put_back("/p/state", &sim->backup);
+        sim->restored = true;
+    }
+}
+
+/* What would make twins is not approved by anybody who has read why it is held. */
+static bool
+person_approves(void)
+{
+    return sim->report.plan.ptr && !(sim->restored && sim_makes_anew());
+}
+
 static void
 storm(void)
 {
@@ -492,9 +536,10 @@ storm(void)
             sim_source_live();
         sim_dest_live();
         run_once(world_part());
-        if (sim->report.plan.ptr && sim->truthful && sim_chance(&sim->world, 50))
+        if (person_approves() && sim->truthful && sim_chance(&sim->world, 50))
             approve_once();
         world_gap();
+        storm_restore();
         world_check_foreign();
     }
 }
@@ -521,7 +566,7 @@ calm_part(struct sim_part *part)
         run_once(part);
         if (sim->broken || sim_oracle_converged(why, sizeof(why)))
             return;
-        if (sim->report.plan.ptr) {
+        if (person_approves()) {
             approve_once();
             most = 4;
         }
@@ -543,6 +588,7 @@ static void
 sim_free(void)
 {
     sim_disk_free(&sim->disk);
+    sim_disk_free(&sim->backup);
     for (size_t i = 0; i < SIM_FLIGHTS_MAX; i++) {
         sim_keep(sim->flights[i].url.ptr, 0);
         sim_keep(sim->flights[i].body.ptr, 0);

@@ -101,6 +101,9 @@ void sim_disk_free(struct sim_disk *disk);
 void sim_disk_rot(struct sim_rand *rand); /* one bit of a file of ours, on the platter too */
 void sim_disk_mend(void);                 /* the file is brought back */
 void sim_disk_death(struct sim_disk *disk, bool power, struct sim_rand *rand);
+/* A folder as programs see it, between two lives; then back in its place, on the platter too. */
+void sim_disk_copy(const char *folder, struct sim_disk *ret_copy);
+void sim_disk_put_back(const char *folder, const struct sim_disk *copy);
 /* Used by vfs.c, which counts its own effects. */
 struct sim_inode *sim_disk_find(const char *path);
 /* The file that would have this name if the power went now. */
@@ -174,6 +177,7 @@ enum sim_fault {
     SIM_F_ROT,    /* a bit of a file turns over, and the file is brought back after the run */
     SIM_F_TWO,    /* syncs, of one state and one destination */
     SIM_F_RACE,   /* an upsert looks whether the record is there, and makes it a while later */
+    SIM_F_RESTORE, /* the state is put back from a backup */
     SIM_FAULTS
 };
 
@@ -264,6 +268,8 @@ struct sim {
     int64_t mono, wall_offset;
     int64_t idle_since; /* when the last thing happened that the engine can see */
     struct sim_disk disk;
+    struct sim_disk backup; /* of the state's folder */
+    bool restored;
 
     /* the life under way */
     jmp_buf life;
@@ -344,6 +350,13 @@ void sim_effect(const char *what, const char *name, int64_t a, int64_t b);
 /* True when this file call is the one that fails: errno is the code. */
 bool sim_disk_fails(int *ret_errno);
 __attribute__((noreturn)) void sim_die(void);
+
+/* Rows of this class that are sent once more are made once more. */
+static inline bool
+sim_makes_anew(void)
+{
+    return sim->options.class != SIM_CONVERGE;
+}
 
 /* sim.c */
 /* What is taken away from a seed's own options. */

@@ -1,0 +1,406 @@
+// links: base flow os conf state source batch diff plan dest deliver record run testlib assets
+/*
+ * Goal: a state that is put back from a backup is noticed; what it has forgotten is not sent as
+ * new once more, and nothing is removed on its word, before a person says so.
+ * Method: a sync in memory, whose state is copied away between two runs and put back after more of
+ * them; without a mark, with a broken one, with a copy beside it; released by each way there is.
+ * covers: A16
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/nosync.h"
+#include "lib/runworld.h"
+
+#include <cmocka.h>
+
+static unsigned made[RUNWORLD_KEYS]; /* how often each record or event was made */
+static const char *copy_to;          /* the state is copied there before the next rows are applied */
+
+static void
+older_copy(struct runworld *w, const char *from, const char *to)
+{
+    char command[512];
+
+    snprintf(command, sizeof command, "rm -rf '%s/%s' && cp -a '%s/%s' '%s/%s'", w->folder, to,
+             w->folder, from, w->folder, to);
+    assert_int_equal(system(command), 0);
+}
+
+static bool
+older_judge(struct runworld *w, enum eff_op op, struct eff_item *item)
+{
+    (void)w;
+    made[item->match[0].i] += op == EFF_OP_CREATE || op == EFF_OP_APPEND;
+    return false;
+}
+
+static struct eff_step
+older_step(struct runworld *w, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    (void)last;
+    (void)err;
+    if (copy_to && task->kind == EFF_TASK_DELIVER)
+        older_copy(w, "state", copy_to);
+    copy_to = NULL;
+    return (struct eff_step){0};
+}
+
+/* Some time after the one before. */
+static struct eff_report
+older_run(struct runworld *w)
+{
+    const struct eff_run_options options = {.limit = -1};
+
+    w->os.wall_ms += 60000;
+    return runworld_run(w, &options);
+}
+
+static void
+older_world(struct runworld *w, enum eff_mode mode)
+{
+    runworld_open(w, mode);
+    w->judge = older_judge;
+    w->step = older_step;
+    w->reads = true;
+    w->limits.class = mode == EFF_MODE_APPEND   ? EFF_CLASS_BLIND
+                      : mode == EFF_MODE_INSERT ? EFF_CLASS_LOOKUP
+                                                : EFF_CLASS_CONVERGE;
+    w->project.marks = eff_str_printf(&w->process, "%s/user/.local/marks", w->folder);
+    memset(made, 0, sizeof made);
+}
+
+/* Rows 0 to 9 are delivered, the state is copied away, then rows 10 to 14 come. */
+static void
+older_open(struct runworld *w, enum eff_mode mode)
+{
+    older_world(w, mode);
+    for (size_t i = 0; i < 10; i++)
+        w->model[i] = 1 + (int64_t)i;
+    assert_int_equal(older_run(w).status, EFF_STATUS_OK);
+    older_copy(w, "state", "backup");
+    for (size_t i = 10; i < 15; i++)
+        w->model[i] = 1 + (int64_t)i;
+    assert_int_equal(older_run(w).status, EFF_STATUS_OK);
+}
+
+static void
+older_restore(struct runworld *w)
+{
+    older_copy(w, "backup", "state");
+}
+
+static void
+older_approve(struct runworld *w, const struct eff_report *report)
+{
+    struct eff_err err = {0};
+
+    assert_int_equal(
+        eff_run_approve(&w->project, &w->sync, &w->os.os, report->plan, &w->process, &err), EFF_OK);
+}
+
+static struct eff_report
+older_look(struct runworld *w, const struct eff_look_options *look)
+{
+    w->os.wall_ms += 60000;
+    return runworld_look(w, look);
+}
+
+static void
+each_made_once(const struct runworld *w)
+{
+    for (size_t i = 0; i < RUNWORLD_KEYS; i++)
+        assert_int_equal(made[i], w->model[i] != 0);
+}
+
+/* ---- what is held, and what is not ---- */
+
+static void
+events_are_not_sent_again(void **state)
+{
+    const struct eff_run_problem *problem;
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_APPEND);
+    older_restore(&w);
+    for (int i = 0; i < 3; i++) { /* until somebody decides, however often it runs */
+        report = older_run(&w);
+        assert_int_equal(report.status, EFF_STATUS_HELD);
+        assert_int_equal(report.held, 5);
+        assert_int_equal(report.delivered, 0);
+        problem = runworld_problem(&report, "EFF2141");
+        assert_non_null(problem);
+        assert_int_equal(problem->rows, 5);
+        assert_true(eff_str_find(problem->hint, EFF_STR("adopt scores --unseen")) < SIZE_MAX);
+        each_made_once(&w);
+    }
+    older_approve(&w, &report);
+    report = older_run(&w);
+    assert_int_equal(report.delivered, 5);
+    assert_int_equal(made[12], 2);
+    w.model[20] = 7;
+    assert_int_equal(older_run(&w).delivered, 1);
+    runworld_close(&w);
+}
+
+static void
+all_may_be_taken_as_delivered(void **state)
+{
+    const struct eff_look_options unseen = {.adopt = true, .unseen = true, .write = true};
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_APPEND);
+    older_restore(&w);
+    report = older_look(&w, &unseen);
+    assert_int_equal(report.unchanged, 15);
+    w.model[20] = 7;
+    report = older_run(&w);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(report.delivered, 1);
+    each_made_once(&w);
+    runworld_close(&w);
+}
+
+static void
+records_are_looked_for_before_they_are_made(void **state)
+{
+    const struct eff_look_options adopt = {.adopt = true, .write = true};
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_INSERT);
+    older_restore(&w);
+    w.model[20] = 7; /* really new */
+    report = older_run(&w);
+    assert_int_equal(report.held, 6);
+    older_look(&w, &adopt);
+    report = older_run(&w);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(report.delivered, 1);
+    each_made_once(&w);
+    runworld_close(&w);
+}
+
+/* A mirror: what it lacks is written again, harmlessly; what it would remove is held. */
+static void
+removals_wait_and_upserts_go_on(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_MIRROR);
+    w.model[3] = 0;
+    older_run(&w);
+    assert_int_equal(w.held[3], 0);
+    w.held[3] = 99; /* by somebody else since */
+    older_restore(&w);
+    report = older_run(&w);
+    assert_int_equal(report.status, EFF_STATUS_HELD);
+    assert_int_equal(report.delivered, 14);
+    assert_int_equal(report.held, 1);
+    assert_int_equal(w.held[3], 99);
+    report = older_run(&w);
+    assert_int_equal(report.delivered, 0);
+    assert_int_equal(report.held, 1);
+    assert_int_equal(w.held[3], 99);
+    older_approve(&w, &report);
+    report = older_run(&w);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(w.held[3], 0);
+    assert_null(runworld_problem(&report, "EFF2141"));
+    runworld_close(&w);
+}
+
+static void
+an_upsert_says_it_once_and_goes_on(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_UPSERT);
+    w.model[2] = 50;
+    older_run(&w);
+    w.model[2] = 3; /* back to what the backup knows */
+    older_restore(&w);
+    report = older_run(&w);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(report.delivered, 15);
+    assert_int_equal(w.held[2], 3);
+    assert_non_null(runworld_problem(&report, "EFF2142"));
+    report = older_run(&w);
+    assert_int_equal(report.problems_count, 0);
+    older_restore(&w);
+    report = older_run(&w);
+    assert_non_null(runworld_problem(&report, "EFF2142"));
+    runworld_close(&w);
+}
+
+/* A run that was open when the copy was made: its values are old, and a later run finished it. */
+static void
+a_run_from_before_the_backup_is_not_gone_on_with(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_world(&w, EFF_MODE_UPSERT);
+    for (size_t i = 0; i < 10; i++)
+        w.model[i] = 1;
+    copy_to = "backup";
+    assert_int_equal(older_run(&w).delivered, 10);
+    for (size_t i = 0; i < 10; i++)
+        w.model[i] = 2;
+    older_run(&w);
+    assert_int_equal(w.held[5], 2);
+    older_restore(&w);
+    w.applied = 0;
+    report = older_run(&w);
+    assert_int_equal(report.resumed.superseded, 10);
+    assert_int_equal(report.resumed.delivered, 0);
+    assert_int_equal(report.delivered, 10);
+    assert_int_equal(w.applied, 10);
+    assert_int_equal(w.held[5], 2);
+    runworld_close(&w);
+}
+
+/* A copy from the middle of the newest run, by a snapshot of the file system: it lacks the end. */
+static void
+the_middle_of_a_run_is_older_than_its_end(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_world(&w, EFF_MODE_APPEND);
+    for (size_t i = 0; i < 25; i++)
+        w.model[i] = 1;
+    copy_to = "backup";
+    assert_int_equal(older_run(&w).delivered, 25);
+    older_restore(&w);
+    report = older_run(&w);
+    assert_int_equal(report.resumed.superseded, 25);
+    assert_int_equal(report.held, 25);
+    assert_non_null(runworld_problem(&report, "EFF2141"));
+    each_made_once(&w);
+    runworld_close(&w);
+}
+
+/* ---- ways out, and what is no evidence ---- */
+
+static void
+reset_begins_anew(void **state)
+{
+    struct eff_err err = {0};
+    struct eff_report report;
+    struct runworld w;
+    uint64_t rows;
+
+    (void)state;
+    older_open(&w, EFF_MODE_APPEND);
+    older_restore(&w);
+    assert_int_equal(older_run(&w).status, EFF_STATUS_HELD);
+    assert_int_equal(eff_run_reset(&w.project, &w.sync, &w.os.os, true, &w.process, &rows, &err),
+                     EFF_OK);
+    report = older_run(&w);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(report.delivered, 15);
+    runworld_close(&w);
+}
+
+static void
+a_plan_tells_and_changes_nothing(void **state)
+{
+    struct eff_run_options options = {.plan = true, .limit = -1};
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_APPEND);
+    older_restore(&w);
+    for (int i = 0; i < 2; i++) {
+        eff_run_sync(&w.project, &w.sync, &w.os.os, &options, &w.process, &report);
+        assert_non_null(runworld_problem(&report, "EFF2141"));
+    }
+    older_copy(&w, "backup", "compare"); /* another state is not the one that was put back */
+    older_run(&w);
+    options.state = eff_str_printf(&w.process, "%s/compare", w.folder);
+    eff_run_sync(&w.project, &w.sync, &w.os.os, &options, &w.process, &report);
+    assert_null(runworld_problem(&report, "EFF2141"));
+    runworld_close(&w);
+}
+
+/* Without the folder, with one that cannot be written, with rubbish in it: nothing is claimed. */
+static void
+without_a_mark_nothing_is_claimed(void **state)
+{
+    struct runworld w;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char command[512];
+
+        older_open(&w, EFF_MODE_APPEND);
+        older_restore(&w);
+        snprintf(command, sizeof command,
+                 i == 0   ? "rm -r '%s/user'"
+                 : i == 1 ? "rm -r '%s/user' && touch '%s/user'"
+                          : "for f in '%s/user/.local/marks/'*; do echo rubbish > \"$f\"; done",
+                 w.folder, w.folder);
+        assert_int_equal(system(command), 0);
+        assert_int_equal(older_run(&w).delivered, 5);
+        assert_int_equal(older_run(&w).status, EFF_STATUS_OK);
+        w.project.marks = EFF_STR_NONE;
+        assert_int_equal(older_run(&w).status, EFF_STATUS_OK);
+        runworld_close(&w);
+    }
+}
+
+/* A clone for a test, and a state that moves, are not taken for one that was put back. */
+static void
+a_copy_at_another_place_is_another_state(void **state)
+{
+    struct runworld w;
+    eff_str own;
+
+    (void)state;
+    older_open(&w, EFF_MODE_APPEND);
+    own = w.project.state;
+    w.project.state = eff_str_printf(&w.process, "%s/backup", w.folder);
+    assert_int_equal(older_run(&w).delivered, 5);
+    w.model[20] = 7;
+    assert_int_equal(older_run(&w).delivered, 1);
+    w.project.state = own; /* it has not run as often, and lacks nothing of its own */
+    assert_int_equal(older_run(&w).delivered, 1);
+    runworld_close(&w);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events_are_not_sent_again),
+        cmocka_unit_test(all_may_be_taken_as_delivered),
+        cmocka_unit_test(records_are_looked_for_before_they_are_made),
+        cmocka_unit_test(removals_wait_and_upserts_go_on),
+        cmocka_unit_test(an_upsert_says_it_once_and_goes_on),
+        cmocka_unit_test(a_run_from_before_the_backup_is_not_gone_on_with),
+        cmocka_unit_test(the_middle_of_a_run_is_older_than_its_end),
+        cmocka_unit_test(reset_begins_anew),
+        cmocka_unit_test(a_plan_tells_and_changes_nothing),
+        cmocka_unit_test(without_a_mark_nothing_is_claimed),
+        cmocka_unit_test(a_copy_at_another_place_is_another_state),
+    };
+
+    return cmocka_run_group_tests_name("run_older", tests, NULL, NULL);
+}
