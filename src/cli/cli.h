@@ -46,6 +46,7 @@ enum eff_cli_takes {
     EFF_CLI_CHECK = 1024,
     EFF_CLI_VERIFY = 2048,
     EFF_CLI_ADOPT = 4096,
+    EFF_CLI_RUN = 8192,
     /* those that read models: what dbt built must be known then */
     EFF_CLI_MODELS = EFF_CLI_RUNS | EFF_CLI_CHECK | EFF_CLI_VERIFY | EFF_CLI_ADOPT,
 };
@@ -62,7 +63,7 @@ struct eff_cli_option {
 };
 
 struct eff_cli_options {
-    bool ignore_dbt_status;
+    bool ignore_dbt_status, ignore_quota;
     bool help, no_color, yes, offline, all, repair, unseen;
     eff_str project, target, state, template, faults, data, manifest;
     int output, log_format; /* index of the word */

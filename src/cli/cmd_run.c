@@ -181,6 +181,7 @@ runner_options(struct eff_cli *cli, bool plan, struct eff_run_options *ret_optio
         .limit = o->limit,
         .keys_count = o->keys.count,
         .keys = o->keys.at,
+        .ignore_quota = o->ignore_quota,
     };
     if (!o->state.ptr)
         return true;

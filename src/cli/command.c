@@ -44,7 +44,7 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent run contacts companies\tthese two\n"
      "efferent run -s tag:sales --exclude +slow\twith dbt's selection\n"
      "efferent run contacts --limit 10\ttry a few rows; removes nothing\n",
-     SYNCS | EFF_CLI_JOBS | EFF_CLI_RUNS, 0, ANY, NULL, eff_cli_cmd_run},
+     SYNCS | EFF_CLI_JOBS | EFF_CLI_RUNS | EFF_CLI_RUN, 0, ANY, NULL, eff_cli_cmd_run},
     {"status", "[SYNC...]", "last run, freshness, rejected and held rows",
      "One line per sync: how its last run ended, when, how many rows the destination is known to\n"
      "hold, and how many rows are open.",

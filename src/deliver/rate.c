@@ -3,9 +3,10 @@
  */
 #include "deliver/rate.h"
 
-#define RATE_RING_MAX    20000
-#define RATE_REPORTS_MAX 8
-#define RATE_OVERTAKEN   16 /* as many requests as there are at a time */
+#define RATE_RING_MAX     20000
+#define RATE_REPORTS_MAX  8
+#define RATE_WAIT_MOST_MS ((int64_t)15 * 60 * 1000) /* as in deliver */
+#define RATE_OVERTAKEN    16                        /* as many requests as there are at a time */
 
 /*
  * 40 failures at once and 40 more in ten minutes: less than 100 in any ten minutes, with those
@@ -128,6 +129,8 @@ rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *re
         return;
     window->left = report->remaining;
     window->left_at = now;
+    if (window->left == 0 && window->limit.hard && report->reset_ms > 0)
+        window->closed_until = now + report->reset_ms;
     if (window->left > 0 || window->limit.hard)
         return;
     window->left = -1; // whatever it will be when the window opens again
@@ -196,6 +199,19 @@ eff_limiter_spent(const struct eff_limiter *limiter)
         if (limiter->windows[i].limit.hard && limiter->windows[i].left == 0)
             return true;
     return false;
+}
+
+int64_t
+eff_limiter_closed_ms(const struct eff_limiter *limiter, int64_t now)
+{
+    int64_t until = limiter->paused_until;
+
+    for (size_t i = 0; i < limiter->count; i++)
+        if (limiter->windows[i].closed_until > until)
+            until = limiter->windows[i].closed_until;
+    if (until - now > RATE_WAIT_MOST_MS || (until > now && eff_limiter_spent(limiter)))
+        return until - now;
+    return -1;
 }
 
 static uint64_t

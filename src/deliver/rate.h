@@ -53,6 +53,11 @@ void eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now)
  */
 int64_t eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_dest *dest,
                              const struct eff_response *response, int64_t now);
+/*
+ * For how long nothing may go, as the answers told: until a quota that is used up resets, or for
+ * longer than a run waits. -1: they did not tell.
+ */
+int64_t eff_limiter_closed_ms(const struct eff_limiter *limiter, int64_t now);
 /* A hard quota is used up. */
 bool eff_limiter_spent(const struct eff_limiter *limiter);
 /* No answer, or one that says "not now". */

@@ -81,5 +81,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
      "and removals are held. `efferent adopt` or `efferent approve` goes on."},
     {"EFF2142", "The state was put back from a backup, and nothing of the run could do harm by "
                 "that; stops nothing."},
+    {"EFF2143",
+     "Not run: a quota of the destination is used up; nothing is sent before it resets."},
     {NULL, NULL},
 };

@@ -614,7 +614,9 @@ effects_deliver(struct effects *e, struct eff_err *err)
     };
     enum eff_fault fault;
 
-    EFF_TRY(eff_run_obey(r, 0, err));
+    fault = eff_run_obey(r, 0, err);
+    if (fault != EFF_OK)
+        return fault == EFF_LIMIT ? eff_run_quota_spent(r, err) : fault;
     if (e->again)
         EFF_TRY(eff_control_resumed(r->control, r->sync->name, e->run_id, &r->times_resumed, err));
     eff_run_older_mark(r, e->run_id, false);
@@ -633,7 +635,7 @@ effects_deliver(struct effects *e, struct eff_err *err)
     }
     eff_deliver_free(r->deliver);
     r->deliver = NULL;
-    return fault;
+    return fault == EFF_LIMIT ? eff_run_quota_spent(r, err) : fault;
 }
 
 enum eff_fault
@@ -646,12 +648,12 @@ eff_run_deliver(struct eff_sync_run *r, eff_str run_id, struct eff_counts *count
     enum eff_fault fault = EFF_OK;
     bool any;
 
+    e.old = e.again && r->older.ptr && eff_str_cmp(run_id, r->older) <= 0;
     e.count = eff_changes_count(r->changes, &e.batches);
     EFF_TRY(eff_control_settled(r->control, run_id, &r->run, &r->settled_count, &r->settled, err));
     for (size_t i = 0; i < e.count; i++) {
         if (!effects_skip(&e, i) || effects_superseded(&e, i))
             counts->planned += e.batches[i].rows;
-    e.old = e.again && r->older.ptr && eff_str_cmp(run_id, r->older) <= 0;
         if (effects_superseded(&e, i))
             counts->superseded += e.batches[i].rows;
     }

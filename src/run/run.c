@@ -142,11 +142,16 @@ run_refused(struct eff_sync_run *r)
 static enum eff_fault
 run_stages(struct eff_sync_run *r, struct eff_err *err)
 {
+    bool parked;
+
     if (run_refused(r))
         return EFF_OK;
     EFF_TRY(eff_run_open_state(r, err));
     EFF_TRY(eff_run_aside_open(r, err));
     EFF_TRY(eff_run_open_dest(r, err));
+    EFF_TRY(eff_run_quota(r, &parked, err));
+    if (parked)
+        return EFF_OK;
     EFF_TRY(eff_run_resume(r, err));
     EFF_TRY(run_prepare(r, err));
     EFF_TRY(run_compare(r, err));

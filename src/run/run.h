@@ -35,6 +35,7 @@ struct eff_run_options {
     size_t keys_count; /* only rows with these keys (text form; composite: a,b); removes nothing */
     const eff_str *keys;
     const struct eff_look_options *look; /* eff_run_look's; else NULL */
+    bool ignore_quota;                   /* ask although it is known to be used up */
     eff_str state;         /* plan: another state folder (an unpacked export); ptr == NULL: own */
     struct eff_hand *hand; /* shared with the parent, who may start this sync again; may be NULL */
     void (*progress)(void *self, const struct eff_progress *progress);

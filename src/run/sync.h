@@ -340,6 +340,11 @@ void eff_run_doubts_report(struct eff_sync_run *r);
 /* resume.c: settles what an earlier run left. */
 enum eff_fault eff_run_resume(struct eff_sync_run *r, struct eff_err *err);
 
+/* quota.c: the account is left alone until its quota resets, and the report says so. */
+enum eff_fault eff_run_quota(struct eff_sync_run *r, bool *ret_parked, struct eff_err *err);
+/* err says that it is used up: it is noted, until when, and passed on with that. */
+enum eff_fault eff_run_quota_spent(struct eff_sync_run *r, struct eff_err *err);
+
 /* task.c: a step machine that is not a delivery, run to its end. */
 enum eff_fault eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err);
 /* Waits that long (0 or less: not at all), or until the user asks to stop, which is a fault. */

@@ -119,8 +119,8 @@ task_patiently(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, st
     }
 }
 
-enum eff_fault
-eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err)
+static enum eff_fault
+task_run(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err)
 {
     bool auth = false;
     struct eff_task fresh = *task;
@@ -142,4 +142,12 @@ eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err)
              EFF_STR_ARG(r->sync->dest->name));
     return eff_err_hint(err, "Check the credential of `" EFF_STR_FMT "` and what it may do.",
                         EFF_STR_ARG(r->sync->dest->name));
+}
+
+enum eff_fault
+eff_run_task(struct eff_sync_run *r, struct eff_task *task, struct eff_err *err)
+{
+    enum eff_fault fault = task_run(r, task, err);
+
+    return fault == EFF_LIMIT ? eff_run_quota_spent(r, err) : fault;
 }

@@ -124,6 +124,7 @@ dest_connector(const char *name, unsigned batch, unsigned lanes, unsigned create
         "    answer: listed\n"
         "error: {code: /error, message: /text, field: /field}\n"
         "errors:\n"
+        "  - {status: 429, code: [DAILY], fault: limit}\n"
         "  - {code: [MISMATCH], then: not_applied, fault: transient}\n"
         "  - {code: [LOCKED], then: not_applied, fault: transient}\n"
         "  - {code: [UNKNOWN_FIELD], fault: contract}\n",

@@ -55,6 +55,28 @@ net_lossy(void)
     return sim->options.on[SIM_F_LATE] || sim->options.class == SIM_KEYED_UPSERT;
 }
 
+#define NET_DAY_MS ((int64_t)86400 * 1000)
+
+/* The calls of the day, whoever makes them; some answers tell when the next day begins. */
+static bool
+net_quota_spent(struct sim_flight *f)
+{
+    if (!sim->options.on[SIM_F_QUOTA] || sim->calm)
+        return false;
+    if (sim->quota_day != sim->mono / NET_DAY_MS)
+        sim->quota_used = 0;
+    sim->quota_day = sim->mono / NET_DAY_MS;
+    if (++sim->quota_used <= sim->quota)
+        return false;
+    f->status = 429;
+    f->daily = true;
+    f->apply_at = INT64_MAX;
+    f->retry_form = 0;
+    if (sim->options.seed % 2)
+        f->retry_ms = NET_DAY_MS - sim->mono % NET_DAY_MS;
+    return true;
+}
+
 static void
 net_fate(struct sim_flight *f)
 {
@@ -65,6 +87,8 @@ net_fate(struct sim_flight *f)
     f->wire = EFF_WIRE_ANSWERED;
     f->part = 100;
     f->retry_ms = -1;
+    if (net_quota_spent(f))
+        return;
     if (sim->mono < sim->down_until && sim_chance(&sim->faults, sim->down_percent)) {
         f->status = 503;
         f->apply_at = INT64_MAX;
@@ -239,6 +263,8 @@ net_respond(struct sim_flight *f)
         r->body = (eff_str){f->answer.ptr, f->answer.len};
     else if (f->status == 502)
         r->body = EFF_STR("<html>bad gateway</html>");
+    else if (f->daily)
+        r->body = EFF_STR("{\"error\":\"DAILY\",\"text\":\"tomorrow\"}");
     else
         r->body = EFF_STR("{\"error\":\"E\",\"text\":\"no\"}");
     if (f->cut && r->body.len > 0)

@@ -1,7 +1,7 @@
 /*
  * test/sim/sim: a seed's options, its lives, the storm and the calm.
  *
- * covers: A1, A2, A3, A5, A6, A7, A8, A9, A10, A11, A12, A14, A15, A16, B1, B7, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F3, F6, G4, H1, H3, H6, H7
+ * covers: A1, A2, A3, A5, A6, A7, A8, A9, A10, A11, A12, A14, A15, A16, B1, B7, B9, B10, B21, C1, C2, C3, C7, E2, E6, F1, F2, F3, F6, G4, H1, H3, H6, H7
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -18,7 +18,7 @@ const char *const sim_fault_names[SIM_FAULTS] = {
     "rate",     "cut",    "odd",    "token", "poison", "locked",   "whole", "outage",
     "cut-read", "shrink", "twice",  "null",  "revert", "human",    "drift", "wall",
     "late",     "stored", "down",   "rot",   "two",    "race",
-    "restore"};
+    "restore",  "quota"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -194,7 +194,9 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
      * yet by a search that is behind; a mark that cannot be written says nothing.
      */
     o->on[SIM_F_RESTORE] =
-        sim_chance(&apart, 15) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] && o->class != SIM_KEYED_UPSERT;
+        sim_chance(&apart, 15) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] &&
+        o->class != SIM_KEYED_UPSERT;
+    o->on[SIM_F_QUOTA] = sim_chance(&apart, 10);
     if (o->on[SIM_F_RESTORE])
         o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] = false;
 }
@@ -456,6 +458,7 @@ world_make(void)
     sim_disk_init(&sim->os);
     sim_net_init(&sim->os);
     sim->wall_offset = 1767225600000;
+    sim->quota = (unsigned)sim->options.seed % 50 + 5;
     for (unsigned i = 0; i < sim->options.keys; i++)
         if (sim_chance(&sim->world, 70)) {
             sim->keys[i].there = true;

@@ -178,6 +178,7 @@ enum sim_fault {
     SIM_F_TWO,    /* syncs, of one state and one destination */
     SIM_F_RACE,   /* an upsert looks whether the record is there, and makes it a while later */
     SIM_F_RESTORE, /* the state is put back from a backup */
+    SIM_F_QUOTA,   /* so many requests a day */
     SIM_FAULTS
 };
 
@@ -253,7 +254,7 @@ struct sim_flight { /* a request under way */
     unsigned part;    /* of 100 rows, how many are applied before it dies */
     int64_t retry_ms; /* -1: no header */
     int retry_form;
-    bool cut;
+    bool cut, daily;
     struct sim_text answer;
     int answer_status;
     bool absent[64]; /* rows whose record was not there when it looked */
@@ -299,6 +300,8 @@ struct sim {
     size_t idems_count, idems_cap;
     bool note_gone; /* schema drift */
     bool outage;
+    int64_t quota_day;
+    unsigned quota_used, quota;
     int64_t down_until;    /* mono ms */
     unsigned down_percent; /* of the answers */
     bool truthful;         /* the last complete read told all there is */

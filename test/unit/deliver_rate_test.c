@@ -4,7 +4,7 @@
  * answers, shared with others, or a quota of the day, and however requests and answers overtake each other. In an outage few requests fail.
  * Method: the limiter with a clock of the test's own, beside a server that counts requests when they come in, in fixed
  * windows that begin with a request, and tells what is left.
- * covers: B8, B10
+ * covers: B8, B9, B10
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -365,6 +365,46 @@ test_runs_share_a_window(void **state)
         eff_arena_deinit(&w[i].run);
 }
 
+/* For how long an account is left alone is what the answers told, if they did. */
+static void
+test_until_when_it_is_closed(void **state)
+{
+    const struct eff_header header = {EFF_STR("retry-after"), EFF_STR("7200")};
+    const struct eff_response later = {
+        .wire = EFF_WIRE_ANSWERED, .status = 429, .headers_count = 1, .headers = &header};
+    struct world w;
+
+    (void)state;
+    world_open(&w, 100, 86400000, true);
+    w.tells = true;
+    w.report = (struct eff_rate_report){.limit = 0, .remaining = 0, .reset_ms = -1};
+    eff_limiter_sent(&w.limiter, 0, 1000);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1000);
+    assert_true(eff_limiter_spent(&w.limiter));
+    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), -1);
+    w.report.reset_ms = 5000;
+    eff_limiter_sent(&w.limiter, 0, 1000);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1000);
+    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 2000), 4000);
+    eff_arena_deinit(&w.run);
+
+    world_open(&w, 100, 3600000, false);
+    eff_limiter_sent(&w.limiter, 0, 1000);
+    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), -1);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &later, 1000);
+    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), 7200000);
+    eff_arena_deinit(&w.run);
+
+    world_open(&w, 100, 3600000, false);
+    w.tells = true;
+    w.report = (struct eff_rate_report){.limit = 0, .remaining = 0, .reset_ms = 1800000};
+    eff_limiter_sent(&w.limiter, 0, 1000);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1000);
+    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), 1800000);
+    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1700000), -1); /* a run waits so long */
+    eff_arena_deinit(&w.run);
+}
+
 int
 main(void)
 {
@@ -380,6 +420,7 @@ main(void)
         cmocka_unit_test(test_a_limit_that_is_told),
         cmocka_unit_test(test_failures_of_an_outage_are_few),
         cmocka_unit_test(test_a_tenth_may_fail),
+        cmocka_unit_test(test_until_when_it_is_closed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 static unsigned made[RUNWORLD_KEYS]; /* how often each record or event was made */
-static const char *copy_to;          /* the state is copied there before the next rows are applied */
+static const char *copy_to; /* the state is copied there before the next rows are applied */
 
 static void
 older_copy(struct runworld *w, const char *from, const char *to)
