@@ -14,11 +14,10 @@
 struct sim *sim;
 
 const char *const sim_fault_names[SIM_FAULTS] = {
-    "kill",     "power",  "enospc", "eio",   "stop",   "not-sent", "lost",  "5xx",
-    "rate",     "cut",    "odd",    "token", "poison", "locked",   "whole", "outage",
-    "cut-read", "shrink", "twice",  "null",  "revert", "human",    "drift", "wall",
-    "late",     "stored", "down",   "rot",   "two",    "race",
-    "restore",  "quota"};
+    "kill",     "power",  "enospc", "eio",   "stop",   "not-sent", "lost",    "5xx",
+    "rate",     "cut",    "odd",    "token", "poison", "locked",   "whole",   "outage",
+    "cut-read", "shrink", "twice",  "null",  "revert", "human",    "drift",   "wall",
+    "late",     "stored", "down",   "rot",   "two",    "race",     "restore", "quota"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -193,9 +192,8 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
      * What may come late is forgotten with the rest, and what was created a while ago is not found
      * yet by a search that is behind; a mark that cannot be written says nothing.
      */
-    o->on[SIM_F_RESTORE] =
-        sim_chance(&apart, 15) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] &&
-        o->class != SIM_KEYED_UPSERT;
+    o->on[SIM_F_RESTORE] = sim_chance(&apart, 15) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] &&
+                           o->class != SIM_KEYED_UPSERT;
     o->on[SIM_F_QUOTA] = sim_chance(&apart, 10);
     if (o->on[SIM_F_RESTORE])
         o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] = false;

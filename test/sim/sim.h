@@ -172,11 +172,11 @@ enum sim_fault {
     SIM_F_DRIFT,
     SIM_F_WALL,
     SIM_F_LATE,
-    SIM_F_STORED, /* the failure of an idempotency key */
-    SIM_F_DOWN,   /* an hour of 503: all answers, or many */
-    SIM_F_ROT,    /* a bit of a file turns over, and the file is brought back after the run */
-    SIM_F_TWO,    /* syncs, of one state and one destination */
-    SIM_F_RACE,   /* an upsert looks whether the record is there, and makes it a while later */
+    SIM_F_STORED,  /* the failure of an idempotency key */
+    SIM_F_DOWN,    /* an hour of 503: all answers, or many */
+    SIM_F_ROT,     /* a bit of a file turns over, and the file is brought back after the run */
+    SIM_F_TWO,     /* syncs, of one state and one destination */
+    SIM_F_RACE,    /* an upsert looks whether the record is there, and makes it a while later */
     SIM_F_RESTORE, /* the state is put back from a backup */
     SIM_F_QUOTA,   /* so many requests a day */
     SIM_FAULTS
