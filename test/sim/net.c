@@ -73,7 +73,7 @@ net_quota_spent(struct sim_flight *f)
     f->apply_at = INT64_MAX;
     f->retry_form = 0;
     if (sim->options.seed % 2)
-        f->retry_ms = NET_DAY_MS - sim->mono % NET_DAY_MS;
+        f->retry_ms = (NET_DAY_MS - sim->mono % NET_DAY_MS) / 1000 * 1000; /* as it is told */
     return true;
 }
 
