@@ -190,10 +190,11 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->on[SIM_F_RACE] = sim_chance(&apart, 50) && o->class == SIM_CONVERGE && !o->on[SIM_F_LATE];
     /*
      * What may come late is forgotten with the rest, and what was created a while ago is not found
-     * yet by a search that is behind; a mark that cannot be written says nothing.
+     * yet by a search that is behind; a mark that cannot be written says
+     * nothing, nor is there one of a sync that had not run when the backup was made.
      */
     o->on[SIM_F_RESTORE] = sim_chance(&apart, 15) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] &&
-                           o->class != SIM_KEYED_UPSERT;
+                           !o->on[SIM_F_TWO] && o->class != SIM_KEYED_UPSERT;
     o->on[SIM_F_QUOTA] = sim_chance(&apart, 10);
     if (o->on[SIM_F_RESTORE])
         o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] = false;
