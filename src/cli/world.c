@@ -286,7 +286,8 @@ world_root(struct eff_cli *cli, eff_str *ret_root, struct eff_err *err)
     eff_str folder, named = cli->options.project;
 
     EFF_TRY(world_absolute(cli, named.ptr ? named : EFF_STR("."), &folder, err));
-    if (eff_str_ends(folder, EFF_STR("/" WORLD_FILE))) // The file was named, which means its folder.
+    if (eff_str_ends(folder,
+                     EFF_STR("/" WORLD_FILE))) // The file was named, which means its folder.
         folder.len -= sizeof("/" WORLD_FILE) - 1;
     *ret_root = folder;
     if (named.ptr && !world_has_project(cli, folder)) {
