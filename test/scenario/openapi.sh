@@ -3,7 +3,7 @@
 #
 # Goal: what we send and what our stand-ins answer is what the vendors' own descriptions of their APIs say.
 # Method: syncs to the stand-ins, with first loads, changes, refusals, reading back and removals; then each request and each
-# answer of their logs is held against the description that lies in EFF_SPECS (test/peers/openapi.mjs): OpenAPI documents, Google's
+# answer of their logs is held against the description that lies in EFF_SPECS, or in ../shared/specs (test/peers/openapi.mjs): OpenAPI documents, Google's
 # discovery document and proto files, Meta's nodes. The descriptions
 # are not ours to ship: without that folder only the looking itself is tried, on small descriptions of our own, a right one and
 # wrong ones.
@@ -264,9 +264,11 @@ finds 's/"endpoint": "users"/"endpoint": "people"/' 'there is no such request'
 
 about "as the vendors describe it"
 eff 0 check # it asks for itself, too
+SPECS=${EFF_SPECS:-$EFF_SRC/../shared/specs}
+[ -d "$SPECS" ] || SPECS=
 for name in stripe intercom klaviyo slack snowflake bigquery meta google_data_manager; do
     eval "address=\$$(echo $name | tr '[:lower:]' '[:upper:]')"
-    look $name "$address" "${EFF_SPECS:-}" || fail "$name: requests or answers are not as described: $(cat look.txt)"
+    look $name "$address" "$SPECS" || fail "$name: requests or answers are not as described: $(cat look.txt)"
     cat look.txt
 done
 
