@@ -133,12 +133,12 @@ END
     fetched fetch-peers files/thing.tgz test/peers/node_modules/thing/package.json
     rm -rf repo/test/peers
 fi
-if [ -x /usr/lib/apt/apt-helper ]; then
+if [ -x /usr/lib/apt/apt-helper ] && ! pkg-config --exists 'yyjson >= 0.10'; then
     mkdir -p files/debian/pool/main/y/yyjson files/yyjson-1/src
     echo 'int yyjson_is_here;' > files/yyjson-1/src/yyjson.c
     : > files/yyjson-1/src/yyjson.h && : > files/yyjson-1/LICENSE
     tarball=files/debian/pool/main/y/yyjson/$(sed -n 's/^tarball=//p' repo/tools/fetch-yyjson)
-    tar cJf "$tarball" -C files yyjson-1
+    tar czf "$tarball" -C files yyjson-1
     printf '#!/bin/sh\n. /etc/os-release\necho "%sfile:%s/files/debian/dists/$VERSION_CODENAME/InRelease%s"\n' "'" "$PWD" "'" > bin/apt-get
     chmod +x bin/apt-get
     pinned fetch-yyjson sha256 "$(sum "$tarball")"
