@@ -167,7 +167,7 @@ verbs_look(void *self, struct eff_hash128 key, bool *ret_found, struct eff_err *
 {
     struct verbs_found *found = self;
     struct eff_verbs *v = found->verbs;
-    struct eff_history_row *history;
+    struct eff_history_row *history = NULL;
     struct eff_entry entry;
     size_t count = 0;
 
