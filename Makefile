@@ -28,7 +28,7 @@ test-integration: ## beside the real software of others: dbt on DuckDB and on Po
 	@sh tools/test-integration
 
 star: all ## dbt, a warehouse in the middle, and twelve tools around it: all syncs, with their stand-ins
-	@sh tools/setup duckdb integration
+	@sh tools/setup integration duckdb
 	@sh tools/star
 
 quick: all ## unit and scenario tests of build/ only

@@ -30,7 +30,7 @@ start_server() {
         --lower-case-table-names=0 --tmpdir="$CLUSTER" > "$CLUSTER.log" 2>&1 &
     SERVER=$!
     lib_wait=0
-    until mariadb --no-defaults -S "$CLUSTER/s" -u root -e 'select 1' > /dev/null 2>&1; do
+    until mariadb --no-defaults --skip-ssl -S "$CLUSTER/s" -u root -e 'select 1' > /dev/null 2>&1; do
         lib_wait=$((lib_wait + 1))
         [ $lib_wait -lt 400 ] || { cat "$CLUSTER.log"; fail "the server does not start"; finish; }
         sleep 0.05
@@ -42,9 +42,9 @@ trap 'lib_stop; stop_server; rm -rf "$CLUSTER" "$CLUSTER.log"' EXIT
     --user="$RUN_AS" --skip-name-resolve --innodb-log-file-size=8M) > "$CLUSTER.log" 2>&1 ||
     { cat "$CLUSTER.log"; fail mariadb-install-db; finish; }
 start_server
-my() { mariadb --no-defaults -S "$CLUSTER/s" -u root -N -B --default-character-set=utf8mb4 crm -e "$1" || fail "mariadb: $1"; }
+my() { mariadb --no-defaults --skip-ssl -S "$CLUSTER/s" -u root -N -B --default-character-set=utf8mb4 crm -e "$1" || fail "mariadb: $1"; }
 my_is() { same "rows of $1" "$2" "$(my "$1" | tr '\t' '|')"; }
-mariadb --no-defaults -S "$CLUSTER/s" -u root -e "create database crm character set utf8mb4; create user 'e''f'@localhost identified by 'p@s:s/w';
+mariadb --no-defaults --skip-ssl -S "$CLUSTER/s" -u root -e "create database crm character set utf8mb4; create user 'e''f'@localhost identified by 'p@s:s/w';
     grant all on crm.* to 'e''f'@localhost" || fail "create database"
 URL="mysql://e'f:p@s%3as%2fw@localhost/crm?socket=$CLUSTER/s"
 
