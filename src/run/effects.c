@@ -146,8 +146,13 @@ effects_first_use(const struct effects *e, const struct eff_delivery *delivery,
 
         EFF_TRY(eff_control_ledger_get(r->control, r->sync->name, delivery->items[i].key, &row,
                                        &found, &entry, err));
-        if (!found || !eff_str_is(entry.code, "ambiguous"))
-            continue;
+        if (!found || !eff_str_is(entry.code, "ambiguous")) {
+            EFF_TRY(eff_control_key_used(r->control, r->sync->name, delivery->items[i].key,
+                                         &entry.first_seen_ms, err));
+            if (entry.first_seen_ms == 0)
+                continue;
+            entry.row_hash = 0;
+        }
         delivery->items[i].changed = entry.row_hash != acks[i].row;
         if (*attempts == 0)
             *attempts = 1;

@@ -49,7 +49,9 @@ static const char control_schema_4[] =
     "CREATE TABLE resumed (sync TEXT PRIMARY KEY, run TEXT NOT NULL, times INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE quota (dest TEXT NOT NULL, account TEXT NOT NULL, since INTEGER NOT NULL,"
-    " until INTEGER NOT NULL, sync TEXT NOT NULL, PRIMARY KEY (dest, account)) WITHOUT ROWID;";
+    " until INTEGER NOT NULL, sync TEXT NOT NULL, PRIMARY KEY (dest, account)) WITHOUT ROWID;"
+    "CREATE TABLE used (sync TEXT NOT NULL, key BLOB NOT NULL, since INTEGER NOT NULL,"
+    " PRIMARY KEY (sync, key)) WITHOUT ROWID;";
 
 /* ---- opening ---- */
 
@@ -501,6 +503,8 @@ control_close_run(struct eff_control *control, const struct eff_run_row *run, bo
                              "UPDATE ledger SET sent = NULL WHERE sync = ?1 AND sent IS NOT NULL"
                              " AND last < ?2",
                              "si", run->sync, run->ended_ms - CONTROL_SENT_MS));
+    EFF_TRY(eff_control_exec(control, err, "DELETE FROM used WHERE since < ?1", "i",
+                             run->ended_ms - EFF_CONTROL_KEYS_MS));
     if (!complete_read)
         return EFF_OK;
     /* What may have been created is remembered even while its row is gone: it may come back. */

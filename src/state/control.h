@@ -219,6 +219,16 @@ enum eff_fault eff_control_incarnation(struct eff_control *control, eff_str sync
                                        struct eff_hash128 key, uint64_t *ret_number,
                                        struct eff_err *err);
 
+/*
+ * Since when the present idempotency key of a row is used, though the row was refused: an earlier
+ * create under it may have made the record, and its answer comes again to whatever other values
+ * are sent. 0: it is not. eff_control_settle writes it, for as long as the row is neither
+ * delivered nor proven absent.
+ */
+enum eff_fault eff_control_key_used(struct eff_control *control, eff_str sync,
+                                    struct eff_hash128 key, int64_t *ret_since_ms,
+                                    struct eff_err *err);
+
 /* ---- doubts: what may still be applied after its answer was lost ---- */
 
 /* Whether the sync has any; none when control is NULL. */

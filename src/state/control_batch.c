@@ -149,6 +149,29 @@ batch_to_ledger(struct eff_control *control, const struct batch_settle *settle,
     return fault;
 }
 
+/* A refusal ends what the ledger knows of a row's key, but not what the provider knows. */
+static enum eff_fault
+batch_key_used(struct eff_control *control, const struct batch_settle *settle,
+               const struct eff_item *item, struct eff_err *err)
+{
+    enum eff_outcome outcome = item->verdict.outcome;
+
+    if (outcome == EFF_APPLIED || outcome == EFF_TAKEN || item->verdict.absent)
+        return eff_control_exec(control, err, "DELETE FROM used WHERE sync = ?1 AND key = ?2", "sk",
+                                settle->sync, item->key);
+    if (outcome != EFF_REFUSED)
+        return EFF_OK;
+    if (item->verdict.maybe)
+        EFF_TRY(eff_control_exec(
+            control, err, "INSERT OR IGNORE INTO used (sync, key, since) VALUES (?1, ?2, ?3)",
+            "ski", settle->sync, item->key, settle->first_attempt_ms));
+    return eff_control_exec(control, err,
+                            "INSERT OR IGNORE INTO used (sync, key, since) SELECT sync, key,"
+                            " first_seen FROM ledger WHERE sync = ?1 AND key = ?2"
+                            " AND code = 'ambiguous'",
+                            "sk", settle->sync, item->key);
+}
+
 static enum eff_fault
 batch_ledger(struct eff_control *control, const struct batch_settle *settle,
              const struct eff_delivery *delivery, const struct eff_acknowledged *acks,
@@ -164,6 +187,8 @@ batch_ledger(struct eff_control *control, const struct batch_settle *settle,
             EFF_TRY(eff_control_exec(control, err,
                                      "DELETE FROM ledger WHERE sync = ?1 AND key = ?2", "sk",
                                      settle->sync, delivery->items[i].key));
+        if (delivery->items[i].idempotency_key.ptr)
+            EFF_TRY(batch_key_used(control, settle, &delivery->items[i], err));
         if (!delivered)
             EFF_TRY(batch_to_ledger(control, settle, delivery, i, acks, err));
     }

@@ -148,6 +148,7 @@ care_purge(struct eff_control *control, eff_str sync, struct eff_err *err)
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM forgotten WHERE sync = ?1", "s", sync));
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM incarnation WHERE sync = ?1", "s", sync));
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM doubt WHERE sync = ?1", "s", sync));
+    EFF_TRY(eff_control_exec(control, err, "DELETE FROM used WHERE sync = ?1", "s", sync));
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM older WHERE sync = ?1", "s", sync));
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM resumed WHERE sync = ?1", "s", sync));
     EFF_TRY(eff_control_exec(control, err,

@@ -14,6 +14,7 @@
 #define EFF_CONTROL_FORMAT         4
 #define EFF_CONTROL_FORGOTTEN      2 /* the format that has forgotten keys and incarnations */
 #define EFF_CONTROL_DOUBTS         3
+#define EFF_CONTROL_KEYS_MS        ((int64_t)30 * 24 * 3600 * 1000) /* no provider keeps keys so long */
 
 struct eff_control {
     sqlite3 *db;

@@ -21,6 +21,8 @@ forget_keys(struct eff_control *control, eff_str sync, const struct eff_hash128 
                                  "sk", sync, keys[i]));
         EFF_TRY(eff_control_exec(control, err, "DELETE FROM doubt WHERE sync = ?1 AND key = ?2",
                                  "sk", sync, keys[i]));
+        EFF_TRY(eff_control_exec(control, err, "DELETE FROM used WHERE sync = ?1 AND key = ?2",
+                                 "sk", sync, keys[i]));
     }
     return EFF_OK;
 }
@@ -52,14 +54,12 @@ eff_control_squeeze(struct eff_control *control, struct eff_err *err)
 
 /* ---- incarnations ---- */
 
-#define INCARNATION_MS ((int64_t)30 * 24 * 3600 * 1000)
-
 static enum eff_fault
 incarnate_rows(struct eff_control *control, eff_str sync, const struct eff_delivery *delivery,
                int64_t now_ms, struct eff_err *err)
 {
     EFF_TRY(eff_control_exec(control, err, "DELETE FROM incarnation WHERE at < ?1", "i",
-                             now_ms - INCARNATION_MS));
+                             now_ms - EFF_CONTROL_KEYS_MS));
     for (size_t i = 0; i < delivery->count; i++) {
         const struct eff_verdict *verdict = &delivery->items[i].verdict;
         bool removed = delivery->op == EFF_OP_DELETE || delivery->op == EFF_OP_ARCHIVE;
@@ -98,6 +98,21 @@ eff_control_incarnation(struct eff_control *control, eff_str sync, struct eff_ha
                               sync, key));
     while (eff_control_row(control, s, &fault, err))
         *ret_number = (uint64_t)sqlite3_column_int64(s, 0);
+    return fault;
+}
+
+enum eff_fault
+eff_control_key_used(struct eff_control *control, eff_str sync, struct eff_hash128 key,
+                     int64_t *ret_since_ms, struct eff_err *err)
+{
+    sqlite3_stmt *s;
+    enum eff_fault fault = EFF_OK;
+
+    *ret_since_ms = 0;
+    EFF_TRY(eff_control_query(
+        control, err, &s, "SELECT since FROM used WHERE sync = ?1 AND key = ?2", "sk", sync, key));
+    while (eff_control_row(control, s, &fault, err))
+        *ret_since_ms = sqlite3_column_int64(s, 0);
     return fault;
 }
 

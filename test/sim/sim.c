@@ -137,9 +137,6 @@ os_random(void *self, void *ptr, size_t len)
 static void
 options_close(struct sim_options *o)
 {
-    o->on[SIM_F_STORED] = o->on[SIM_F_STORED] && o->class != SIM_KEYED_UPSERT;
-    if (o->class == SIM_KEYED_UPSERT && o->mismatch == 1)
-        o->mismatch = 2;
     o->on[SIM_F_ROT] = o->on[SIM_F_ROT] && !o->on[SIM_F_NULL_KEY];
     o->on[SIM_F_RESTORE] = o->on[SIM_F_RESTORE] && !(o->class == SIM_LOOK && o->on[SIM_F_POWER]);
 }

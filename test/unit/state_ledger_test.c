@@ -158,6 +158,64 @@ test_what_a_person_has_looked_at_has_another_key(void **state)
     place_close(&p);
 }
 
+static int64_t
+place_settle(struct place *p, struct eff_verdict verdict, int64_t first_attempt_ms)
+{
+    struct eff_item item = {.key = {1, 1},
+                            .idempotency_key = EFF_STR("k"),
+                            .key_json = EFF_STR("1"),
+                            .verdict = verdict};
+    const struct eff_acknowledged ack = {.key = item.key, .row = 7};
+    const struct eff_delivery delivery = {.op = EFF_OP_UPSERT, .count = 1, .items = &item};
+    struct eff_err err = {0};
+    int64_t since;
+
+    assert_int_equal(eff_control_settle(p->control, sync_name, EFF_STR("run"), 0, 1, &delivery,
+                                        &ack, first_attempt_ms, first_attempt_ms, false, false,
+                                        &err),
+                     EFF_OK);
+    assert_int_equal(eff_control_key_used(p->control, sync_name, item.key, &since, &err), EFF_OK);
+    return since;
+}
+
+/* What was created and then refused is answered from the first create again (A12). */
+static void
+test_a_refusal_does_not_free_a_key(void **state)
+{
+    const struct eff_verdict maybe = {.outcome = EFF_MAYBE_APPLIED, .fault = EFF_TRANSIENT};
+    const struct eff_verdict refused = {.outcome = EFF_REFUSED, .fault = EFF_ROW};
+    const struct eff_verdict lost_then_refused = {
+        .outcome = EFF_REFUSED, .fault = EFF_ROW, .maybe = true};
+    const struct eff_verdict applied = {.outcome = EFF_APPLIED};
+    const struct eff_verdict absent = {
+        .outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT, .absent = true};
+    struct eff_run_row run = {
+        .id = EFF_STR("run"), .sync = sync_name, .state = EFF_RUN_CLOSED, .ended_ms = 60};
+    struct eff_err err = {0};
+    struct place p;
+    int64_t since;
+
+    (void)state;
+    place_open(&p);
+    assert_int_equal(place_settle(&p, refused, 10), 0);
+    assert_int_equal(place_settle(&p, maybe, 20), 0);    /* the ledger tells it */
+    assert_int_equal(place_settle(&p, refused, 30), 10); /* no more; not later than it was */
+    assert_int_equal(place_settle(&p, refused, 40), 10);
+    assert_int_equal(place_settle(&p, applied, 50), 0);
+    assert_int_equal(place_settle(&p, lost_then_refused, 60), 60);
+    assert_int_equal(place_settle(&p, absent, 70), 0);
+    assert_int_equal(place_settle(&p, lost_then_refused, 80), 80);
+    for (int days = 30; days <= 31; days++) {
+        run.ended_ms = 80 + INT64_C(24) * 3600 * 1000 * days;
+        assert_int_equal(eff_control_close_run(p.control, &run, true, &err), EFF_OK);
+        assert_int_equal(
+            eff_control_key_used(p.control, sync_name, (struct eff_hash128){1, 1}, &since, &err),
+            EFF_OK);
+        assert_int_equal(since, days == 30 ? 80 : 0);
+    }
+    place_close(&p);
+}
+
 int
 main(void)
 {
@@ -165,6 +223,7 @@ main(void)
         cmocka_unit_test(test_several_contents_under_one_key_are_none),
         cmocka_unit_test(test_what_a_person_has_looked_at_has_another_key),
         cmocka_unit_test(test_values_do_not_stay_for_ever),
+        cmocka_unit_test(test_a_refusal_does_not_free_a_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
