@@ -34,6 +34,7 @@ has '^\+ 1,429 rows in [0-9]+ requests; everything each week had been 70,710 row
 has 'Segment_Name__c'
 has '^\+ all 23,570 contacts of the CRM are what the warehouse says'
 ! grep -q "$(printf '\033')" "$log" || fail 'escape codes without a terminal'
+! grep -q 'cannot open' "$log" || fail 'it looks for a file that is not there yet'
 nothing_left "$EFF_TMP/shop"
 [ -f "$EFF_TMP/shop/efferent.yml" ] && [ -d "$EFF_TMP/shop/.efferent" ] || fail 'the project is not there to look at'
 
