@@ -3,10 +3,12 @@
  *
  * An incomplete read never gets here. Removals are held when they are more than a
  * share of what this sync has delivered (or an absolute bound), or when another role
- * or server reads the model than before; changes only when the user set a share. What is held is named by a digest; an approval of exactly
- * that digest lets it pass once.
+ * or server reads the model than before; changes only when the user set a share. What is
+ * held, and why removals are, is named by a digest; an approval of exactly that digest lets
+ * it pass once.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "run/sync.h"
 
@@ -59,11 +61,15 @@ guard_changes(const struct eff_sync_run *r)
     return NULL;
 }
 
+/* With the cause: what was approved as gone may be there by the next run, without its key. */
 static eff_str
-guard_digest(struct eff_sync_run *r)
+guard_digest(struct eff_sync_run *r, const char *removals)
 {
     struct eff_multiset held[4] = {0};
+    uint64_t seed = r->secret.seed;
 
+    if (removals)
+        seed = eff_xxh3(seed, removals, strlen(removals));
     if (r->hold_removals)
         held[0] = r->removals;
     if (r->hold_changes)
@@ -72,7 +78,7 @@ guard_digest(struct eff_sync_run *r)
         held[2] = r->lost;
     if (r->hold_anew)
         held[3] = r->anew;
-    return eff_str_printf(&r->run, "%08x", (unsigned)eff_xxh3(r->secret.seed, held, sizeof held));
+    return eff_str_printf(&r->run, "%08x", (unsigned)eff_xxh3(seed, held, sizeof held));
 }
 
 static void
@@ -138,7 +144,7 @@ eff_run_guard(struct eff_sync_run *r, struct eff_err *err)
         eff_run_older_note(r);
     if (!r->hold_anew && !r->hold_removals && !r->hold_changes && !r->hold_lost)
         return EFF_OK;
-    r->report->plan = guard_digest(r);
+    r->report->plan = guard_digest(r, removals);
     if (r->control)
         EFF_TRY(eff_control_approved(r->control, r->sync->name, r->report->plan, r->started_wall,
                                      !r->options->plan, &r->approved, err));

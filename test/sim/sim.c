@@ -133,11 +133,10 @@ os_random(void *self, void *ptr, size_t len)
 
 /* ---- options ---- */
 
-/* Worlds that end badly now and then, until the engine is mended: docs/simulator.md, "Open". */
+/* A world that ends badly now and then, until the engine is mended: docs/simulator.md, "Open". */
 static void
 options_close(struct sim_options *o)
 {
-    o->on[SIM_F_ROT] = o->on[SIM_F_ROT] && !o->on[SIM_F_NULL_KEY];
     o->on[SIM_F_RESTORE] = o->on[SIM_F_RESTORE] && !(o->class == SIM_LOOK && o->on[SIM_F_POWER]);
 }
 

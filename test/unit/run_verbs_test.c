@@ -4,7 +4,7 @@
  * then: a key is found in whichever form its column has, only what is held is approved, and neither
  * a run that is open nor one that is under way is touched.
  * Method: the verbs over the state of a sync between a model and a destination in memory.
- * covers: F3, H11
+ * covers: C7, F3, H11
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -300,6 +300,43 @@ test_only_what_is_held_is_approved(void **state)
     testos_plan(&w.os, 0, 0, 0, false);
     assert_int_equal(approve(held.plan), EFF_OK);
     deliver_all();
+    assert_int_equal(w.held[2], 0);
+}
+
+static void
+without_key(struct runworld *world, int64_t id, struct eff_value *cells)
+{
+    (void)world;
+    if (id == 2)
+        cells[0] = eff_value_of_int(EFF_NULL, 0);
+}
+
+/* What was approved as gone may be there by now, without its key: nobody was shown that. */
+static void
+test_an_approval_is_for_what_was_told(void **state)
+{
+    struct eff_report held;
+    eff_str approved;
+
+    (void)state;
+    w.sync.mode = EFF_MODE_MIRROR;
+    w.sync.on_removed = EFF_REMOVED_DELETE;
+    w.sync.guard_removed_rows = 0;
+    w.model[1] = w.model[2] = 5;
+    deliver_all();
+    w.model[2] = 0;
+    approved = run().plan;
+    assert_int_equal(approve(approved), EFF_OK);
+    w.model[2] = 7;
+    w.row = without_key;
+    held = run();
+    assert_int_equal(held.status, EFF_STATUS_HELD);
+    assert_false(eff_str_eq(held.plan, approved));
+    assert_non_null(strstr(runworld_problem(&held, "EFF2113")->message.ptr, "have no key"));
+    assert_int_equal(w.held[2], 5);
+    assert_int_equal(approve(held.plan), EFF_OK);
+    held = run();
+    assert_int_equal(held.held, 0);
     assert_int_equal(w.held[2], 0);
 }
 
@@ -611,6 +648,7 @@ main(void)
         IN_WORLD(test_a_run_that_is_open),
         IN_WORLD(test_a_sync_that_runs),
         IN_WORLD(test_only_what_is_held_is_approved),
+        IN_WORLD(test_an_approval_is_for_what_was_told),
         IN_WORLD(test_a_person_is_believed),
         IN_WORLD(test_the_ledger_is_listed),
         IN_WORLD(test_a_damaged_snapshot),
