@@ -55,19 +55,25 @@ eff_older_mark(struct eff_os *os, const struct eff_project *project,
     return mark;
 }
 
+/* An earlier process may have died before what it made was durable. */
 static void
 older_make_folders(struct eff_os *os, eff_str folder, struct eff_arena scratch)
 {
     struct eff_err ignored = {0};
 
     for (size_t i = 1; i <= folder.len; i++)
-        if (i == folder.len || folder.ptr[i] == '/')
-            os->mkdir(os->self, eff_str_c(&scratch, eff_str_sub(folder, 0, i)), &ignored);
+        if (i == folder.len || folder.ptr[i] == '/') {
+            const char *path = eff_str_c(&scratch, eff_str_sub(folder, 0, i));
+
+            os->mkdir(os->self, path, &ignored);
+            eff_os_sync_parent(os, path, &ignored);
+        }
 }
 
 /*
- * Durable before anything is sent, as far as that can be had. Written over in place: it is smaller
- * than a sector, and only who has the lock of the sync writes it.
+ * Durable before anything is sent, as far as that can be had. The name is so before there is text
+ * in the file: one that reads back needs no more. Written over in place: it is smaller than a
+ * sector, and only who has the lock of the sync writes it.
  */
 void
 eff_older_mark_write(struct eff_os *os, const struct eff_project *project,
@@ -83,18 +89,18 @@ eff_older_mark_write(struct eff_os *os, const struct eff_project *project,
     if (!project->marks.ptr)
         return;
     path = older_path(project, state, &scratch);
-    is_new = !os->exists(os->self, path);
-    if (is_new && !os->exists(os->self, eff_str_c(&scratch, project->marks)))
+    is_new = !eff_older_mark(os, project, state, &scratch).run.ptr;
+    if (is_new)
         older_make_folders(os, project->marks, scratch);
     if (os->open(os->self, path, EFF_OPEN_WRITE | EFF_OPEN_CREATE, &file, &ignored) != EFF_OK)
         return;
+    if (is_new)
+        eff_os_sync_parent(os, path, &ignored);
     snprintf(text, sizeof text, EFF_STR_FMT " %0*u\n", EFF_STR_ARG(mark.run), OLDER_STEP_DIGITS,
              (unsigned)(mark.step % 1000000));
     if (os->write(file, 0, text, OLDER_MARK_BYTES, &ignored) == EFF_OK)
         os->sync(file, &ignored);
     os->close(file);
-    if (is_new)
-        eff_os_sync_parent(os, path, &ignored);
     EFF_CRASH_AT("older.marked");
 }
 

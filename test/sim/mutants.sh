@@ -14,7 +14,6 @@ build=${1:-build}
 wanted=$*
 seeds=${SIM_MUTANT_SEEDS:-1000}
 starts=${SIM_MUTANT_STARTS:-1 500001}
-export SIM_OPEN=1 # worlds that are left out elsewhere (docs/simulator.md)
 
 mutants() {
     sed -e '/^#/d' -e '/^$/d' << 'LIST'

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "run/remember.h"
@@ -133,13 +132,6 @@ os_random(void *self, void *ptr, size_t len)
 
 /* ---- options ---- */
 
-/* A world that ends badly now and then, until the engine is mended: docs/simulator.md, "Open". */
-static void
-options_close(struct sim_options *o)
-{
-    o->on[SIM_F_RESTORE] = o->on[SIM_F_RESTORE] && !(o->class == SIM_LOOK && o->on[SIM_F_POWER]);
-}
-
 static void
 options_derive(struct sim_options *o, struct sim_rand *rand)
 {
@@ -206,8 +198,6 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->on[SIM_F_QUOTA] = sim_chance(&apart, 10);
     if (o->on[SIM_F_RESTORE])
         o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] = false;
-    if (!getenv("SIM_OPEN"))
-        options_close(o);
 }
 
 static void

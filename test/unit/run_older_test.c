@@ -4,8 +4,12 @@
  * new once more, and nothing is removed on its word, before a person says so.
  * Method: a sync in memory, whose state is copied away between two runs and put back after more of
  * them; without a mark, with a broken one, with a copy beside it; released by each way there is.
+ * The first run dies at each call that makes a name or makes one durable; later the power fails, and
+ * the names that are not durable go.
  * covers: A16
  */
+#include <errno.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -385,6 +389,80 @@ a_copy_at_another_place_is_another_state(void **state)
     runworld_close(&w);
 }
 
+/* ---- power ---- */
+
+static const char *const mark_names[] = {"user", "user/.local", "user/.local/marks",
+                                         "user/.local/marks/*"};
+static const char *power_folder;
+static bool mark_durable[sizeof mark_names / sizeof mark_names[0]];
+static enum eff_fault (*sync_dir)(void *self, const char *path, struct eff_err *err);
+
+/* What is there is durable once the folder in which it stands was synced. */
+static enum eff_fault
+power_sync_dir(void *self, const char *path, struct eff_err *err)
+{
+    char name[512];
+    glob_t found;
+
+    EFF_TRY(sync_dir(self, path, err));
+    for (size_t i = 0; i < sizeof mark_names / sizeof mark_names[0]; i++) {
+        snprintf(name, sizeof name, "%s/%s", power_folder, mark_names[i]);
+        if (strlen(path) != (size_t)(strrchr(name, '/') - name) ||
+            strncmp(path, name, strlen(path)) != 0 || glob(name, 0, NULL, &found) != 0)
+            continue;
+        mark_durable[i] = true;
+        globfree(&found);
+    }
+    return EFF_OK;
+}
+
+static void
+power_lost(const struct runworld *w)
+{
+    char command[512];
+
+    for (size_t i = 0; i < sizeof mark_names / sizeof mark_names[0]; i++) {
+        snprintf(command, sizeof command, "rm -rf '%s/'%s", w->folder, mark_names[i]);
+        if (!mark_durable[i])
+            assert_int_equal(system(command), 0);
+    }
+}
+
+/* A run may have died between the mark's name and its sync (simulator, seed 21100). */
+static void
+a_mark_outlives_a_power_loss(void **state)
+{
+    bool died = true;
+
+    (void)state;
+    for (uint64_t n = 1; died; n++) {
+        struct eff_report report;
+        struct runworld w;
+
+        older_world(&w, EFF_MODE_INSERT);
+        memset(mark_durable, 0, sizeof mark_durable);
+        power_folder = w.folder;
+        sync_dir = w.os.os.sync_dir;
+        w.os.os.sync_dir = power_sync_dir;
+        w.model[0] = 1;
+        testos_plan(&w.os, TESTOS_OPEN | TESTOS_SYNC_DIR, n, EIO, true);
+        older_run(&w);
+        died = w.os.failed;
+        testos_plan(&w.os, 0, 0, 0, false);
+        older_run(&w);
+        older_copy(&w, "state", "backup");
+        w.model[1] = 2;
+        older_run(&w);
+        assert_int_equal(made[1], 1);
+        power_lost(&w);
+        older_restore(&w);
+        report = older_run(&w);
+        assert_non_null(runworld_problem(&report, "EFF2141"));
+        assert_int_equal(made[1], 1);
+        runworld_close(&w);
+    }
+}
+
 int
 main(void)
 {
@@ -400,6 +478,7 @@ main(void)
         cmocka_unit_test(a_plan_tells_and_changes_nothing),
         cmocka_unit_test(without_a_mark_nothing_is_claimed),
         cmocka_unit_test(a_copy_at_another_place_is_another_state),
+        cmocka_unit_test(a_mark_outlives_a_power_loss),
     };
 
     return cmocka_run_group_tests_name("run_older", tests, NULL, NULL);
