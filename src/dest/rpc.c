@@ -1,14 +1,12 @@
 /*
  * dest/rpc: destinations of the user's own, spoken to in JSON-RPC.
  *
- * The methods are those of Census' custom destinations: test_connection,
- * list_objects, supported_operations, list_fields, get_sync_speed, sync_batch.
- * `exec` says them to a program, one line each way; `custom_api` posts them to an
- * address, or those of another dialect (rpc_rows.c). The other side is not trusted: a row is applied only when its own
- * result says `"success": true`; a row without a result, or an answer that makes
- * no sense, may have been applied. An operation may be repeated only when the
- * project says so (`idempotent`): that must be known before anything is asked,
- * when a run that was killed is settled.
+ * `exec` says each request to a program, one line each way, `custom_api` posts it
+ * to an address. What is said and how it is understood is the dialect's. The other
+ * side is not trusted: after an answer that makes no sense all rows may have been
+ * applied. An operation may be repeated only when the project says so
+ * (`idempotent`): that must be known before anything is asked, when a run that was
+ * killed is settled.
  */
 #include "dest/rpc.h"
 
@@ -84,17 +82,13 @@ static const struct {
                {EFF_OP_DELETE, "delete"},
                {EFF_OP_APPEND, "append"}};
 
-enum rpc_question {
-    RPC_TEST = 0,
-    RPC_OBJECTS,
-    RPC_OPERATIONS,
-    RPC_FIELDS,
-    RPC_SPEED,
-    RPC_QUESTIONS
+struct rpc_run {  /* scratch of a task or delivery */
+    size_t asked; /* the question */
+    int64_t id;
 };
 
-static const char *const rpc_methods[RPC_QUESTIONS] = {
-    "test_connection", "list_objects", "supported_operations", "list_fields", "get_sync_speed"};
+static const struct eff_rpc_dialect *const rpc_dialects[EFF_RPC_DIALECTS] = {
+    [EFF_RPC_CENSUS] = &eff_rpc_census, [EFF_RPC_HIGHTOUCH] = &eff_rpc_hightouch};
 
 /* ---- opening and binding ---- */
 
@@ -137,8 +131,8 @@ api_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_des
     return rpc_open(conf, &eff_dest_custom_api, run, ret_dest);
 }
 
-static const char *
-rpc_op_name(enum eff_op op)
+const char *
+eff_rpc_op_name(enum eff_op op)
 {
     for (size_t i = 0; i < sizeof(rpc_ops) / sizeof(rpc_ops[0]); i++)
         if (rpc_ops[i].op == op)
@@ -239,8 +233,9 @@ rpc_rates(struct eff_dest *base, const struct eff_rate_limit **ret_limits)
 
 /* ---- requests ---- */
 
-struct eff_json_writer
-eff_rpc_begin(struct eff_rpc_dest *dest, struct eff_buf *buf, const char *method, int64_t *ret_id)
+/* A request, up to its params, which rpc_send closes. */
+static struct eff_json_writer
+rpc_begin(struct eff_rpc_dest *dest, struct eff_buf *buf, const char *method, int64_t *ret_id)
 {
     struct eff_json_writer w = {.buf = buf};
 
@@ -254,20 +249,9 @@ eff_rpc_begin(struct eff_rpc_dest *dest, struct eff_buf *buf, const char *method
     return w;
 }
 
-static void
-rpc_write_object(struct eff_json_writer *w, eff_str object)
-{
-    eff_json_key(w, EFF_STR("object"));
-    eff_json_begin_object(w);
-    eff_json_field_str(w, "object_api_name", object);
-    eff_json_field_str(w, "label", object);
-    eff_json_end_object(w);
-}
-
-/* Ends the text, and makes a request of it. */
-struct eff_step
-eff_rpc_send(struct eff_rpc_dest *dest, struct eff_json_writer *w, struct eff_arena *arena,
-             struct eff_err *err)
+static struct eff_step
+rpc_send(struct eff_rpc_dest *dest, struct eff_json_writer *w, struct eff_arena *arena,
+         struct eff_err *err)
 {
     static const struct eff_header headers[] = {{{"Content-Type", 12}, {"application/json", 16}},
                                                 {{"Accept", 6}, {"application/json", 16}}};
@@ -310,9 +294,9 @@ eff_rpc_send(struct eff_rpc_dest *dest, struct eff_json_writer *w, struct eff_ar
 /* ---- answers ---- */
 
 /* NULL: err says what is wrong with it, and *ret_sure whether surely nothing was done. */
-const struct eff_json *
-eff_rpc_result(struct eff_rpc_dest *dest, const struct eff_response *last, int64_t id,
-               struct eff_arena *arena, bool *ret_sure, struct eff_err *err)
+static const struct eff_json *
+rpc_result(struct eff_rpc_dest *dest, const struct eff_response *last, int64_t id,
+           struct eff_arena *arena, bool *ret_sure, struct eff_err *err)
 {
     const struct eff_json *root, *error;
     struct eff_err why;
@@ -365,78 +349,12 @@ eff_rpc_result(struct eff_rpc_dest *dest, const struct eff_response *last, int64
     return eff_json_type(root) == EFF_JSON_OBJECT ? root : NULL;
 }
 
-/* ---- delivering ---- */
-
-static void
-rpc_write_field(struct eff_json_writer *w, eff_str name, bool identifier)
-{
-    eff_json_key(w, name);
-    eff_json_begin_object(w);
-    eff_json_key(w, EFF_STR("active_identifier"));
-    eff_json_write_bool(w, identifier);
-    eff_json_key(w, EFF_STR("field"));
-    eff_json_begin_object(w);
-    eff_json_field_str(w, "field_api_name", name);
-    eff_json_field_str(w, "label", name);
-    eff_json_end_object(w);
-    eff_json_end_object(w);
-}
+/* ---- what the dialects share ---- */
 
 bool
 eff_rpc_is_match(const struct eff_delivery *delivery, eff_str name)
 {
     return delivery->match_count > 0 && eff_str_eq(delivery->match_names[0], name);
-}
-
-void
-eff_rpc_write_record(struct eff_json_writer *w, const struct eff_delivery *delivery,
-                     const struct eff_item *item)
-{
-    eff_json_begin_object(w);
-    for (size_t i = 0; i < delivery->match_count; i++) {
-        eff_json_key(w, delivery->match_names[i]);
-        eff_value_json(w, &item->match[i]);
-    }
-    for (size_t i = 0; item->fields != NULL && i < delivery->fields_count; i++) {
-        if (item->fields[i].kind == EFF_ABSENT ||
-            eff_rpc_is_match(delivery, delivery->field_names[i]))
-            continue;
-        eff_json_key(w, delivery->field_names[i]);
-        eff_value_json(w, &item->fields[i]);
-    }
-    eff_json_end_object(w);
-}
-
-static struct eff_step
-rpc_sync_batch(struct eff_rpc_dest *dest, struct eff_delivery *delivery, struct eff_rpc_run *run,
-               struct eff_err *err)
-{
-    struct eff_buf buf = {0};
-    struct eff_json_writer w = eff_rpc_begin(dest, &buf, "sync_batch", &run->id);
-    struct eff_step step;
-
-    eff_json_key(&w, EFF_STR("sync_plan"));
-    eff_json_begin_object(&w);
-    rpc_write_object(&w, delivery->object);
-    eff_json_field_str(&w, "operation", eff_str_of(rpc_op_name(delivery->op)));
-    eff_json_key(&w, EFF_STR("schema"));
-    eff_json_begin_object(&w);
-    for (size_t i = 0; i < delivery->match_count; i++)
-        rpc_write_field(&w, delivery->match_names[i], true);
-    for (size_t i = 0; i < delivery->fields_count; i++)
-        if (!eff_rpc_is_match(delivery, delivery->field_names[i]))
-            rpc_write_field(&w, delivery->field_names[i], false);
-    eff_json_end_object(&w);
-    eff_json_end_object(&w);
-    eff_json_key(&w, EFF_STR("records"));
-    eff_json_begin_array(&w);
-    for (size_t i = 0; i < delivery->count; i++)
-        eff_rpc_write_record(&w, delivery, &delivery->items[i]);
-    eff_json_end_array(&w);
-    step = eff_rpc_send(dest, &w, delivery->arena, err);
-    step.request.writes = step.request.carries_rows = true;
-    eff_buf_free(&buf);
-    return step;
 }
 
 void
@@ -448,6 +366,16 @@ eff_rpc_all(struct eff_delivery *delivery, enum eff_outcome outcome, enum eff_fa
     for (size_t i = 0; i < delivery->count; i++)
         delivery->items[i].verdict =
             (struct eff_verdict){.outcome = outcome, .fault = fault, .message = text};
+}
+
+struct eff_verdict
+eff_rpc_refused(const struct eff_delivery *delivery, eff_str why, const char *otherwise)
+{
+    return (struct eff_verdict){.outcome = EFF_REFUSED,
+                                .fault = EFF_ROW,
+                                .code = EFF_STR("refused"),
+                                .message = why.len > 0 ? eff_str_copy(delivery->arena, why)
+                                                       : eff_str_of(otherwise)};
 }
 
 /* The item with that identifier; results in the order of the records are found at once. */
@@ -478,52 +406,87 @@ eff_rpc_identifiers(const struct eff_delivery *delivery)
     return texts;
 }
 
-static struct eff_verdict
-rpc_verdict(const struct eff_delivery *delivery, const struct eff_json *result)
+static enum eff_field_type
+rpc_field_type(eff_str type, size_t types_count, const struct eff_rpc_type *types)
 {
-    const struct eff_json *success = eff_json_get(result, EFF_STR("success"));
-    eff_str message = eff_json_str(eff_json_get(result, EFF_STR("error_message")));
-
-    if (eff_json_type(success) != EFF_JSON_BOOL)
-        return (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED,
-                                    .fault = EFF_TRANSIENT,
-                                    .message = EFF_STR("its result has no `success`")};
-    if (eff_json_bool(success))
-        return (struct eff_verdict){.outcome = EFF_APPLIED};
-    return (struct eff_verdict){.outcome = EFF_REFUSED,
-                                .fault = EFF_ROW,
-                                .code = EFF_STR("refused"),
-                                .message = message.len > 0 ? eff_str_copy(delivery->arena, message)
-                                                           : EFF_STR("it gives no error_message")};
+    for (size_t i = 0; i < types_count; i++)
+        if (eff_str_is(type, types[i].name))
+            return types[i].type;
+    return EFF_FIELD_ANY;
 }
 
-static void
-rpc_take(struct eff_delivery *delivery, const struct eff_json *results)
+struct eff_dest_field *
+eff_rpc_fields(struct eff_task *task, const struct eff_json *list, const char *name,
+               size_t types_count, const struct eff_rpc_type *types)
 {
-    const eff_str *identifiers = eff_rpc_identifiers(delivery);
-    bool *seen = eff_new(delivery->arena, bool, delivery->count + 1);
-    struct eff_json_iter iter = eff_json_iterate(results);
-    const struct eff_json *result;
+    struct eff_json_iter iter = eff_json_iterate(list);
+    struct eff_dest_field *fields =
+        eff_new(task->arena, struct eff_dest_field, eff_json_count(list) + 1);
+    const struct eff_json *at;
+    size_t count = 0;
 
-    eff_rpc_all(delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT, "no result names this row");
-    for (size_t at = 0; eff_json_next(&iter, NULL, &result); at++) {
-        eff_str identifier = eff_json_str(eff_json_get(result, EFF_STR("identifier")));
-        size_t i = eff_rpc_item_of(delivery, identifiers, at, identifier);
+    while (eff_json_next(&iter, NULL, &at)) {
+        struct eff_dest_field *field = &fields[count++];
 
-        if (i == SIZE_MAX)
-            continue;
-        delivery->items[i].verdict = rpc_verdict(delivery, result);
-        if (seen[i])
-            delivery->items[i].verdict =
-                (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED,
-                                     .fault = EFF_TRANSIENT,
-                                     .message = EFF_STR("two results name this row")};
-        seen[i] = true;
+        field->name = eff_json_str(eff_json_get(at, eff_str_of(name)));
+        field->label = eff_json_str(eff_json_get(at, EFF_STR("label")));
+        field->type_name = eff_json_str(eff_json_get(at, EFF_STR("type")));
+        field->type = rpc_field_type(field->type_name, types_count, types);
+        field->required = eff_json_bool(eff_json_get(at, EFF_STR("required")));
+        field->unique = eff_json_bool(eff_json_get(at, EFF_STR("identifier")));
     }
+    task->schema->typed = true;
+    task->schema->fields_count = count;
+    task->schema->fields = fields;
+    return fields;
 }
 
-struct eff_step
-eff_rpc_failed(struct eff_delivery *delivery, bool sure, struct eff_err *err)
+/* ---- delivering ---- */
+
+/* The match field and all mapped ones. */
+static void
+rpc_write_record(struct eff_json_writer *w, const struct eff_delivery *delivery,
+                 const struct eff_item *item)
+{
+    eff_json_begin_object(w);
+    for (size_t i = 0; i < delivery->match_count; i++) {
+        eff_json_key(w, delivery->match_names[i]);
+        eff_value_json(w, &item->match[i]);
+    }
+    for (size_t i = 0; item->fields != NULL && i < delivery->fields_count; i++) {
+        if (item->fields[i].kind == EFF_ABSENT ||
+            eff_rpc_is_match(delivery, delivery->field_names[i]))
+            continue;
+        eff_json_key(w, delivery->field_names[i]);
+        eff_value_json(w, &item->fields[i]);
+    }
+    eff_json_end_object(w);
+}
+
+static struct eff_step
+rpc_give(struct eff_rpc_dest *dest, struct eff_delivery *delivery, struct rpc_run *run,
+         struct eff_err *err)
+{
+    const struct eff_rpc_dialect *dialect = rpc_dialects[dest->config->dialect];
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = rpc_begin(dest, &buf, dialect->method(delivery->op), &run->id);
+    struct eff_step step;
+
+    dialect->give(dest, delivery, &w);
+    eff_json_key(&w, eff_str_of(dialect->records));
+    eff_json_begin_array(&w);
+    for (size_t i = 0; i < delivery->count; i++)
+        rpc_write_record(&w, delivery, &delivery->items[i]);
+    eff_json_end_array(&w);
+    step = rpc_send(dest, &w, delivery->arena, err);
+    step.request.writes = step.request.carries_rows = true;
+    eff_buf_free(&buf);
+    return step;
+}
+
+/* The verdicts of a batch whose answer is none; err says why. */
+static struct eff_step
+rpc_failed(struct eff_delivery *delivery, bool sure, struct eff_err *err)
 {
     enum eff_fault fault = sure ? err->fault : EFF_TRANSIENT; // or nobody knows what became of them
 
@@ -536,200 +499,63 @@ static struct eff_step
 rpc_deliver(struct eff_rpc_dest *dest, struct eff_delivery *delivery,
             const struct eff_response *last, struct eff_err *err)
 {
-    struct eff_rpc_run *run = delivery->scratch;
-    const struct eff_json *result, *results;
+    struct rpc_run *run = delivery->scratch;
+    const struct eff_json *result;
     bool sure;
 
     if (last == NULL || run == NULL) {
-        delivery->scratch = run = eff_new(delivery->arena, struct eff_rpc_run, 1);
-        return rpc_sync_batch(dest, delivery, run, err);
+        delivery->scratch = run = eff_new(delivery->arena, struct rpc_run, 1);
+        return rpc_give(dest, delivery, run, err);
     }
-    result = eff_rpc_result(dest, last, run->id, delivery->arena, &sure, err);
+    result = rpc_result(dest, last, run->id, delivery->arena, &sure, err);
     if (result == NULL)
-        return eff_rpc_failed(delivery, sure, err);
-    results = eff_json_get(result, EFF_STR("record_results"));
-    rpc_take(delivery, results);
+        return rpc_failed(delivery, sure, err);
+    rpc_dialects[dest->config->dialect]->take(delivery, result);
     return (struct eff_step){.kind = EFF_STEP_DONE};
 }
 
 /* ---- describing ---- */
 
 static struct eff_step
-rpc_ask(struct eff_rpc_dest *dest, struct eff_task *task, struct eff_rpc_run *run,
-        enum rpc_question question, struct eff_err *err)
+rpc_ask(struct eff_rpc_dest *dest, struct eff_task *task, struct rpc_run *run, size_t question,
+        struct eff_err *err)
 {
+    const struct eff_rpc_dialect *dialect = rpc_dialects[dest->config->dialect];
     struct eff_buf buf = {0};
-    struct eff_json_writer w = eff_rpc_begin(dest, &buf, rpc_methods[question], &run->id);
+    struct eff_json_writer w = rpc_begin(dest, &buf, dialect->questions[question], &run->id);
     struct eff_step step;
 
     run->asked = question;
-    if (question == RPC_OPERATIONS || question == RPC_FIELDS)
-        rpc_write_object(&w, task->object);
-    step = eff_rpc_send(dest, &w, task->arena, err);
+    dialect->ask(dest, task, question, &w);
+    step = rpc_send(dest, &w, task->arena, err);
     eff_buf_free(&buf);
     return step;
-}
-
-struct eff_step
-eff_rpc_wrong(const struct eff_task *task, const char *method, struct eff_err *err)
-{
-    eff_err_while(err, "asking for %s of " EFF_STR_FMT, method, EFF_STR_ARG(task->object));
-    return (struct eff_step){.kind = EFF_STEP_STOP};
-}
-
-/* The names; true when the object is among them. */
-static bool
-rpc_objects(struct eff_task *task, const struct eff_json *result)
-{
-    const struct eff_json *list = eff_json_get(result, EFF_STR("objects")), *object;
-    struct eff_json_iter iter = eff_json_iterate(list);
-    eff_str *names = eff_new(task->arena, eff_str, eff_json_count(list) + 1);
-    size_t count = 0;
-    bool found = false;
-
-    while (eff_json_next(&iter, NULL, &object)) {
-        names[count] = eff_json_str(eff_json_get(object, EFF_STR("object_api_name")));
-        found |= eff_str_eq(names[count], task->object);
-        count += names[count].len > 0;
-    }
-    task->schema->known = true;
-    task->schema->object_exists = found;
-    task->schema->objects_count = count;
-    task->schema->objects = names;
-    return found;
-}
-
-static bool
-rpc_can(const struct eff_json *result, const char *name)
-{
-    struct eff_json_iter iter = eff_json_iterate(eff_json_get(result, EFF_STR("operations")));
-    const struct eff_json *operation;
-
-    while (eff_json_next(&iter, NULL, &operation))
-        if (eff_str_is(eff_json_str(operation), name))
-            return true;
-    return false;
-}
-
-static enum eff_fault
-rpc_check_operations(const struct eff_rpc_dest *dest, const struct eff_task *task,
-                     const struct eff_json *result, struct eff_err *err)
-{
-    const char *wanted = dest->sync->mode == EFF_MODE_INSERT   ? "insert"
-                         : dest->sync->mode == EFF_MODE_UPDATE ? "update"
-                         : dest->sync->mode == EFF_MODE_APPEND ? "append"
-                                                               : "upsert";
-    bool deletes =
-        dest->sync->on_removed == EFF_REMOVED_DELETE || dest->sync->mode == EFF_MODE_MIRROR;
-    bool mirrors = rpc_can(result, "mirror"); // which is both, in Census' words
-
-    if (!rpc_can(result, wanted) && !(mirrors && strcmp(wanted, "upsert") == 0))
-        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot %s, says supported_operations",
-                 EFF_STR_ARG(task->object), wanted);
-    else if (deletes && !rpc_can(result, "delete") && !mirrors)
-        EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " cannot delete, says supported_operations",
-                 EFF_STR_ARG(task->object));
-    else
-        return EFF_OK;
-    return eff_err_hint(err, "Use another mode, or let it list the operation.");
-}
-
-static enum eff_field_type
-rpc_field_type(eff_str type)
-{
-    static const struct {
-        const char *name;
-        enum eff_field_type type;
-    } types[] = {{"string", EFF_FIELD_TEXT},    {"integer", EFF_FIELD_NUMBER},
-                 {"decimal", EFF_FIELD_NUMBER}, {"boolean", EFF_FIELD_BOOL},
-                 {"date", EFF_FIELD_DATE},      {"date_time", EFF_FIELD_TIMESTAMP}};
-
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (eff_str_is(type, types[i].name))
-            return types[i].type;
-    return EFF_FIELD_ANY;
-}
-
-static bool
-rpc_false(const struct eff_json *field, const char *name)
-{
-    const struct eff_json *value = eff_json_get(field, eff_str_of(name));
-
-    return eff_json_type(value) == EFF_JSON_BOOL && !eff_json_bool(value);
-}
-
-static void
-rpc_fields(struct eff_task *task, const struct eff_json *result)
-{
-    const struct eff_json *list = eff_json_get(result, EFF_STR("fields")), *at;
-    struct eff_json_iter iter = eff_json_iterate(list);
-    struct eff_dest_field *fields =
-        eff_new(task->arena, struct eff_dest_field, eff_json_count(list) + 1);
-    size_t count = 0;
-
-    while (eff_json_next(&iter, NULL, &at)) {
-        struct eff_dest_field *field = &fields[count++];
-
-        field->name = eff_json_str(eff_json_get(at, EFF_STR("field_api_name")));
-        field->label = eff_json_str(eff_json_get(at, EFF_STR("label")));
-        field->type_name = eff_json_str(eff_json_get(at, EFF_STR("type")));
-        field->type = eff_json_bool(eff_json_get(at, EFF_STR("array")))
-                          ? EFF_FIELD_JSON
-                          : rpc_field_type(field->type_name);
-        field->required = eff_json_bool(eff_json_get(at, EFF_STR("required")));
-        field->unique = eff_json_bool(eff_json_get(at, EFF_STR("identifier")));
-        field->read_only = rpc_false(at, "createable") && rpc_false(at, "updateable");
-    }
-    task->schema->typed = true;
-    task->schema->fields_count = count;
-    task->schema->fields = fields;
-}
-
-static void
-rpc_speed(struct eff_rpc_dest *dest, const struct eff_json *result)
-{
-    int64_t rows = 0, per_second = 0, batch = dest->config->batch_rows;
-
-    if (eff_json_int(eff_json_get(result, EFF_STR("maximum_batch_size")), &rows) && rows > 0) {
-        dest->rows_max = (size_t)rows;
-        batch = rows < batch ? rows : batch;
-    }
-    if (eff_json_int(eff_json_get(result, EFF_STR("maximum_records_per_second")), &per_second) &&
-        per_second > 0)
-        dest->rate = (struct eff_rate_limit){
-            .name = EFF_STR("speed"), .per_ms = batch * 1000 / per_second + 1, .requests = 1};
 }
 
 static struct eff_step
 rpc_describe(struct eff_rpc_dest *dest, struct eff_task *task, const struct eff_response *last,
              struct eff_err *err)
 {
-    struct eff_rpc_run *run = task->scratch;
+    const struct eff_rpc_dialect *dialect = rpc_dialects[dest->config->dialect];
+    struct rpc_run *run = task->scratch;
     const struct eff_json *result;
     bool sure;
 
     if (last == NULL || run == NULL) {
-        task->scratch = run = eff_new(task->arena, struct eff_rpc_run, 1);
-        return rpc_ask(dest, task, run, RPC_TEST, err);
+        task->scratch = run = eff_new(task->arena, struct rpc_run, 1);
+        return rpc_ask(dest, task, run, 0, err);
     }
-    result = eff_rpc_result(dest, last, run->id, task->arena, &sure, err);
-    if (result == NULL)
-        return eff_rpc_wrong(task, rpc_methods[run->asked], err);
-    if (run->asked == RPC_TEST && !eff_json_bool(eff_json_get(result, EFF_STR("success")))) {
-        EFF_FAIL(err, EFF_AUTH, "test_connection says no: " EFF_STR_FMT,
-                 EFF_STR_ARG(eff_json_str(eff_json_get(result, EFF_STR("error_message")))));
+    result = rpc_result(dest, last, run->id, task->arena, &sure, err);
+    if (result == NULL && !(dialect->optional && dest->no_method)) {
+        eff_err_while(err, "asking for %s of " EFF_STR_FMT, dialect->questions[run->asked],
+                      EFF_STR_ARG(task->object));
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
-    if (run->asked == RPC_OBJECTS && !rpc_objects(task, result))
-        return (struct eff_step){.kind = EFF_STEP_DONE};
-    if (run->asked == RPC_OPERATIONS && rpc_check_operations(dest, task, result, err) != EFF_OK)
-        return (struct eff_step){.kind = EFF_STEP_STOP};
-    if (run->asked == RPC_FIELDS)
-        rpc_fields(task, result);
-    if (run->asked == RPC_SPEED)
-        rpc_speed(dest, result);
-    return run->asked + 1 < RPC_QUESTIONS ? rpc_ask(dest, task, run, run->asked + 1, err)
-                                          : (struct eff_step){.kind = EFF_STEP_DONE};
+    *err = (struct eff_err){0};
+    if (!dialect->hear(dest, task, run->asked, result, err))
+        return (struct eff_step){.kind = err->fault == EFF_OK ? EFF_STEP_DONE : EFF_STEP_STOP};
+    return run->asked + 1 < dialect->questions_count ? rpc_ask(dest, task, run, run->asked + 1, err)
+                                                     : (struct eff_step){.kind = EFF_STEP_DONE};
 }
 
 static struct eff_step
@@ -738,10 +564,6 @@ rpc_step(struct eff_dest *base, struct eff_task *task, const struct eff_response
 {
     struct eff_rpc_dest *dest = (struct eff_rpc_dest *)base;
 
-    if (task->kind == EFF_TASK_DELIVER && dest->config->dialect == EFF_RPC_HIGHTOUCH)
-        return eff_rpc_rows_deliver(dest, task->delivery, last, err);
-    if (task->kind == EFF_TASK_DESCRIBE && dest->config->dialect == EFF_RPC_HIGHTOUCH)
-        return eff_rpc_rows_describe(dest, task, last, err);
     if (task->kind == EFF_TASK_DELIVER)
         return rpc_deliver(dest, task->delivery, last, err);
     if (task->kind == EFF_TASK_DESCRIBE)

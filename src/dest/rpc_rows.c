@@ -63,26 +63,13 @@ rows_write_configuration(const struct eff_rpc_dest *dest, struct eff_json_writer
     eff_json_end_object(w);
 }
 
-static struct eff_step
-rows_send(struct eff_rpc_dest *dest, struct eff_delivery *delivery, struct eff_rpc_run *run,
-          struct eff_err *err)
+static void
+rows_give(const struct eff_rpc_dest *dest, const struct eff_delivery *delivery,
+          struct eff_json_writer *w)
 {
-    struct eff_buf buf = {0};
-    struct eff_json_writer w = eff_rpc_begin(dest, &buf, rows_method(delivery->op), &run->id);
-    struct eff_step step;
-
     if (delivery->match_count > 0)
-        eff_json_field_str(&w, "idColumn", delivery->match_names[0]);
-    rows_write_configuration(dest, &w);
-    eff_json_key(&w, EFF_STR("rows"));
-    eff_json_begin_array(&w);
-    for (size_t i = 0; i < delivery->count; i++)
-        eff_rpc_write_record(&w, delivery, &delivery->items[i]);
-    eff_json_end_array(&w);
-    step = eff_rpc_send(dest, &w, delivery->arena, err);
-    step.request.writes = step.request.carries_rows = true;
-    eff_buf_free(&buf);
-    return step;
+        eff_json_field_str(w, "idColumn", delivery->match_names[0]);
+    rows_write_configuration(dest, w);
 }
 
 /* ---- answers ---- */
@@ -115,28 +102,28 @@ rows_rejected(const struct eff_delivery *delivery, const eff_str *identifiers,
 }
 
 static void
-rows_take(struct eff_delivery *delivery, const struct eff_json *rejected)
+rows_take(struct eff_delivery *delivery, const struct eff_json *result)
 {
     static const char *const reasons[] = {"reason", "message", "error", NULL};
-    const eff_str *identifiers = eff_rpc_identifiers(delivery);
+    const struct eff_json *rejected = eff_json_get(result, EFF_STR("rejectedRows")), *row;
     struct eff_json_iter iter = eff_json_iterate(rejected);
-    const struct eff_json *row;
+    const eff_str *identifiers;
     bool named = true;
 
+    if (eff_json_type(rejected) != EFF_JSON_ARRAY) {
+        eff_rpc_all(delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT, "its answer has no `rejectedRows`");
+        return;
+    }
+    identifiers = eff_rpc_identifiers(delivery);
     for (size_t i = 0; i < delivery->count; i++)
         delivery->items[i].verdict = (struct eff_verdict){.outcome = EFF_APPLIED};
     while (eff_json_next(&iter, NULL, &row)) {
         size_t i = rows_rejected(delivery, identifiers, row);
-        eff_str why = rows_text(row, reasons);
 
         named &= i != SIZE_MAX;
         if (i != SIZE_MAX)
             delivery->items[i].verdict =
-                (struct eff_verdict){.outcome = EFF_REFUSED,
-                                     .fault = EFF_ROW,
-                                     .code = EFF_STR("refused"),
-                                     .message = why.len > 0 ? eff_str_copy(delivery->arena, why)
-                                                            : EFF_STR("it gives no reason")};
+                eff_rpc_refused(delivery, rows_text(row, reasons), "it gives no reason");
     }
     for (size_t i = 0; !named && i < delivery->count; i++)
         if (delivery->items[i].verdict.outcome == EFF_APPLIED)
@@ -146,49 +133,18 @@ rows_take(struct eff_delivery *delivery, const struct eff_json *rejected)
                                      .message = EFF_STR("a row was rejected, and not named")};
 }
 
-struct eff_step
-eff_rpc_rows_deliver(struct eff_rpc_dest *dest, struct eff_delivery *delivery,
-                     const struct eff_response *last, struct eff_err *err)
-{
-    struct eff_rpc_run *run = delivery->scratch;
-    const struct eff_json *result, *rejected;
-    bool sure;
-
-    if (last == NULL || run == NULL) {
-        delivery->scratch = run = eff_new(delivery->arena, struct eff_rpc_run, 1);
-        return rows_send(dest, delivery, run, err);
-    }
-    result = eff_rpc_result(dest, last, run->id, delivery->arena, &sure, err);
-    if (result == NULL)
-        return eff_rpc_failed(delivery, sure, err);
-    rejected = eff_json_get(result, EFF_STR("rejectedRows"));
-    if (eff_json_type(rejected) == EFF_JSON_ARRAY)
-        rows_take(delivery, rejected);
-    else
-        eff_rpc_all(delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT, "its answer has no `rejectedRows`");
-    return (struct eff_step){.kind = EFF_STEP_DONE};
-}
-
 /* ---- describing ---- */
 
-static struct eff_step
-rows_ask(struct eff_rpc_dest *dest, struct eff_task *task, struct eff_rpc_run *run, size_t question,
-         struct eff_err *err)
+static void
+rows_ask(const struct eff_rpc_dest *dest, const struct eff_task *task, size_t asked,
+         struct eff_json_writer *w)
 {
-    struct eff_buf buf = {0};
-    struct eff_json_writer w = eff_rpc_begin(dest, &buf, rows_methods[question], &run->id);
-    struct eff_step step;
-
-    run->asked = question;
-    if (question == ROWS_MODES || question == ROWS_FIELDS)
-        eff_json_field_str(&w, "object", task->object);
-    if (question == ROWS_FIELDS)
-        eff_json_field_str(&w, "mode", eff_str_of(eff_mode_names[dest->sync->mode]));
-    if (question == ROWS_VALIDATE || question == ROWS_BEHAVIOR)
-        rows_write_configuration(dest, &w);
-    step = eff_rpc_send(dest, &w, task->arena, err);
-    eff_buf_free(&buf);
-    return step;
+    if (asked == ROWS_MODES || asked == ROWS_FIELDS)
+        eff_json_field_str(w, "object", task->object);
+    if (asked == ROWS_FIELDS)
+        eff_json_field_str(w, "mode", eff_str_of(eff_mode_names[dest->sync->mode]));
+    if (asked == ROWS_VALIDATE || asked == ROWS_BEHAVIOR)
+        rows_write_configuration(dest, w);
 }
 
 static bool
@@ -203,46 +159,17 @@ rows_has(const struct eff_json *list, eff_str id)
     return false;
 }
 
-static enum eff_field_type
-rows_field_type(eff_str type)
-{
-    static const struct {
-        const char *name;
-        enum eff_field_type type;
-    } types[] = {{"STRING", EFF_FIELD_TEXT},
-                 {"NUMBER", EFF_FIELD_NUMBER},
-                 {"BOOLEAN", EFF_FIELD_BOOL},
-                 {"DATE", EFF_FIELD_DATE},
-                 {"DATETIME", EFF_FIELD_TIMESTAMP}};
-
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (eff_str_is(type, types[i].name))
-            return types[i].type;
-    return EFF_FIELD_ANY;
-}
-
 static void
 rows_fields(struct eff_task *task, const struct eff_json *list)
 {
-    struct eff_json_iter iter = eff_json_iterate(list);
-    struct eff_dest_field *fields =
-        eff_new(task->arena, struct eff_dest_field, eff_json_count(list) + 1);
-    const struct eff_json *at;
-    size_t count = 0;
+    static const struct eff_rpc_type types[] = {{"STRING", EFF_FIELD_TEXT},
+                                                {"NUMBER", EFF_FIELD_NUMBER},
+                                                {"BOOLEAN", EFF_FIELD_BOOL},
+                                                {"DATE", EFF_FIELD_DATE},
+                                                {"DATETIME", EFF_FIELD_TIMESTAMP}};
 
-    while (eff_json_next(&iter, NULL, &at)) {
-        struct eff_dest_field *field = &fields[count++];
-
-        field->name = eff_json_str(eff_json_get(at, EFF_STR("id")));
-        field->label = eff_json_str(eff_json_get(at, EFF_STR("label")));
-        field->type_name = eff_json_str(eff_json_get(at, EFF_STR("type")));
-        field->type = rows_field_type(field->type_name);
-        field->required = eff_json_bool(eff_json_get(at, EFF_STR("required")));
-        field->unique = eff_json_bool(eff_json_get(at, EFF_STR("identifier")));
-    }
-    task->schema->known = task->schema->object_exists = task->schema->typed = true;
-    task->schema->fields_count = count;
-    task->schema->fields = fields;
+    eff_rpc_fields(task, list, "id", sizeof(types) / sizeof(types[0]), types);
+    task->schema->known = task->schema->object_exists = true;
 }
 
 static enum eff_fault
@@ -283,7 +210,6 @@ rows_behavior(struct eff_rpc_dest *dest, const struct eff_json *result, struct e
     return EFF_OK;
 }
 
-/* Takes an answer in; NULL is one of a method that is not there. False: nothing more is asked. */
 static bool
 rows_hear(struct eff_rpc_dest *dest, struct eff_task *task, size_t asked,
           const struct eff_json *result, struct eff_err *err)
@@ -313,24 +239,14 @@ rows_hear(struct eff_rpc_dest *dest, struct eff_task *task, size_t asked,
     return true;
 }
 
-struct eff_step
-eff_rpc_rows_describe(struct eff_rpc_dest *dest, struct eff_task *task,
-                      const struct eff_response *last, struct eff_err *err)
-{
-    struct eff_rpc_run *run = task->scratch;
-    const struct eff_json *result;
-    bool sure;
-
-    if (last == NULL || run == NULL) {
-        task->scratch = run = eff_new(task->arena, struct eff_rpc_run, 1);
-        return rows_ask(dest, task, run, ROWS_OBJECTS, err);
-    }
-    result = eff_rpc_result(dest, last, run->id, task->arena, &sure, err);
-    if (result == NULL && !dest->no_method)
-        return eff_rpc_wrong(task, rows_methods[run->asked], err);
-    *err = (struct eff_err){0};
-    if (!rows_hear(dest, task, run->asked, result, err))
-        return (struct eff_step){.kind = err->fault == EFF_OK ? EFF_STEP_DONE : EFF_STEP_STOP};
-    return run->asked + 1 < ROWS_QUESTIONS ? rows_ask(dest, task, run, run->asked + 1, err)
-                                           : (struct eff_step){.kind = EFF_STEP_DONE};
-}
+const struct eff_rpc_dialect eff_rpc_hightouch = {
+    .questions = rows_methods,
+    .questions_count = ROWS_QUESTIONS,
+    .optional = true,
+    .ask = rows_ask,
+    .hear = rows_hear,
+    .method = rows_method,
+    .records = "rows",
+    .give = rows_give,
+    .take = rows_take,
+};
