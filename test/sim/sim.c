@@ -184,9 +184,9 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
                         o->class != SIM_BLIND && (o->class == SIM_CONVERGE || !o->on[SIM_F_POISON]);
     o->on[SIM_F_LOST] = o->on[SIM_F_LOST] || o->on[SIM_F_LATE];
     o->on[SIM_F_TOKEN] = o->on[SIM_F_TOKEN] && o->logs_in;
-    /* A request that is applied long after it was given up meets its own repetition. */
     o->on[SIM_F_ROT] = sim_chance(&apart, 30);
     o->on[SIM_F_TWO] = sim_chance(&apart, 25);
+    /* A request that is applied long after it was given up meets its own repetition. */
     o->on[SIM_F_RACE] = sim_chance(&apart, 50) && o->class == SIM_CONVERGE && !o->on[SIM_F_LATE];
     /*
      * What may come late is forgotten with the rest, and what was created a while ago is not found

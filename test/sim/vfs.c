@@ -127,11 +127,20 @@ vfs_truncate(sqlite3_file *file, sqlite3_int64 size)
     return code;
 }
 
+static void
+vfs_sync_folder(const char *path)
+{
+    char folder[240];
+
+    snprintf(folder, sizeof(folder), "%s", path);
+    *strrchr(folder, '/') = '\0';
+    sim_disk_sync_folder(folder);
+}
+
 static int
 vfs_sync(sqlite3_file *file, int flags)
 {
     struct vfs_file *f = (struct vfs_file *)file;
-    char folder[240];
     int code;
 
     (void)flags;
@@ -140,12 +149,9 @@ vfs_sync(sqlite3_file *file, int flags)
     if (code != SQLITE_OK)
         return code;
     sim_inode_sync(f->inode);
-    if (f->new_log) {
-        snprintf(folder, sizeof(folder), "%s", f->path);
-        *strrchr(folder, '/') = '\0';
-        sim_disk_sync_folder(folder);
-        f->new_log = false;
-    }
+    if (f->new_log)
+        vfs_sync_folder(f->path);
+    f->new_log = false;
     return SQLITE_OK;
 }
 
@@ -317,7 +323,6 @@ vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int 
 static int
 vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
 {
-    char folder[240];
     int code;
 
     (void)vfs;
@@ -328,11 +333,8 @@ vfs_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
     if (code != SQLITE_OK)
         return code;
     sim_disk_unlink(path);
-    if (sync_folder) {
-        snprintf(folder, sizeof(folder), "%s", path);
-        *strrchr(folder, '/') = '\0';
-        sim_disk_sync_folder(folder);
-    }
+    if (sync_folder)
+        vfs_sync_folder(path);
     return SQLITE_OK;
 }
 
