@@ -36,6 +36,21 @@ trap lib_stop EXIT
 
 skip() { echo "skipped: $*"; exit 77; }
 
+# listens FILE COMMAND...: a server until the script ends; FILE gets what it prints, which is where it listens.
+listens() {
+    lib_where=$1
+    shift
+    : > "$lib_where"
+    "$@" > "$lib_where" 2> "$lib_where.err" &
+    lib_pids="$lib_pids $!"
+    lib_wait=0
+    until [ -s "$lib_where" ]; do
+        lib_wait=$((lib_wait + 1))
+        [ $lib_wait -lt 400 ] || { cat "$lib_where.err"; fail "the server does not start"; finish; }
+        sleep 0.05
+    done
+}
+
 # ---- databases ----
 
 db() { # FILE SQL...: runs it; the output is the rows, one per line

@@ -132,14 +132,7 @@ print(server.server_port, flush=True)
 server.serve_forever()
 END
 rm -f "$EFF_TMP/tickets.db"
-python3 "$EFF_TMP/server.py" "$EFF_SRC/examples/custom_destination/tickets.py" "$EFF_TMP/tickets.db" > "$EFF_TMP/port" &
-lib_pids="$lib_pids $!"
-lib_wait=0
-until [ -s "$EFF_TMP/port" ]; do
-    lib_wait=$((lib_wait + 1))
-    [ $lib_wait -lt 200 ] || { fail "the server does not start"; finish; }
-    sleep 0.05
-done
+listens "$EFF_TMP/port" python3 "$EFF_TMP/server.py" "$EFF_SRC/examples/custom_destination/tickets.py" "$EFF_TMP/tickets.db"
 P=$EFF_TMP/example
 sed -i "/^destinations:/,\$d" "$P/efferent.yml"
 printf 'destinations:\n  tickets: {type: custom_api, url: "http://127.0.0.1:%s/rpc?key=%s", idempotent: [upsert, delete]}\n' "$(cat "$EFF_TMP/port")" k >> "$P/efferent.yml"
@@ -190,14 +183,7 @@ print(server.server_port, flush=True)
 server.serve_forever()
 END
 echo fine > "$EFF_TMP/how"
-python3 "$EFF_TMP/embedded.py" > "$EFF_TMP/port2" &
-lib_pids="$lib_pids $!"
-lib_wait=0
-until [ -s "$EFF_TMP/port2" ]; do
-    lib_wait=$((lib_wait + 1))
-    [ $lib_wait -lt 200 ] || { fail "the server does not start"; finish; }
-    sleep 0.05
-done
+listens "$EFF_TMP/port2" python3 "$EFF_TMP/embedded.py"
 project embedded << END
 sources: {w: {type: sqlite, path: w.db}}
 destinations: {there: {type: custom_api, dialect: hightouch, url: "http://127.0.0.1:$(cat "$EFF_TMP/port2")/", idempotent: [insert, update, delete]}}

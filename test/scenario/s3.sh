@@ -11,15 +11,7 @@ command -v node > /dev/null || skip "node is not installed"
 [ -d "$EFF_PEERS/node_modules/s3rver" ] || skip "the packages of test/peers are missing (tools/setup test)"
 
 mkdir store
-: > s3.txt
-node "$EFF_PEERS/s3.mjs" "$EFF_TMP/store" lake > s3.txt 2> s3.err &
-lib_pids="$lib_pids $!"
-tries=0
-until grep -q '^s3 ' s3.txt; do
-    tries=$((tries + 1))
-    [ $tries -lt 400 ] || { cat s3.err; fail "the store does not come up"; finish; }
-    sleep 0.05
-done
+listens s3.txt node "$EFF_PEERS/s3.mjs" "$EFF_TMP/store" lake
 S3=$(sed -n 's/^s3 //p' s3.txt)
 faults() { curl -sS -X POST --data-binary "$1" "$S3/_faults" > /dev/null || fail "no store"; }
 log_is() { # SQL EXPECTED: over q(kind, good, fault, bytes, host), the requests of all runs so far
