@@ -1,8 +1,11 @@
 /*
  * dest/sql: tables as destinations: what SQLite, PostgreSQL and MySQL share.
  *
- * sql.c opens and delivers, sql_place.c says which database it is, sql_text.c writes the
- * statements, sql_look.c describes and reads back; sql_sqlite.c, sql_postgres.c and sql_mysql.c hold what differs.
+ *     sql.c        open, bind, deliver
+ *     sql_place.c  which database a connection string leads to
+ *     sql_text.c   the statements
+ *     sql_look.c   what a table looks like, and reading its records back
+ *     sql_sqlite.c, sql_postgres.c, sql_mysql.c  what differs
  */
 #ifndef EFF_DEST_SQL_H
 #define EFF_DEST_SQL_H

@@ -1,6 +1,14 @@
 /*
  * state/control_db: the few lines of SQLite that the control files share.
  *
+ *     control.c         opening, syncs, runs and their plans
+ *     control_batch.c   marks and verdicts of the batches of an open run
+ *     control_ledger.c  rows that are not delivered, and approvals
+ *     control_doubt.c   rows that may still be applied late
+ *     control_pause.c   a state that is older than what was delivered, quotas that are used up
+ *     control_forget.c  keys that were forgotten, and how often a row needed another idempotency key
+ *     control_care.c    copying, checking and pruning
+ *
  * Internal to the room. Statements are prepared once per text and kept.
  */
 #ifndef EFF_STATE_CONTROL_DB_H
