@@ -88,18 +88,34 @@ eff_lane_doubt_older(struct deliver_lane *lane, size_t i)
 
 /* ---- looking for what may have been created ---- */
 
+/* What is absent goes under another key, which nothing would hold back if the old one came late. */
+static int64_t
+doubt_late_ms(const struct eff_op_limits *limits, const struct deliver_lane *lane)
+{
+    bool maybe = false;
+
+    for (size_t i = 0; i < lane->look_count; i++) {
+        const struct eff_verdict *verdict = &lane->whole.items[lane->look[i]].verdict;
+
+        maybe = maybe || verdict->maybe || verdict->outcome == EFF_MAYBE_APPLIED;
+    }
+    return limits->class == EFF_CLASS_KEYED && lane->looks == 1 && maybe ? limits->late_ms : 0;
+}
+
 void
 eff_lane_look(struct eff_deliver *d, struct deliver_lane *lane, const size_t *items, size_t count,
               int64_t now)
 {
-    int64_t lag_ms = d->config.limits[lane->op].lag_ms;
+    const struct eff_op_limits *limits = &d->config.limits[lane->op];
+    int64_t lag_ms = limits->lag_ms > 0 ? limits->lag_ms : EFF_LOOK_LAG_MS, late_ms;
 
     lane->looks++;
     lane->look_count = count;
     lane->look = eff_new(&lane->arena, size_t, count);
     memcpy(lane->look, items, count * sizeof *items);
     lane->task = eff_look_task(&lane->whole, lane->look, count, &lane->arena);
-    lane->wake = now + (lag_ms > 0 ? lag_ms : EFF_LOOK_LAG_MS);
+    late_ms = doubt_late_ms(limits, lane);
+    lane->wake = now + (lag_ms > late_ms ? lag_ms : late_ms);
     lane->state = LANE_SLEEP;
 }
 
@@ -176,7 +192,6 @@ eff_lane_is_ambiguous(const struct eff_deliver *d, const struct deliver_lane *la
 void
 eff_lane_resolve_ambiguous(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
 {
-    const struct eff_op_limits *limits = &d->config.limits[lane->op];
     size_t *items = eff_new(&lane->arena, size_t, lane->whole.count);
 
     lane->part = lane->whole;
@@ -195,7 +210,4 @@ eff_lane_resolve_ambiguous(struct eff_deliver *d, struct deliver_lane *lane, int
         return;
     }
     eff_lane_look(d, lane, items, lane->whole.count, now);
-    // What is absent goes under another key, which nothing would hold back if the old one came late.
-    if (limits->class == EFF_CLASS_KEYED && lane->wake < now + limits->late_ms)
-        lane->wake = now + limits->late_ms;
 }

@@ -541,6 +541,23 @@ effects_unsent_batch(struct effects *e, size_t batch, struct eff_err *err)
     return EFF_OK;
 }
 
+/* The process before may have sent it, and it may be applied after what this run sends. */
+static enum eff_fault
+effects_superseded_batch(struct effects *e, size_t batch, struct eff_err *err)
+{
+    struct eff_sync_run *r = e->r;
+    struct eff_delivery delivery;
+    struct eff_acknowledged *acks;
+
+    if (eff_run_late_ms(r, e->batches[batch].op) == 0)
+        return EFF_OK;
+    eff_arena_reset(&r->batch);
+    EFF_TRY(eff_changes_load(r->changes, batch, &r->batch, &delivery, &acks, err));
+    for (size_t i = 0; i < delivery.count; i++)
+        delivery.items[i].verdict.maybe = true;
+    return effects_doubt(e, &delivery, acks, err);
+}
+
 static enum eff_fault
 effects_unsent(struct effects *e, struct eff_err *err)
 {
@@ -551,10 +568,10 @@ effects_unsent(struct effects *e, struct eff_err *err)
     for (size_t i = 0; i < e->count; i++) {
         const struct eff_settled *settled = effects_settled(e, i);
 
-        if (e->batches[i].op == EFF_OP_NONE || (settled && settled->settled) ||
-            effects_superseded(e, i))
+        if (e->batches[i].op == EFF_OP_NONE || (settled && settled->settled))
             continue;
-        EFF_TRY(effects_unsent_batch(e, i, err));
+        EFF_TRY(effects_superseded(e, i) ? effects_superseded_batch(e, i, err)
+                                         : effects_unsent_batch(e, i, err));
     }
     return EFF_OK;
 }

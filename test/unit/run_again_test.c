@@ -3,7 +3,7 @@
  * Goal: what is looked at a second time is judged by what it is then: what an earlier run left open,
  * rows that are read again, records that are read back; and where that cannot be, nothing is guessed.
  * Method: runs between a model and a destination in memory; between two looks something changes.
- * covers: A6, B17, B18, C6, F3
+ * covers: A6, A10, B17, B18, C6, F3
  */
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -97,6 +97,32 @@ test_removals_of_an_earlier_run(void **state)
     assert_int_equal(report.resumed.superseded, 2);
     assert_int_equal(report.resumed.delivered, 1);
     assert_int_equal(report.removed, 1);
+    assert_true(runworld_equal(&w, true));
+}
+
+/* The process before may have sent it: applied late, it takes away what is back (A10). */
+static void
+test_a_late_removal_of_an_earlier_run(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    mirror_six();
+    w.limits.rows_max = 1;
+    w.limits.late_ms = 600000;
+    w.model[1] = 10;
+    w.model[2] = 0;
+    runworld_leave_open(&w);
+    w.model[2] = 2; // it is back
+    report = run();
+    assert_int_equal(report.resumed.superseded, 1);
+    assert_non_null(runworld_problem(&report, "EFF2134"));
+    assert_true(runworld_equal(&w, true));
+    w.held[2] = 0; // now it arrives
+    w.os.wall_ms += 600001;
+    report = run();
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(report.delivered, 1);
     assert_true(runworld_equal(&w, true));
 }
 
@@ -409,6 +435,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(test_removals_of_an_earlier_run),
+        IN_WORLD(test_a_late_removal_of_an_earlier_run),
         IN_WORLD(test_what_an_earlier_run_held),
         IN_WORLD(test_an_open_run_that_is_damaged),
         IN_WORLD(test_twins_among_rows_that_were_not_kept),
