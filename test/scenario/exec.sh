@@ -65,14 +65,15 @@ chmod +x "$EFF_TMP/bad.py"
 project bad << END
 sources: {w: {type: sqlite, path: w.db}}
 destinations:
-  once: {type: exec, program: ../bad.py, timeout: 3s}
-  again: {type: exec, program: ../bad.py, timeout: 3s, idempotent: [upsert]}
+  once: {type: exec, program: ../bad.py}
+  hasty: {type: exec, program: ../bad.py, timeout: 3s}
+  again: {type: exec, program: ../bad.py, idempotent: [upsert]}
   gone: {type: exec, program: ../nowhere}
 END
 db "$P/w.db" "create table t (id integer, name text); insert into t values (1, 'a'), (2, 'b'), (3, 'c')"
-misbehave() { # HOW EXPECTED_CODE COUNTS SAYS
+misbehave() { # HOW EXPECTED_CODE COUNTS SAYS [DESTINATION]
     about "a program that $1"
-    printf 'sync: s\ntable: t\nkey: id\nto: once.thing\nfields: [name]\n' > "$P/syncs/s.yml"
+    printf 'sync: s\ntable: t\nkey: id\nto: %s.thing\nfields: [name]\n' "${5:-once}" > "$P/syncs/s.yml"
     rm -rf "$P/.efferent" "$EFF_TMP/log"
     echo "$1" > "$EFF_TMP/how"
     eff "$2" run s
@@ -84,7 +85,7 @@ misbehave strings 0 delivered=3 ''
 misbehave dies 3 'held=3 possible_duplicates=3' 'ended with exit code 3 instead of an answer: disk on fire'
 same "it was asked" 1 "$(wc -l < "$EFF_TMP/log")"
 misbehave killed 3 'held=3 possible_duplicates=3' 'instead of'
-misbehave hangs 3 'held=3 possible_duplicates=3' 'did not answer in time'
+misbehave hangs 3 'held=3 possible_duplicates=3' 'did not answer in time' hasty
 misbehave chats 3 'held=3 possible_duplicates=3' 'no answer to request 6: hello'
 misbehave floods 3 'held=3 possible_duplicates=3' 'answered with more than'
 misbehave 'wrong id' 3 'held=3 possible_duplicates=3' 'no answer to request 6'
