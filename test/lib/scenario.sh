@@ -59,6 +59,15 @@ db() { # FILE SQL...: runs it; the output is the rows, one per line
     sqlite3 -bail -cmd '.timeout 5000' "$lib_db" "$@" || fail "sqlite3 $lib_db: $*"
 }
 
+older_state() { # FILE FORMAT: a control.db as the version of efferent with that format left it
+    lib_drop="older resumed quota used doubt"
+    [ "$2" -ge 2 ] || lib_drop="$lib_drop forgotten incarnation"
+    for lib_table in $lib_drop; do
+        db "$1" "drop table $lib_table"
+    done
+    db "$1" "pragma user_version = $2"
+}
+
 empty_duckdb() { # FILE: one of DuckDB's without tables, as its library makes it
     base64 -d << 'END' | gzip -d > "$1"
 H4sIAAAAAAACA+3XoQrCYBQF4H9gsO1JNjRs8icFbVotRqeLgsVuNFl8P9teY4YxhIFgXPi+cric+wLnlT0O98sz3ezX21X4z22e

@@ -213,7 +213,7 @@ sed -i 1d base/syncs/customers.yml
 
 about "a state of the first format"
 migrates() {
-    db base/.efferent/control.db "drop table older; drop table resumed; drop table quota; drop table doubt; drop table forgotten; drop table incarnation; pragma user_version = 1"
+    older_state base/.efferent/control.db 1
     commands repeated run -p "$P" --output json
 }
 cp -a base kept

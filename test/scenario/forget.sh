@@ -100,7 +100,7 @@ eff 0 run
 counts people read=500 changed=500 planned=500 delivered=500 forgotten=1
 
 about "a state of the first format"
-db "$P/.efferent/control.db" "drop table older; drop table resumed; drop table quota; drop table doubt; drop table forgotten; drop table incarnation; pragma user_version = 1"
+older_state "$P/.efferent/control.db" 1
 eff 0 plan
 counts people read=501 unchanged=500 added=1 planned=1
 same "format after a look" 1 "$(db "$P/.efferent/control.db" 'pragma user_version')"

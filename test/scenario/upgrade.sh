@@ -39,7 +39,7 @@ all_there() {
 
 about "a plan that the version before left open"
 leave_open
-db "$STATE/control.db" "drop table older; drop table resumed; drop table quota; drop table doubt; pragma user_version = 2"
+older_state "$STATE/control.db" 2
 eff 0 plan
 same "format after a look" 2 "$(db "$STATE/control.db" 'pragma user_version')"
 eff 0 run
