@@ -111,6 +111,7 @@ same "customers" 40 "$(db records.db "select count(*) from r")"
 start stored 12 keep
 mkdir -p "$P/connectors/stripe"
 sed 's/lag: 1m/lag: 1s/' "$EFF_SRC/connectors/stripe/connector.yaml" > "$P/connectors/stripe/connector.yaml"
+sed -i 's/type: stripe,/& late_apply: 2s,/' "$P/efferent.yml" # a key is given up after it
 faults '{"match": {"method": "POST", "nth": 1}, "then": {"status": 500, "stored": true}},
     {"match": {"method": "POST", "nth": 3}, "then": {"status": 500, "stored": true, "applied": true}}'
 eff 3 run
