@@ -240,7 +240,8 @@ struct eff_names {
 
 struct eff_objects {
     struct eff_str_list known, only, match;
-    struct eff_str_list pairs; /* whose members are pairs of records: two match fields */
+    struct eff_str_list caseless; /* match fields whose values it takes for one in any case */
+    struct eff_str_list pairs;    /* whose members are pairs of records: two match fields */
     struct eff_names names;
     struct eff_call list;
     struct eff_paging list_next;

@@ -4,7 +4,7 @@
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 struct objects_conf {
-    struct eff_str_list known, only, match, pairs;
+    struct eff_str_list known, only, match, caseless, pairs;
     struct eff_names names;
     const struct eff_node *list, *fields, *standard, *types, *missing_status;
 };
@@ -13,6 +13,7 @@ static const struct eff_option objects_options[] = {
     {"known", EFF_OPT_LIST, offsetof(struct objects_conf, known)},
     {"only", EFF_OPT_LIST, offsetof(struct objects_conf, only)},
     {"match", EFF_OPT_LIST, offsetof(struct objects_conf, match)},
+    {"caseless", EFF_OPT_LIST, offsetof(struct objects_conf, caseless)},
     {"pairs", EFF_OPT_LIST, offsetof(struct objects_conf, pairs)},
     {"names.prefix", EFF_OPT_STR, offsetof(struct objects_conf, names.prefix)},
     {"names.without", EFF_OPT_STR, offsetof(struct objects_conf, names.without), ""},
@@ -282,6 +283,7 @@ eff_compile_objects(struct eff_compile *c, const struct eff_node *map)
     objects->known = conf.known;
     objects->only = conf.only;
     objects->match = conf.match;
+    objects->caseless = conf.caseless;
     objects->pairs = conf.pairs;
     objects->names = conf.names;
     good = objects_list(c, conf.list, objects);

@@ -223,6 +223,7 @@ struct eff_dest {
     bool can_describe, can_read;
     bool can_check; /* where nothing is described, EFF_TASK_CHECK proves the credential */
     struct eff_units units;
+    const bool *caseless;  /* by match field, once bound: it takes A for a there; NULL: none */
     bool strict;           /* takes a row as it is or refuses it: needs no reading back */
     int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */
     size_t prepared_count; /* of members */

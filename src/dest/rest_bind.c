@@ -378,6 +378,16 @@ rest_bind_reading(struct rest_dest *dest, const struct eff_dest_sync *sync)
     dest->base.read_lag_ms = reading ? reading->lag_ms : 0;
 }
 
+static void
+rest_bind_caseless(struct rest_dest *dest, const struct eff_dest_sync *sync)
+{
+    bool *caseless = eff_new(dest->run, bool, sync->match_count);
+
+    for (size_t i = 0; i < sync->match_count; i++)
+        caseless[i] = rest_listed(&dest->connector->objects.caseless, sync->match_names[i]);
+    dest->base.caseless = caseless;
+}
+
 enum eff_fault
 rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
           struct eff_op_limits limits[EFF_OPS_COUNT], struct eff_err *err)
@@ -396,6 +406,7 @@ rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     dest->run_id = sync->run;
     dest->object = sync->object;
     rest_bind_reading(dest, sync);
+    rest_bind_caseless(dest, sync);
     for (int op = 0; op < EFF_OPS_COUNT; op++) {
         limits[op] = rest_op_limits(dest, &dest->connector->ops[op]);
         limits[op].lag_ms = base->read_lag_ms;

@@ -6,8 +6,9 @@
  * and their records are left alone. Where the key itself is what matches, keys tell,
  * unless a column without a type may hold several: 7, 7.0 and "7" are three keys.
  *
- * Match values are compared as text: no destination tells those three apart. Case counts,
- * because many destinations do tell A from a: to be wrong here would keep back rows.
+ * Match values are compared as text: no destination tells those three apart. Case counts
+ * unless the destination says otherwise, because many do tell A from a: to be wrong here
+ * would keep back rows.
  */
 #include <math.h>
 
@@ -17,8 +18,17 @@
 #define TWINS_WHOLE_MOST 9007199254740992.0 /* beyond, not every integer is a double */
 
 static bool
+twins_caseless(const struct eff_sync_run *r, size_t match)
+{
+    return r->dest->caseless && r->dest->caseless[match];
+}
+
+static bool
 twins_keys_tell(const struct eff_sync_run *r)
 {
+    for (size_t i = 0; i < r->mapping.match_count; i++)
+        if (twins_caseless(r, i))
+            return false;
     for (size_t i = 0; i < r->mapping.key_count; i++)
         if (r->columns.at[r->mapping.key[i]].kind == EFF_NULL)
             return false;
@@ -46,6 +56,16 @@ eff_run_twins_close(struct eff_sync_run *r)
     eff_buf_free(&r->twin_text);
 }
 
+static void
+twins_fold(struct eff_buf *text, size_t from, struct eff_arena *scratch)
+{
+    eff_str value = eff_str_trim(eff_str_sub(eff_buf_str(text), from, SIZE_MAX));
+
+    value = eff_str_lower(scratch, value);
+    text->len = from;
+    eff_buf_add(text, value);
+}
+
 /* False: the row has no match value. */
 static bool
 twins_match(struct eff_sync_run *r, const struct eff_value *row, struct eff_arena *scratch,
@@ -66,6 +86,8 @@ twins_match(struct eff_sync_run *r, const struct eff_value *row, struct eff_aren
             value.f == trunc(value.f))
             eff_value_set_int(&value, EFF_INT, (int64_t)value.f);
         eff_value_text(text, &value);
+        if (twins_caseless(r, i))
+            twins_fold(text, from, scratch);
         len = text->len - from;
         if (len == 0)
             return false;
@@ -171,7 +193,8 @@ eff_run_twins_report(struct eff_sync_run *r)
     eff_report_problem(r->report, "EFF2123", EFF_ROW, r->twin_rows,
                        eff_str_printf(&r->run,
                                       "several rows of the model have one value of " EFF_STR_FMT
-                                      ", by which records are matched: none of them is sent",
-                                      EFF_STR_ARG(name)),
+                                      ", by which records are matched%s: none of them is sent",
+                                      EFF_STR_ARG(name),
+                                      twins_caseless(r, 0) ? ", in any case of letters" : ""),
                        hint, r->mapping.match[0].where);
 }

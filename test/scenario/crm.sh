@@ -303,6 +303,17 @@ records "$HS" contacts
 rows_are records.db "select f ->> '\$.ext_id' from r where f ->> '\$.email' like 'moved%' order by 1" '10
 11'
 rows_are records.db "select count(*) from r" 60
+about "match values that differ in the case of letters are one contact over there: none is sent"
+db "$P/shop.db" "insert into lead (id, name, email) values (101, 'one', 'New@Example.com'), (102, 'two', ' new@example.com')"
+eff 3 run
+counts leads read=57 unchanged=55 invalid=2
+says 'in any case of letters'
+eff 3 run
+counts leads read=57 unchanged=55 invalid=2
+sed -i 's/^key: .*/key: email/' "$P/syncs/leads.yml" # and where the key is what is matched
+eff 0 reset leads --yes
+eff 3 run
+counts leads read=57 added=55 planned=55 delivered=55 invalid=2
 
 # ---- bulk jobs ----
 
