@@ -220,7 +220,7 @@ struct eff_fields_call {
     eff_str each, name, label, prefix, group;
     struct eff_str_list type; /* pointers; the first that is there */
     bool name_is_key;         /* the list is an object, and its members' names are the fields' */
-    struct eff_tests readonly, unique, required;
+    struct eff_tests readonly, unique, required, caseless;
     eff_str choices_each, choices_value;
     struct eff_test choices_when; /* only then is the list closed */
     struct eff_new_field create;  /* of those whose names open with the group or the prefix */

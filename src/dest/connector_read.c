@@ -29,7 +29,7 @@ static const struct eff_option objects_options[] = {
 struct fields_conf {
     struct eff_call_conf call;
     struct eff_fields_call fields;
-    const struct eff_node *readonly, *unique, *required, *next, *choices_when, *create;
+    const struct eff_node *readonly, *unique, *required, *caseless, *next, *choices_when, *create;
 };
 
 static const struct eff_option list_options[] = {
@@ -48,6 +48,7 @@ static const struct eff_option fields_options[] = {
     {"label", EFF_OPT_STR, offsetof(struct fields_conf, fields.label)},
     {"type", EFF_OPT_LIST, offsetof(struct fields_conf, fields.type)},
     {"readonly", EFF_OPT_NODE, offsetof(struct fields_conf, readonly)},
+    {"caseless", EFF_OPT_NODE, offsetof(struct fields_conf, caseless)},
     {"unique", EFF_OPT_NODE, offsetof(struct fields_conf, unique)},
     {"required", EFF_OPT_NODE, offsetof(struct fields_conf, required)},
     {"choices.each", EFF_OPT_STR, offsetof(struct fields_conf, fields.choices_each)},
@@ -183,6 +184,7 @@ objects_fields_call(struct eff_compile *c, const struct eff_node *map, struct ef
         !conf.fields.choices_value.ptr || eff_compile_pointer(c, map, conf.fields.choices_value);
     good &= eff_compile_test(c, conf.choices_when, &conf.fields.choices_when);
     good &= eff_compile_tests(c, conf.readonly, &conf.fields.readonly);
+    good &= eff_compile_tests(c, conf.caseless, &conf.fields.caseless);
     good &= eff_compile_tests(c, conf.unique, &conf.fields.unique);
     good &= eff_compile_tests(c, conf.required, &conf.fields.required);
     good &= eff_compile_paging(c, conf.next, &conf.fields.next);

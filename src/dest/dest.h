@@ -48,6 +48,7 @@ struct eff_dest_field {
     eff_str name, label, type_name; /* in the vendor's own words */
     enum eff_field_type type;
     bool read_only, unique, required;
+    bool caseless;        /* values that differ in the case of letters are one there */
     size_t choices_count; /* closed list of values, when there is one */
     const eff_str *choices;
 };
@@ -223,7 +224,7 @@ struct eff_dest {
     bool can_describe, can_read;
     bool can_check; /* where nothing is described, EFF_TASK_CHECK proves the credential */
     struct eff_units units;
-    const bool *caseless;  /* by match field, once bound: it takes A for a there; NULL: none */
+    const bool *caseless;  /* by match field, once bound, as in eff_dest_field; NULL: none */
     bool strict;           /* takes a row as it is or refuses it: needs no reading back */
     int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */
     size_t prepared_count; /* of members */

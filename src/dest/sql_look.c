@@ -21,6 +21,7 @@ enum look_column {
     LOOK_REQUIRED,
     LOOK_READ_ONLY,
     LOOK_UNIQUE,
+    LOOK_CASELESS,
     LOOK_CLASS,
     LOOK_CHOICES,
     LOOK_COLUMNS
@@ -132,7 +133,8 @@ look_field(struct eff_arena *arena, const struct eff_value *row)
                                    .type_name = look_text(arena, &row[LOOK_TYPE]),
                                    .required = look_true(&row[LOOK_REQUIRED]),
                                    .read_only = look_true(&row[LOOK_READ_ONLY]),
-                                   .unique = look_true(&row[LOOK_UNIQUE])};
+                                   .unique = look_true(&row[LOOK_UNIQUE]),
+                                   .caseless = look_true(&row[LOOK_CASELESS])};
 
     field.label = field.name;
     if (row[LOOK_CLASS].kind == EFF_INT && row[LOOK_CLASS].i <= EFF_FIELD_JSON)

@@ -120,6 +120,7 @@ mysql_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
         " AND NOT EXISTS (SELECT 1 FROM information_schema.statistics o WHERE o.table_schema ="        \
         " s.table_schema AND o.table_name = s.table_name AND o.index_name = s.index_name"              \
         " AND o.seq_in_index > 1)),"                                                                   \
+        " coalesce(c.collation_name LIKE '%\\_ci', false),"                                            \
         " CASE WHEN c.data_type IN ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext')"  \
         " THEN 1 WHEN c.data_type IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal'," \
         " 'float', 'double') THEN 2 WHEN c.data_type = 'date' THEN 4"                                  \

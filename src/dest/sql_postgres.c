@@ -95,6 +95,7 @@ postgres_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
     " a.attgenerated <> '' OR a.attidentity = 'a',"                                                \
     " EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique"            \
     " AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),"   \
+    " coalesce(b.typname, t.typname) = 'citext',"                                                  \
     " CASE WHEN t.typtype = 'e' THEN 6 ELSE CASE coalesce(b.typname, t.typname)"                   \
     " WHEN 'text' THEN 1 WHEN 'varchar' THEN 1 WHEN 'bpchar' THEN 1 WHEN 'citext' THEN 1"          \
     " WHEN 'int2' THEN 2 WHEN 'int4' THEN 2 WHEN 'int8' THEN 2 WHEN 'numeric' THEN 2"              \

@@ -85,7 +85,7 @@ claims_hash(struct eff_sync_run *r, const struct eff_value *match, struct eff_ar
         eff_buf_reset(&text);
         eff_value_text(&text, &match[i]);
         value = eff_buf_str(&text);
-        if (claims_fold(r))
+        if (claims_fold(r) || (r->match_caseless && r->match_caseless[i]))
             value = eff_str_lower(&scratch, eff_str_trim(value));
         eff_buf_add_slice(&all, value);
     }
@@ -120,13 +120,22 @@ claims_row_hash(struct eff_sync_run *r, const struct eff_value *row, struct eff_
     return true;
 }
 
-/* Where the key is what matches, a row that the snapshot knows claims its own record only. */
+/* Where the key is what matches, and tells records apart, a known row claims its own record only. */
+static bool
+claims_its_own(const struct eff_sync_run *r)
+{
+    for (size_t i = 0; i < r->mapping.match_count; i++)
+        if (r->match_caseless && r->match_caseless[i])
+            return false;
+    return r->mapping.match_is_key && r->sync->mode != EFF_MODE_MEMBERS;
+}
+
 void
 eff_run_claim(struct eff_sync_run *r, const struct eff_value *row, bool known)
 {
     struct eff_hash128 match;
 
-    if (!r->watch_claims || (known && r->mapping.match_is_key && r->sync->mode != EFF_MODE_MEMBERS))
+    if (!r->watch_claims || (known && claims_its_own(r)))
         return;
     if (claims_row_hash(r, row, &match))
         diff_filter_add(&r->claims, match, 0);

@@ -108,6 +108,7 @@ struct eff_sync_run {
     struct eff_buf moves, moves_twice;
     size_t moves_bytes;
     struct eff_twins *twins; /* twins.c; NULL: not watched */
+    bool *match_caseless;    /* by match field */
     struct eff_buf twin_text;
     uint64_t twin_rows;
     eff_str twin_keys[2]; /* an example of two keys, and what they share */

@@ -20,14 +20,19 @@
 static bool
 twins_caseless(const struct eff_sync_run *r, size_t match)
 {
-    return r->dest->caseless && r->dest->caseless[match];
+    bool caseless = r->dest->caseless && r->dest->caseless[match];
+
+    for (size_t i = 0; i < r->schema.fields_count && !caseless; i++)
+        caseless = r->schema.fields[i].caseless &&
+                   eff_str_eq(r->schema.fields[i].name, r->mapping.match[match].name);
+    return caseless;
 }
 
 static bool
 twins_keys_tell(const struct eff_sync_run *r)
 {
     for (size_t i = 0; i < r->mapping.match_count; i++)
-        if (twins_caseless(r, i))
+        if (r->match_caseless[i])
             return false;
     for (size_t i = 0; i < r->mapping.key_count; i++)
         if (r->columns.at[r->mapping.key[i]].kind == EFF_NULL)
@@ -43,6 +48,9 @@ eff_run_twins_open(struct eff_sync_run *r, struct eff_err *err)
                                       .memory_bytes = (size_t)r->sync->memory_bytes / 8,
                                       .rows_expected = r->rows_expected};
 
+    r->match_caseless = eff_new(&r->run, bool, r->mapping.match_count);
+    for (size_t i = 0; i < r->mapping.match_count; i++)
+        r->match_caseless[i] = twins_caseless(r, i);
     if (twins_keys_tell(r) || r->sync->mode == EFF_MODE_APPEND || r->sync->mode == EFF_MODE_MEMBERS)
         return EFF_OK;
     return eff_twins_open(&config, &r->run, &r->twins, err);
@@ -86,7 +94,7 @@ twins_match(struct eff_sync_run *r, const struct eff_value *row, struct eff_aren
             value.f == trunc(value.f))
             eff_value_set_int(&value, EFF_INT, (int64_t)value.f);
         eff_value_text(text, &value);
-        if (twins_caseless(r, i))
+        if (r->match_caseless[i])
             twins_fold(text, from, scratch);
         len = text->len - from;
         if (len == 0)
@@ -195,6 +203,6 @@ eff_run_twins_report(struct eff_sync_run *r)
                                       "several rows of the model have one value of " EFF_STR_FMT
                                       ", by which records are matched%s: none of them is sent",
                                       EFF_STR_ARG(name),
-                                      twins_caseless(r, 0) ? ", in any case of letters" : ""),
+                                      r->match_caseless[0] ? ", in any case of letters" : ""),
                        hint, r->mapping.match[0].where);
 }

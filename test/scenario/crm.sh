@@ -287,6 +287,15 @@ faults ''
 records "$SF" Lead
 db records.db "delete from r where f ->> '\$.LastName' = 'theirs'"
 same "somebody else's record" 55 "$(db records.db 'select count(*) from r')"
+about "external ids that differ in the case of letters are one record there: its describe says so"
+salesforce sf_case 30 upsert
+sed -i 's/Ext_Id__c: id/Ext_Id__c: name/' "$P/syncs/leads.yml"
+ask "$SF/_sandbox/reset" '{}'
+db "$P/shop.db" "update lead set name = 'Key' || id; update lead set name = 'KEY1' where id = 30"
+eff 3 run
+counts leads read=30 added=28 planned=28 delivered=28 invalid=2
+says 'in any case of letters'
+
 hubspot hs_clear 60 upsert
 sed -i '$aon_removed: clear' "$P/syncs/leads.yml"
 ask "$HS/_sandbox/reset" '{}'

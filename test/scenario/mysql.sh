@@ -167,6 +167,34 @@ my 'CREATE UNIQUE INDEX `noindex_match` ON `noindex` (`id`)'
 eff 0 run noindex
 rm "$P/syncs/noindex.yml"
 
+about "a collation that takes A for a: rows that differ in no more are one record there, and none is sent"
+my "create table folded (email varchar(50) character set utf8mb4 collate utf8mb4_general_ci primary key, name varchar(50))"
+db "$P/w.db" "create table folded (email text, name text); insert into folded values ('a@example.com', 'a'), ('A@example.com', 'A'), ('b@example.com', 'b')"
+sync folded << 'END'
+sync: folded
+table: folded
+key: email
+to: m.folded
+mode: mirror
+fields: [name]
+END
+eff 3 run folded
+counts folded read=3 added=1 planned=1 delivered=1 invalid=2
+says 'in any case of letters'
+my "alter table folded modify email varchar(50) character set utf8mb4 collate utf8mb4_bin"
+eff 0 run folded
+my_is "select name from folded order by binary name" "A
+a
+b"
+about "and when one of them goes, it does not take the record of the other along"
+my "alter table folded modify email varchar(50) character set utf8mb4 collate utf8mb4_bin; delete from folded; alter table folded modify email varchar(50) character set utf8mb4 collate utf8mb4_general_ci; insert into folded values ('a@example.com', 'a'), ('b@example.com', 'b')"
+db "$P/w.db" "delete from folded where email = 'A@example.com'"
+eff 0 run folded
+counts folded read=2 unchanged=2 gone=1
+my_is "select name from folded order by binary name" "a
+b"
+rm "$P/syncs/folded.yml"
+
 about "a collision on another unique index never rewrites that record"
 my "create table people (id int primary key, email varchar(50) unique, name varchar(50)); insert into people values (500, 'a@example.com', 'theirs')"
 db "$P/w.db" "create table people (id, email, name); insert into people values (1, 'a@example.com', 'ours'), (2, 'b@example.com', 'b')"
