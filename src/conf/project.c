@@ -13,7 +13,10 @@ struct project_files {           /* documents in the order of their files */
     const struct eff_node *main; /* the project's own document */
     size_t syncs_count, syncs_cap;
     const struct eff_node **syncs;
+    size_t seen; /* names under syncs/ */
 };
+
+#define PROJECT_DEPTH_MAX 8 /* of folders under syncs/ */
 
 /* ---- files ---- */
 
@@ -101,23 +104,38 @@ project_sync_file(struct eff_load *load, struct project_files *files, eff_str fi
     }
 }
 
+/* What is in it, and in the folders in it; whatever else lies there is none of ours. */
 static void
-project_sync_files(struct eff_load *load, struct project_files *files)
+project_sync_folder(struct eff_load *load, struct project_files *files, eff_str folder,
+                    unsigned depth)
 {
     const struct eff_project_input *input = load->input;
-    eff_str folder, *names = NULL;
+    eff_str *names = NULL;
     size_t count = 0;
 
-    folder = eff_str_printf(load->arena, EFF_STR_FMT "/syncs", EFF_STR_ARG(input->root));
-    if (input->list == NULL || !input->list(input->files, folder, load->arena, &count, &names))
+    if (!input->list(input->files,
+                     eff_str_printf(load->arena, EFF_STR_FMT "/" EFF_STR_FMT,
+                                    EFF_STR_ARG(input->root), EFF_STR_ARG(folder)),
+                     load->arena, &count, &names))
         return;
-    for (size_t i = 0; i < count && i < EFF_LOAD_FILES_MAX; i++) {
-        bool yaml =
-            eff_str_ends(names[i], EFF_STR(".yml")) || eff_str_ends(names[i], EFF_STR(".yaml"));
-        if (yaml && !eff_str_starts(names[i], EFF_STR(".")))
-            project_sync_file(
-                load, files,
-                eff_str_printf(load->arena, "syncs/" EFF_STR_FMT, EFF_STR_ARG(names[i])));
+    if (depth > PROJECT_DEPTH_MAX)
+        eff_problem_add(load->problems, (struct eff_place){folder, 0, 0}, "EFF1006", EFF_STR_NONE,
+                        "folders under syncs/ are nested more than %d deep", PROJECT_DEPTH_MAX);
+    for (size_t i = 0; depth <= PROJECT_DEPTH_MAX && i < count && files->seen <= EFF_LOAD_FILES_MAX;
+         i++) {
+        eff_str path = eff_str_printf(load->arena, EFF_STR_FMT "/" EFF_STR_FMT, EFF_STR_ARG(folder),
+                                      EFF_STR_ARG(names[i]));
+
+        if (eff_str_starts(names[i], EFF_STR(".")))
+            continue;
+        if (++files->seen > EFF_LOAD_FILES_MAX)
+            eff_problem_add(load->problems, (struct eff_place){path, 0, 0}, "EFF1006",
+                            EFF_STR("Keep other files elsewhere, or several syncs in one file."),
+                            "more than %d files under syncs/", EFF_LOAD_FILES_MAX);
+        else if (eff_str_ends(path, EFF_STR(".yml")) || eff_str_ends(path, EFF_STR(".yaml")))
+            project_sync_file(load, files, path);
+        else
+            project_sync_folder(load, files, path, depth + 1);
     }
 }
 
@@ -518,7 +536,8 @@ eff_project_load(const struct eff_project_input *input, struct eff_arena *arena,
     project_main_documents(&load, &files);
     if (files.main != NULL || total == eff_problems_total(problems)) {
         project_document(&load, files.main ? files.main : &project_empty);
-        project_sync_files(&load, &files);
+        if (input->list)
+            project_sync_folder(&load, &files, EFF_STR("syncs"), 0);
         project_syncs(&load, &files);
         if (files.syncs_count > 0)
             project_added(&load);

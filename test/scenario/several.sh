@@ -52,6 +52,24 @@ one() { # NAME TO TAGS AFTER
     printf 'sync: %s\ntable: t\nkey: id\nto: %s\nfields: [name]\ntags: %s\nafter: %s\n' "$1" "$2" "$3" "$4" > "$P/syncs/$1.yml"
 }
 
+make in_folders
+mkdir -p "$P/syncs/team/eu" "$P/models" "$P/syncs/.drafts"
+echo 'select id, name from t where id <= 20' > "$P/models/first.sql"
+printf 'sync: b\nmodel: ../../../models/first.sql\nkey: id\nto: one.b\nfields: [name]\n' > "$P/syncs/team/eu/b.yml"
+rm "$P/syncs/b.yml"
+mv "$P/syncs/a.yml" "$P/syncs/team/a.yaml"
+echo 'not: [a sync' > "$P/syncs/.drafts/x.yml"
+echo 'what these are' > "$P/syncs/team/README"
+eff 0 run a b
+only a b
+rows_are "$P/one.db" 'select (select count(*) from a), (select count(*) from b)' '50|20'
+sed -i 's/^key: id/kye: id/' "$P/syncs/team/eu/b.yml"
+eff 2 check
+says 'syncs/team/eu/b.yml'
+mkdir -p "$P/syncs/1/2/3/4/5/6/7/8/9"
+eff 2 check
+says 'nested more than 8 deep'
+
 make one_destination_down
 eff 1 run
 statuses a=ok b=ok c=ok d=skipped e=skipped x=failed
