@@ -261,25 +261,15 @@ claims_mark(struct eff_sync_run *r, const struct eff_value *row, struct eff_hash
 }
 
 static enum eff_fault
-claims_read(struct eff_sync_run *r, struct eff_err *err)
+claims_read_row(void *self, const struct eff_value *row, struct eff_err *err)
 {
-    struct eff_columns columns;
-    struct eff_batch batch;
+    struct eff_sync_run *r = self;
     struct eff_hash128 match;
 
-    EFF_TRY(r->source->ops->query(r->source, r->sql, &columns, err));
-    for (;;) {
-        eff_arena_reset(&r->batch);
-        EFF_TRY(r->source->ops->next(r->source, &batch, err));
-        if (batch.rows == 0)
-            return EFF_OK;
-        for (size_t i = 0; i < batch.rows; i++) {
-            const struct eff_value *row = &batch.cells[i * batch.width];
-
-            if (!eff_run_row_is_aside(r, row) && claims_row_hash(r, row, &match))
-                claims_mark(r, row, match);
-        }
-    }
+    (void)err;
+    if (!eff_run_row_is_aside(r, row) && claims_row_hash(r, row, &match))
+        claims_mark(r, row, match);
+    return EFF_OK;
 }
 
 enum eff_fault
@@ -298,7 +288,7 @@ eff_run_claims_settle(struct eff_sync_run *r, eff_run_put_off go_on, eff_run_put
     if (r->moved.len > 0)
         qsort(r->moved.ptr, r->moved.len / sizeof(struct eff_hash128), sizeof(struct eff_hash128),
               claims_key_cmp);
-    EFF_TRY(claims_read(r, err));
+    EFF_TRY(eff_run_each_row(r, claims_read_row, r, err));
     for (size_t i = 0; i < count; i++) {
         bool stays = put_off[i].claimed && r->sync->mode != EFF_MODE_MEMBERS;
 

@@ -255,7 +255,8 @@ eff_run_open_source(struct eff_sync_run *r, struct eff_err *err)
                  ? ops->table_sql(r->source, r->sync->model, &r->run)
                  : r->sync->model;
     r->rows_expected = ops->estimate ? ops->estimate(r->source, r->sql) : -1;
-    EFF_TRY(eff_run_at(r->sync->model_place, ops->query(r->source, r->sql, &r->columns, err), err));
+    fault = ops->query(r->source, r->sql, &r->columns, err);
+    EFF_TRY(eff_run_at(r->sync->model_place, eff_run_stopped(r, fault, err), err));
     connect_scans(r);
     EFF_TRY(eff_run_zones(r, &prepared, err));
     fault = eff_compile_mapping(&prepared, &r->columns, &r->run, &r->mapping, &earlier, err);

@@ -308,6 +308,12 @@ read_stopped(struct eff_err *err)
     return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request; nothing was sent");
 }
 
+enum eff_fault
+eff_run_stopped(const struct eff_sync_run *r, enum eff_fault fault, struct eff_err *err)
+{
+    return fault == EFF_OK || r->os->go_on(r->os->self) ? fault : read_stopped(err);
+}
+
 static enum eff_fault
 read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
 {
@@ -319,7 +325,7 @@ read_all(struct eff_sync_run *r, struct eff_buf *buf, struct eff_err *err)
         r->hand->now = (struct eff_held){.row = r->rows_read + 1};
         fault = r->source->ops->next(r->source, &batch, err);
         if (fault != EFF_OK)
-            return r->os->go_on(r->os->self) ? fault : read_stopped(err);
+            return eff_run_stopped(r, fault, err);
         if (batch.rows == 0)
             return EFF_OK;
         EFF_TRY(read_batch(r, &batch, buf, err));
@@ -388,24 +394,30 @@ read_wanted(const struct eff_change *wanted, size_t count, struct eff_hash128 ke
     return NULL;
 }
 
+struct read_again {
+    struct eff_sync_run *r;
+    const struct eff_change *wanted;
+    size_t count;
+    struct eff_buf buf;
+    enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
+                           const struct eff_value *row, struct eff_err *err);
+};
+
 static enum eff_fault
-read_again_row(struct eff_sync_run *r, const struct eff_change *wanted, size_t count,
-               const struct eff_value *row, struct eff_buf *buf,
-               enum eff_fault (*take)(struct eff_sync_run *r, const struct eff_change *change,
-                                      const struct eff_value *row, struct eff_err *err),
-               struct eff_err *err)
+read_again_row(void *self, const struct eff_value *row, struct eff_err *err)
 {
+    struct read_again *again = self;
     struct read_hashed h = {.row = row};
     const struct eff_change *change;
 
-    read_hash(r, &h, buf);
+    read_hash(again->r, &h, &again->buf);
     if (h.state != EFF_ROW_GOOD)
         return EFF_OK;
-    change = read_wanted(wanted, count, h.key);
+    change = read_wanted(again->wanted, again->count, h.key);
     if (!change || (change->kind != EFF_CHANGE_DUPLICATE && change->kind != EFF_CHANGE_TWIN &&
                     h.hash != change->row_hash))
         return EFF_OK;
-    return take(r, change, row, err);
+    return again->take(again->r, change, row, err);
 }
 
 enum eff_fault
@@ -414,20 +426,32 @@ eff_run_read_again(struct eff_sync_run *r, const struct eff_change *wanted, size
                                           const struct eff_value *row, struct eff_err *err),
                    struct eff_err *err)
 {
+    struct read_again again = {.r = r, .wanted = wanted, .count = count, .take = take};
+    enum eff_fault fault = eff_run_each_row(r, read_again_row, &again, err);
+
+    eff_buf_free(&again.buf);
+    return fault;
+}
+
+enum eff_fault
+eff_run_each_row(struct eff_sync_run *r,
+                 enum eff_fault (*visit)(void *self, const struct eff_value *row,
+                                         struct eff_err *err),
+                 void *self, struct eff_err *err)
+{
     struct eff_columns columns;
-    struct eff_batch batch;
-    struct eff_buf buf = {0};
+    struct eff_batch batch = {.rows = 1};
     enum eff_fault fault = r->source->ops->query(r->source, r->sql, &columns, err);
 
-    while (fault == EFF_OK) {
+    while (fault == EFF_OK && batch.rows > 0) {
         eff_arena_reset(&r->batch);
         fault = r->source->ops->next(r->source, &batch, err);
-        if (fault != EFF_OK || batch.rows == 0)
-            break;
-        for (size_t i = 0; i < batch.rows && fault == EFF_OK; i++)
-            fault =
-                read_again_row(r, wanted, count, &batch.cells[i * batch.width], &buf, take, err);
+        if (fault == EFF_OK && !r->os->go_on(r->os->self)) {
+            r->source->ops->cancel(r->source);
+            return read_stopped(err);
+        }
+        for (size_t i = 0; fault == EFF_OK && i < batch.rows; i++)
+            fault = visit(self, &batch.cells[i * batch.width], err);
     }
-    eff_buf_free(&buf);
-    return fault;
+    return eff_run_stopped(r, fault, err);
 }

@@ -208,6 +208,14 @@ void eff_run_overlaps(struct eff_sync_run *r);
 
 /* read.c: the one read, into the diff. */
 enum eff_fault eff_run_read(struct eff_sync_run *r, struct eff_err *err);
+/* `fault` as it is, unless the run was asked to stop: that is then what is said. */
+enum eff_fault eff_run_stopped(const struct eff_sync_run *r, enum eff_fault fault,
+                               struct eff_err *err);
+/* The model once more, row by row; r->batch lasts until the next one of its batches. */
+enum eff_fault eff_run_each_row(struct eff_sync_run *r,
+                                enum eff_fault (*visit)(void *self, const struct eff_value *row,
+                                                        struct eff_err *err),
+                                void *self, struct eff_err *err);
 /* Reads again the rows of those keys (sorted); each hit is given to `take`. */
 enum eff_fault eff_run_read_again(
     struct eff_sync_run *r, const struct eff_change *wanted, size_t count,

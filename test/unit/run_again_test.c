@@ -223,6 +223,30 @@ test_twins_among_rows_that_were_not_kept(void **state)
     expect_problem(&report, "EFF2114", 1, "rows changed while the model was read");
 }
 
+static void
+stopped_in_second(struct runworld *world)
+{
+    if (world->queries == 2)
+        world->stop_at = world->looks + 1;
+}
+
+static void
+test_stopped_while_rows_are_read_again(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    match_by_place(4);
+    deliver_all();
+    w.model[5] = 5;
+    places[5] = 1;
+    w.queries = 0;
+    w.query = stopped_in_second;
+    report = run();
+    assert_int_equal(report.status, EFF_STATUS_FAILED);
+    expect_problem(&report, "EFF2007", 0, "stopped on request; nothing was sent");
+}
+
 /* With little memory they are read again some at a time. */
 static void
 test_many_rows_are_read_again(void **state)
@@ -439,6 +463,7 @@ main(void)
         IN_WORLD(test_what_an_earlier_run_held),
         IN_WORLD(test_an_open_run_that_is_damaged),
         IN_WORLD(test_twins_among_rows_that_were_not_kept),
+        IN_WORLD(test_stopped_while_rows_are_read_again),
         IN_WORLD(test_many_rows_are_read_again),
         IN_WORLD(test_odd_match_values),
         IN_WORLD(test_a_read_that_fails_the_second_time),
