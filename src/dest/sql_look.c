@@ -236,8 +236,10 @@ look_near(struct eff_task *task, const struct eff_response *last)
             eff_str name = eff_value_str(&last->cells[i * last->columns]);
 
             if (last->cells[i * last->columns].kind == EFF_TEXT &&
-                eff_str_distance(name, task->object, max) == wanted)
+                eff_str_distance(name, task->object, max) == wanted) {
+                task->schema->object_exists |= wanted == 0; // without any column
                 near[count++] = eff_str_copy(task->arena, name);
+            }
         }
     }
     task->schema->objects_count = count;

@@ -283,7 +283,8 @@ pg_prepare(struct pg_source *s, const char *sql, PGresult **ret_described, struc
     }
     if (PQnfields(result) == 0) {
         PQclear(result);
-        return eff_sql_writes(err);
+        EFF_TRY(eff_sql_reads(s->sql.sql, err));
+        return EFF_FAIL(err, EFF_CONFIG, "the model has no columns");
     }
     *ret_described = result;
     return EFF_OK;

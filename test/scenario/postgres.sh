@@ -78,6 +78,15 @@ twice out 4
 rows_are "$P/lite.db" "select big, dec, txt, day, ts, tz, flag, hex(bin), uid, tod from t where id = 1" \
     "9223372036854775807|12345678901234567890.123456789012345679|ünï'c 👩‍👧|2024-02-29|2024-02-29T12:34:56.789012|2024-02-29T10:34:56.789012Z|1|DEADBEEF|a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11|12:34:56.5"
 rows_are "$P/lite.db" "select json_extract(doc, '\$.b[1]'), json(arr) from t where id = 1" '2.5|[1,null,3]'
+about "a table without columns"
+pg "create table src.bare (); create table dst.bare ()"
+printf 'sync: bare_in\nsource: w\ntable: src.bare\nkey: id\nto: l.t\nfields: [txt]\n' > "$P/syncs/bare_in.yml"
+printf 'sync: bare_out\nsource: w\ntable: src.t\nkey: id\nto: p.dst.bare\nfields: [txt]\n' > "$P/syncs/bare_out.yml"
+eff 1 check bare_in bare_out
+says 'the model has no columns'
+says "dst.bare.id does not exist over there"
+rm "$P/syncs/bare_in.yml" "$P/syncs/bare_out.yml"
+
 pg "create table dst.back (like dst.t including all)"
 sync back << END
 sync: back
