@@ -64,7 +64,7 @@ const struct eff_cli_command eff_cli_commands[] = {
      "efferent retry contacts\n", EFF_CLI_ALL | EFF_CLI_PROJECT, 1, 1, NULL, eff_cli_cmd_retry},
     {"approve", "SYNC DIGEST", "release exactly what a guard holds",
      "A guard holds a plan that would remove or change too much, and names it by a digest. The\n"
-     "approval is good for that plan alone, for one run.",
+     "approval is good for that plan alone, for one run, within 7 days.",
      "efferent approve contacts 3f9a27c1\n", EFF_CLI_ALL | EFF_CLI_PROJECT, 2, 2, NULL,
      eff_cli_cmd_approve},
     {"reset", "SYNC", "forget what was delivered: the next run sends everything",
