@@ -157,4 +157,11 @@ if [ "$(uname -m)" = x86_64 ]; then
     chmod +x bin/npm
     fetched fetch-duckdb "$file" build/deps/duckdb/libduckdb.so
 fi
+
+about "what pip installs, for the integration tests, is pinned by its hash, too"
+for list in "$EFF_SRC"/test/integration/*.txt; do
+    same "versions with a hash in $list" "$(grep -c '==' "$list")" \
+        "$(grep -A 1 '==' "$list" | grep -c -- '--hash=sha256:[0-9a-f]\{64\}')"
+done
+same "calls of pip that take what has no hash" '' "$(grep -lE 'pip install|--requirement' "$EFF_SRC"/tools/* | xargs grep -L -- --require-hashes)"
 finish
