@@ -24,7 +24,7 @@ partial-is-success src/dest/rest_judge.c s/bool known = answer->unlisted != EFF_
 truncated-is-success src/dest/rest_judge.c /if (!json && rest_looks_cut/,/was cut/s/EFF_MAYBE_APPLIED/EFF_APPLIED/
 5xx-is-not-applied src/dest/rest_judge.c s/if (fault == EFF_TRANSIENT && may_be_applied/if (status == 1 \&\& may_be_applied/
 sync-off src/state/control_db.c s/synchronous = FULL/synchronous = NORMAL/
-cut-read-is-complete src/run/read.c /^read_all/,/^}/s/return r->os->go_on(r->os->self) ? fault : read_stopped(err);/return EFF_OK;/
+cut-read-is-complete src/run/read.c /^read_all/,/^}/s/return eff_run_stopped(r, fault, err);/return EFF_OK;/
 mark-skipped src/deliver/lane.c /^lane_needs_mark/,/^}/s/return !lane->marked/return false \&\& !lane->marked/
 mark-lazy src/run/effects.c /eff_control_mark(/,/;/s/effect.lazy/true/
 guard-off src/run/guards.c /^guard_removals/,/^}/s/if (removed == 0)/if (removed < 1000000)/
