@@ -1,5 +1,5 @@
 // Descriptions of APIs in other forms than OpenAPI, as OpenAPI documents that openapi.mjs can look at: Google's discovery documents
-// and proto files, and the nodes of Meta's Graph API. What a form does not tell (mostly how errors look) is left open.
+// and proto files, the nodes of Meta's Graph API, and collections of requests as Postman keeps them. What a form does not tell (mostly how errors look) is left open.
 import {readFileSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 
@@ -157,4 +157,36 @@ export function nodes(folder) {
     each('CustomAudience', '/{version}/{audience}');
     each('AdAccount', '/{version}/act_{account}');
     return document(paths, schemas);
+}
+
+// ---------------------------------------------------------------- collections of requests
+
+const example = text => {
+    try {
+        return Object.keys(JSON.parse(text));
+    } catch {
+        return null; // words stand for its parts
+    }
+};
+
+// Each file is one request: its address, the names in its query, and a body as an example, whose members are taken for all there are.
+export function requests(folder) {
+    const files = readdirSync(folder, {recursive: true}).filter(f => f.endsWith('.json')).sort();
+    const paths = {};
+    for (const file of files) {
+        const {url, method, queryParams, dataMode, data, rawModeData, headerData} = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+        let count = 0;
+        const path = url.split('?')[0].replace(/^({{(_endpoint|url)}})({{site}})?/, '').replace(/\/$/, '')
+            .replace(/{{\w+}}|<\w+>/g, () => `{p${count++}}`);
+        const operation = (paths[path] ??= {})[method.toLowerCase()] ??= {parameters: [], responses: {'2XX': anything, '3XX': {}, ...refused}};
+        for (const {key} of queryParams ?? [])
+            if (!operation.parameters.some(p => p.name === key)) operation.parameters.push(inQuery(key, false));
+        const type = headerData.find(h => h.key === 'Content-Type' && h.enabled !== false)?.value;
+        const members = dataMode === 'urlencoded' ? data.map(d => d.key) : dataMode === 'raw' ? example(rawModeData) : null;
+        if (dataMode === 'binary' || (rawModeData && !members)) operation.requestBody = {content: {[type]: {}}};
+        if (!members) continue;
+        const before = operation.requestBody?.content[type]?.schema?.properties;
+        operation.requestBody = {content: {[type]: {schema: closed({...before, ...Object.fromEntries(members.map(m => [m, {}]))}, [])}}};
+    }
+    return document(paths, {});
 }

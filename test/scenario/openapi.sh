@@ -4,7 +4,7 @@
 # Goal: what we send and what our stand-ins answer is what the vendors' own descriptions of their APIs say.
 # Method: syncs to the stand-ins, with first loads, changes, refusals, reading back and removals; then each request and each
 # answer of their logs is held against the description that lies in EFF_SPECS, or in ../shared/specs (test/peers/openapi.mjs): OpenAPI documents, Google's
-# discovery document and proto files, Meta's nodes. The descriptions
+# discovery document and proto files, Meta's nodes, Salesforce's collections of requests. The descriptions
 # are not ours to ship: without that folder only the looking itself is tried, on small descriptions of our own, a right one and
 # wrong ones.
 . "$EFF_SRC/test/lib/scenario.sh"
@@ -13,7 +13,7 @@ if ! command -v node > /dev/null 2>&1 || [ ! -d "$EFF_PEERS/node_modules/ajv" ];
     skip "node or the packages of test/peers are missing (tools/setup test)"
 fi
 
-sandbox stripe intercom klaviyo slack snowflake bigquery meta google_data_manager
+sandbox stripe intercom klaviyo slack snowflake bigquery meta google_data_manager salesforce
 curl -sS --max-time 20 -H 'Authorization: Bearer test-token' -H 'Content-Type: application/json' --data-binary \
     '{"name": "vip", "subtype": "CUSTOM", "customer_file_source": "USER_PROVIDED_ONLY"}' "$META/v25.0/act_1/customaudiences" > answer.json
 AUDIENCE=$(sqlite3 :memory: "select cast(readfile('answer.json') as text) ->> '$.id'")
@@ -33,6 +33,7 @@ destinations:
   billing: {type: stripe, url: "$STRIPE", token: sk_test_test-token, calls_per_second: 1000, searches_per_second: 1000}
   support: {type: intercom, url: "$INTERCOM", token: test-token, create_attributes: true, calls_per_10s: 100000}
   mail: {type: klaviyo, url: "$KLAVIYO", api_key: test-token, bulk_threshold: 20}
+  force: {type: salesforce, instance_url: "$SF", bulk_threshold: 25, auth: {client_id: test-user, client_secret: test-secret}}
   chat: {type: slack, url: "$SLACK/api", token: xoxb-test-token, messages_per_second: 50}
 END
 table() { # SYNC TO MATCH FIELDS ON_REMOVED
@@ -51,6 +52,7 @@ table people support.contacts 'external_id: id' 'email: email, name: name, custo
 table archived support.contacts 'email: other' 'name: name' archive
 table companies support.companies 'company_id: id' 'name: name, monthly_spend: seats, custom_attributes.health: seats, custom_attributes.big: vip' delete
 table profiles mail.profiles 'external_id: id' 'email: email, first_name: name, properties.seats: seats' delete
+table leads force.Lead 'Ext_Id__c: id' 'LastName: name, Email: email, Lead_Score__c: seats, Company: other' delete
 sync attached << END
 sync: attached
 sql: select id, 1 + id % 3 as company from person
@@ -135,7 +137,7 @@ eff 0 run
 db "$P/shop.db" "update person set email = 'nonsense' where id = 6"
 eff 3 run
 db "$P/shop.db" "update person set email = 'c6@example.com' where id = 6"
-for name in customers people companies profiles; do eff 0 verify --all --select $name; done
+for name in customers people companies profiles leads; do eff 0 verify --all --select $name; done
 db "$P/shop.db" "delete from person where id > 27"
 eff 0 run
 
@@ -262,11 +264,34 @@ finds 's/"session", "type": "Object"/"batch", "type": "Object"/; s/{"name": "nam
     'request: / must NOT have additional properties (session)' 'answer 200: /name must match pattern' "request: / must have required property 'data'"
 finds 's/"endpoint": "users"/"endpoint": "people"/' 'there is no such request'
 
+mkdir -p right/salesforce/rest
+one() { # FILE METHOD ADDRESS [MORE]
+    printf '{"url": "%s", "method": "%s", "headerData": [{"key": "Content-Type", "value": "application/json"}], "queryParams": [{"key": "q"}]%s}\n' \
+        "$3" "$2" "${4:-}" > "right/salesforce/rest/$1.json"
+}
+V='{{_endpoint}}/services/data/v{{version}}'
+one token POST '{{url}}{{site}}/services/oauth2/token'
+one describe GET "$V/sobjects/<OBJECT>/describe"
+one query GET "$V/query/?q=SELECT"
+one job POST "$V/jobs/ingest" ', "dataMode": "raw", "rawModeData": "{\"object\": 1, \"operation\": 1}"'
+one state PATCH "$V/jobs/ingest/{{_jobId}}" ', "dataMode": "raw", "rawModeData": "{\"state\": 1}"'
+one status GET "$V/jobs/ingest/{{_jobId}}"
+one rows PUT "$V/jobs/ingest/{{_jobId}}/batches" ', "dataMode": "binary"'
+sed -i 's|application/json|text/csv|' right/salesforce/rest/rows.json
+one results GET "$V/jobs/ingest/{{_jobId}}/{{which}}"
+right salesforce salesforce/rest/job.json '22 of 25'
+finds 's|application/json|application/xml|' 'request: application/json is not known'
+finds 's/"operation.": 1/"verb\\": 1/' 'request: / must NOT have additional properties (operation)'
+file=salesforce/rest/query.json
+finds 's/"key": "q"/"key": "query"/' 'the query parameter q is not known'
+file=salesforce/rest/describe.json
+finds 's/describe/layout/' 'there is no such request'
+
 about "as the vendors describe it"
 eff 0 check # it asks for itself, too
 SPECS=${EFF_SPECS:-$EFF_SRC/../shared/specs}
 [ -d "$SPECS" ] || SPECS=
-for name in stripe intercom klaviyo slack snowflake bigquery meta google_data_manager; do
+for name in stripe intercom klaviyo slack snowflake bigquery meta google_data_manager salesforce; do
     eval "address=\$$(echo $name | tr '[:lower:]' '[:upper:]')"
     look $name "$address" "$SPECS" || fail "$name: requests or answers are not as described: $(cat look.txt)"
     cat look.txt
