@@ -322,13 +322,12 @@ world_read(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_byte
 
 static bool
 world_list(void *files, eff_str folder, struct eff_arena *arena, size_t *ret_count,
-           eff_str **ret_names)
+           eff_str **ret_names, struct eff_err *err)
 {
     struct eff_cli *cli = files;
-    struct eff_err ignored = {0};
 
     return cli->os->list(cli->os->self, eff_str_c(arena, folder), arena, ret_count, ret_names,
-                         &ignored) == EFF_OK;
+                         err) == EFF_OK;
 }
 
 /* ---- kinds ---- */
@@ -365,7 +364,7 @@ world_connectors(struct eff_cli *cli, eff_str root, size_t *ret_count)
     *ret_count = 0;
     if (!root.ptr ||
         !world_list(cli, eff_str_printf(&cli->arena, EFF_STR_FMT "/connectors", EFF_STR_ARG(root)),
-                    &cli->arena, &count, &names))
+                    &cli->arena, &count, &names, &ignored))
         return NULL;
     files = eff_new(&cli->arena, struct eff_connector_file, count);
     for (size_t i = 0; i < count; i++) {

@@ -6,6 +6,8 @@
  * checked. Only sources and destinations that this run could use are read;
  * what a target replaces may name variables that are not set here.
  */
+#include <errno.h>
+
 #include "conf/load.h"
 #include "conf/value.h"
 
@@ -110,14 +112,19 @@ project_sync_folder(struct eff_load *load, struct project_files *files, eff_str 
                     unsigned depth)
 {
     const struct eff_project_input *input = load->input;
+    struct eff_err err = {0};
     eff_str *names = NULL;
     size_t count = 0;
 
     if (!input->list(input->files,
                      eff_str_printf(load->arena, EFF_STR_FMT "/" EFF_STR_FMT,
                                     EFF_STR_ARG(input->root), EFF_STR_ARG(folder)),
-                     load->arena, &count, &names))
+                     load->arena, &count, &names, &err)) {
+        if (err.code != ENOTDIR)
+            eff_problem_add(load->problems, (struct eff_place){folder, 0, 0}, "EFF1001",
+                            EFF_STR_NONE, "%s", err.msg);
         return;
+    }
     if (depth > PROJECT_DEPTH_MAX)
         eff_problem_add(load->problems, (struct eff_place){folder, 0, 0}, "EFF1006", EFF_STR_NONE,
                         "folders under syncs/ are nested more than %d deep", PROJECT_DEPTH_MAX);

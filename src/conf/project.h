@@ -210,13 +210,14 @@ struct eff_project_input {
     const struct eff_kind_desc *dest_kinds;
     /*
      * Files come through this, so that tests and fuzzers need no disk. Paths are terminated
-     * and start with root; list gives the names in the folder, none when it is not there.
+     * and start with root; list gives the names in the folder, none when it is not there, and
+     * fails with err->code ENOTDIR for what is no folder.
      */
     void *files;
     bool (*read)(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_bytes,
                  struct eff_err *err);
     bool (*list)(void *files, eff_str folder, struct eff_arena *arena, size_t *ret_count,
-                 eff_str **ret_names);
+                 eff_str **ret_names, struct eff_err *err);
 };
 
 /*

@@ -10,6 +10,7 @@
 #ifndef EFF_DEST_DEST_H
 #define EFF_DEST_DEST_H
 
+#include "base/fold.h"
 #include "conf/project.h"
 #include "flow/delivery.h"
 #include "flow/mapping.h"
@@ -48,7 +49,7 @@ struct eff_dest_field {
     eff_str name, label, type_name; /* in the vendor's own words */
     enum eff_field_type type;
     bool read_only, unique, required;
-    bool caseless;        /* values that differ in the case of letters are one there */
+    enum eff_fold fold;   /* values that are equal by it are one there */
     size_t choices_count; /* closed list of values, when there is one */
     const eff_str *choices;
 };
@@ -224,8 +225,8 @@ struct eff_dest {
     bool can_describe, can_read;
     bool can_check; /* where nothing is described, EFF_TASK_CHECK proves the credential */
     struct eff_units units;
-    const bool *caseless;  /* by match field, once bound, as in eff_dest_field; NULL: none */
-    bool strict;           /* takes a row as it is or refuses it: needs no reading back */
+    const enum eff_fold *folds; /* by match field, once bound, as in eff_dest_field; NULL: none */
+    bool strict;                /* takes a row as it is or refuses it: needs no reading back */
     int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */
     size_t prepared_count; /* of members */
     const struct eff_prepared *prepared;

@@ -381,11 +381,12 @@ rest_bind_reading(struct rest_dest *dest, const struct eff_dest_sync *sync)
 static void
 rest_bind_caseless(struct rest_dest *dest, const struct eff_dest_sync *sync)
 {
-    bool *caseless = eff_new(dest->run, bool, sync->match_count);
+    enum eff_fold *folds = eff_new(dest->run, enum eff_fold, sync->match_count);
 
     for (size_t i = 0; i < sync->match_count; i++)
-        caseless[i] = rest_listed(&dest->connector->objects.caseless, sync->match_names[i]);
-    dest->base.caseless = caseless;
+        if (rest_listed(&dest->connector->objects.caseless, sync->match_names[i]))
+            folds[i] = EFF_FOLD_FIELD;
+    dest->base.folds = folds;
 }
 
 enum eff_fault

@@ -347,8 +347,9 @@ describe_field(const struct eff_objects *objects, struct eff_arena *arena, eff_s
                                      .type_name = describe_type_name(arena, json, &call->type),
                                      .read_only = describe_holds(&call->readonly, json),
                                      .unique = describe_holds(&call->unique, json),
-                                     .required = describe_holds(&call->required, json),
-                                     .caseless = describe_holds(&call->caseless, json)};
+                                     .required = describe_holds(&call->required, json)};
+    if (describe_holds(&call->caseless, json))
+        field->fold = EFF_FOLD_FIELD;
     field->type = describe_type(objects, field->type_name);
     describe_choices(call, arena, json, field);
 }

@@ -21,7 +21,7 @@ enum look_column {
     LOOK_REQUIRED,
     LOOK_READ_ONLY,
     LOOK_UNIQUE,
-    LOOK_CASELESS,
+    LOOK_FOLD,
     LOOK_CLASS,
     LOOK_CHOICES,
     LOOK_COLUMNS
@@ -133,12 +133,13 @@ look_field(struct eff_arena *arena, const struct eff_value *row)
                                    .type_name = look_text(arena, &row[LOOK_TYPE]),
                                    .required = look_true(&row[LOOK_REQUIRED]),
                                    .read_only = look_true(&row[LOOK_READ_ONLY]),
-                                   .unique = look_true(&row[LOOK_UNIQUE]),
-                                   .caseless = look_true(&row[LOOK_CASELESS])};
+                                   .unique = look_true(&row[LOOK_UNIQUE])};
 
     field.label = field.name;
     if (row[LOOK_CLASS].kind == EFF_INT && row[LOOK_CLASS].i <= EFF_FIELD_JSON)
         field.type = (enum eff_field_type)row[LOOK_CLASS].i;
+    if (row[LOOK_FOLD].kind == EFF_INT && row[LOOK_FOLD].i <= EFF_FOLD_MARKS)
+        field.fold = (enum eff_fold)row[LOOK_FOLD].i;
     look_choices(arena, &row[LOOK_CHOICES], &field);
     return field;
 }
@@ -237,7 +238,7 @@ look_near(struct eff_task *task, const struct eff_response *last)
 
             if (last->cells[i * last->columns].kind == EFF_TEXT &&
                 eff_str_distance(name, task->object, max) == wanted) {
-                task->schema->object_exists |= wanted == 0; // without any column
+                task->schema->object_exists |= eff_str_eq(name, task->object); // without any column
                 near[count++] = eff_str_copy(task->arena, name);
             }
         }

@@ -120,7 +120,10 @@ mysql_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
         " AND NOT EXISTS (SELECT 1 FROM information_schema.statistics o WHERE o.table_schema ="        \
         " s.table_schema AND o.table_name = s.table_name AND o.index_name = s.index_name"              \
         " AND o.seq_in_index > 1)),"                                                                   \
-        " coalesce(c.collation_name LIKE '%\\_ci', false),"                                            \
+        " CASE WHEN c.collation_name LIKE '%\\_general\\_ci' OR c.collation_name LIKE"                 \
+        " '%\\_unicode\\_ci' OR c.collation_name LIKE '%\\_unicode\\_520\\_ci' OR"                     \
+        " c.collation_name LIKE '%\\_ai\\_ci' THEN 3"                                                  \
+        " WHEN c.collation_name LIKE '%\\_ci' THEN 2 ELSE 0 END,"                                      \
         " CASE WHEN c.data_type IN ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext')"  \
         " THEN 1 WHEN c.data_type IN ('tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal'," \
         " 'float', 'double') THEN 2 WHEN c.data_type = 'date' THEN 4"                                  \
@@ -132,8 +135,9 @@ mysql_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
         " FROM information_schema.columns c WHERE " MYSQL_TABLE(                                       \
             "c") " ORDER BY c.ordinal_position"
 
-_Static_assert(EFF_FIELD_TEXT == 1 && EFF_FIELD_NUMBER == 2 && EFF_FIELD_DATE == 4 &&
-                   EFF_FIELD_TIMESTAMP == 5 && EFF_FIELD_CHOICE == 6 && EFF_FIELD_JSON == 7,
+_Static_assert(EFF_FOLD_CASE == 2 && EFF_FOLD_MARKS == 3 && EFF_FIELD_TEXT == 1 &&
+                   EFF_FIELD_NUMBER == 2 && EFF_FIELD_DATE == 4 && EFF_FIELD_TIMESTAMP == 5 &&
+                   EFF_FIELD_CHOICE == 6 && EFF_FIELD_JSON == 7,
                "the statement above writes these numbers");
 
 #define MYSQL_TABLES                                                                               \

@@ -95,7 +95,9 @@ postgres_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
     " a.attgenerated <> '' OR a.attidentity = 'a',"                                                \
     " EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique"            \
     " AND i.indisvalid AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),"   \
-    " coalesce(b.typname, t.typname) = 'citext',"                                                  \
+    " CASE WHEN coalesce(b.typname, t.typname) = 'citext' OR EXISTS (SELECT 1 FROM pg_collation l" \
+    " WHERE l.oid = a.attcollation AND to_jsonb(l) ->> 'collisdeterministic' = 'false') THEN 2"    \
+    " ELSE 0 END,"                                                                                 \
     " CASE WHEN t.typtype = 'e' THEN 6 ELSE CASE coalesce(b.typname, t.typname)"                   \
     " WHEN 'text' THEN 1 WHEN 'varchar' THEN 1 WHEN 'bpchar' THEN 1 WHEN 'citext' THEN 1"          \
     " WHEN 'int2' THEN 2 WHEN 'int4' THEN 2 WHEN 'int8' THEN 2 WHEN 'numeric' THEN 2"              \
@@ -108,9 +110,9 @@ postgres_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
     " LEFT JOIN pg_type b ON b.oid = t.typbasetype AND t.typtype = 'd'"                            \
     " WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
 
-_Static_assert(EFF_FIELD_TEXT == 1 && EFF_FIELD_NUMBER == 2 && EFF_FIELD_BOOL == 3 &&
-                   EFF_FIELD_DATE == 4 && EFF_FIELD_TIMESTAMP == 5 && EFF_FIELD_CHOICE == 6 &&
-                   EFF_FIELD_JSON == 7,
+_Static_assert(EFF_FOLD_CASE == 2 && EFF_FIELD_TEXT == 1 && EFF_FIELD_NUMBER == 2 &&
+                   EFF_FIELD_BOOL == 3 && EFF_FIELD_DATE == 4 && EFF_FIELD_TIMESTAMP == 5 &&
+                   EFF_FIELD_CHOICE == 6 && EFF_FIELD_JSON == 7,
                "the statement above writes these numbers");
 
 #define POSTGRES_TABLES                                                                            \

@@ -123,7 +123,8 @@ sqlite_table_params(eff_str schema, eff_str table, struct eff_arena *arena,
     " AND (SELECT count(*) FROM pragma_index_info(l.name, ?2)) = 1"                                \
     " AND (SELECT i.name FROM pragma_index_info(l.name, ?2) i) = x.name),"                         \
     " EXISTS (SELECT 1 FROM pragma_index_list(?1, ?2) l, pragma_index_xinfo(l.name, ?2) i"         \
-    " WHERE l.\"unique\" AND i.key AND i.name = x.name AND upper(i.coll) = 'NOCASE'),"             \
+    " WHERE l.\"unique\" AND NOT l.partial AND i.key AND i.name = x.name"                          \
+    " AND upper(i.coll) = 'NOCASE'),"                                                              \
     " CASE WHEN NOT s.is_strict THEN 0 WHEN upper(x.type) = 'TEXT' THEN 1"                         \
     " WHEN upper(x.type) IN ('INT', 'INTEGER', 'REAL') THEN 2 ELSE 0 END,"                         \
     " NULL"                                                                                        \

@@ -73,6 +73,17 @@ claims_member_hash(struct eff_sync_run *r, const struct eff_value *member, struc
     return hash;
 }
 
+/* As widely as anything may compare there: to be wrong keeps a record, no more. */
+static enum eff_fold
+claims_widest(const struct eff_sync_run *r, size_t match)
+{
+    enum eff_fold fold = r->match_folds[match];
+
+    if (fold == EFF_FOLD_NONE)
+        return claims_fold(r) ? EFF_FOLD_FIELD : EFF_FOLD_NONE;
+    return fold == EFF_FOLD_CASE ? EFF_FOLD_MARKS : fold;
+}
+
 static struct eff_hash128
 claims_hash(struct eff_sync_run *r, const struct eff_value *match, struct eff_arena scratch)
 {
@@ -80,14 +91,10 @@ claims_hash(struct eff_sync_run *r, const struct eff_value *match, struct eff_ar
     struct eff_hash128 hash;
 
     for (size_t i = 0; i < r->mapping.match_count; i++) {
-        eff_str value;
-
         eff_buf_reset(&text);
         eff_value_text(&text, &match[i]);
-        value = eff_buf_str(&text);
-        if (claims_fold(r) || (r->match_caseless && r->match_caseless[i]))
-            value = eff_str_lower(&scratch, eff_str_trim(value));
-        eff_buf_add_slice(&all, value);
+        eff_run_fold(claims_widest(r, i), &text, 0, scratch);
+        eff_buf_add_slice(&all, eff_buf_str(&text));
     }
     hash = eff_siphash128(r->secret.key, all.ptr, all.len);
     eff_buf_free(&text);
@@ -125,7 +132,7 @@ static bool
 claims_its_own(const struct eff_sync_run *r)
 {
     for (size_t i = 0; i < r->mapping.match_count; i++)
-        if (r->match_caseless && r->match_caseless[i])
+        if (r->match_folds[i] != EFF_FOLD_NONE)
             return false;
     return r->mapping.match_is_key && r->sync->mode != EFF_MODE_MEMBERS;
 }
@@ -203,10 +210,12 @@ eff_run_claims_doubt(struct eff_sync_run *r, const struct eff_change *change,
 }
 
 void
-eff_run_claims_moved(struct eff_sync_run *r, struct eff_hash128 key)
+eff_run_claims_moved(struct eff_sync_run *r, const struct eff_planned_item *p)
 {
-    if (r->watch_claims)
-        eff_buf_add_bytes(&r->moved, &key, sizeof key);
+    if (r->watch_claims && p->item.old_match &&
+        (!p->item.match || eff_hash128_cmp(claims_hash(r, p->item.old_match, r->batch),
+                                           claims_hash(r, p->item.match, r->batch)) != 0))
+        eff_buf_add_bytes(&r->moved, &p->ack.key, sizeof p->ack.key);
 }
 
 /* ---- to be sure ---- */

@@ -43,6 +43,7 @@ moves_hash(struct eff_sync_run *r, const struct eff_value *match)
         size_t from = all.len, len;
 
         eff_value_text(&all, &match[i]);
+        eff_run_fold(r->match_folds[i], &all, from, r->batch);
         len = all.len - from;
         eff_buf_add_bytes(&all, &len, sizeof len);
     }
@@ -174,6 +175,8 @@ eff_run_moves_put_off(struct eff_sync_run *r, const struct eff_change *change,
     moved.to = moves_hash(r, p->item.match);
     twice = moves_find_twice(r, moved.from);
     moved.shared = twice && twice->count > 1;
+    if (!moved.shared && eff_hash128_cmp(moved.from, moved.to) == 0)
+        return EFF_OK; // another spelling of it: its record stays its own
     moved.stuck = stuck;
     wanted = moved.shared || diff_filter_has(&r->moves_old, moved.to, 0);
     if (r->moves_bytes > (size_t)r->sync->memory_bytes / (wanted ? 4 : 8))

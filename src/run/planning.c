@@ -153,8 +153,7 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change, const str
     planning_count(r, change->kind);
     eff_run_types_see(r, change, row);
     eff_run_sample(r, change, p);
-    if (p->item.old_match)
-        eff_run_claims_moved(r, p->ack.key);
+    eff_run_claims_moved(r, p);
     EFF_TRY(planning_not_due(r, p, &not_due, err));
     if (not_due)
         return EFF_OK;

@@ -107,8 +107,8 @@ struct eff_sync_run {
     bool moves_filled;
     struct eff_buf moves, moves_twice;
     size_t moves_bytes;
-    struct eff_twins *twins; /* twins.c; NULL: not watched */
-    bool *match_caseless;    /* by match field */
+    struct eff_twins *twins;    /* twins.c; NULL: not watched */
+    enum eff_fold *match_folds; /* by match field */
     struct eff_buf twin_text;
     uint64_t twin_rows;
     eff_str twin_keys[2]; /* an example of two keys, and what they share */
@@ -244,8 +244,8 @@ void eff_run_claims_open(struct eff_sync_run *r);
 void eff_run_claims_close(struct eff_sync_run *r);
 /* This row is in the model; `known`: and the snapshot has it as it is. */
 void eff_run_claim(struct eff_sync_run *r, const struct eff_value *row, bool known);
-/* The row of this key takes its own record along to a new match value: it claims no other. */
-void eff_run_claims_moved(struct eff_sync_run *r, struct eff_hash128 key);
+/* A row that takes its own record along to a new match value claims no other. */
+void eff_run_claims_moved(struct eff_sync_run *r, const struct eff_planned_item *p);
 /*
  * Whether other rows may stand for what this change takes out; then it is put off, with its
  * row (NULL: a removal).
@@ -273,6 +273,8 @@ void eff_run_moves_close(struct eff_sync_run *r);
 /* twins.c: rows that share a match value. */
 enum eff_fault eff_run_twins_open(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_twins_close(struct eff_sync_run *r);
+/* The text from byte `from` on is folded in its place. */
+void eff_run_fold(enum eff_fold fold, struct eff_buf *text, size_t from, struct eff_arena scratch);
 /* This row is in the model; `silent`: it is not sent anyway. */
 enum eff_fault eff_run_twin(struct eff_sync_run *r, const struct eff_value *row,
                             struct eff_hash128 key, bool silent, struct eff_err *err);

@@ -17,22 +17,22 @@
 
 #define TWINS_WHOLE_MOST 9007199254740992.0 /* beyond, not every integer is a double */
 
-static bool
-twins_caseless(const struct eff_sync_run *r, size_t match)
+static enum eff_fold
+twins_fold(const struct eff_sync_run *r, size_t match)
 {
-    bool caseless = r->dest->caseless && r->dest->caseless[match];
+    enum eff_fold fold = r->dest->folds ? r->dest->folds[match] : EFF_FOLD_NONE;
 
-    for (size_t i = 0; i < r->schema.fields_count && !caseless; i++)
-        caseless = r->schema.fields[i].caseless &&
-                   eff_str_eq(r->schema.fields[i].name, r->mapping.match[match].name);
-    return caseless;
+    for (size_t i = 0; i < r->schema.fields_count && fold == EFF_FOLD_NONE; i++)
+        if (eff_str_eq(r->schema.fields[i].name, r->mapping.match[match].name))
+            fold = r->schema.fields[i].fold;
+    return fold;
 }
 
 static bool
 twins_keys_tell(const struct eff_sync_run *r)
 {
     for (size_t i = 0; i < r->mapping.match_count; i++)
-        if (r->match_caseless[i])
+        if (r->match_folds[i] != EFF_FOLD_NONE)
             return false;
     for (size_t i = 0; i < r->mapping.key_count; i++)
         if (r->columns.at[r->mapping.key[i]].kind == EFF_NULL)
@@ -48,9 +48,9 @@ eff_run_twins_open(struct eff_sync_run *r, struct eff_err *err)
                                       .memory_bytes = (size_t)r->sync->memory_bytes / 8,
                                       .rows_expected = r->rows_expected};
 
-    r->match_caseless = eff_new(&r->run, bool, r->mapping.match_count);
+    r->match_folds = eff_new(&r->run, enum eff_fold, r->mapping.match_count);
     for (size_t i = 0; i < r->mapping.match_count; i++)
-        r->match_caseless[i] = twins_caseless(r, i);
+        r->match_folds[i] = twins_fold(r, i);
     if (twins_keys_tell(r) || r->sync->mode == EFF_MODE_APPEND || r->sync->mode == EFF_MODE_MEMBERS)
         return EFF_OK;
     return eff_twins_open(&config, &r->run, &r->twins, err);
@@ -64,12 +64,14 @@ eff_run_twins_close(struct eff_sync_run *r)
     eff_buf_free(&r->twin_text);
 }
 
-static void
-twins_fold(struct eff_buf *text, size_t from, struct eff_arena *scratch)
+void
+eff_run_fold(enum eff_fold fold, struct eff_buf *text, size_t from, struct eff_arena scratch)
 {
-    eff_str value = eff_str_trim(eff_str_sub(eff_buf_str(text), from, SIZE_MAX));
+    eff_str value;
 
-    value = eff_str_lower(scratch, value);
+    if (fold == EFF_FOLD_NONE)
+        return;
+    value = eff_fold(fold, eff_str_sub(eff_buf_str(text), from, SIZE_MAX), &scratch);
     text->len = from;
     eff_buf_add(text, value);
 }
@@ -94,8 +96,7 @@ twins_match(struct eff_sync_run *r, const struct eff_value *row, struct eff_aren
             value.f == trunc(value.f))
             eff_value_set_int(&value, EFF_INT, (int64_t)value.f);
         eff_value_text(text, &value);
-        if (r->match_caseless[i])
-            twins_fold(text, from, scratch);
+        eff_run_fold(r->match_folds[i], text, from, *scratch);
         len = text->len - from;
         if (len == 0)
             return false;
@@ -185,6 +186,15 @@ eff_run_twin_row(struct eff_sync_run *r, const struct eff_change *change,
     return eff_control_ledger_put(r->control, r->sync->name, &entry, false, err);
 }
 
+static bool
+twins_folded(const struct eff_sync_run *r)
+{
+    for (size_t i = 0; i < r->mapping.match_count; i++)
+        if (r->match_folds[i] != EFF_FOLD_NONE)
+            return true;
+    return false;
+}
+
 void
 eff_run_twins_report(struct eff_sync_run *r)
 {
@@ -203,6 +213,6 @@ eff_run_twins_report(struct eff_sync_run *r)
                                       "several rows of the model have one value of " EFF_STR_FMT
                                       ", by which records are matched%s: none of them is sent",
                                       EFF_STR_ARG(name),
-                                      r->match_caseless[0] ? ", in any case of letters" : ""),
+                                      twins_folded(r) ? ", in any case of letters" : ""),
                        hint, r->mapping.match[0].where);
 }

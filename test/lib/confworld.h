@@ -91,11 +91,12 @@ confworld_read(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_
 
 static inline bool
 confworld_list(void *files, eff_str folder, struct eff_arena *arena, size_t *ret_count,
-               eff_str **ret_names)
+               eff_str **ret_names, struct eff_err *err)
 {
     struct confworld *world = files;
     eff_str prefix = eff_str_printf(arena, EFF_STR_FMT "/", EFF_STR_ARG(confworld_below(folder)));
 
+    (void)err;
     *ret_count = 0;
     *ret_names = eff_new(arena, eff_str, 16);
     for (size_t i = 0; i < 16 && world->files[i].name != NULL; i++) {

@@ -210,6 +210,59 @@ db "$P/shop.db" "update customer set email = null where id > 1"
 eff 3 run
 counts contacts read=40 unchanged=1 invalid=39
 
+# Two rows whose records were two, and are one since the table takes A for a.
+one_of_two() { # NAME
+    start "$1" 10
+    db "$P/crm.db" 'drop table contact; create table contact (email text unique, score int)'
+    db "$P/shop.db" "delete from customer where id > 4; update customer set email = 'Ann@X', score = 10 where id = 1; update customer set email = 'ann@x', score = 10 where id = 2"
+    mapping mirror << 'END'
+key: id
+match: {email: email}
+fields: {score: score}
+END
+    eff 0 run
+    counts contacts read=4 added=4 planned=4 delivered=4
+    db "$P/crm.db" "create table folded (email text unique collate nocase, score int); insert into folded select * from contact where email <> 'ann@x'; drop table contact; alter table folded rename to contact"
+    eff 3 run
+    counts contacts read=4 unchanged=2 invalid=2
+}
+one_of_two mended_by_case
+db "$P/shop.db" "delete from customer where id = 2; update customer set email = 'ann@x' where id = 1"
+eff 0 run
+counts contacts read=3 unchanged=2 changed=1 planned=1 delivered=1 gone=1
+same "the record that is left" 1 "$(db "$P/crm.db" "select count(*) from contact where email = 'ann@x'")"
+about "a row alone takes its record along to another spelling"
+db "$P/shop.db" "update customer set email = 'C3@example.com' where id = 3"
+eff 0 run
+counts contacts read=3 unchanged=2 changed=1 planned=1 delivered=1
+same "the spelling over there" C3@example.com "$(db "$P/crm.db" "select email from contact where email = 'c3@example.com'")"
+one_of_two mended_by_another_value
+db "$P/shop.db" "update customer set email = 'new@x' where id = 1"
+eff 0 run
+counts contacts read=4 unchanged=3 changed=1 planned=1 delivered=1
+same "both are there" 2 "$(db "$P/crm.db" "select count(*) from contact where email in ('ann@x', 'new@x')")"
+eff 0 verify --all
+about "exchanged, in another spelling"
+db "$P/shop.db" "update customer set email = 'C3@example.com' where id = 4; update customer set email = 'C4@example.com' where id = 3"
+eff 0 run
+eff 0 verify --all
+about "blanks tell records apart, though the case of letters does not"
+db "$P/shop.db" "insert into customer (id, email, score) values (5, ' new@x', 1)"
+eff 0 run
+counts contacts read=5 unchanged=4 added=1 planned=1 delivered=1
+about "one of two match fields"
+db "$P/crm.db" 'drop table contact; create table contact (email text collate nocase, score int, note text, unique (score, email))'
+db "$P/shop.db" "update customer set email = 'Z@x', score = 7 where id = 1; update customer set email = 'z@x', score = 7 where id = 2"
+mapping mirror << 'END'
+key: id
+match: {score: score, email: email}
+fields: {note: segment}
+END
+eff 0 reset contacts --yes
+eff 3 run
+counts contacts read=5 added=3 invalid=2 planned=3 delivered=3
+says 'in any case of letters'
+
 # ---- duplicates and empty keys are put aside, with examples ----
 
 start duplicates 20

@@ -186,6 +186,17 @@ eff 0 run folded
 my_is "select name from folded order by binary name" "A
 a
 b"
+about "a letter with its accent is that letter there, too"
+my "delete from folded; alter table folded modify email varchar(50) character set utf8mb4 collate utf8mb4_general_ci"
+db "$P/w.db" "delete from folded; insert into folded values ('émile@example.com', 'a'), ('Emile@example.com', 'A'), ('b@example.com', 'b')"
+eff 0 reset folded --yes
+eff 3 run folded
+counts folded read=3 added=1 planned=1 delivered=1 invalid=2
+my "delete from folded; alter table folded modify email varchar(50) character set utf8mb4 collate utf8mb4_bin"
+db "$P/w.db" "delete from folded; insert into folded values ('a@example.com', 'a'), ('A@example.com', 'A'), ('b@example.com', 'b')"
+eff 0 reset folded --yes
+eff 0 run folded
+
 about "and when one of them goes, it does not take the record of the other along"
 my "alter table folded modify email varchar(50) character set utf8mb4 collate utf8mb4_bin; delete from folded; alter table folded modify email varchar(50) character set utf8mb4 collate utf8mb4_general_ci; insert into folded values ('a@example.com', 'a'), ('b@example.com', 'b')"
 db "$P/w.db" "delete from folded where email = 'A@example.com'"

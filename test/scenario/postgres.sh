@@ -87,6 +87,17 @@ says 'the model has no columns'
 says "dst.bare.id does not exist over there"
 rm "$P/syncs/bare_in.yml" "$P/syncs/bare_out.yml"
 
+about "a collation that takes A for a; and the name of a table that is nearly another's"
+pg "create collation ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); create table dst.folded (email text collate ci primary key, name text)"
+db "$P/lite.db" "create table folded (email text, name text); insert into folded values ('a@x', 'a'), ('A@x', 'A'), ('b@x', 'b')"
+printf 'sync: folded\nsource: lite\ntable: folded\nkey: email\nto: p.dst.folded\nmode: mirror\nfields: [name]\n' > "$P/syncs/folded.yml"
+eff 3 run folded
+counts folded read=3 added=1 planned=1 delivered=1 invalid=2
+sed -i 's/dst.folded/dst.Folded/' "$P/syncs/folded.yml"
+run_eff check -p "$P" --output json folded
+says 'Did you mean dst.folded?'
+rm "$P/syncs/folded.yml"
+
 pg "create table dst.back (like dst.t including all)"
 sync back << END
 sync: back

@@ -66,6 +66,12 @@ rows_are "$P/one.db" 'select (select count(*) from a), (select count(*) from b)'
 sed -i 's/^key: id/kye: id/' "$P/syncs/team/eu/b.yml"
 eff 2 check
 says 'syncs/team/eu/b.yml'
+if [ "$(id -u)" != 0 ]; then
+    mkdir -m 0 "$P/syncs/closed"
+    eff 2 check
+    says 'cannot read the folder'
+    rmdir "$P/syncs/closed"
+fi
 mkdir -p "$P/syncs/1/2/3/4/5/6/7/8/9"
 eff 2 check
 says 'nested more than 8 deep'
