@@ -102,9 +102,11 @@ control_make_tables(struct eff_control *control, struct eff_err *err)
     return control_script(control, stamp, err);
 }
 
+/* Its name says that the folder is a state; a process that died may have left it not durable. */
 static enum eff_fault
-control_make(struct eff_control *control, struct eff_err *err)
+control_make(struct eff_control *control, struct eff_os *os, struct eff_err *err)
 {
+    EFF_TRY(eff_os_sync_parent(os, control->path, err));
     EFF_TRY(control_script(control, "PRAGMA journal_mode = WAL;", err));
     EFF_CRASH_AT("control.empty");
     EFF_TRY(eff_control_begin(control, true, err));
@@ -112,7 +114,7 @@ control_make(struct eff_control *control, struct eff_err *err)
 }
 
 static enum eff_fault
-control_check(struct eff_control *control, struct eff_err *err)
+control_check(struct eff_control *control, struct eff_os *os, struct eff_err *err)
 {
     int64_t mark = 0, format = 0, tables = 0;
 
@@ -121,7 +123,7 @@ control_check(struct eff_control *control, struct eff_err *err)
     if (mark == 0) {
         EFF_TRY(control_number(control, "SELECT count(*) FROM sqlite_schema", &tables, err));
         if (tables == 0 && !control->read_only)
-            EFF_TRY(control_make(control, err));
+            EFF_TRY(control_make(control, os, err));
         // Made here, or by another process between the two looks.
         EFF_TRY(control_number(control, "PRAGMA application_id", &mark, err));
         EFF_TRY(control_number(control, "PRAGMA user_version", &format, err));
@@ -136,7 +138,7 @@ control_check(struct eff_control *control, struct eff_err *err)
         return eff_err_hint(err, "Use the version of efferent that wrote it, or a newer one.");
     }
     if (format < EFF_CONTROL_FORMAT && !control->read_only) {
-        EFF_TRY(control_make(control, err));
+        EFF_TRY(control_make(control, os, err));
         format = EFF_CONTROL_FORMAT;
     }
     control->format = (int)format;
@@ -154,7 +156,7 @@ control_check_patiently(struct eff_control *control, struct eff_os *os, struct e
     const struct eff_response *ignored;
     enum eff_fault fault;
 
-    while ((fault = control_check(control, err)) == EFF_TRANSIENT && now < until) {
+    while ((fault = control_check(control, os, err)) == EFF_TRANSIENT && now < until) {
         os->next(os->self, now + CONTROL_RETRY_MS, &ignored);
         now = os->mono_ms(os->self);
     }
@@ -248,7 +250,7 @@ control_make_file(struct eff_os *os, const char *path, struct eff_err *err)
 
     EFF_TRY(os->open(os->self, path, EFF_OPEN_WRITE | EFF_OPEN_CREATE, &file, err));
     os->close(file);
-    return eff_os_sync_parent(os, path, err); /* it is what says that the folder is a state */
+    return EFF_OK;
 }
 
 enum eff_fault
