@@ -269,6 +269,7 @@ static enum eff_fault
 pg_prepare(struct pg_source *s, const char *sql, PGresult **ret_described, struct eff_err *err)
 {
     PGresult *result = eff_pg_last(&s->peers[0], PQsendPrepare(s->peers[0].conn, "", sql, 0, NULL));
+    eff_str table;
 
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         return eff_pg_fault(s->peers[0].conn, result, &s->sql, err);
@@ -283,8 +284,9 @@ pg_prepare(struct pg_source *s, const char *sql, PGresult **ret_described, struc
     }
     if (PQnfields(result) == 0) {
         PQclear(result);
-        EFF_TRY(eff_sql_reads(s->sql.sql, err));
-        return EFF_FAIL(err, EFF_CONFIG, "the model has no columns");
+        return eff_sql_whole_table(s->sql.sql, &table)
+                   ? EFF_FAIL(err, EFF_CONFIG, "the table has no columns")
+                   : eff_sql_writes(err);
     }
     *ret_described = result;
     return EFF_OK;

@@ -83,7 +83,7 @@ pg "create table src.bare (); create table dst.bare ()"
 printf 'sync: bare_in\nsource: w\ntable: src.bare\nkey: id\nto: l.t\nfields: [txt]\n' > "$P/syncs/bare_in.yml"
 printf 'sync: bare_out\nsource: w\ntable: src.t\nkey: id\nto: p.dst.bare\nfields: [txt]\n' > "$P/syncs/bare_out.yml"
 eff 1 check bare_in bare_out
-says 'the model has no columns'
+says 'the table has no columns'
 says "dst.bare.id does not exist over there"
 rm "$P/syncs/bare_in.yml" "$P/syncs/bare_out.yml"
 
