@@ -14,10 +14,10 @@
 struct sim *sim;
 
 const char *const sim_fault_names[SIM_FAULTS] = {
-    "kill",     "power",  "enospc", "eio",   "stop",   "not-sent", "lost",    "5xx",
-    "rate",     "cut",    "odd",    "token", "poison", "locked",   "whole",   "outage",
-    "cut-read", "shrink", "twice",  "null",  "revert", "human",    "drift",   "wall",
-    "late",     "stored", "down",   "rot",   "two",    "race",     "restore", "quota"};
+    "kill",  "power", "enospc", "eio",     "stop",   "not-sent", "lost",   "5xx",      "rate",
+    "cut",   "odd",   "token",  "poison",  "locked", "whole",    "outage", "cut-read", "shrink",
+    "twice", "null",  "revert", "human",   "drift",  "wall",     "late",   "stored",   "down",
+    "rot",   "two",   "race",   "restore", "quota",  "sway",     "crumble"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -193,9 +193,19 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
      * yet by a search that is behind; a mark that cannot be written says
      * nothing, nor is there one of a sync that had not run when the backup was made.
      */
-    o->on[SIM_F_RESTORE] = sim_chance(&apart, 15) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] &&
+    o->on[SIM_F_RESTORE] = sim_chance(&apart, 60) && !o->on[SIM_F_LATE] && !o->on[SIM_F_ROT] &&
                            !o->on[SIM_F_TWO] && o->class != SIM_KEYED_UPSERT;
     o->on[SIM_F_QUOTA] = sim_chance(&apart, 10);
+    o->on[SIM_F_SWAY] = sim_chance(&apart, 40) && o->removes;
+    if (o->on[SIM_F_SWAY])
+        o->on[SIM_F_REVERT] = true;
+    if (o->on[SIM_F_SWAY] && sim_chance(&apart, 60)) {
+        o->on[SIM_F_LATE] = o->on[SIM_F_LOST] = true;
+        o->on[SIM_F_WALL] = o->on[SIM_F_RACE] = o->on[SIM_F_RESTORE] = false;
+    }
+    o->on[SIM_F_CRUMBLE] = sim_chance(&apart, 20);
+    if (o->on[SIM_F_CRUMBLE])
+        o->on[SIM_F_KILL] = o->on[SIM_F_POWER] = true;
     if (o->on[SIM_F_RESTORE])
         o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] = false;
 }
@@ -307,8 +317,10 @@ life_plan(void)
     sim->cut_at = 0;
     if (sim->calm)
         return;
-    if ((on[SIM_F_KILL] || on[SIM_F_POWER]) && sim_chance(rand, 45)) {
-        bool power = on[SIM_F_POWER] && (!on[SIM_F_KILL] || sim_chance(rand, 50));
+    if ((on[SIM_F_KILL] || on[SIM_F_POWER]) && sim_chance(rand, on[SIM_F_CRUMBLE] ? 80 : 45)) {
+        bool power = on[SIM_F_CRUMBLE]
+                         ? sim->death == SIM_DEATH_KILL
+                         : on[SIM_F_POWER] && (!on[SIM_F_KILL] || sim_chance(rand, 50));
 
         sim->death = power ? SIM_DEATH_POWER : SIM_DEATH_KILL;
         if (sim_chance(rand, 30))
@@ -395,6 +407,7 @@ run_once(struct sim_part *part)
     eff_arena_reset(&sim->process);
     sim->report = (struct eff_report){0};
     lived = life(life_run, &leaked);
+    sim->died = !lived;
     sim->killed = !lived && sim->death == SIM_DEATH_KILL;
     if (!lived)
         sim_disk_death(&sim->disk, sim->death == SIM_DEATH_POWER, &sim->faults);
@@ -509,9 +522,11 @@ storm_has_snapshot(void)
 static void
 storm_restore(void)
 {
+    bool open = sim->died && sim->options.seed % 2 == 0; /* with the plan of a run that died */
+
     if (!sim->options.on[SIM_F_RESTORE])
         return;
-    if (storm_has_snapshot() && sim_chance(&sim->world, 25)) {
+    if (storm_has_snapshot() && sim_chance(&sim->world, open ? 60 : 25)) {
         sim_disk_copy("/p/state", &sim->backup);
     } else if (sim->backup.names.count > 0 && sim_chance(&sim->world, 15)) {
         sim_event("RESTORE", NULL, 0, 0);

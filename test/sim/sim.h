@@ -179,6 +179,8 @@ enum sim_fault {
     SIM_F_RACE,    /* an upsert looks whether the record is there, and makes it a while later */
     SIM_F_RESTORE, /* the state is put back from a backup */
     SIM_F_QUOTA,   /* so many requests a day */
+    SIM_F_SWAY,    /* rows go and come back all the time, mostly as they were */
+    SIM_F_CRUMBLE, /* what is resumed dies again, once by a kill and once by a power loss */
     SIM_FAULTS
 };
 
@@ -271,6 +273,7 @@ struct sim {
     struct sim_disk disk;
     struct sim_disk backup; /* of the state's folder */
     bool restored;
+    bool died; /* the last run */
 
     /* the life under way */
     jmp_buf life;

@@ -196,7 +196,7 @@ source_come_or_go(struct sim_key *key)
     }
     key->there = true;
     if (key->version == 0 || sim->options.class == SIM_BLIND || !sim->options.on[SIM_F_REVERT] ||
-        sim_chance(&sim->world, 50))
+        sim_chance(&sim->world, sim->options.on[SIM_F_SWAY] ? 15 : 50))
         source_change(key); /* else it comes back as it was */
 }
 
@@ -217,6 +217,8 @@ sim_source_live(void)
     unsigned changes = (unsigned)sim_below(&sim->world, 30),
              moves = (unsigned)sim_below(&sim->world, 8);
 
+    if (on[SIM_F_SWAY])
+        moves += 8;
     if (sim_chance(&sim->world, 15)) /* nothing happened */
         return;
     for (unsigned i = 0; i < sim->options.keys; i++) {
