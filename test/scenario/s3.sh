@@ -121,7 +121,7 @@ big_is() { # CHANGE: the newest objects hold every row of it once
     find store/lake -name 'big-*._S3rver_object' -newer mark > newest.txt
     same "objects" 1 "$(wc -l < newest.txt)"
     same "records" "20000 20000" "$(cat "$(cat newest.txt)" > now.jsonl; echo "$(wc -l < now.jsonl) $(grep -c "\"name\":\"$1 " now.jsonl)")"
-    same "rows" 20000 "$(sed 's/.*"id":\([0-9]*\).*/\1/' now.jsonl | sort -un | wc -l)"
+    same "rows" 20000 "$(LC_ALL=C grep -o '"id":[0-9]*' now.jsonl | LC_ALL=C sort -u | wc -l)"
     no_uploads
 }
 sync big << END
