@@ -23,13 +23,11 @@ project_read(void *files, eff_str path, struct eff_arena *arena, eff_str *ret_by
 
 static bool
 project_list(void *files, eff_str folder, struct eff_arena *arena, size_t *ret_count,
-             eff_str **ret_names)
+             eff_str **ret_names, struct eff_err *err)
 {
     struct eff_os *os = files;
-    struct eff_err err = {0};
 
-    return os->list(os->self, eff_str_c(arena, folder), arena, ret_count, ret_names, &err) ==
-           EFF_OK;
+    return os->list(os->self, eff_str_c(arena, folder), arena, ret_count, ret_names, err) == EFF_OK;
 }
 
 static size_t
