@@ -5,9 +5,13 @@
 
 #include "base/fold.h"
 
+#define FOLD_MOST ((size_t)1 << 20) /* it takes eight times that; nobody matches by longer ones */
+
 static bool
-fold_is_ascii(eff_str text)
+fold_as_ascii(eff_str text)
 {
+    if (text.len > FOLD_MOST)
+        return true;
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] >= 0x80)
             return false;
@@ -26,7 +30,7 @@ eff_fold(enum eff_fold fold, eff_str text, struct eff_arena *arena)
         return text;
     if (fold == EFF_FOLD_FIELD)
         text = eff_str_trim(text);
-    if (fold == EFF_FOLD_ASCII || fold_is_ascii(text))
+    if (fold == EFF_FOLD_ASCII || fold_as_ascii(text))
         return eff_str_lower(arena, text);
     if (fold == EFF_FOLD_MARKS)
         options |= UTF8PROC_STRIPMARK;

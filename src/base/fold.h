@@ -15,7 +15,7 @@ enum eff_fold {
     EFF_FOLD_FIELD, /* letters, and blanks around them: a field of an API */
 };
 
-/* Texts that are one over there are equal in it. What is no UTF-8 is folded as ASCII. */
+/* Texts that are one over there are equal in it. What is no UTF-8, or over 1 MiB, is folded as ASCII. */
 eff_str eff_fold(enum eff_fold fold, eff_str text, struct eff_arena *arena);
 
 #endif

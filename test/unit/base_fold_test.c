@@ -73,12 +73,34 @@ test_long_texts(void **state)
     eff_arena_deinit(&arena);
 }
 
+/* Memory is bounded: a text that nobody matches by costs a copy. */
+static void
+test_very_long_texts(void **state)
+{
+    size_t len = (size_t)64 << 20;
+    char *text = malloc(len);
+    struct eff_arena arena;
+    eff_str folded;
+
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < len; i += 4)
+        memcpy(text + i, "Xéx", 4);
+    eff_arena_init(&arena, "fold", len + (1 << 20));
+    folded = eff_fold(EFF_FOLD_MARKS, (eff_str){text, len}, &arena);
+    assert_int_equal(folded.len, len);
+    assert_memory_equal(folded.ptr, "xéxxéx", 8);
+    eff_arena_deinit(&arena);
+    free(text);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_very_long_texts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,16 @@ first_row_goes(struct runworld *world)
         world->model[1] = 0;
 }
 
+static void
+a_twin_comes(void)
+{
+    match_by_place(4);
+    deliver_all();
+    w.model[5] = 5;
+    places[5] = 1;
+    w.queries = 0;
+}
+
 /* A row that has not changed is a twin all of a sudden: it is read again, to tell of it. */
 static void
 test_twins_among_rows_that_were_not_kept(void **state)
@@ -206,11 +216,7 @@ test_twins_among_rows_that_were_not_kept(void **state)
     struct eff_report report;
 
     (void)state;
-    match_by_place(4);
-    deliver_all();
-    w.model[5] = 5;
-    places[5] = 1;
-    w.queries = 0;
+    a_twin_comes();
     report = run();
     assert_int_equal(report.invalid, 2);
     assert_int_equal(w.queries, 2);
@@ -236,11 +242,7 @@ test_stopped_while_rows_are_read_again(void **state)
     struct eff_report report;
 
     (void)state;
-    match_by_place(4);
-    deliver_all();
-    w.model[5] = 5;
-    places[5] = 1;
-    w.queries = 0;
+    a_twin_comes();
     w.query = stopped_in_second;
     report = run();
     assert_int_equal(report.status, EFF_STATUS_FAILED);
