@@ -35,7 +35,7 @@
 #define SNOW_CELLS_MAX    65536
 #define SNOW_TEXT_BYTES   ((size_t)512 << 20) /* addresses for values made here */
 #define SNOW_META_BYTES   ((size_t)256 << 20) /* addresses for the description of a result */
-#define SNOW_POLL_MS      100                 /* the first; grows to ... */
+#define SNOW_POLL_MS      10                  /* the first; grows by half to ... */
 #define SNOW_POLL_MAX_MS  5000
 #define SNOW_WAIT_MS      120000 /* the API itself waits 45 s for a statement */
 #define SNOW_PART_MS      600000
