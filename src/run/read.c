@@ -229,6 +229,7 @@ read_add(struct eff_sync_run *r, const struct read_hashed *h, struct eff_buf *bu
         eff_run_claim(r, h->row, false);
         return read_invalid(r, h->state, h->key, h->row, h->column, err);
     }
+    eff_run_types_key(r, h->row);
     wanted =
         r->look ? eff_run_look_samples(r, h->key) : eff_diff_wants_content(r->diff, h->key, h->old);
     eff_run_claim(r, h->row, !wanted);
@@ -360,6 +361,7 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(
         eff_diff_open(&config, r->snapshot_rows > 0 ? r->snapshot : NULL, &r->run, &r->diff, err));
     EFF_TRY(eff_run_keys_open(r, err));
+    eff_run_types_open(r);
     eff_run_planner(r);
     eff_run_claims_open(r);
     EFF_TRY(eff_run_twins_open(r, err));
@@ -368,6 +370,7 @@ eff_run_read(struct eff_sync_run *r, struct eff_err *err)
     eff_hand_empty(r->hand);
     r->report->read = r->rows_read;
     EFF_TRY(fault);
+    EFF_TRY(eff_run_check_key_types(r, err));
     if (!read_enough(r))
         eff_run_keys_report(r);
     return eff_run_twins_find(r, err);

@@ -79,6 +79,7 @@ struct eff_sync_run {
     const struct eff_json *types_before; /* of its columns; NULL: not known */
     enum eff_kind *retyped; /* by column: what it was, EFF_NULL: the same; NULL: no column is */
     uint64_t retyped_rows;
+    enum eff_kind *key_kinds; /* of key columns without a type: their values'; NULL: all have one */
     struct eff_columns columns;
     eff_str sql;
     struct eff_mapping mapping; /* without held fields */
@@ -187,6 +188,10 @@ void eff_run_older_note(struct eff_sync_run *r);
  */
 void eff_run_types_write(const struct eff_sync_run *r, struct eff_json_writer *w);
 enum eff_fault eff_run_check_types(struct eff_sync_run *r, struct eff_err *err);
+/* Of key columns whose type is not declared: what their values are, row by row, and at the end. */
+void eff_run_types_open(struct eff_sync_run *r);
+void eff_run_types_key(struct eff_sync_run *r, const struct eff_value *row);
+enum eff_fault eff_run_check_key_types(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_types_see(struct eff_sync_run *r, const struct eff_change *change,
                        const struct eff_value *row);
 void eff_run_types_tell(struct eff_sync_run *r);

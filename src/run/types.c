@@ -5,8 +5,9 @@
  * would take every row out and add it anew: that stops the sync. Another column sends
  * rows again whose values only look the same: that is said, with how many those are.
  *
- * Whole and decimal numbers are one type here, as they are to batch/canon. A column whose
- * type the source does not declare is not looked at.
+ * Whole and decimal numbers are one type here, as they are to batch/canon. A key column whose
+ * type the source does not declare has that of its values, when they all have one; any other
+ * such column is not looked at.
  */
 #include "base/json.h"
 #include "plan/transform.h"
@@ -19,6 +20,18 @@ types_used(const struct eff_sync_run *r, size_t column)
         if (r->mapping.key[i] == column)
             return true;
     return r->needed[column];
+}
+
+/* Of its values, where the source declares none. */
+static enum eff_kind
+types_kind_of(const struct eff_sync_run *r, size_t column)
+{
+    enum eff_kind kind = r->columns.at[column].kind;
+
+    for (size_t i = 0; kind == EFF_NULL && r->key_kinds && i < r->mapping.key_count; i++)
+        if (r->mapping.key[i] == column && r->key_kinds[i] != EFF_BAD)
+            kind = r->key_kinds[i];
+    return kind;
 }
 
 void
@@ -36,13 +49,15 @@ eff_run_types_write(const struct eff_sync_run *r, struct eff_json_writer *w)
     eff_json_begin_object(w);
     for (size_t i = 0; i < r->columns.count; i++) {
         const struct eff_column *column = &r->columns.at[i];
+        enum eff_kind kind = types_kind_of(r, i);
+        eff_str name = eff_str_of(eff_kind_name(kind));
 
-        if (column->kind == EFF_NULL || !types_used(r, i))
+        if (kind == EFF_NULL || !types_used(r, i))
             continue;
         eff_json_key(w, column->name);
         eff_json_begin_array(w);
-        eff_json_write_str(w, eff_str_of(eff_kind_name(column->kind)));
-        eff_json_write_str(w, column->type_name);
+        eff_json_write_str(w, name);
+        eff_json_write_str(w, column->kind == EFF_NULL ? name : column->type_name);
         eff_json_end_array(w);
     }
     eff_json_end_object(w);
@@ -114,6 +129,46 @@ eff_run_check_types(struct eff_sync_run *r, struct eff_err *err)
         if (!r->retyped)
             r->retyped = eff_new(&r->run, enum eff_kind, r->columns.count);
         r->retyped[i] = types_kind(kind);
+    }
+    return EFF_OK;
+}
+
+void
+eff_run_types_open(struct eff_sync_run *r)
+{
+    for (size_t i = 0; i < r->mapping.key_count; i++)
+        if (!r->key_kinds && r->columns.at[r->mapping.key[i]].kind == EFF_NULL)
+            r->key_kinds = eff_new(&r->run, enum eff_kind, r->mapping.key_count);
+}
+
+void
+eff_run_types_key(struct eff_sync_run *r, const struct eff_value *row)
+{
+    for (size_t i = 0; r->key_kinds && i < r->mapping.key_count; i++) {
+        enum eff_kind kind = row[r->mapping.key[i]].kind;
+
+        kind = kind == EFF_DECIMAL ? EFF_INT : kind;
+        if (r->key_kinds[i] == EFF_NULL)
+            r->key_kinds[i] = kind;
+        else if (r->key_kinds[i] != kind)
+            r->key_kinds[i] = EFF_BAD;
+    }
+}
+
+enum eff_fault
+eff_run_check_key_types(struct eff_sync_run *r, struct eff_err *err)
+{
+    eff_str kind, type;
+
+    for (size_t i = 0; r->key_kinds && r->snapshot_rows > 0 && i < r->mapping.key_count; i++) {
+        struct eff_column column = r->columns.at[r->mapping.key[i]];
+
+        if (column.kind != EFF_NULL || r->key_kinds[i] == EFF_BAD)
+            continue;
+        column.kind = r->key_kinds[i];
+        column.type_name = eff_str_of(eff_kind_name(column.kind));
+        if (types_changed(r, &column, &kind, &type))
+            return types_stop(r, &column, type, err);
     }
     return EFF_OK;
 }

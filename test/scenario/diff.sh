@@ -542,6 +542,38 @@ eff 0 run
 counts contacts read=21 unchanged=21 planned=0
 same "nothing is said" 0 "$(problems 'count(*)')"
 
+start a_key_without_a_type 20
+derived() { # EXPRESSION: the key is one, so that SQLite declares no type for it
+    sync contacts << END
+sync: contacts
+sql: SELECT $1 AS id, email, score FROM customer
+key: id
+to: crm.contact
+mode: mirror
+fields: [email, score]
+END
+}
+derived 'id + 0'
+db "$P/crm.db" "drop table contact; create table contact (id, email text, score); create unique index contact_id on contact (id)"
+eff 0 run
+derived "'' || id"
+eff 1 run
+one_problem "the key column id is text now and was integer when the 20 rows of sync contacts were delivered: to go on would remove them all and add them anew" \
+    syncs/contacts.yml:3:6
+eff 1 plan
+eff 1 run --key 3
+rows_are "$P/crm.db" "select count(*), sum(typeof(id) = 'integer') from contact" '20|20'
+derived 'id * 1.00'
+eff 1 run # 1.0 of a column without a type is a floating number
+derived 'id'
+eff 0 run # its type is declared now, and is the same
+counts contacts read=20 unchanged=20 planned=0
+derived "'' || id"
+eff 1 run
+derived "iif(id = 1, 'one', id)"
+eff 0 run
+counts contacts read=20 unchanged=19 added=1 removed=1 planned=2 delivered=2
+
 start mapping_and_partial_run 30
 mapping mirror << 'END'
 key: id
