@@ -399,7 +399,10 @@ page_condition(struct eff_buf *buf, const struct eff_error_rule *rule)
         eff_buf_addf(buf, "%s\"", before);
         eff_schema_cell(buf, rule->text);
         eff_buf_add_char(buf, '"');
+        before = "; ";
     }
+    if (rule->empty)
+        eff_buf_addf(buf, "%sno body", before);
 }
 
 static void
@@ -426,12 +429,16 @@ page_meaning(struct eff_buf *buf, const struct eff_error_rule *rule)
         eff_buf_add(buf, eff_str_of(outcomes[rule->outcome]));
         before = "; ";
     }
+    if (rule->missing) {
+        eff_buf_add(buf, EFF_STR("no such record: a removal is done"));
+        before = "; else ";
+    }
     if (rule->split) {
         eff_buf_addf(buf, "%ssent in halves", before);
         before = "; ";
     }
-    if (rule->fault != EFF_OK)
-        eff_buf_addf(buf, "%s%s", before, faults[rule->fault]);
+    if (rule->fault != EFF_OK || rule->missing)
+        eff_buf_addf(buf, "%s%s", before, faults[rule->fault ? rule->fault : EFF_ROW]);
 }
 
 static void

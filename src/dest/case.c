@@ -190,6 +190,10 @@ case_faulty(struct case_run *run, struct eff_response answer)
         fault.status = 500;
         fault.body = EFF_STR("<html>Internal Server Error</html>");
         return fault;
+    case CASE_404:
+        fault.status = 404;
+        fault.body = EFF_STR("<html>Not Found: there is no such record</html>");
+        return fault;
     default:
         answer.body = eff_str_sub(answer.body, 0, run->cut);
         return answer;
@@ -240,12 +244,23 @@ case_exchange(struct case_run *run, const struct eff_request *request,
     if (run->fault && !run->injected && at == run->fault_at) {
         run->injected = true;
         run->injected_write = request->writes && request->carries_rows;
+        run->injected_aside = request->writes && !request->carries_rows;
         *ret_response = case_faulty(run, *ret_response);
     }
     return true;
 }
 
 /* ---- running ---- */
+
+/* Rows that a 404 did not touch may go on without the others, in a request that no case has. */
+static enum eff_step_kind
+case_left(struct case_run *run)
+{
+    if (run->fault != CASE_404 || !run->injected)
+        return 0;
+    run->problem[0] = 0;
+    return EFF_STEP_STOP;
+}
 
 static enum eff_step_kind
 case_task(struct case_run *run, struct eff_task *task, unsigned depth)
@@ -262,7 +277,7 @@ case_task(struct case_run *run, struct eff_task *task, unsigned depth)
         last = NULL;
         if (step.kind == EFF_STEP_SEND) {
             if (!case_exchange(run, &step.request, &response))
-                return 0;
+                return case_left(run);
             last = &response;
         } else if (step.kind == EFF_STEP_AUTH && depth == 0 && logins++ < 3) {
             struct eff_task login = {.kind = EFF_TASK_AUTHORIZE, .arena = run->arena};
@@ -454,6 +469,29 @@ case_compare_faulty(struct case_run *run, const struct eff_delivery *delivery)
     return true;
 }
 
+/* A page of a proxy is nobody's word on a record: it makes no removal done. */
+static bool
+case_compare_gone(struct case_run *run, const struct eff_delivery *delivery)
+{
+    const struct eff_node *want = run->conf.verdicts;
+    size_t done = 0;
+
+    for (size_t i = 0; i < delivery->count; i++) {
+        enum eff_outcome got = delivery->items[i].verdict.outcome;
+
+        if (got != EFF_APPLIED && got != EFF_TAKEN)
+            continue;
+        done++;
+        run->at = want && i < want->count ? &want->values[i] : run->document;
+        if (!want || i >= want->count || !case_outcome_is(case_want_outcome(run->at), got))
+            return eff_case_fail(run, "row %zu: %s is not what the destination said", i,
+                                 eff_outcome_name(got));
+    }
+    return !run->injected || run->injected_aside || done == 0 || done < delivery->count ||
+           eff_case_fail(run, "a page of HTML with the status 404 counts as a removal that is "
+                              "done: demand the destination's own code for it");
+}
+
 /* ---- describe and read ---- */
 
 static void
@@ -606,8 +644,9 @@ case_once(struct case_run *run)
     } else if (good) {
         task.delivery = case_delivery(run);
         run->end = case_task(run, &task, 0);
-        good = run->end != 0 && (run->fault ? case_compare_faulty(run, task.delivery)
-                                            : case_compare(run, task.delivery));
+        good = run->end != 0 && (run->fault == CASE_404 ? case_compare_gone(run, task.delivery)
+                                 : run->fault           ? case_compare_faulty(run, task.delivery)
+                                                        : case_compare(run, task.delivery));
         if (good && !run->fault)
             eff_case_shows(run, task.delivery);
     }
@@ -621,8 +660,8 @@ case_once(struct case_run *run)
 static void
 case_try(const struct case_run *prepared, enum case_fault fault, size_t at, size_t cut)
 {
-    static const char *const names[] = {"",           "answer lost", "not sent",
-                                        "429 before", "500 before",  "cut"};
+    static const char *const names[] = {"",           "answer lost",    "not sent", "429 before",
+                                        "500 before", "404 of a proxy", "cut"};
     struct eff_arena scratch = *prepared->arena;
     struct case_run run = *prepared;
     char when[80];
@@ -656,11 +695,13 @@ case_replays(struct case_run *run)
                        ? run->conf.exchange->count
                        : 0;
 
+    bool removes = eff_op_removes(run->rows.op);
+
     for (size_t at = 0; at < count; at++) {
         struct eff_response answer = case_answer(run, &run->conf.exchange->values[at]);
         size_t cuts;
 
-        for (int fault = CASE_LOST; fault <= CASE_500; fault++)
+        for (int fault = CASE_LOST; fault <= CASE_500 + removes; fault++)
             case_try(run, (enum case_fault)fault, at, 0);
         cuts = CASE_CUTS / (size_t)run->conf.repeat;
         cuts = answer.body.len < cuts ? answer.body.len : cuts;

@@ -4,8 +4,9 @@
  *
  * Each case is also replayed with the answer of each request lost, never sent,
  * cut behind each byte, and with 429 and 500 before it: then every verdict must be
- * the same, or an honest "not applied" or "maybe applied". Used by the tests and by the
- * command `efferent connector test`.
+ * the same, or an honest "not applied" or "maybe applied". Where rows are removed, also with
+ * a 404 of a proxy instead of it: then they are not. Used by the tests and by the command
+ * `efferent connector test`.
  */
 #ifndef EFF_DEST_CASE_H
 #define EFF_DEST_CASE_H

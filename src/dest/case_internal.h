@@ -6,7 +6,7 @@
 #include "conf/yaml.h"
 #include "dest/case.h"
 
-enum case_fault { CASE_NONE = 0, CASE_LOST, CASE_NOT_SENT, CASE_429, CASE_500, CASE_CUT };
+enum case_fault { CASE_NONE = 0, CASE_LOST, CASE_NOT_SENT, CASE_429, CASE_500, CASE_404, CASE_CUT };
 
 struct case_conf {
     eff_str name;
@@ -49,6 +49,7 @@ struct case_run {
     enum case_fault fault;
     size_t fault_at, cut;
     bool injected, injected_write;
+    bool injected_aside; /* it was about a job as a whole, and other requests tell more */
     enum eff_step_kind end;
     struct eff_err err;
     char problem[600];

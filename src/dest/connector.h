@@ -183,7 +183,10 @@ struct eff_operation {
     const struct eff_variant *variants;
 };
 
-/* First match wins; everything that is given must hold. */
+/*
+ * First match wins; everything that is given must hold. One that settles a removal (`missing`, or
+ * APPLIED) needs the destination's own words on one record: rest_rule().
+ */
 struct eff_error_rule {
     struct eff_ints status;
     struct eff_str_list codes;
@@ -193,6 +196,8 @@ struct eff_error_rule {
     enum eff_fault fault;
     enum eff_outcome outcome; /* PENDING: what the fault means */
     bool split;
+    bool missing; /* there is no such record: done for a removal, nothing found for a search */
+    bool empty;   /* the body must be: the status is all that is ever told */
     struct eff_str_list field;
     eff_str remedy;
 };

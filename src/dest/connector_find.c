@@ -90,6 +90,23 @@ find_one(struct eff_compile *c, const struct eff_node *map, struct eff_find *fin
     return good;
 }
 
+/* A wrong path answers 404, too: with `missing: applied` that would be a removal that is done. */
+static bool
+find_proven(struct eff_compile *c, const struct eff_node *map, const struct eff_operation *op)
+{
+    for (size_t i = 0; i < op->finds_count; i++) {
+        if (op->finds[i].missing != EFF_APPLIED || !op->finds[i].missing_status.count)
+            continue;
+        eff_problem_add(c->problems, map->place, EFF_CONNECTOR_CODE,
+                        EFF_STR("Instead of `missing_status`, give a rule in `errors`: {status: "
+                                "404, code: ..., then: missing}."),
+                        "with `missing: applied`, a status alone would make a removal done: a "
+                        "wrong path or a proxy answers so, too");
+        return false;
+    }
+    return true;
+}
+
 /* One, or a list of them that are made one after the other. */
 static bool
 find_whole(struct eff_compile *c, const struct eff_node *node, struct eff_operation *op)
@@ -156,7 +173,7 @@ eff_compile_find(struct eff_compile *c, const struct eff_node *map, struct eff_o
     if (!map)
         return true;
     if (!c->find || find_has_request(map))
-        return find_whole(c, map, op);
+        return find_whole(c, map, op) && find_proven(c, map, op);
     if (!eff_compile_fill(c, map, find_ref_options, COUNT(find_ref_options), &conf) ||
         !find_whole(c, c->find, op))
         return false;
@@ -165,5 +182,5 @@ eff_compile_find(struct eff_compile *c, const struct eff_node *map, struct eff_o
         finds[i].missing = find_missing[conf.missing];
     if (conf.only.count > 0)
         find_narrow(&conf.only, finds, &op->finds_count);
-    return true;
+    return find_proven(c, map, op);
 }

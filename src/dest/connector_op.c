@@ -161,6 +161,16 @@ answer_complete(struct eff_compile *c, const struct eff_node *map, struct answer
         eff_compile_fail(c, conf->rows, "`rows` needs `success`: which of them were applied");
         return false;
     }
+    for (size_t i = 0; i < answer->status.count; i++) {
+        if (answer->status.at[i] < 400 || answer->success.at.ptr)
+            continue;
+        eff_problem_add(c->problems, conf->status->place, EFF_CONNECTOR_CODE,
+                        EFF_STR("Add `success`, a test on the body; for a record that is gone, a "
+                                "rule in `errors` with `then: missing`."),
+                        "the status of an error does not say that it was done: a wrong path or a "
+                        "proxy answers so, too");
+        return false;
+    }
     if (answer->lists_count == 0 && answer->unlisted == EFF_MAYBE_APPLIED) {
         eff_compile_fail(c, map,
                          "the answer must say what success is: `rows`, `applied`, or "

@@ -418,7 +418,7 @@ struct rule_conf {
     const struct eff_node *status;
     struct eff_str_list codes, is, only, field;
     eff_str at, text, remedy;
-    int fault, then;
+    int fault, then, body;
 };
 
 static const struct eff_option rule_options[] = {
@@ -431,7 +431,8 @@ static const struct eff_option rule_options[] = {
     {"fault", EFF_OPT_ENUM, offsetof(struct rule_conf, fault),
      .choices = "none|config|auth|rate|limit|contract|row|transient"},
     {"then", EFF_OPT_ENUM, offsetof(struct rule_conf, then),
-     .choices = "judge|applied|not_applied|maybe|refused|split"},
+     .choices = "judge|applied|not_applied|maybe|refused|split|missing"},
+    {"body", EFF_OPT_ENUM, offsetof(struct rule_conf, body), .choices = "any|empty"},
     {"field", EFF_OPT_LIST, offsetof(struct rule_conf, field)},
     {"remedy", EFF_OPT_STR, offsetof(struct rule_conf, remedy)},
 };
@@ -452,11 +453,27 @@ rule_ops(struct eff_compile *c, const struct eff_node *map, const struct eff_str
     return true;
 }
 
+/* "HTTP 404" is the code of an answer that has none, and "*" any: neither is said by the answer. */
+static bool
+rule_tells(const struct rule_conf *conf)
+{
+    bool tells = conf->at.ptr || conf->text.len || conf->body;
+
+    for (size_t i = 0; i < conf->codes.count; i++) {
+        if (eff_str_starts(conf->codes.at[i], EFF_STR("HTTP ")) ||
+            eff_str_is(conf->codes.at[i], "*"))
+            return conf->at.ptr || conf->text.len;
+        tells = true;
+    }
+    return tells;
+}
+
 static bool
 rule_one(struct eff_compile *c, const struct eff_node *map, struct eff_error_rule *rule)
 {
     static const enum eff_outcome outcomes[] = {EFF_PENDING,       EFF_APPLIED, EFF_NOT_APPLIED,
-                                                EFF_MAYBE_APPLIED, EFF_REFUSED, EFF_PENDING};
+                                                EFF_MAYBE_APPLIED, EFF_REFUSED, EFF_PENDING,
+                                                EFF_PENDING};
     struct rule_conf conf = {0};
     bool good;
 
@@ -468,6 +485,8 @@ rule_one(struct eff_compile *c, const struct eff_node *map, struct eff_error_rul
                                     .fault = (enum eff_fault)conf.fault,
                                     .outcome = outcomes[conf.then],
                                     .split = conf.then == 5,
+                                    .missing = conf.then == 6,
+                                    .empty = conf.body,
                                     .field = conf.field,
                                     .remedy = conf.remedy};
     if (!conf.status && !conf.codes.count && !conf.at.ptr && !conf.text.len) {
@@ -476,6 +495,14 @@ rule_one(struct eff_compile *c, const struct eff_node *map, struct eff_error_rul
     }
     if (conf.fault == EFF_OK && conf.then == 0) {
         eff_compile_fail(c, map, "a rule without a verdict: give fault or then");
+        return false;
+    }
+    if ((rule->missing || rule->outcome == EFF_APPLIED) && !rule_tells(&conf)) {
+        eff_problem_add(c->problems, map->place, EFF_CONNECTOR_CODE,
+                        EFF_STR("Add `code`, `text`, or `at` with `is`, from the API's own answer "
+                                "for a record that is not there; `body: empty` where it has none."),
+                        "the status alone does not say that there is no such record: a wrong path "
+                        "or a proxy answers so, too");
         return false;
     }
     good = eff_compile_ints(c, conf.status, &rule->status);

@@ -142,10 +142,16 @@ struct rest_refusal rest_refusal_at(const struct eff_error_at *at, const struct 
 struct rest_refusal rest_refusal_of(const struct eff_connector *connector,
                                     const struct eff_response *response,
                                     const struct eff_json *json, struct eff_arena *arena);
-/* status 0: a refusal of one row, to which rules with a status do not apply. */
+/*
+ * status 0: a refusal of one row, to which rules with a status do not apply. op NONE: the request
+ * only looks, and rules of operations do not count. one: it is about one record.
+ */
 const struct eff_error_rule *rest_rule(const struct eff_connector *connector, int status,
                                        const struct rest_refusal *refusal,
-                                       const struct eff_json *json, enum eff_op op);
+                                       const struct eff_json *json, enum eff_op op, bool one);
+/* Of a request that looks for records: it says that there is none. */
+bool rest_missing(const struct rest_dest *dest, const struct eff_response *response,
+                  const struct eff_ints *statuses, bool one, struct eff_arena *arena);
 /* Which field is to blame: where the rule says, where errors say, or the one that the message names. */
 void rest_refusal_field(const struct eff_error_rule *rule, const struct eff_json *json,
                         const struct eff_delivery *delivery, struct rest_refusal *refusal);

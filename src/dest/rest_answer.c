@@ -177,9 +177,23 @@ answer_contains(eff_str text, eff_str needle)
     return false;
 }
 
+/*
+ * A rule that settles a row wants the destination's word on that one record, in JSON: what refuses
+ * a request of many rows, or a page of a proxy, is about something else.
+ */
+static bool
+answer_settles(const struct eff_error_rule *rule, int status, const struct eff_json *json,
+               enum eff_op op, bool one)
+{
+    if (!rule->missing && rule->outcome != EFF_APPLIED)
+        return true;
+    return one && (rule->missing || op != EFF_OP_NONE) &&
+           (status == 0 || rule->empty || (json && eff_json_type(json) != EFF_JSON_NULL));
+}
+
 const struct eff_error_rule *
 rest_rule(const struct eff_connector *connector, int status, const struct rest_refusal *refusal,
-          const struct eff_json *json, enum eff_op op)
+          const struct eff_json *json, enum eff_op op, bool one)
 {
     for (size_t i = 0; i < connector->errors_count; i++) {
         const struct eff_error_rule *rule = &connector->errors[i];
@@ -188,11 +202,31 @@ rest_rule(const struct eff_connector *connector, int status, const struct rest_r
             (rule->codes.count && !rest_listed(&rule->codes, refusal->code)) ||
             (rule->test.at.ptr && !rest_test(&rule->test, json)) ||
             (rule->text.len && !answer_contains(refusal->message, rule->text)) ||
-            (rule->ops && !(rule->ops & (1U << op))))
+            (rule->ops && !(rule->ops & (1U << op))) ||
+            (rule->empty && eff_json_type(json) != EFF_JSON_NULL) ||
+            !answer_settles(rule, status, json, op, one))
             continue;
         return rule;
     }
     return NULL;
+}
+
+bool
+rest_missing(const struct rest_dest *dest, const struct eff_response *response,
+             const struct eff_ints *statuses, bool one, struct eff_arena *arena)
+{
+    const struct eff_error_rule *rule;
+    const struct eff_json *json;
+    struct rest_refusal refusal;
+
+    if (response->wire != EFF_WIRE_ANSWERED || response->status < 300)
+        return false;
+    if (eff_ints_have(statuses, response->status))
+        return true;
+    json = rest_json(response, arena);
+    refusal = rest_refusal_of(dest->connector, response, json, arena);
+    rule = rest_rule(dest->connector, response->status, &refusal, json, EFF_OP_NONE, one);
+    return rule && rule->missing;
 }
 
 static bool

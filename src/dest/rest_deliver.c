@@ -359,12 +359,12 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
 
     if (response->wire == EFF_WIRE_ANSWERED)
         json = rest_json(response, delivery->arena);
-    if (response->wire == EFF_WIRE_ANSWERED &&
-        eff_ints_have(&find->missing_status, response->status)) {
+    if (rest_missing(dest, response, &find->missing_status, find->rows_max == 1, delivery->arena)) {
         deliver_find_done(delivery, work);
         return (struct eff_step){0};
     }
-    if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299))
+    if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299) &&
+        (json || !rest_looks_cut(response->body)))
         return rest_judge_failure(dest, task, work, response, json, false, err);
     if (!json || !deliver_found_list(dest, delivery, work, json)) {
         rest_pending_verdict(

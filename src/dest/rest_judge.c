@@ -42,20 +42,29 @@ judge_with_remedy(struct eff_arena *arena, eff_str message, const struct eff_err
                           message.len ? " (" : "(", EFF_STR_ARG(rule->remedy));
 }
 
+static enum eff_outcome
+judge_told(const struct eff_error_rule *rule, enum eff_op op)
+{
+    if (!rule || !rule->missing)
+        return rule ? rule->outcome : EFF_PENDING;
+    return eff_op_removes(op) ? EFF_APPLIED : EFF_REFUSED;
+}
+
 /* One row's own refusal. */
 static struct eff_verdict
 judge_row(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_json *element,
           struct rest_refusal refusal)
 {
     const struct eff_error_rule *rule =
-        rest_rule(dest->connector, 0, &refusal, element, delivery->op);
+        rest_rule(dest->connector, 0, &refusal, element, delivery->op, true);
+    enum eff_outcome told = judge_told(rule, delivery->op);
     struct eff_verdict verdict = {.outcome = EFF_REFUSED, .fault = EFF_ROW};
 
     rest_refusal_field(rule, element, delivery, &refusal);
     if (rule && rule->fault != EFF_OK)
         verdict.fault = rule->fault;
-    if (rule && rule->outcome != EFF_PENDING)
-        verdict.outcome = rule->outcome;
+    if (told != EFF_PENDING)
+        verdict.outcome = told;
     else if (verdict.fault != EFF_ROW && verdict.fault != EFF_CONTRACT)
         verdict.outcome = EFF_NOT_APPLIED;
     if (verdict.outcome == EFF_APPLIED)
@@ -411,14 +420,20 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
 {
     struct eff_delivery *delivery = task->delivery;
     struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, delivery->arena);
+    bool find = work->phase == REST_FIND; /* it writes nothing, so it settles nothing */
+    bool one = work->phase == REST_SEND && rest_variant(work)->rows_max == 1;
+    enum eff_op op = find ? EFF_OP_NONE : delivery->op;
     const struct eff_error_rule *rule =
-        rest_rule(dest->connector, response->status, &refusal, json, delivery->op);
+        rest_rule(dest->connector, response->status, &refusal, json, op, one);
+    enum eff_outcome told = judge_told(rule, op);
     bool in_success = response->status >= 200 && response->status < 300;
     enum eff_fault fault = rule && rule->fault ? rule->fault
                            : in_success        ? EFF_ROW
                                                : judge_fault_of(response->status);
     struct eff_verdict verdict;
 
+    if (told == EFF_MAYBE_APPLIED && !may_be_applied)
+        told = EFF_NOT_APPLIED;
     rest_refusal_field(rule, json, delivery, &refusal);
     if (!rule && judge_expired(dest->connector, response->status)) {
         dest->refused = true;
@@ -428,17 +443,16 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
         dest->refused = true;
         return (struct eff_step){.kind = EFF_STEP_AUTH};
     }
-    verdict = rest_verdict(
-        rule && rule->outcome ? rule->outcome
-                              : judge_outcome_of(fault, response->status, may_be_applied),
-        fault, refusal.code, judge_with_remedy(delivery->arena, refusal.message, rule));
+    verdict =
+        rest_verdict(told ? told : judge_outcome_of(fault, response->status, may_be_applied), fault,
+                     refusal.code, judge_with_remedy(delivery->arena, refusal.message, rule));
     verdict.field = refusal.field;
     if (verdict.outcome == EFF_APPLIED) {
         verdict = rest_verdict(EFF_APPLIED, EFF_OK, refusal.code, EFF_STR_NONE);
         rest_rows_verdict(delivery, work, verdict);
         return (struct eff_step){0};
     }
-    if ((fault == EFF_AUTH || fault == EFF_CONFIG) && !(rule && rule->outcome))
+    if ((fault == EFF_AUTH || fault == EFF_CONFIG) && !told)
         return judge_stop(dest, delivery, response, fault, &refusal, rule, err);
     if ((rule && rule->split) || (verdict.outcome == EFF_REFUSED && fault == EFF_ROW))
         return judge_refused(delivery, work, verdict);

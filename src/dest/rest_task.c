@@ -68,7 +68,7 @@ task_failure(struct rest_dest *dest, struct eff_task *task, struct task_work *wo
     const struct eff_json *json = status ? rest_json(response, task->arena) : NULL;
     struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, task->arena);
     const struct eff_error_rule *rule =
-        status ? rest_rule(dest->connector, status, &refusal, json, EFF_OP_NONE) : NULL;
+        status ? rest_rule(dest->connector, status, &refusal, json, EFF_OP_NONE, false) : NULL;
     enum eff_fault fault = rule && rule->fault ? rule->fault
                            : status == 403     ? EFF_AUTH
                            : status == 429     ? EFF_RATE
@@ -792,8 +792,8 @@ rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
     }
     if (last && task_good(last)) {
         step = read_page(dest, task, work, last, err);
-    } else if (last && last->wire == EFF_WIRE_ANSWERED &&
-               eff_ints_have(&reading->missing_status, last->status)) {
+    } else if (last && rest_missing(dest, last, &reading->missing_status, reading->rows_max == 1,
+                                    task->arena)) {
         work->at += work->many;
     } else if (last) {
         step = task_failure(dest, task, work, last, "read", err);

@@ -27,3 +27,9 @@ eff_op_from_name(eff_str name, enum eff_op *ret_op)
     }
     return false;
 }
+
+bool
+eff_op_removes(enum eff_op op)
+{
+    return op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
+}

@@ -25,6 +25,7 @@ enum eff_op {
 
 const char *eff_op_name(enum eff_op op); /* "upsert", ... */
 bool eff_op_from_name(eff_str name, enum eff_op *ret_op);
+bool eff_op_removes(enum eff_op op); /* what a record or a member that left the model meets */
 
 /* What an ambiguous answer means; an operation that declares nothing is blind. */
 enum eff_class { EFF_CLASS_BLIND = 0, EFF_CLASS_CONVERGE, EFF_CLASS_KEYED, EFF_CLASS_LOOKUP };

@@ -76,8 +76,7 @@ struct record_walk {
 static bool
 record_removes(enum eff_op op, enum eff_group group)
 {
-    return group == EFF_GROUP_RELEASED || group == EFF_GROUP_LOST || op == EFF_OP_CLEAR ||
-           op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
+    return group == EFF_GROUP_RELEASED || group == EFF_GROUP_LOST || eff_op_removes(op);
 }
 
 /* The identity was frozen before the destination told its id: put the id in. */

@@ -57,12 +57,6 @@ effects_op(void *self, size_t batch)
     return e->batches[batch].op;
 }
 
-static bool
-effects_removes(enum eff_op op)
-{
-    return op == EFF_OP_CLEAR || op == EFF_OP_ARCHIVE || op == EFF_OP_DELETE || op == EFF_OP_REMOVE;
-}
-
 /*
  * A removal that an earlier process had frozen may be of a row that is back by now: it is left to
  * this run's own plan, which knows the model as it is. Its entries count as unknown, because it
@@ -78,7 +72,7 @@ effects_superseded(const struct effects *e, size_t batch)
         return false;
     if (e->old)
         return e->batches[batch].op != EFF_OP_NONE;
-    return effects_removes(e->batches[batch].op) && !(settled && settled->memo.len > 0);
+    return eff_op_removes(e->batches[batch].op) && !(settled && settled->memo.len > 0);
 }
 
 static bool
