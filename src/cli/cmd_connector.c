@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "dest/case.h"
 #include "dest/connector.h"
+#include "os/drip.h"
 
 #define CONNECTOR_FILE_MAX ((size_t)4 << 20)
 #define CONNECTOR_CASE     ((size_t)256 << 20) /* address space of one case */
@@ -277,7 +278,7 @@ connector_embedded(struct connector_test *test, eff_str name)
 static void
 connector_lacking(struct connector_test *test, struct eff_json_writer *w)
 {
-    const char *names[EFF_CASE_SHOWS];
+    const char *names[EFF_CASE_LACKING];
     size_t count = eff_case_lacking(&test->report, names);
 
     if (w) {
@@ -308,7 +309,7 @@ connector_tell(struct connector_test *test)
         return eff_cli_tell_problems(cli, &test->problems, EFF_EXIT_FAILED);
     if (!eff_cli_json(cli)) {
         eff_term_addf(&cli->out, EFF_GREEN,
-                      EFF_STR_FMT ": %zu %s, %zu replays with answers lost, cut or refused\n",
+                      EFF_STR_FMT ": %zu %s, %zu replays with answers in bytes, lost, cut or refused\n",
                       EFF_STR_ARG(test->kind.kind), report->cases,
                       report->cases == 1 ? "case" : "cases", report->replays);
         connector_lacking(test, NULL);
@@ -339,14 +340,19 @@ connector_test(struct eff_cli *cli, eff_str name)
 {
     struct connector_test test = {.cli = cli, .problems = {.arena = &cli->arena}};
     struct eff_err err = {0};
+    struct eff_drip *drip;
     eff_str bytes;
     int code;
 
     if (!eff_cli_world(cli, &code))
         return code;
+    if (eff_drip_open(&cli->arena, &drip, &err) != EFF_OK)
+        return eff_cli_fail(cli, &err);
     while (name.len > 1 && name.ptr[name.len - 1] == '/')
         name.len--;
     test.report.problems = &test.problems;
+    test.report.bytes = eff_drip_answer;
+    test.report.bytes_self = drip;
     eff_arena_init(&test.scratch, "case", CONNECTOR_CASE);
     if (connector_find(&test, name)) {
         if (connector_read(&test, EFF_STR("connector.yaml"), &bytes, &err) != EFF_OK)
@@ -362,6 +368,7 @@ connector_test(struct eff_cli *cli, eff_str name)
         return connector_without_cases(&test);
     code = connector_tell(&test);
     eff_arena_deinit(&test.scratch);
+    eff_drip_close(drip);
     return code;
 }
 

@@ -6,6 +6,7 @@
 
 #define CASE_STEPS_MAX 500
 #define CASE_CUTS      4000 /* of one answer; a longer one is not cut everywhere */
+#define CASE_CUTS_FEW  8    /* that there are however many rows a case repeats */
 #define COUNT(rows)    (sizeof(rows) / sizeof((rows)[0]))
 
 static void
@@ -74,9 +75,10 @@ case_request_line(struct case_run *run, const struct eff_node *expect,
         if (!eff_str_eq_nocase(request->method, eff_str_of(methods[i])))
             return eff_case_fail(run, "expected %s, got " EFF_STR_FMT " " EFF_STR_FMT, methods[i],
                                  EFF_STR_ARG(request->method), EFF_STR_ARG(path));
-        if (!eff_str_eq(want->text, path))
+        rest = eff_case_text(run->arena, want);
+        if (!eff_str_eq(rest, path))
             return eff_case_fail(run, "expected address " EFF_STR_FMT ", got " EFF_STR_FMT,
-                                 EFF_STR_ARG(want->text), EFF_STR_ARG(path));
+                                 EFF_STR_ARG(rest), EFF_STR_ARG(path));
         return true;
     }
     return eff_case_fail(run, "`expect` has no method");
@@ -105,7 +107,7 @@ case_request_body(struct case_run *run, const struct eff_node *expect,
 {
     const struct eff_node *json = eff_node_get(expect, "json"),
                           *text = eff_node_get(expect, "body");
-    eff_str want = text ? text->text : EFF_STR(""), got = request->body;
+    eff_str want = text ? eff_case_text(run->arena, text) : EFF_STR(""), got = request->body;
 
     if (json) {
         want = case_canonical(run->arena, eff_case_json(run->arena, json));
@@ -162,7 +164,9 @@ case_answer(struct case_run *run, const struct eff_node *exchange)
 
     if (status && eff_str_int(status->text, &number))
         response.status = (int)number;
-    response.body = json ? eff_case_json(run->arena, json) : text ? text->text : EFF_STR("");
+    response.body = json   ? eff_case_json(run->arena, json)
+                    : text ? eff_case_text(run->arena, text)
+                           : EFF_STR("");
     if (wire)
         response.wire = eff_node_is(wire, "lost") ? EFF_WIRE_LOST : EFF_WIRE_NOT_SENT;
     if (wire)
@@ -198,6 +202,12 @@ case_faulty(struct case_run *run, struct eff_response answer)
         answer.body = eff_str_sub(answer.body, 0, run->cut);
         return answer;
     }
+}
+
+static bool
+case_broken(const struct case_run *run)
+{
+    return run->fault > CASE_BYTES;
 }
 
 /* Which exchange a request after a fault is: the next one, or one from the faulty one on. */
@@ -241,7 +251,9 @@ case_exchange(struct case_run *run, const struct eff_request *request,
         return false;
     *ret_response = case_answer(run, &list->values[at]);
     run->next = at + 1;
-    if (run->fault && !run->injected && at == run->fault_at) {
+    if (run->fault == CASE_BYTES && ret_response->wire == EFF_WIRE_ANSWERED)
+        *ret_response = run->report->bytes(run->report->bytes_self, request, ret_response);
+    if (case_broken(run) && !run->injected && at == run->fault_at) {
         run->injected = true;
         run->injected_write = request->writes && request->carries_rows;
         run->injected_aside = request->writes && !request->carries_rows;
@@ -645,9 +657,9 @@ case_once(struct case_run *run)
         task.delivery = case_delivery(run);
         run->end = case_task(run, &task, 0);
         good = run->end != 0 && (run->fault == CASE_404 ? case_compare_gone(run, task.delivery)
-                                 : run->fault           ? case_compare_faulty(run, task.delivery)
+                                 : case_broken(run)     ? case_compare_faulty(run, task.delivery)
                                                         : case_compare(run, task.delivery));
-        if (good && !run->fault)
+        if (good && run->fault == CASE_NONE)
             eff_case_shows(run, task.delivery);
     }
     if (run->dest)
@@ -660,8 +672,8 @@ case_once(struct case_run *run)
 static void
 case_try(const struct case_run *prepared, enum case_fault fault, size_t at, size_t cut)
 {
-    static const char *const names[] = {"",           "answer lost",    "not sent", "429 before",
-                                        "500 before", "404 of a proxy", "cut"};
+    static const char *const names[] = {
+        "", "", "answer lost", "not sent", "429 before", "500 before", "404 of a proxy"};
     struct eff_arena scratch = *prepared->arena;
     struct case_run run = *prepared;
     char when[80];
@@ -679,13 +691,38 @@ case_try(const struct case_run *prepared, enum case_fault fault, size_t at, size
         case_report_problems(&run);
         return;
     }
-    if (fault == CASE_NONE)
-        when[0] = 0;
+    if (fault <= CASE_BYTES)
+        snprintf(when, sizeof when, "%s", fault ? "answers one byte at a time" : "");
     else if (fault == CASE_CUT)
         snprintf(when, sizeof when, "answer %zu cut at %zu", at + 1, cut);
     else
         snprintf(when, sizeof when, "request %zu: %s", at + 1, names[fault]);
     case_report(&run, when);
+}
+
+/* Behind which byte a cut is: each but the last; of too many the first, the last, some between. */
+static size_t
+case_cut_at(size_t i, size_t cuts, size_t bytes)
+{
+    size_t ends = cuts / 4;
+
+    if (cuts == bytes || i < ends)
+        return 1 + i;
+    if (i >= cuts - ends)
+        return 1 + bytes - (cuts - i);
+    return 1 + ends + (bytes - 2 * ends) * (i - ends) / (cuts - 2 * ends);
+}
+
+static void
+case_cuts(struct case_run *run, size_t at)
+{
+    size_t len = case_answer(run, &run->conf.exchange->values[at]).body.len;
+    size_t bytes = len > 0 ? len - 1 : 0, cuts = CASE_CUTS / (size_t)run->conf.repeat;
+
+    cuts = cuts > CASE_CUTS_FEW ? cuts : CASE_CUTS_FEW;
+    cuts = bytes < cuts ? bytes : cuts;
+    for (size_t i = 0; i < cuts; i++)
+        case_try(run, CASE_CUT, at, case_cut_at(i, cuts, bytes));
 }
 
 static void
@@ -694,19 +731,12 @@ case_replays(struct case_run *run)
     size_t count = run->conf.exchange && run->conf.exchange->kind == EFF_NODE_LIST
                        ? run->conf.exchange->count
                        : 0;
-
     bool removes = eff_op_removes(run->rows.op);
 
     for (size_t at = 0; at < count; at++) {
-        struct eff_response answer = case_answer(run, &run->conf.exchange->values[at]);
-        size_t cuts;
-
         for (int fault = CASE_LOST; fault <= CASE_500 + removes; fault++)
             case_try(run, (enum case_fault)fault, at, 0);
-        cuts = CASE_CUTS / (size_t)run->conf.repeat;
-        cuts = answer.body.len < cuts ? answer.body.len : cuts;
-        for (size_t i = 0; i < cuts; i++)
-            case_try(run, CASE_CUT, at, 1 + (answer.body.len - 1) * i / cuts);
+        case_cuts(run, at);
     }
 }
 
@@ -739,6 +769,8 @@ case_document(const struct case_run *common, const struct eff_node *document)
         return;
     }
     case_try(&run, CASE_NONE, 0, 0);
+    if (failures == run.report->failures)
+        case_try(&run, CASE_BYTES, 0, 0);
     if (run.conf.replay && failures == run.report->failures)
         case_replays(&run);
 }
@@ -764,6 +796,7 @@ eff_case_file(size_t kinds_count, const struct eff_kind_desc *kinds, eff_str con
         case_report(&run, "");
         return;
     }
+    report->connector = ((const struct eff_dest_kind *)run.kind->user)->connector;
     if (!eff_yaml_parse(bytes, path, &arena, &count, &documents, &run.problems)) {
         case_unread(&run);
         return;

@@ -6,7 +6,17 @@
 #include "conf/yaml.h"
 #include "dest/case.h"
 
-enum case_fault { CASE_NONE = 0, CASE_LOST, CASE_NOT_SENT, CASE_429, CASE_500, CASE_404, CASE_CUT };
+/* Up to CASE_BYTES nothing is wrong: all must be as the case says. */
+enum case_fault {
+    CASE_NONE = 0,
+    CASE_BYTES,
+    CASE_LOST,
+    CASE_NOT_SENT,
+    CASE_429,
+    CASE_500,
+    CASE_404,
+    CASE_CUT
+};
 
 struct case_conf {
     eff_str name;
@@ -65,5 +75,10 @@ void eff_case_shows(struct case_run *run, const struct eff_delivery *delivery);
 bool eff_case_without(struct case_run *run, const struct eff_node *without);
 /* The node as JSON text: scalars that JSON knows as they stand, everything else as strings. */
 eff_str eff_case_json(struct eff_arena *arena, const struct eff_node *node);
+/*
+ * An address or a body: a text, a list of lines, or a mapping of texts to lists that follow them
+ * with commas.
+ */
+eff_str eff_case_text(struct eff_arena *arena, const struct eff_node *node);
 
 #endif

@@ -124,6 +124,29 @@ eff_case_json(struct eff_arena *arena, const struct eff_node *node)
     return text;
 }
 
+eff_str
+eff_case_text(struct eff_arena *arena, const struct eff_node *node)
+{
+    struct eff_buf buf = {0};
+    eff_str text;
+
+    if (node->kind == EFF_NODE_SCALAR)
+        return node->text;
+    for (size_t i = 0; i < node->count; i++) {
+        const struct eff_node *value = &node->values[i];
+
+        if (node->kind == EFF_NODE_LIST)
+            eff_buf_addf(&buf, EFF_STR_FMT "\n", EFF_STR_ARG(value->text));
+        else
+            eff_buf_add(&buf, node->keys[i].text);
+        for (size_t k = 0; k < value->count; k++)
+            eff_buf_addf(&buf, "%s" EFF_STR_FMT, k ? "," : "", EFF_STR_ARG(value->values[k].text));
+    }
+    text = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return text;
+}
+
 /* {$instant: 2026-01-31T12:00:00Z}, {$date: ...}, {$float: nan}, {$bytes: text}, {$decimal: 1.50} */
 static bool
 case_typed(const struct eff_node *node, struct eff_value *ret_value)
@@ -193,17 +216,32 @@ case_numbered(const struct eff_node *node)
     return found;
 }
 
+static eff_str
+case_number(struct eff_arena *arena, eff_str text, size_t number)
+{
+    struct eff_buf buf = {0};
+    size_t at;
+
+    if (eff_str_find(text, EFF_STR("$n")) == SIZE_MAX)
+        return text;
+    while ((at = eff_str_find(text, EFF_STR("$n"))) != SIZE_MAX) {
+        eff_buf_add(&buf, eff_str_sub(text, 0, at));
+        eff_buf_addf(&buf, "%zu", number);
+        text = eff_str_sub(text, at + 2, SIZE_MAX);
+    }
+    eff_buf_add(&buf, text);
+    text = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return text;
+}
+
 /* The node as its copy of that number: "$n" in its texts is the number. */
 static struct eff_node
 case_copy(struct eff_arena *arena, const struct eff_node *node, size_t number)
 {
     struct eff_node copy = *node, *values = eff_new(arena, struct eff_node, node->count);
-    size_t at = eff_str_find(node->text, EFF_STR("$n"));
 
-    if (at != SIZE_MAX)
-        copy.text = eff_str_printf(arena, EFF_STR_FMT "%zu" EFF_STR_FMT,
-                                   EFF_STR_ARG(eff_str_sub(node->text, 0, at)), number,
-                                   EFF_STR_ARG(eff_str_sub(node->text, at + 2, SIZE_MAX)));
+    copy.text = case_number(arena, node->text, number);
     for (size_t i = 0; i < node->count; i++)
         values[i] = case_copy(arena, &node->values[i], number);
     copy.values = values;

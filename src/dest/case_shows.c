@@ -1,5 +1,6 @@
 /* case_shows: what a case is an example of, read off its rows and verdicts. */
 #include "dest/case_internal.h"
+#include "dest/connector.h"
 
 #define COUNT(rows)     (sizeof(rows) / sizeof((rows)[0]))
 #define SHOWS_DOUBLE_UP ((int64_t)1 << 53) /* beyond, a double loses digits */
@@ -121,6 +122,16 @@ shows_verdicts(const struct case_run *run, const struct eff_delivery *delivery)
                     SHOWS_WHOLE);
 }
 
+static void
+shows_batch(struct eff_case_report *report, enum eff_op op, size_t rows)
+{
+    for (size_t i = 0; i < report->batches_count; i++)
+        if (report->batches[i].op == op && report->batches[i].rows == rows)
+            return;
+    if (report->batches_count < EFF_CASE_BATCHES)
+        report->batches[report->batches_count++] = (struct eff_case_batch){op, rows};
+}
+
 void
 eff_case_shows(struct case_run *run, const struct eff_delivery *delivery)
 {
@@ -128,6 +139,9 @@ eff_case_shows(struct case_run *run, const struct eff_delivery *delivery)
         shows_values(delivery) | shows_verdicts(run, delivery) |
         shows_if(delivery->count == 0 && run->next == 0, SHOWS_EMPTY) |
         shows_if(run->rows_max > 1 && delivery->count == run->rows_max, SHOWS_MAXIMUM);
+    // A variant that takes fewer rows than another one of its operation has a batch of its own.
+    if (delivery->count > 1 && delivery->count <= run->rows_max)
+        shows_batch(run->report, delivery->op, delivery->count);
 }
 
 bool
@@ -150,13 +164,50 @@ eff_case_without(struct case_run *run, const struct eff_node *without)
     return true;
 }
 
-size_t
-eff_case_lacking(const struct eff_case_report *report, const char *ret_names[EFF_CASE_SHOWS])
+/* Whether the rows of that variant fill a batch which no variant before it has. */
+static bool
+lacking_batch(const struct eff_case_report *report, enum eff_op op, size_t variant)
 {
+    const struct eff_variant *variants = report->connector->ops[op].variants;
+    size_t rows = variants[variant].rows_max;
+
+    for (size_t i = 0; i < report->batches_count; i++)
+        if (report->batches[i].op == op && report->batches[i].rows == rows)
+            return false;
+    for (size_t i = 0; i < variant; i++)
+        if (variants[i].rows_max == rows)
+            return false;
+    return rows > 1;
+}
+
+/* Each operation has a maximum of its own, and so has each of its variants. */
+static size_t
+lacking_batches(const struct eff_case_report *report, size_t count,
+                const char *ret_names[EFF_CASE_LACKING])
+{
+    for (int op = EFF_OP_UPSERT; op < EFF_OPS_COUNT; op++) {
+        const struct eff_operation *operation = &report->connector->ops[op];
+
+        for (size_t i = 0; i < operation->variants_count && count < EFF_CASE_LACKING; i++)
+            if (lacking_batch(report, (enum eff_op)op, i))
+                ret_names[count++] =
+                    eff_str_printf(report->problems->arena, "maximum batch of %s (%zu rows)",
+                                   eff_op_name((enum eff_op)op), operation->variants[i].rows_max)
+                        .ptr;
+    }
+    return count;
+}
+
+size_t
+eff_case_lacking(const struct eff_case_report *report, const char *ret_names[EFF_CASE_LACKING])
+{
+    unsigned maximum = 1U << SHOWS_MAXIMUM;
     size_t count = 0;
 
     for (size_t i = 0; i < EFF_CASE_SHOWS; i++)
         if (((report->shown ^ report->without) >> i & 1U) == 0)
             ret_names[count++] = shows_names[i];
+    if (report->connector && (report->shown & ~report->without & maximum))
+        count = lacking_batches(report, count, ret_names);
     return count;
 }

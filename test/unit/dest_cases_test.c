@@ -1,15 +1,16 @@
 /*
  * Goal: each connector sends exactly what its vendor documents, judges each answer
  * row by row, and never claims more than the answer says.
- * Method: the cases of connectors/<vendor>/cases, as data; each also replayed with
- * every answer lost, never sent, cut, and with 429 and 500 before it. Together they show
+ * Method: the cases of connectors/<vendor>/cases, as data; each also replayed with all
+ * answers one byte at a time through a real connection, and with every answer lost, never sent, cut, and with 429 and 500 before it. Together they show
  * what all connectors have to show, or say why there is no such case.
  * covers: A4, B1, B2, B3, B4, B5, B6, B9, B14, B19, B20, S7, S8, S9
  */
-// links: dest conf flow base assets
+// links: os dest conf flow base assets
 #include "base/assets.h"
 #include "base/buf.h"
 #include "dest/case.h"
+#include "os/drip.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@
 #include <cmocka.h>
 
 static struct eff_arena kinds_arena, scratch;
+static struct eff_drip *drip;
 static size_t kinds_count;
 static struct eff_kind_desc *kinds;
 
@@ -31,14 +33,26 @@ print_problems(const struct eff_problems *problems)
                     problems->at[i].place.column, EFF_STR_ARG(problems->at[i].message));
 }
 
+static struct eff_case_report
+new_report(struct eff_problems *problems)
+{
+    return (struct eff_case_report){
+        .problems = problems, .bytes = eff_drip_answer, .bytes_self = drip};
+}
+
 static int
 setup(void **state)
 {
     struct eff_problems problems = {.arena = &kinds_arena};
+    struct eff_err err = {0};
 
     (void)state;
     eff_arena_init(&kinds_arena, "kinds", (size_t)64 << 20);
     eff_arena_init(&scratch, "case", (size_t)256 << 20);
+    if (eff_drip_open(&kinds_arena, &drip, &err) != EFF_OK) {
+        print_error("%s\n", err.msg);
+        return 1;
+    }
     if (eff_dest_kinds(0, NULL, &kinds_arena, &kinds_count, &kinds, &problems))
         return 0;
     print_problems(&problems);
@@ -49,6 +63,7 @@ static int
 teardown(void **state)
 {
     (void)state;
+    eff_drip_close(drip);
     eff_arena_deinit(&kinds_arena);
     eff_arena_deinit(&scratch);
     return 0;
@@ -58,8 +73,8 @@ static void
 run_connector(const char *connector, size_t cases_least)
 {
     struct eff_problems problems = {.arena = &kinds_arena};
-    struct eff_case_report report = {.problems = &problems};
-    const char *names[EFF_CASE_SHOWS];
+    struct eff_case_report report = new_report(&problems);
+    const char *names[EFF_CASE_LACKING];
     char folder[80];
     size_t lacking;
 
@@ -208,7 +223,7 @@ wrong_cases_fail(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct eff_problems problems = {.arena = &kinds_arena};
-        struct eff_case_report report = {.problems = &problems};
+        struct eff_case_report report = new_report(&problems);
         const struct eff_problem *first;
 
         eff_case_file(kinds_count, kinds, EFF_STR("hubspot"), EFF_STR("wrong.yaml"),
@@ -232,8 +247,9 @@ what_is_not_shown_is_lacking(void **state)
         "case: a\nrepeat: 100\noptions: {token: t}\nsync: {object: contacts, match: email}\nop: archive\n"
         "rows: [{$id: '1$n', email: a$n}]\n" ARCHIVE("contacts", "1$n") "verdicts: [applied]\n";
     struct eff_problems problems = {.arena = &kinds_arena};
-    struct eff_case_report report = {.problems = &problems};
-    const char *names[EFF_CASE_SHOWS];
+    struct eff_case_report report = new_report(&problems);
+    const char *names[EFF_CASE_LACKING];
+    size_t lacking;
 
     (void)state;
     assert_int_equal(eff_case_lacking(&report, names), EFF_CASE_SHOWS);
@@ -241,18 +257,99 @@ what_is_not_shown_is_lacking(void **state)
                   &scratch, &report);
     print_problems(&problems);
     assert_int_equal(report.failures, 0);
-    assert_int_equal(eff_case_lacking(&report, names), EFF_CASE_SHOWS - 2);
-    for (size_t i = 0; i < EFF_CASE_SHOWS - 2; i++) {
+    // Of the operations that take several rows each has a maximum of its own.
+    lacking = eff_case_lacking(&report, names);
+    assert_int_equal(lacking, EFF_CASE_SHOWS - 2 + 7);
+    for (size_t i = 0; i < lacking; i++) {
         assert_string_not_equal(names[i], "remove");
         assert_string_not_equal(names[i], "maximum batch");
+        assert_string_not_equal(names[i], "maximum batch of archive (100 rows)");
     }
+    assert_string_equal(names[EFF_CASE_SHOWS - 2], "maximum batch of upsert (100 rows)");
+    assert_string_equal(names[lacking - 1], "maximum batch of remove (1000 rows)");
     eff_case_file(kinds_count, kinds, EFF_STR("hubspot"), EFF_STR("b.yaml"),
                   EFF_STR("without: {decimal: none there, remove: it is shown}\n"), &scratch,
                   &report);
     assert_int_equal(report.failures, 0);
     assert_int_equal(report.cases, 1);
-    assert_int_equal(eff_case_lacking(&report, names), EFF_CASE_SHOWS - 2);
+    assert_int_equal(eff_case_lacking(&report, names), lacking);
     assert_string_equal(names[2], "remove"); // shown, and said not to be
+}
+
+/* What came in bytes, and whether it was as the case says until `spoiled`. */
+struct dripped {
+    size_t answers;
+    bool spoiled;
+};
+
+static struct eff_response
+count_bytes(void *self, const struct eff_request *request, const struct eff_response *answer)
+{
+    struct dripped *dripped = self;
+    struct eff_response response = eff_drip_answer(drip, request, answer);
+
+    dripped->answers++;
+    assert_int_equal(response.wire, EFF_WIRE_ANSWERED);
+    assert_int_equal(response.status, answer->status);
+    assert_int_equal(response.body.len, answer->body.len);
+    assert_memory_equal(response.body.ptr, answer->body.ptr, answer->body.len);
+    assert_true(
+        eff_str_is(eff_response_header(&response, EFF_STR("sforce-limit-info")), "api-usage=1/2"));
+    if (dripped->spoiled)
+        response.body.len--;
+    return response;
+}
+
+/* Each answer comes through a connection once, whole, with its headers; else the case does not hold. */
+static void
+answers_come_in_bytes(void **state)
+{
+    static const char text[] =
+        "case: a\nrepeat: 200\noptions: {instance_url: 'https://acme.my.salesforce.com', token: t}\n"
+        "sync: {object: Lead, match: Id__c, mode: update}\nop: update\nreplay: false\n"
+        "rows: [{$id: 00Q$n, Id__c: u$n, Score__c: $n}]\nexchange:\n"
+        "- expect: {patch: /services/data/v60.0/composite/sobjects, json: {allOrNone: false, "
+        "records: [{attributes: {type: Lead}, id: 00Q$n, Score__c: $n}]}}\n"
+        "  answer: {headers: {Sforce-Limit-Info: api-usage=1/2}, "
+        "json: [{id: 00Q$n, success: true, errors: []}]}\nverdicts: [applied]\n";
+
+    (void)state;
+    for (int spoiled = 0; spoiled < 2; spoiled++) {
+        struct eff_problems problems = {.arena = &kinds_arena};
+        struct dripped dripped = {.spoiled = spoiled};
+        struct eff_case_report report = {
+            .problems = &problems, .bytes = count_bytes, .bytes_self = &dripped};
+
+        eff_case_file(kinds_count, kinds, EFF_STR("salesforce"), EFF_STR("a.yaml"),
+                      eff_str_of(text), &scratch, &report);
+        assert_int_equal(dripped.answers, 1);
+        assert_int_equal(report.replays, 1);
+        assert_int_equal(report.failures, spoiled);
+        assert_true(!spoiled || eff_str_find(problems.at[0].message,
+                                             EFF_STR("answers one byte at a time")) != SIZE_MAX);
+    }
+}
+
+/* However many rows there are, each answer is lost, refused, and cut behind some of its bytes. */
+static void
+full_batches_are_cut(void **state)
+{
+    static const char text[] =
+        "case: a\nrepeat: 10000\noptions: {token: t0k}\nop: add\n"
+        "sync: {object: '17', match: id, mode: members}\nfields: [EXTERN_ID]\n"
+        "rows: [{id: $n, EXTERN_ID: c$n}]\nexchange:\n- answer: {json: {audience_id: '17'}}\n"
+        "  expect:\n    post: /v25.0/17/users\n    json: {session: {session_id: 6284113935087328, "
+        "batch_seq: 1, last_batch_flag: true, estimated_num_total: 10000}, "
+        "payload: {schema: [EXTERN_ID], data: [[c$n]]}}\nverdicts: [taken]\n";
+    struct eff_problems problems = {.arena = &kinds_arena};
+    struct eff_case_report report = new_report(&problems);
+
+    (void)state;
+    eff_case_file(kinds_count, kinds, EFF_STR("meta"), EFF_STR("a.yaml"), eff_str_of(text),
+                  &scratch, &report);
+    print_problems(&problems);
+    assert_int_equal(report.failures, 0);
+    assert_int_equal(report.replays, 1 + 4 + 8);
 }
 
 int
@@ -274,6 +371,8 @@ main(void)
         cmocka_unit_test(netsuite),
         cmocka_unit_test(wrong_cases_fail),
         cmocka_unit_test(what_is_not_shown_is_lacking),
+        cmocka_unit_test(answers_come_in_bytes),
+        cmocka_unit_test(full_batches_are_cut),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
