@@ -309,7 +309,8 @@ connector_tell(struct connector_test *test)
         return eff_cli_tell_problems(cli, &test->problems, EFF_EXIT_FAILED);
     if (!eff_cli_json(cli)) {
         eff_term_addf(&cli->out, EFF_GREEN,
-                      EFF_STR_FMT ": %zu %s, %zu replays with answers in bytes, lost, cut or refused\n",
+                      EFF_STR_FMT
+                      ": %zu %s, %zu replays with answers in bytes, lost, cut or refused\n",
                       EFF_STR_ARG(test->kind.kind), report->cases,
                       report->cases == 1 ? "case" : "cases", report->replays);
         connector_lacking(test, NULL);

@@ -124,7 +124,8 @@ const struct eff_cli_command eff_cli_commands[] = {
      "along, and those of the project's connectors/ folder, which win. `show` explains one of them.\n"
      "`new` begins a connector beside the project: a file with comments and its first cases. `test`\n"
      "runs the cases of a connector: rows in, exact requests out, answers in, verdicts out; each once\n"
-     "more with every answer lost, cut, and refused. No network. Exit code 1 when one does not hold.",
+     "more with every answer in single bytes, lost, cut, and refused. No network but a local socket.\n"
+     "Exit code 1 when one does not hold.",
      "efferent connector list\n"
      "efferent connector show salesforce\n"
      "efferent connector new acme\tconnectors/acme/, with cases that hold\n"

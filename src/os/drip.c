@@ -32,8 +32,7 @@ enum eff_fault
 eff_drip_open(struct eff_arena *process, struct eff_drip **ret_drip, struct eff_err *err)
 {
     struct eff_drip *drip = eff_new(process, struct eff_drip, 1);
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
 
     drip->link = -1;
