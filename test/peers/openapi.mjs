@@ -2,7 +2,7 @@
 // Method: reads a stand-in's log (its latest requests with their answers) and holds each against the OpenAPI description that
 // lies in EFF_SPECS, or what descriptions.mjs makes of one in another form: the path and its parameters, the body of the request, the
 // status, the body of the answer; what a description does not know is a finding, too. Where reality and description are known to differ, `allowed` says how and why.
-// Usage: EFF_SPECS=FOLDER node openapi.mjs VENDOR URL; prints what it looked at, and findings; exit code 1 when there are any.
+// Usage: EFF_SPECS=FOLDER node openapi.mjs VENDOR URL; prints what it looked at, and findings; exit code 1 when there are any, 77 when there is no description.
 import {existsSync, readFileSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {gunzipSync} from 'node:zlib';
@@ -215,7 +215,7 @@ function* answer(d, at, operation, entry) {
 async function look(vendor, url) {
     const specs = process.env.EFF_SPECS, {file, folder, allowed} = vendors[vendor];
     const loaded = specs && load(specs, vendors[vendor]);
-    if (!loaded) return console.log(`openapi: ${vendor}: not looked at: ${specs ? `there is no ${folder ?? `${file}*`} in EFF_SPECS` : 'EFF_SPECS names no folder of descriptions'}`) ?? 0;
+    if (!loaded) return console.log(`openapi: ${vendor}: not looked at: ${specs ? `there is no ${folder ?? `${file}*`} in EFF_SPECS` : 'EFF_SPECS names no folder of descriptions'}`) ?? 77;
     const d = new Description(loaded), findings = new Map(), seen = new Map();
     const {requests} = await (await fetch(`${url}/_sandbox/requests?limit=10000`)).json();
     let looked = 0;

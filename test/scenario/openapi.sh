@@ -6,7 +6,7 @@
 # answer of their logs is held against the description that lies in EFF_SPECS, or in ../shared/specs (test/peers/openapi.mjs): OpenAPI documents, Google's
 # discovery document and proto files, Meta's nodes, Salesforce's collections of requests. The descriptions
 # are not ours to ship: without that folder only the looking itself is tried, on small descriptions of our own, a right one and
-# wrong ones.
+# wrong ones, and the test counts as skipped.
 . "$EFF_SRC/test/lib/scenario.sh"
 
 if ! command -v node > /dev/null 2>&1 || [ ! -d "$EFF_PEERS/node_modules/ajv" ]; then
@@ -55,12 +55,42 @@ table profiles mail.profiles 'external_id: id' 'email: email, first_name: name, 
 table leads force.Lead 'Ext_Id__c: id' 'LastName: name, Email: email, Lead_Score__c: seats, Company: other' delete
 sync attached << END
 sync: attached
-sql: select id, 1 + id % 3 as company from person
+sql: select id, 1 + seats % 3 as company from person
 key: id
 to: support.contact_companies
 mode: members
 match: {external_id: id, company_id: company}
 after: [people, companies]
+END
+curl -sS --max-time 20 -H 'Authorization: Klaviyo-API-Key test-token' -H 'revision: 2026-07-15' -H 'Content-Type: application/vnd.api+json' \
+    -d '{"data": {"type": "list", "attributes": {"name": "crowd"}}}' "$KLAVIYO/api/lists" > answer.json
+sync crowd << END
+sync: crowd
+sql: select id from person where seats = id
+key: id
+to: mail.$(sqlite3 :memory: "select cast(readfile('answer.json') as text) ->> '$.data.id'")
+mode: members
+match: {external_id: id}
+after: profiles
+END
+sync inserted << END
+sync: inserted
+table: person
+key: id
+to: mail.profiles
+mode: insert
+match: {email: other}
+fields: {first_name: name}
+END
+sync updated << END
+sync: updated
+table: person
+key: id
+to: mail.profiles
+mode: update
+match: {email: other}
+fields: {last_name: name}
+after: inserted
 END
 sync messages << END
 sync: messages
@@ -140,6 +170,29 @@ db "$P/shop.db" "update person set email = 'c6@example.com' where id = 6"
 for name in customers people companies profiles leads; do eff 0 verify --all --select $name; done
 db "$P/shop.db" "delete from person where id > 27"
 eff 0 run
+
+about "jobs of which one row is refused"
+sync bad_profiles << END
+sync: bad_profiles
+source: shop
+sql: select id + 100 as id, iif(id = 9, 'nonsense', 'j' || email) as email from person
+key: id
+to: mail.profiles
+match: {external_id: id}
+fields: [email]
+END
+sync bad_leads << END
+sync: bad_leads
+source: shop
+sql: select id + 100 as id, iif(id = 9, '', name) as name, other from person
+key: id
+to: force.Lead
+match: {Ext_Id__c: id}
+fields: {LastName: name, Company: other}
+END
+eff 3 run bad_profiles bad_leads
+counts bad_profiles read=27 added=27 planned=27 delivered=26 rejected=1
+counts bad_leads read=27 added=27 planned=27 delivered=26 rejected=1
 
 look() { # VENDOR ADDRESS SPECS: what it says is in look.txt
     (cd "$EFF_PEERS" && EFF_SPECS=$3 node openapi.mjs "$1" "$2") > look.txt 2>&1
@@ -279,7 +332,7 @@ one status GET "$V/jobs/ingest/{{_jobId}}"
 one rows PUT "$V/jobs/ingest/{{_jobId}}/batches" ', "dataMode": "binary"'
 sed -i 's|application/json|text/csv|' right/salesforce/rest/rows.json
 one results GET "$V/jobs/ingest/{{_jobId}}/{{which}}"
-right salesforce salesforce/rest/job.json '22 of 25'
+right salesforce salesforce/rest/job.json '32 of 35'
 finds 's|application/json|application/xml|' 'request: application/json is not known'
 finds 's/"operation.": 1/"verb\\": 1/' 'request: / must NOT have additional properties (operation)'
 file=salesforce/rest/query.json
@@ -291,10 +344,17 @@ about "as the vendors describe it"
 eff 0 check # it asks for itself, too
 SPECS=${EFF_SPECS:-$EFF_SRC/../shared/specs}
 [ -d "$SPECS" ] || SPECS=
+missing=
 for name in stripe intercom klaviyo slack snowflake bigquery meta google_data_manager salesforce; do
     eval "address=\$$(echo $name | tr '[:lower:]' '[:upper:]')"
-    look $name "$address" "$SPECS" || fail "$name: requests or answers are not as described: $(cat look.txt)"
+    look $name "$address" "$SPECS"
+    case $? in
+    0) ;;
+    77) missing="$missing $name" ;;
+    *) fail "$name: requests or answers are not as described: $(cat look.txt)" ;;
+    esac
     cat look.txt
 done
+[ -z "$missing" ] || [ "$lib_failed" != 0 ] || skip "no description in EFF_SPECS of$missing"
 
 finish
