@@ -15,6 +15,8 @@
 #define GOOGLE_FIND_MAX        4096
 #define GOOGLE_ACCOUNT         "1"
 
+#define GOOGLE_HEX 1 /* of enum Encoding */
+
 enum { MEMBER_AUDIENCE, MEMBER_EMAIL, MEMBER_PHONE, MEMBER_ADDRESS, MEMBER_FIELDS };
 enum { REQUEST_ROWS, REQUEST_FAILED, REQUEST_POLLS, REQUEST_FIELDS };
 
@@ -377,7 +379,8 @@ google_body(struct eff_call *call, bool add, const struct eff_json **ret_body)
 {
     struct eff_err err = {0};
     const struct eff_json *body = eff_call_json(call, &err), *list;
-    eff_str encoding = google_member_text(body, "encoding");
+    const struct eff_json *encoding = eff_json_get(body, EFF_STR("encoding"));
+    int64_t number = 0; // of an enum, which may come as that
 
     *ret_body = body;
     list = eff_json_get(body, EFF_STR("audienceMembers"));
@@ -392,7 +395,8 @@ google_body(struct eff_call *call, bool add, const struct eff_json **ret_body)
     if (call->rows == 0 || call->rows > GOOGLE_ROWS_MAX)
         return google_invalid(call, "TOO_MANY_AUDIENCE_MEMBERS", EFF_STR("audience_members"),
                               "1 to 10000 members are required");
-    if (!eff_str_is(encoding, "HEX"))
+    eff_json_int(encoding, &number);
+    if (number != GOOGLE_HEX && !eff_str_is(eff_json_str(encoding), "HEX"))
         return google_invalid(call, "REQUIRED_FIELD_MISSING", EFF_STR("encoding"),
                               "encoding is required; this stand-in knows HEX");
     return true;

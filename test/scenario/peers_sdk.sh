@@ -8,7 +8,7 @@ if ! command -v node > /dev/null 2>&1 || [ ! -d "$EFF_PEERS/node_modules/jsforce
 fi
 
 # Each has test/peers/<name>.test.mjs, which is told its address as <NAME>_URL.
-vendors='salesforce hubspot slack meta stripe zendesk klaviyo customerio intercom netsuite'
+vendors='salesforce hubspot slack meta stripe zendesk klaviyo customerio intercom netsuite google_data_manager'
 : > addresses # the process in the background may be late to make it
 # shellcheck disable=SC2086 # they are words
 "$EFFERENT" sandbox $vendors --port 0 >> addresses 2> sandbox.log &
