@@ -1,5 +1,5 @@
 #!/bin/sh
-# timeout: 240
+# timeout: 400
 #
 # Goal: what we send and what our stand-ins answer is what the vendors' own descriptions of their APIs say.
 # Method: syncs to the stand-ins, with first loads, changes, refusals, reading back and removals; then each request and each
