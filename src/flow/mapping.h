@@ -35,9 +35,17 @@ enum eff_normalize {
     EFF_NORMALIZE_ZIP,
     EFF_NORMALIZE_COUNTRY,
     EFF_NORMALIZE_PHONE_DIGITS,
-    EFF_NORMALIZE_LETTERS
+    EFF_NORMALIZE_LETTERS,
+    EFF_NORMALIZE_GENDER,
+    EFF_NORMALIZE_YEAR,
+    EFF_NORMALIZE_MONTH,
+    EFF_NORMALIZE_DAY,
+    EFF_NORMALIZE_GIVEN_NAME,
+    EFF_NORMALIZE_FAMILY_NAME
 };
-#define EFF_NORMALIZE_NAMES "none|email|gmail|phone|name|zip|country|phone_digits|letters"
+#define EFF_NORMALIZE_NAMES                                                                        \
+    "none|email|gmail|phone|name|zip|country|phone_digits|letters|gender|year|month|day|"          \
+    "given_name|family_name"
 
 struct eff_map_pair {
     eff_str from; /* text form of the source value */

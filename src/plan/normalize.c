@@ -11,16 +11,19 @@
  *            and brackets go, "(0)" too; letters and extensions are refused
  *   phone_digits  the same without its "+" (Meta)
  *   letters  lower case, letters only (Meta: cities and states)
- *   name     lower case, no punctuation or symbols, single blanks (Meta; Google: trim and lower,
- *            which agrees but for names such as o'brien)
+ *   name     lower case, no punctuation or symbols, single blanks (Meta)
+ *   given_name, family_name  lower case, single blanks, without the titles and endings that
+ *            Google's own library takes off (Data Manager, 2026-06): o'brien and smith-jones stay
  *   zip      lower case, no white space or dash; of the US form 12345-6789 the
  *            first five (Meta)
  *   country  ISO 3166-1 alpha-2, lower case (Meta; Google takes any case)
+ *   gender   m or f (Meta)
+ *   year     four digits, from 1900 on; month and day two, the zero in front is added (Meta)
  *
  * The platforms' pages as of 2026-04, see connectors/ for each. What is empty
  * afterwards is "": Meta wants "" then, not the hash of "". Lower case is Unicode's,
- * one character at a time; composed and decomposed forms stay as they are. An identifier that cannot be one is refused: a hash of it
- * would be accepted in silence and match nobody.
+ * one character at a time; composed and decomposed forms stay as they are. An identifier that
+ * cannot be one is refused: a hash of it would be accepted in silence and match nobody.
  */
 #include "plan/convert.h"
 
@@ -220,6 +223,92 @@ normalize_name(eff_str *text, struct eff_arena *arena)
     return NULL;
 }
 
+static bool
+normalize_is_one_of(eff_str word, const char *words)
+{
+    eff_str list = eff_str_of(words), head;
+
+    while (list.len > 0) {
+        eff_str_cut(list, ' ', &head, &list);
+        if (eff_str_eq(head, word))
+            return true;
+    }
+    return false;
+}
+
+/* Without "mrs." and the like, wherever it stands. */
+static const char *
+normalize_given_name(eff_str *text, struct eff_arena *arena)
+{
+    eff_str rest = normalize_fold(*text, NORMALIZE_BLANKS_SINGLE, false, arena), word;
+    char *name = eff_new(arena, char, rest.len + 1);
+    size_t len = 0;
+
+    while (rest.len > 0) {
+        eff_str_cut(rest, ' ', &word, &rest);
+        if (normalize_is_one_of(word, "mr. mrs. ms. dr."))
+            continue;
+        if (len > 0)
+            name[len++] = ' ';
+        memcpy(name + len, word.ptr, word.len);
+        len += word.len;
+    }
+    *text = (eff_str){name, len};
+    return NULL;
+}
+
+/* Without ", jr." and the like at its end, however many. */
+static const char *
+normalize_family_name(eff_str *text, struct eff_arena *arena)
+{
+    eff_str name = normalize_fold(*text, NORMALIZE_BLANKS_SINGLE, false, arena);
+
+    for (size_t at = name.len; at > 0; at--) {
+        if (name.ptr[at - 1] != ' ' && name.ptr[at - 1] != ',')
+            continue;
+        if (!normalize_is_one_of(eff_str_sub(name, at, SIZE_MAX),
+                                 "jr. sr. 2nd 3rd ii iii iv v vi cpa dc dds vm jd md phd"))
+            break;
+        name.len = at - 1;
+        if (name.len > 0 && name.ptr[at - 1] == ' ' && name.ptr[name.len - 1] == ',')
+            name.len--;
+        at = name.len + 1;
+    }
+    *text = name;
+    return NULL;
+}
+
+static const char *
+normalize_gender(eff_str *text, struct eff_arena *arena)
+{
+    eff_str word = normalize_fold(*text, NORMALIZE_BLANKS_NONE, false, arena);
+
+    *text = word;
+    if (word.len == 0)
+        return NULL;
+    *text = normalize_is_one_of(word, "f female woman") ? EFF_STR("f") : EFF_STR("m");
+    return normalize_is_one_of(word, "f female woman m male man") ? NULL
+                                                                  : "it is neither male nor female";
+}
+
+/* A whole number from low to high, of so many digits. */
+static const char *
+normalize_number(eff_str *text, int64_t low, int64_t high, int digits, const char *why,
+                 struct eff_arena *arena)
+{
+    eff_str number = normalize_fold(*text, NORMALIZE_BLANKS_NONE, false, arena);
+    int64_t value;
+
+    *text = number;
+    if (number.len == 0)
+        return NULL;
+    if (number.len > (size_t)digits || number.ptr[0] == '+' || !eff_str_int(number, &value) ||
+        value < low || value > high)
+        return why;
+    *text = eff_str_printf(arena, "%0*lld", digits, (long long)value);
+    return NULL;
+}
+
 /* 12345-6789 */
 static bool
 normalize_zip_is_us(eff_str zip)
@@ -280,6 +369,19 @@ normalize_text(enum eff_normalize rule, eff_str *text, struct eff_arena *arena)
         return normalize_phone_bare(text, arena);
     case EFF_NORMALIZE_LETTERS:
         return normalize_letters(text, arena);
+    case EFF_NORMALIZE_GENDER:
+        return normalize_gender(text, arena);
+    case EFF_NORMALIZE_YEAR:
+        return normalize_number(text, 1900, 9999, 4, "it is no year of four digits from 1900 on",
+                                arena);
+    case EFF_NORMALIZE_MONTH:
+        return normalize_number(text, 1, 12, 2, "a month is 1 to 12", arena);
+    case EFF_NORMALIZE_DAY:
+        return normalize_number(text, 1, 31, 2, "a day is 1 to 31", arena);
+    case EFF_NORMALIZE_GIVEN_NAME:
+        return normalize_given_name(text, arena);
+    case EFF_NORMALIZE_FAMILY_NAME:
+        return normalize_family_name(text, arena);
     }
     return "there is no such rule";
 }
@@ -288,8 +390,9 @@ enum eff_fault
 eff_convert_normalize(enum eff_normalize rule, const struct eff_value *value,
                       struct eff_arena *arena, struct eff_value *ret_value, struct eff_err *err)
 {
-    static const char *const names[] = {"",         "email",   "email", "phone",  "name",
-                                        "zip code", "country", "phone", "letters"};
+    static const char *const names[] = {
+        "",        "email",  "email", "phone", "name", "zip code",   "country",    "phone",
+        "letters", "gender", "year",  "month", "day",  "given name", "family name"};
     const char *why;
     eff_str text;
 
@@ -309,5 +412,7 @@ eff_convert_normalize(enum eff_normalize rule, const struct eff_value *value,
     if (rule == EFF_NORMALIZE_PHONE || rule == EFF_NORMALIZE_PHONE_DIGITS)
         eff_err_hint(err, "Give the number with its country code, as +49 30 1234567; a template "
                           "such as \"+49{{ phone }}\" can put it in front.");
+    if (rule == EFF_NORMALIZE_GENDER)
+        eff_err_hint(err, "A `map:` in the field brings other words to m or f.");
     return err->fault;
 }

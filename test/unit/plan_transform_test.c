@@ -589,6 +589,83 @@ test_normalize_names(void **state)
     check_normalize(EFF_NORMALIZE_COUNTRY, countries, COUNT(countries));
 }
 
+static void
+test_normalize_google_names(void **state)
+{
+    static const struct change given[] = {{"text: Mary-Ann  O'Brien ", "text:mary-ann o'brien"},
+                                          {"text: Mrs. Alex ", "text:alex"},
+                                          {"text:Alex Dr.", "text:alex"},
+                                          {"text:Mralex", "text:mralex"},
+                                          {"text:Mr.", "text:"},
+                                          {"text:\xc3\x89MILIE", "text:\xc3\xa9milie"},
+                                          {"text:", "text:"},
+                                          {"text:\xc0\x80", "!UTF-8"}};
+    static const struct change family[] = {{"text:O'Brien", "text:o'brien"},
+                                           {"text:Smith-Jones", "text:smith-jones"},
+                                           {"text: Quinn, Jr.  ", "text:quinn"},
+                                           {"text:Quinn,Jr.", "text:quinn"},
+                                           {"text:Quinn Sr.", "text:quinn"},
+                                           {"text:van  der Berg III", "text:van der berg"},
+                                           {"text:quinn, jr., dds", "text:quinn"},
+                                           {"text:Boardds", "text:boardds"},
+                                           {"text:ii", "text:ii"},
+                                           {"text:, Jr.", "text:"},
+                                           {"text:", "text:"}};
+
+    (void)state;
+    check_normalize(EFF_NORMALIZE_GIVEN_NAME, given, COUNT(given));
+    check_normalize(EFF_NORMALIZE_FAMILY_NAME, family, COUNT(family));
+}
+
+static void
+test_normalize_gender(void **state)
+{
+    static const struct change genders[] = {{"text:Male", "text:m"},
+                                            {"text: m ", "text:m"},
+                                            {"text:MAN", "text:m"},
+                                            {"text:Female", "text:f"},
+                                            {"text:F", "text:f"},
+                                            {"text:woman", "text:f"},
+                                            {"text:", "text:"},
+                                            {"text: ", "text:"},
+                                            {"text:x", "!neither male nor"},
+                                            {"text:males", "!neither"},
+                                            {"int:1", "!neither"},
+                                            {"text:f m", "!neither"},
+                                            {"text:female man", "!neither"}};
+
+    (void)state;
+    check_normalize(EFF_NORMALIZE_GENDER, genders, COUNT(genders));
+}
+
+static void
+test_normalize_birth(void **state)
+{
+    static const struct change years[] = {{"int:1987", "text:1987"},
+                                          {"text: 1987 ", "text:1987"},
+                                          {"text:87", "!four digits"},
+                                          {"text:1899", "!four digits"},
+                                          {"text:01987", "!four digits"},
+                                          {"text:+198", "!four digits"},
+                                          {"text:-987", "!four digits"},
+                                          {"text:198x", "!four digits"},
+                                          {"text:", "text:"},
+                                          {"text:1900", "text:1900"}};
+    static const struct change months[] = {
+        {"int:1", "text:01"},     {"text: 1 ", "text:01"},     {"text:01", "text:01"},
+        {"text:12", "text:12"},   {"text:0", "!1 to 12"},      {"int:13", "!1 to 12"},
+        {"text:001", "!1 to 12"}, {"text:May", "!1 to 12"},    {"text:", "text:"},
+        {"text:+1", "!1 to 12"},  {"decimal:1.0", "!fraction"}};
+    static const struct change days[] = {{"int:9", "text:09"},    {"text:31", "text:31"},
+                                         {"text:32", "!1 to 31"}, {"int:0", "!1 to 31"},
+                                         {"text:-1", "!1 to 31"}, {"text:", "text:"}};
+
+    (void)state;
+    check_normalize(EFF_NORMALIZE_YEAR, years, COUNT(years));
+    check_normalize(EFF_NORMALIZE_MONTH, months, COUNT(months));
+    check_normalize(EFF_NORMALIZE_DAY, days, COUNT(days));
+}
+
 /* Letters of two bytes that are three in lower case, and the one that is one. */
 static void
 test_lower_changes_length(void **state)
@@ -742,7 +819,7 @@ test_random_texts(void **state)
         struct eff_transform t = {
             .kind = (enum eff_transform_kind)(1 + random_below(&random, EFF_TRANSFORM_HASH)),
             .cast = (enum eff_kind)(EFF_BOOL + random_below(&random, EFF_JSON)),
-            .normalize = (enum eff_normalize)(1 + random_below(&random, EFF_NORMALIZE_LETTERS)),
+            .normalize = (enum eff_normalize)(1 + random_below(&random, EFF_NORMALIZE_FAMILY_NAME)),
             .format = EFF_STR("%Y")};
         struct eff_field field = {.name = EFF_STR("f"),
                                   .inputs_count = 1,
@@ -781,6 +858,9 @@ main(void)
         cmocka_unit_test_setup(test_normalize_email, setup),
         cmocka_unit_test_setup(test_normalize_phone, setup),
         cmocka_unit_test_setup(test_normalize_names, setup),
+        cmocka_unit_test_setup(test_normalize_google_names, setup),
+        cmocka_unit_test_setup(test_normalize_gender, setup),
+        cmocka_unit_test_setup(test_normalize_birth, setup),
         cmocka_unit_test_setup(test_lower_changes_length, setup),
         cmocka_unit_test_setup(test_hash, setup),
         cmocka_unit_test_setup(test_normalize_and_hash, setup),
