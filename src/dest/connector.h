@@ -42,6 +42,8 @@ struct eff_tests { /* all must hold */
 struct eff_error_at {
     struct eff_str_list code, message, field;
     eff_str code_before; /* the code is what stands in the message before this */
+    /* A list: of each element its message, and how many rows it is about; ptr == NULL: none. */
+    eff_str each, count;
 };
 
 /* Requests of one operation that look for ids. */
@@ -80,14 +82,16 @@ struct eff_paging {
 
 /*
  * How an element of an answer says which row it is about: the trace id that was sent, its own
- * place, a place in the request that it names (OFFSET), or what the record is known by.
+ * place, a place in the request that it names (OFFSET), what the record is known by, or the row
+ * itself as it stood in the request (ITEM: the names of an object's members).
  */
 enum eff_row_by {
     EFF_BY_INDEX = 0,
     EFF_BY_POSITION,
     EFF_BY_MATCH,
     EFF_BY_REMOTE_ID,
-    EFF_BY_OFFSET
+    EFF_BY_OFFSET,
+    EFF_BY_ITEM
 };
 
 /* A list of rows' results in an answer. */
@@ -107,7 +111,7 @@ struct eff_answer {
     struct eff_ints status;    /* none: any 2xx */
     struct eff_test success;   /* of the whole request */
     enum eff_outcome unlisted; /* rows that no list names: APPLIED, TAKEN or MAYBE_APPLIED */
-    eff_str refused_count;     /* how many rows were refused, and nothing says which; or none */
+    eff_str refused_count;     /* how many rows were refused, whether a list names them or not */
     eff_str remote_id;         /* of the one row */
     eff_str remote_id_header;  /* likewise: the last part of that header's path, lower case */
     struct eff_test created;

@@ -424,10 +424,14 @@ static const struct eff_option error_at_options[] = {
     {"message", EFF_OPT_LIST, offsetof(struct eff_error_at, message)},
     {"field", EFF_OPT_LIST, offsetof(struct eff_error_at, field)},
     {"code_before", EFF_OPT_STR, offsetof(struct eff_error_at, code_before)},
+    {"each", EFF_OPT_STR, offsetof(struct eff_error_at, each)},
+    {"count", EFF_OPT_STR, offsetof(struct eff_error_at, count)},
 };
 
 bool
 eff_compile_error_at(struct eff_compile *c, const struct eff_node *map, struct eff_error_at *ret_at)
 {
-    return !map || eff_compile_fill(c, map, error_at_options, COUNT(error_at_options), ret_at);
+    return !map || (eff_compile_fill(c, map, error_at_options, COUNT(error_at_options), ret_at) &&
+                    (!ret_at->each.ptr || eff_compile_pointer(c, map, ret_at->each)) &&
+                    (!ret_at->count.ptr || eff_compile_pointer(c, map, ret_at->count)));
 }

@@ -32,7 +32,8 @@ static const struct eff_option results_options[] = {
 static bool
 results_by(struct eff_compile *c, const struct eff_node *map, struct results_conf *conf)
 {
-    static const char *const names[] = {"index", "position", "match", "remote_id", "offset"};
+    static const char *const names[] = {"index",     "position", "match",
+                                        "remote_id", "offset",   "item"};
 
     if (!conf->by_text.ptr) {
         conf->list.by = conf->list.row.ptr ? EFF_BY_INDEX : EFF_BY_POSITION;
@@ -42,12 +43,12 @@ results_by(struct eff_compile *c, const struct eff_node *map, struct results_con
         if (!eff_str_is(conf->by_text, names[i]))
             continue;
         conf->list.by = (enum eff_row_by)i;
-        if (conf->list.by == EFF_BY_POSITION || conf->list.row.ptr)
+        if (conf->list.by == EFF_BY_POSITION || conf->list.by == EFF_BY_ITEM || conf->list.row.ptr)
             return true;
         eff_compile_fail(c, map, "`by` needs `row`: where in an element it stands");
         return false;
     }
-    eff_compile_fail(c, map, "`by` is one of index, offset, position, match and remote_id");
+    eff_compile_fail(c, map, "`by` is one of index, offset, position, match, remote_id and item");
     return false;
 }
 
@@ -362,7 +363,7 @@ job_file(struct eff_compile *c, const struct eff_node *map, struct eff_job_file 
     file->csv = conf.csv && eff_node_is(conf.csv, "true");
     if (!eff_compile_results(c, list, outcome, file->csv, &file->list))
         return false;
-    if (file->list.by == EFF_BY_POSITION) {
+    if (file->list.by == EFF_BY_POSITION || file->list.by == EFF_BY_ITEM) {
         eff_compile_fail(c, list, "a job's results need `row`: their order is not promised");
         return false;
     }
@@ -521,7 +522,14 @@ op_variant_request(struct eff_compile *c, const struct eff_node *map,
         return false;
     }
     answer = op_answer(c, conf->answer);
-    return answer && (good & eff_compile_answer(c, answer, conf->rows == 1, &variant->answer));
+    good = answer && (good & eff_compile_answer(c, answer, conf->rows == 1, &variant->answer));
+    for (size_t i = 0; good && i < variant->answer.lists_count; i++) {
+        if (variant->answer.lists[i].by != EFF_BY_ITEM || eff_tree_each_row(&variant->call.tree))
+            continue;
+        eff_compile_fail(c, map, "`by: item` needs `for_each: row` in the body");
+        return false;
+    }
+    return good;
 }
 
 static bool

@@ -8,6 +8,7 @@
  *     rest_judge.c    an answer to verdicts
  *     rest_deliver.c  the steps of one delivery: find, send, send ...
  *     rest_members.c  old identifiers of a list's members, before the new ones
+ *     rest_unnamed.c  rows that an answer counts as refused, and does not name
  *     rest_job.c      asynchronous jobs: create, upload, close, poll, results
  *     rest_task.c     login, discovery, making fields, proving a credential, reading back
  */
@@ -50,6 +51,14 @@ enum rest_phase {
     REST_FINISHED
 };
 
+/* Rows of which some were refused, and it is not known which: they are sent again. */
+struct rest_half {
+    const size_t *rows; /* they rise */
+    size_t count;
+    int64_t refused; /* so many of them; of a left half: of it and the right one together */
+    bool left;
+};
+
 /* Of a delivery, in its scratch. */
 struct rest_work {
     enum rest_phase phase;
@@ -77,6 +86,11 @@ struct rest_work {
     size_t file; /* of the job's results */
     struct eff_verdict job_partial;
     struct rest_leaving *leaving; /* not NULL: old identifiers are being taken out first */
+    struct eff_verdict *left;     /* by item: they left but for some; no code: all; NULL: none */
+    size_t halves_count, halves_sent;
+    struct rest_half *halves; /* a stack; NULL: there were none */
+    bool half_left;           /* the rows at hand are a left half, and its right one is on top */
+    bool *resent;             /* by item: some answer took it, or refused it; NULL: none */
 };
 
 /* What an answer says went wrong. */
@@ -190,6 +204,9 @@ struct eff_step rest_send(struct rest_dest *dest, struct eff_task *task, struct 
                           const struct eff_call *call, bool writes, bool carries_rows,
                           struct eff_err *err);
 const struct eff_variant *rest_variant(const struct rest_work *work);
+/* The row as it stands in the request's `for_each: row`; false when there is none. */
+bool rest_item_json(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                    size_t row, struct eff_arena scratch, struct eff_buf *buf);
 
 /* ---- rest_members.c ---- */
 
@@ -197,10 +214,18 @@ void rest_leaving_begin(struct eff_delivery *delivery, struct rest_work *work);
 /* The step is 0 when all have left, or have a verdict. */
 struct eff_step rest_leave(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                            const struct eff_response *last, struct eff_err *err);
+/* What was told of the old identifiers is told of rows whose new ones are in. */
+void rest_left(struct eff_delivery *delivery, const struct rest_work *work);
 
-/* So many rows at hand were refused, and the answer does not say which. The step is 0: settled. */
-struct eff_step rest_judge_unnamed(struct eff_delivery *delivery, const struct rest_work *work,
-                                   const struct eff_answer *answer, const struct eff_json *json);
+/* ---- rest_unnamed.c ---- */
+
+/* True: of the rows at hand more were refused than named. They are settled, or wait in halves. */
+bool rest_judge_unnamed(struct eff_delivery *delivery, struct rest_work *work,
+                        const struct eff_answer *answer, const struct eff_json *json);
+/* The half that is sent next is at hand; false: there is none. */
+bool rest_unnamed_next(struct eff_delivery *delivery, struct rest_work *work);
+/* What was sent before may have been applied, however its half ended. */
+void rest_unnamed_end(struct eff_delivery *delivery, const struct rest_work *work);
 
 /* ---- rest_job.c ---- */
 

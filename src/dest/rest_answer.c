@@ -150,12 +150,39 @@ rest_copy(struct eff_arena *arena, eff_str text)
     return text.ptr ? eff_str_copy(arena, rest_cut(text)) : text;
 }
 
+/* "NO_CONSENT (12 rows), NO_TERMS (1 row)" */
+static eff_str
+answer_each(const struct eff_error_at *at, const struct eff_json *json, struct eff_arena *arena)
+{
+    const struct eff_json *element;
+    struct eff_json_iter iter = eff_json_iterate(eff_json_pointer(json, at->each));
+    struct eff_buf buf = {0};
+    eff_str text;
+
+    while (eff_json_next(&iter, NULL, &element)) {
+        eff_str count =
+            at->count.ptr ? eff_json_str(eff_json_pointer(element, at->count)) : EFF_STR_NONE;
+
+        if (buf.len > 0)
+            eff_buf_add(&buf, EFF_STR(", "));
+        eff_buf_add(&buf, answer_text(&at->message, element));
+        if (count.len > 0)
+            eff_buf_addf(&buf, " (" EFF_STR_FMT " %s)", EFF_STR_ARG(count),
+                         eff_str_is(count, "1") ? "row" : "rows");
+    }
+    text = eff_str_copy(arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return text;
+}
+
 struct rest_refusal
 rest_refusal_of(const struct eff_connector *connector, const struct eff_response *response,
                 const struct eff_json *json, struct eff_arena *arena)
 {
     struct rest_refusal refusal = rest_refusal_at(&connector->error, json);
 
+    if (connector->error.each.ptr)
+        refusal.message = answer_each(&connector->error, json, arena);
     if (!refusal.code.len)
         refusal.code = eff_str_printf(arena, "HTTP %d", response->status);
     if (!refusal.message.len)

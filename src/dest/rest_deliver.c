@@ -91,6 +91,8 @@ deliver_take_variant(const struct rest_dest *dest, struct rest_work *work,
 static void
 deliver_next(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work)
 {
+    if (rest_unnamed_next(delivery, work))
+        return;
     if (deliver_take_find(work, delivery)) {
         work->phase = REST_FIND;
         work->cursor = EFF_STR_NONE;
@@ -187,6 +189,18 @@ deliver_render(struct rest_dest *dest, struct eff_delivery *delivery, struct res
     if (one && work->rows_count == 1)
         r.item = &delivery->items[work->rows[0]];
     return r;
+}
+
+bool
+rest_item_json(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+               size_t row, struct eff_arena scratch, struct eff_buf *buf)
+{
+    struct eff_render r = deliver_render(dest, delivery, work);
+    const struct eff_tree *item = eff_tree_each_row(&rest_variant(work)->call.tree);
+
+    r.arena = &scratch;
+    r.item = &delivery->items[row];
+    return item && eff_render_json(&r, item, buf);
 }
 
 static bool
@@ -447,7 +461,12 @@ rest_deliver(struct rest_dest *dest, struct eff_task *task, const struct eff_res
     } else if (last) {
         step = deliver_judge(dest, task, work, last, err);
     }
-    if (step.kind == EFF_STEP_DONE || step.kind == EFF_STEP_SPLIT || step.kind == EFF_STEP_STOP)
+    if (step.kind == 0)
+        step = deliver_send(dest, task, work, err);
+    if (step.kind == EFF_STEP_DONE || step.kind == EFF_STEP_SPLIT || step.kind == EFF_STEP_STOP) {
         work->phase = REST_FINISHED;
-    return step.kind ? step : deliver_send(dest, task, work, err);
+        rest_unnamed_end(task->delivery, work);
+        rest_left(task->delivery, work);
+    }
+    return step;
 }

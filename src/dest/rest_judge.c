@@ -91,15 +91,32 @@ judge_index_after(eff_str text, eff_str after, int64_t *ret_index)
     return eff_str_int(after.len ? eff_str_sub(text, 0, end) : text, ret_index);
 }
 
+/* JSON as we write it, so that equal values are equal texts; false: it is none. */
+static bool
+judge_plain_json(eff_str json, struct eff_arena scratch, struct eff_buf *text)
+{
+    const struct eff_json *value;
+    struct eff_err ignored = {0};
+
+    if (eff_json_parse(json, &scratch, &value, &ignored) != EFF_OK)
+        return false;
+    text->len = 0;
+    eff_json_print(text, value, true);
+    return true;
+}
+
 /* What an answer would call the row; false when it has no such name. */
 static bool
-judge_row_name(struct rest_dest *dest, const struct eff_delivery *delivery,
-               const struct rest_work *work, enum eff_row_by by, size_t row, struct eff_buf *text)
+judge_row_name(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+               enum eff_row_by by, size_t row, struct eff_buf *text)
 {
     const struct eff_item *item = &delivery->items[row];
     const struct eff_value *value = item->old_match ? item->old_match : item->match;
 
     text->len = 0;
+    if (by == EFF_BY_ITEM)
+        return rest_item_json(dest, delivery, work, row, *delivery->arena, text) &&
+               judge_plain_json(eff_buf_str(text), *delivery->arena, text);
     if (by == EFF_BY_REMOTE_ID)
         eff_buf_add(text, work->ids[row]);
     else if (delivery->match_count == 0 ||
@@ -134,22 +151,23 @@ judge_table(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
     eff_buf_free(&text);
 }
 
+/* The next row of that name; *at is 0 at first. */
 static size_t
-judge_find_named(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
-                 enum eff_row_by by, eff_str told)
+judge_next_named(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                 enum eff_row_by by, eff_str told, size_t *at)
 {
     struct eff_buf text = {0};
-    size_t found = SIZE_MAX;
+    size_t found = SIZE_MAX, slot;
 
     if (!work->table || work->table_by != by)
         judge_table(dest, delivery, work, by);
-    for (size_t at = eff_xxh3(0, told.ptr, told.len) & work->table_mask;
-         found == SIZE_MAX && work->table[at]; at = (at + 1) & work->table_mask) {
-        size_t row = work->table[at] - 1;
-
-        if (judge_row_name(dest, delivery, work, by, row, &text) &&
+    for (uint64_t first = eff_xxh3(0, told.ptr, told.len); found == SIZE_MAX; ++*at) {
+        slot = (first + *at) & work->table_mask;
+        if (!work->table[slot])
+            break;
+        if (judge_row_name(dest, delivery, work, by, work->table[slot] - 1, &text) &&
             eff_str_eq(eff_buf_str(&text), told))
-            found = row;
+            found = work->table[slot] - 1;
     }
     eff_buf_free(&text);
     return found;
@@ -182,7 +200,7 @@ judge_find_row(struct rest_dest *dest, struct eff_delivery *delivery, struct res
     if (!told.len)
         return SIZE_MAX;
     if (list->by == EFF_BY_MATCH || list->by == EFF_BY_REMOTE_ID)
-        return judge_find_named(dest, delivery, work, list->by, told);
+        return judge_next_named(dest, delivery, work, list->by, told, &(size_t){0});
     if (!judge_index_after(told, list->row_after, &index) || index < 0)
         return SIZE_MAX;
     if (list->row_after.len ||
@@ -256,6 +274,33 @@ judge_named(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
     *ret_strangers |= (found == 0 || found < count) && list->outcome != EFF_APPLIED;
 }
 
+/* An object's members, named by the rows as they were sent: equal rows are all meant. */
+static void
+judge_items(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+            const struct eff_results *list, const struct eff_json *elements, bool *ret_strangers)
+{
+    bool members = eff_json_type(elements) == EFF_JSON_OBJECT;
+    struct eff_json_iter iter = eff_json_iterate(elements);
+    const struct eff_json *element;
+    struct eff_buf told = {0};
+    eff_str name;
+
+    *ret_strangers |= !members && eff_json_count(elements) > 0;
+    while (members && eff_json_next(&iter, &name, &element)) {
+        bool readable = judge_plain_json(name, *delivery->arena, &told);
+        size_t row, at = 0, found = 0;
+
+        while (readable && (row = judge_next_named(dest, delivery, work, EFF_BY_ITEM,
+                                                   eff_buf_str(&told), &at)) != SIZE_MAX) {
+            judge_merge(&delivery->items[row], &work->hits[row],
+                        judge_element(dest, delivery, list, element));
+            found++;
+        }
+        *ret_strangers |= found == 0;
+    }
+    eff_buf_free(&told);
+}
+
 bool
 rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
                 const struct eff_results *list, const struct eff_json *root, bool *ret_strangers)
@@ -267,6 +312,10 @@ rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct re
 
     if (!elements || eff_json_type(elements) == EFF_JSON_NULL)
         return list->by != EFF_BY_POSITION;
+    if (list->by == EFF_BY_ITEM) {
+        judge_items(dest, delivery, work, list, elements, ret_strangers);
+        return true;
+    }
     if (list->by == EFF_BY_POSITION && count != work->rows_count)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -477,8 +526,8 @@ static void
 judge_unlisted(struct eff_delivery *delivery, const struct rest_work *work,
                const struct eff_answer *answer, bool strangers, struct eff_verdict verdict)
 {
-    // A refusal that names no row may mean any of them.
-    bool known = answer->unlisted != EFF_MAYBE_APPLIED && !strangers;
+    // A refusal that names no row may mean any of them, unless they are counted, too.
+    bool known = answer->unlisted != EFF_MAYBE_APPLIED && (!strangers || answer->refused_count.ptr);
 
     if (!known)
         verdict = rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("NO_RESULT"),
@@ -503,7 +552,6 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
              const struct eff_json *json)
 {
     struct eff_verdict all = {.outcome = answer->unlisted};
-    struct eff_step step;
     bool strangers = false;
 
     for (size_t i = 0; i < work->rows_count; i++)
@@ -513,9 +561,8 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
             return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "RESULTS_DIFFER",
                               EFF_STR("the answer has not one result for each row"));
     }
-    step = rest_judge_unnamed(delivery, work, answer, json);
-    if (step.kind)
-        return step;
+    if (rest_judge_unnamed(delivery, work, answer, json))
+        return (struct eff_step){0};
     if (answer->remote_id.ptr)
         all.remote_id =
             rest_copy(delivery->arena, eff_json_str(eff_json_pointer(json, answer->remote_id)));

@@ -8,8 +8,6 @@
  */
 #include "dest/rest.h"
 
-#define UNNAMED_MAX 8 /* more refused rows than this are not looked for by halves */
-
 struct rest_leaving {
     struct eff_task task;
     struct eff_delivery delivery;
@@ -67,11 +65,17 @@ leaving_round(struct eff_delivery *outer, struct rest_leaving *leaving)
 static bool
 leaving_settle(struct eff_delivery *outer, const struct rest_leaving *leaving)
 {
+    struct rest_work *work = outer->scratch;
     bool go_on = true;
 
     for (size_t i = 0; i < leaving->delivery.count; i++) {
         const struct eff_verdict *verdict = &leaving->delivery.items[i].verdict;
 
+        if (verdict->outcome == EFF_TAKEN && verdict->code.len > 0) {
+            if (!work->left)
+                work->left = eff_new(outer->arena, struct eff_verdict, outer->count);
+            work->left[leaving->items[i]] = *verdict;
+        }
         if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN)
             continue;
         outer->items[leaving->items[i]].verdict = *verdict;
@@ -83,6 +87,18 @@ leaving_settle(struct eff_delivery *outer, const struct rest_leaving *leaving)
         go_on = false;
     }
     return go_on;
+}
+
+void
+rest_left(struct eff_delivery *delivery, const struct rest_work *work)
+{
+    for (size_t i = 0; work->left && i < delivery->count; i++) {
+        struct eff_verdict *verdict = &delivery->items[i].verdict;
+
+        if (work->left[i].code.len > 0 && verdict->code.len == 0 &&
+            (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN))
+            *verdict = work->left[i];
+    }
 }
 
 struct eff_step
@@ -107,45 +123,4 @@ rest_leave(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
         if (!leaving_settle(outer, leaving))
             return step;
     }
-}
-
-/* ---- rows that were counted, and not named ---- */
-
-static int64_t
-unnamed_count(const struct eff_delivery *delivery, const struct rest_work *work,
-              const struct eff_answer *answer, const struct eff_json *json)
-{
-    int64_t count = 0;
-
-    if (!answer->refused_count.ptr)
-        return 0;
-    eff_str_int(eff_json_str(eff_json_pointer(json, answer->refused_count)), &count);
-    for (size_t i = 0; i < work->rows_count; i++)
-        count -= delivery->items[work->rows[i]].verdict.outcome == EFF_REFUSED;
-    return count;
-}
-
-struct eff_step
-rest_judge_unnamed(struct eff_delivery *delivery, const struct rest_work *work,
-                   const struct eff_answer *answer, const struct eff_json *json)
-{
-    int64_t count = unnamed_count(delivery, work, answer, json);
-
-    if (count <= 0)
-        return (struct eff_step){0};
-    if (work->rows_count == 1)
-        rest_rows_verdict(delivery, work,
-                          rest_verdict(EFF_REFUSED, EFF_ROW, EFF_STR("NOT_ACCEPTED"),
-                                       EFF_STR("the destination counts this row as invalid")));
-    else if (count <= UNNAMED_MAX && work->rows_count == delivery->count)
-        return (struct eff_step){.kind = EFF_STEP_SPLIT};
-    else
-        rest_rows_verdict(
-            delivery, work,
-            rest_verdict(EFF_MAYBE_APPLIED, EFF_TRANSIENT, EFF_STR("ROWS_NOT_ACCEPTED"),
-                         eff_str_printf(delivery->arena,
-                                        "%lld of %zu rows were not accepted, and the answer does "
-                                        "not say which",
-                                        (long long)count, work->rows_count)));
-    return (struct eff_step){0};
 }

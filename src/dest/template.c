@@ -456,6 +456,18 @@ eff_text_has(const struct eff_text *text, enum eff_ref_kind kind)
     return false;
 }
 
+const struct eff_tree *
+eff_tree_each_row(const struct eff_tree *tree)
+{
+    const struct eff_tree *item = NULL;
+
+    if (tree->kind == EFF_TREE_EACH && tree->each == EFF_EACH_ROW)
+        return tree->items;
+    for (size_t i = 0; i < tree->count && !item; i++)
+        item = eff_tree_each_row(&tree->items[i]);
+    return item;
+}
+
 bool
 eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind)
 {

@@ -144,6 +144,8 @@ eff_str eff_json_key_text(struct eff_arena *arena, eff_str key);
 /* Whether any reference of that kind stands in it. */
 bool eff_text_has(const struct eff_text *text, enum eff_ref_kind kind);
 bool eff_tree_has(const struct eff_tree *tree, enum eff_ref_kind kind);
+/* What `for_each: row` makes of a row; NULL when there is none. */
+const struct eff_tree *eff_tree_each_row(const struct eff_tree *tree);
 /* Whether it holds what only JSON can be written with. */
 bool eff_tree_json_only(const struct eff_tree *tree);
 /* Which of a row's own values are named in it: any match value, and fields by index. */

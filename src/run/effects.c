@@ -204,19 +204,22 @@ effects_known_bad(void *self, struct eff_hash128 key)
 /* ---- counting verdicts ---- */
 
 static const char *
-effects_hint(const struct eff_verdict *verdict)
+effects_hint(const struct eff_verdict *verdict, bool held)
 {
     if (verdict->outcome == EFF_REFUSED)
         return "`efferent rows` shows each row and what was sent; they are tried again by each run.";
     if (verdict->outcome == EFF_TAKEN)
         return "The destination tells numbers only, not which rows: look there.";
-    if (verdict->outcome == EFF_MAYBE_APPLIED)
+    if (held)
         return "The answer was lost, and this operation cannot be repeated safely: look over there, "
                "then `efferent retry`.";
     return "The next run sends them.";
 }
 
-/* Messages often name the row's own value: the first one of a code speaks for all. */
+/*
+ * Messages often name the row's own value: the first one of a code speaks for all. What was taken
+ * but for some is told of each request, with its number.
+ */
 static eff_str
 effects_message(struct effects *e, const struct eff_verdict *verdict)
 {
@@ -227,7 +230,8 @@ effects_message(struct effects *e, const struct eff_verdict *verdict)
 
     for (; cause < e->causes + e->causes_count; cause++)
         if (cause->outcome == verdict->outcome && eff_str_eq(cause->code, verdict->code) &&
-            eff_str_eq(cause->field, verdict->field))
+            eff_str_eq(cause->field, verdict->field) &&
+            (cause->outcome != EFF_TAKEN || eff_str_ends(cause->message, verdict->message)))
             return cause->message;
     if (e->causes_count == EFFECTS_CAUSES_MAX)
         return EFF_STR("for further reasons");
@@ -247,8 +251,10 @@ effects_message(struct effects *e, const struct eff_verdict *verdict)
 static void
 effects_problem(struct effects *e, const struct eff_verdict *verdict, const char *code)
 {
+    bool held = strcmp(code, "EFF2118") == 0;
+
     eff_report_problem(e->r->report, code, verdict->fault, 1, effects_message(e, verdict),
-                       eff_str_of(effects_hint(verdict)), EFF_STR_NONE);
+                       eff_str_of(effects_hint(verdict, held)), EFF_STR_NONE);
 }
 
 /* What may have been applied and cannot be repeated safely waits for a person. */

@@ -20,7 +20,7 @@ n=0
         echo "insert into hashed values (' Person$n@Example.COM ', '$(hash "person$n@example.com")'), ('+49 (0)30 10000-$n', '$(hash "493010000$n")'),
             ('E.164 of $n', '$(hash "+493010000$n")');"
     done
-    echo "insert into hashed values ('Ann-Marie', '$(hash annmarie)'), ('DE', '$(hash de)'); commit;"
+    echo "insert into hashed values ('Ann-Marie', '$(hash annmarie)'), ('Google of Ann-Marie', '$(hash ann-marie)'), ('DE', '$(hash de)'); commit;"
 } > hashed.sql
 db people.db < hashed.sql
 
@@ -102,15 +102,53 @@ sed -i 's/^fields.*/fields: {EXTERN_ID: id, EMIAL: email}/' "$P/syncs/vip.yml"
 eff 2 run
 says 'knows no identifier `EMIAL`'
 
-about "rows that the vendor counts and does not name"
+about "rows that the vendor counts: some of them it names"
 start invalid '{EXTERN_ID: id, EMAIL: email}'
 HERE='id, e' THERE="f ->> '$.EXTERN_ID', f ->> '$.EMAIL'"
 ask "$META/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "times": 1, "then": {"partial": {"rows": 9, "message": "by chance"}}}]}'
+eff 3 run
+counts vip read=30 added=30 planned=30 delivered=25 rejected=5
+says 'NOT_ACCEPTED: Invalid hash'
 eff 0 run
-counts vip read=30 added=30 planned=30 delivered=30
+counts vip read=30 unchanged=25 added=5 planned=5 delivered=5
 in_audience "asked again"
 
+# A field with a `normalize` of its own is sent as it is: whoever has a ZIP is invalid.
+many() { # NAME ROWS BAD: so many people, every one of the bad ones with a ZIP
+    start "$1" '{EXTERN_ID: id, EMAIL: email, ZIP: {from: zip, normalize: zip}}'
+    db "$P/shop.db" "alter table vip add column zip text; delete from vip;
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < $2)
+        insert into vip select i, 'p' || i || '@example.com', null, null, null, case when i % ($2 / $3) = 0 and i / ($2 / $3) <= $3 then '10115' end from n"
+    eff 3 run
+    counts vip read=$2 added=$2 planned=$2 delivered=$(($2 - $3)) rejected=$3
+    says 'NOT_ACCEPTED'
+    says_not 'EFF2114'
+    records "$META" members
+    same "$1: all but those" "$(($2 - $3))" "$(db records.db "select count(*) from r where f ->> '$.audience' = '$AUDIENCE'")"
+}
+about "more than a few are invalid"
+many dozen 500 12
+eff 3 run
+counts vip read=500 unchanged=488 added=12 planned=12 rejected=12 requests=1
+db "$P/shop.db" "update vip set zip = null"
+eff 0 run
+counts vip read=500 unchanged=488 added=12 planned=12 delivered=12
+many largest 10000 20
+
+about "more are invalid than can be looked for"
+start hopeless '{EXTERN_ID: id, EMAIL: email, ZIP: {from: zip, normalize: zip}}'
+db "$P/shop.db" "alter table vip add column zip text; delete from vip;
+    with recursive n(i) as (select 1 union all select i + 1 from n where i < 600)
+    insert into vip select i, 'p' || i || '@example.com', null, null, null, case when i % 2 then '10115' end from n"
+eff 3 run
+counts vip read=600 added=600 planned=600 delivered=595 rejected=5 requests=1
+says '295 of 595 rows were not accepted, and the answer does not say which'
+says 'EFF2130'
+says_not 'EFF2114'
+
 about "an expired token, a gone audience, an hour that is used up"
+start expired '{EXTERN_ID: id, EMAIL: email}'
+eff 0 run
 db "$P/shop.db" "update vip set email = ' Person40@Example.COM ' where id = 1"
 ask "$META/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "times": 1, "then": {"status": 401}}]}'
 eff 1 run
@@ -169,7 +207,7 @@ in_google() {
     records "$GOOGLE_DATA_MANAGER" members
     same "$1" "$(db people.db "attach '$P/shop.db' as s; select e, p, a from (select (select hash from hashed where plain = email) e,
         (select hash from hashed where plain = 'E.164 of ' || replace(phone, '+49 (0)30 10000-', '')) p,
-        (select hash || '|' || hash || '|DE|10115' from hashed where plain = first) a from s.vip) order by 1, 2")" \
+        (select hash || '|' || hash || '|DE|10115' from hashed where plain = 'Google of ' || first) a from s.vip) order by 1, 2")" \
         "$(db records.db "select f ->> '$.emailAddress', f ->> '$.phoneNumber', f ->> '$.address' from r order by 1, 2")"
 }
 account() { # of whom, with the stand-in's key
@@ -201,7 +239,7 @@ db "$P/shop.db" "update vip set first = null where id = 32; insert into vip (id,
 ask "$GOOGLE_DATA_MANAGER/_sandbox/faults" '{"rules": [{"match": {"writes": true}, "times": 1, "then": {"partial": {"rows": 1}}}]}'
 eff 0 run
 counts vip read=31 unchanged=29 added=2 planned=2 delivered=2
-says 'PARTIAL_SUCCESS: PROCESSING_ERROR_REASON_NO_CONSENT'
+says 'PARTIAL_SUCCESS: PROCESSING_ERROR_REASON_NO_CONSENT (1 row)'
 says 'EFF2130'
 
 about "lost answers, an expired token"

@@ -301,6 +301,8 @@ static const struct {
      "no JSON Pointer"},
     {"answer: {all: applied}\n", "answer: {refused: {each: /r, by: offset}, others: applied}\n", 22,
      "`row`"},
+    {"    json: {rows: {for_each: row, item: \"{fields}\"}}\n    answer: {all: applied}\n",
+     "    answer: {refused: {each: /r, by: item}, others: applied}\n", 18, "needs `for_each: row`"},
     {"answer: {all: applied}}\n",
      "answer: {all: applied}}\n  add: {job: {like: told, create: {post: /j, id: /id}}}\n", 24,
      "`jobs`"},
