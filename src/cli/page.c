@@ -226,6 +226,23 @@ page_found_before(const struct eff_connector *c, int op, size_t find)
     return false;
 }
 
+/* The request, and what it can say that the credential or the target lacks. */
+static void
+page_check(struct eff_buf *buf, const struct eff_connector *c, const struct eff_check *check)
+{
+    struct eff_buf what = {0};
+
+    eff_buf_addf(&what, "by `efferent check`%s", check->members ? ", of mode `members`" : "");
+    if (check->needs_option != SIZE_MAX)
+        eff_buf_addf(&what, ", where `%s` is given", c->options[check->needs_option].name);
+    eff_buf_add_char(&what, '\0');
+    page_asked(buf, what.ptr, &check->call, &check->only, 0);
+    eff_buf_free(&what);
+    for (size_t i = 0; i < check->proofs_count; i++)
+        eff_buf_addf(buf, "  - tells when " EFF_STR_FMT ": " EFF_STR_FMT "\n",
+                     EFF_STR_ARG(check->proofs[i].lacks), EFF_STR_ARG(check->proofs[i].remedy));
+}
+
 static void
 page_requests(struct eff_buf *buf, const struct eff_connector *c)
 {
@@ -254,10 +271,7 @@ page_requests(struct eff_buf *buf, const struct eff_connector *c)
                        &fields->create.call, &fields->only, 0);
     }
     for (size_t i = 0; i < c->checks_count; i++)
-        page_asked(buf,
-                   c->checks[i].members ? "by `efferent check`, of mode `members`"
-                                        : "by `efferent check`",
-                   &c->checks[i].call, &c->checks[i].only, 0);
+        page_check(buf, c, &c->checks[i]);
     for (size_t i = 0; i < c->readings_count; i++)
         page_asked(buf, "records read back", &c->readings[i].call, &c->readings[i].only,
                    c->readings[i].rows_max);
@@ -538,6 +552,17 @@ page_hosts(struct eff_buf *buf, const struct eff_connector *c)
         eff_buf_add(buf, EFF_STR(", to hosts that the project names"));
     }
     eff_buf_add(buf, EFF_STR(", and nowhere else.\n"));
+    for (size_t i = 0; i < c->moves_count; i++) {
+        const struct eff_path_move *move = &c->moves[i];
+
+        eff_buf_addf(buf, "%sWith `%s: ", i > 0 ? "" : "\n", c->options[move->option].name);
+        eff_schema_cell(buf, move->is.at[0]);
+        eff_buf_add(buf, EFF_STR("`, "));
+        page_code(buf, move->to.written);
+        eff_buf_add(buf, EFF_STR(" instead of "));
+        page_code(buf, move->from.written);
+        eff_buf_add(buf, EFF_STR(".\n"));
+    }
     for (size_t i = 0; i < c->headers_count; i++) {
         eff_buf_add(buf, i > 0 ? EFF_STR(", ") : EFF_STR("\nHeaders: "));
         eff_buf_addf(buf, "`" EFF_STR_FMT ": ", EFF_STR_ARG(c->headers[i].name));

@@ -9,9 +9,9 @@ struct top_conf {
     eff_str kind, title;
     int protocol;
     struct eff_str_list sections, hosts;
-    const struct eff_node *identifiers, *options, *base, *account, *auth, *headers, *late_apply,
-        *limits, *units, *values, *error, *errors, *objects, *check, *read, *operations, *answers,
-        *find, *jobs;
+    const struct eff_node *identifiers, *options, *base, *paths, *account, *auth, *headers,
+        *late_apply, *limits, *units, *values, *error, *errors, *objects, *check, *read,
+        *operations, *answers, *find, *jobs;
 };
 
 static const struct eff_option top_options[] = {
@@ -22,6 +22,7 @@ static const struct eff_option top_options[] = {
     {"hosts", EFF_OPT_LIST, offsetof(struct top_conf, hosts)},
     {"options", EFF_OPT_NODE, offsetof(struct top_conf, options), .flags = EFF_OPT_REQUIRED},
     {"base", EFF_OPT_NODE, offsetof(struct top_conf, base), .flags = EFF_OPT_REQUIRED},
+    {"paths", EFF_OPT_NODE, offsetof(struct top_conf, paths)},
     {"account", EFF_OPT_NODE, offsetof(struct top_conf, account)},
     {"auth", EFF_OPT_NODE, offsetof(struct top_conf, auth)},
     {"headers", EFF_OPT_NODE, offsetof(struct top_conf, headers)},
@@ -321,8 +322,9 @@ login_jwt(struct eff_compile *c, const struct eff_node *map, const struct login_
     return good;
 }
 
-static bool
-login_when(struct eff_compile *c, const struct eff_node *map, eff_str name, size_t *ret_option)
+bool
+eff_compile_when(struct eff_compile *c, const struct eff_node *map, eff_str name,
+                 size_t *ret_option)
 {
     *ret_option = SIZE_MAX;
     for (size_t i = 0; i < c->connector->options_count; i++)
@@ -330,8 +332,47 @@ login_when(struct eff_compile *c, const struct eff_node *map, eff_str name, size
             *ret_option = i;
     if (!name.ptr || *ret_option != SIZE_MAX)
         return true;
-    eff_compile_fail(c, map, "`when` names no option");
+    eff_compile_fail(c, map, "`when` or `needs` names no option");
     return false;
+}
+
+struct move_conf {
+    eff_str when;
+    struct eff_str_list is;
+    const struct eff_node *from, *to;
+};
+
+static const struct eff_option move_options[] = {
+    {"when", EFF_OPT_STR, offsetof(struct move_conf, when), .flags = EFF_OPT_REQUIRED},
+    {"is", EFF_OPT_LIST, offsetof(struct move_conf, is), .flags = EFF_OPT_REQUIRED},
+    {"from", EFF_OPT_NODE, offsetof(struct move_conf, from), .flags = EFF_OPT_REQUIRED},
+    {"to", EFF_OPT_NODE, offsetof(struct move_conf, to), .flags = EFF_OPT_REQUIRED},
+};
+
+static bool
+connector_moves(struct eff_compile *c, const struct eff_node *list)
+{
+    size_t count = list && list->kind == EFF_NODE_LIST ? list->count : 0;
+    struct eff_path_move *moves = eff_new(c->arena, struct eff_path_move, count);
+    bool good = true;
+
+    if (list && count == 0) {
+        eff_compile_fail(c, list, "`paths` is a list");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct move_conf conf = {0};
+
+        if (!eff_compile_fill(c, &list->values[i], move_options, COUNT(move_options), &conf))
+            return false;
+        moves[i].is = conf.is;
+        good &= eff_compile_when(c, &list->values[i], conf.when, &moves[i].option);
+        good &= eff_compile_text(c, conf.from, 0, &moves[i].from);
+        good &= eff_compile_text(c, conf.to, 0, &moves[i].to);
+    }
+    c->connector->moves = moves;
+    c->connector->moves_count = count;
+    return good;
 }
 
 static bool
@@ -344,7 +385,7 @@ login_one(struct eff_compile *c, const struct eff_node *map, struct eff_login *l
         return false;
     *login = (struct eff_login){
         .given = true, .token = conf.token, .base = conf.url, .expires_in = conf.expires_in};
-    good = login_when(c, map, conf.when, &login->when);
+    good = eff_compile_when(c, map, conf.when, &login->when);
     good &= login_jwt(c, map, &conf, login);
     good &= eff_compile_call(c, map, &conf.call, login->jwt_key.parts ? EFF_SCOPE_LOGIN : 0,
                              &login->call);
@@ -402,7 +443,7 @@ connector_oauth1(struct eff_compile *c, const struct eff_node *map)
     if (!eff_compile_fill(c, map, oauth1_options, COUNT(oauth1_options), &conf))
         return false;
     oauth1->given = true;
-    good = login_when(c, map, conf.when, &oauth1->when);
+    good = eff_compile_when(c, map, conf.when, &oauth1->when);
     good &= eff_compile_text(c, conf.realm, 0, &oauth1->realm);
     good &= eff_compile_text(c, conf.consumer_key, 0, &oauth1->consumer_key);
     good &= eff_compile_text(c, conf.consumer_secret, 0, &oauth1->consumer_secret);
@@ -754,6 +795,7 @@ eff_connector_load(eff_str path, eff_str bytes, struct eff_arena *arena,
     good = good && connector_top(&c, &documents[0], &conf) && connector_options(&c, &conf);
     if (good) {
         good &= eff_compile_text(&c, conf.base, EFF_SCOPE_SESSION, &connector->base);
+        good &= connector_moves(&c, conf.paths);
         good &= eff_compile_text(&c, conf.account, 0, &connector->account);
         good &= connector_compile(&c, &conf);
     }

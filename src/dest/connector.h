@@ -264,12 +264,27 @@ struct eff_objects {
     const struct eff_type_name *types;
 };
 
+/* What an answer must tell of the credential or the target: by a header, by its body, or by either. */
+struct eff_proof {
+    eff_str header;            /* a list parted by commas, lower case; ptr == NULL: none */
+    struct eff_str_list words; /* one of them stands in it */
+    eff_str each;              /* pointer to elements, of which one must hold; "": the whole */
+    struct eff_tests all;      /* of one element */
+    eff_str lacks, remedy;     /* what is said where it does not hold */
+    enum eff_fault fault;
+};
+
 /* Shows by an answer that the credential may come in; it reads only. */
 struct eff_check {
     struct eff_call call;
-    struct eff_str_list only; /* objects; none: all */
+    struct eff_str_list only; /* objects; none: those that no other check names */
     bool members;             /* of lists, which mode `members` keeps */
+    size_t needs_option;      /* without which it is not made; SIZE_MAX: none */
+    eff_str remedy;           /* instead of what the rules say of a credential */
     struct eff_test success;
+    struct eff_str_list untold; /* codes that only say that the credential may not ask this */
+    size_t proofs_count;
+    const struct eff_proof *proofs;
 };
 
 /* Reads records back by their match value. */
@@ -308,6 +323,13 @@ struct eff_oauth1_auth {
     struct eff_text realm, consumer_key, consumer_secret, token, token_secret;
 };
 
+/* Where paths lie when an option has one of those values. */
+struct eff_path_move {
+    size_t option;
+    struct eff_str_list is;
+    struct eff_text from, to; /* what a path begins with */
+};
+
 struct eff_login {
     bool given;
     struct eff_call call;
@@ -335,6 +357,8 @@ struct eff_connector {
     const size_t *sections_option; /* their options */
 
     struct eff_text base;
+    size_t moves_count; /* the first that fits */
+    const struct eff_path_move *moves;
     struct eff_str_list hosts; /* "*.salesforce.com" */
     struct eff_text account;
     struct eff_text auth_token; /* a token that is given makes the login unnecessary */
@@ -359,7 +383,7 @@ struct eff_connector {
     size_t errors_count;
     const struct eff_error_rule *errors;
     struct eff_objects objects;
-    size_t checks_count; /* the first one that is for the object is asked */
+    size_t checks_count; /* all that are for the object are asked, in order */
     const struct eff_check *checks;
     size_t readings_count; /* the first one that is for the object reads */
     const struct eff_reading *readings;

@@ -44,6 +44,10 @@ bool eff_compile_pairs(struct eff_compile *c, const struct eff_node *map, unsign
 bool eff_compile_number(struct eff_compile *c, const struct eff_node *node, int64_t *ret_number,
                         size_t *ret_option);
 
+/* The option of that name; SIZE_MAX where none is named. */
+bool eff_compile_when(struct eff_compile *c, const struct eff_node *map, eff_str name,
+                      size_t *ret_option);
+
 /* The request that stands in the map under get:, post: ...; other keys are left to the caller. */
 struct eff_call_conf {
     const struct eff_node *get_node, *post_node, *put_node, *patch_node, *delete_node;

@@ -107,19 +107,6 @@ objects_type(struct eff_compile *c, const struct eff_node *name, enum eff_field_
     return false;
 }
 
-static bool
-read_needs(struct eff_compile *c, const struct eff_node *map, eff_str name, size_t *ret_option)
-{
-    *ret_option = SIZE_MAX;
-    for (size_t i = 0; i < c->connector->options_count; i++) {
-        if (eff_str_eq(c->connector->option_names[i], name))
-            *ret_option = i;
-    }
-    if (name.ptr && *ret_option == SIZE_MAX)
-        eff_compile_fail(c, map, "`needs` is the name of an option");
-    return !name.ptr || *ret_option != SIZE_MAX;
-}
-
 /* A name, or a mapping of which the first member names it. */
 static bool
 create_type(struct eff_compile *c, const struct eff_node *name, const struct eff_node *value,
@@ -156,7 +143,7 @@ objects_create(struct eff_compile *c, const struct eff_node *map, struct eff_new
     for (size_t i = 0; i < conf.types->count; i++)
         good &= create_type(c, &conf.types->keys[i], &conf.types->values[i], ret);
     good &= eff_compile_pairs(c, conf.groups, 0, false, &ret->groups_count, &ret->groups);
-    good &= read_needs(c, map, conf.needs, &ret->needs_option);
+    good &= eff_compile_when(c, map, conf.needs, &ret->needs_option);
     if (good && c->connector->options[ret->needs_option].kind != EFF_OPT_BOOL) {
         eff_compile_fail(c, map, "`needs` of a `create` is an option of type bool");
         good = false;
@@ -302,15 +289,76 @@ struct check_conf {
     struct eff_call_conf call;
     struct eff_str_list only;
     bool members;
-    const struct eff_node *success;
+    eff_str needs, remedy;
+    const struct eff_node *success, *has;
+    struct eff_str_list untold;
 };
 
 static const struct eff_option check_options[] = {
     EFF_CALL_OPTIONS(struct check_conf, call),
     {"only", EFF_OPT_LIST, offsetof(struct check_conf, only)},
     {"members", EFF_OPT_BOOL, offsetof(struct check_conf, members)},
+    {"needs", EFF_OPT_STR, offsetof(struct check_conf, needs)},
+    {"remedy", EFF_OPT_STR, offsetof(struct check_conf, remedy)},
     {"success", EFF_OPT_NODE, offsetof(struct check_conf, success)},
+    {"untold", EFF_OPT_LIST, offsetof(struct check_conf, untold)},
+    {"has", EFF_OPT_NODE, offsetof(struct check_conf, has)},
 };
+
+struct proof_conf {
+    eff_str header, each, lacks, remedy;
+    struct eff_str_list is;
+    const struct eff_node *all;
+    int fault;
+};
+
+static const struct eff_option proof_options[] = {
+    {"header", EFF_OPT_STR, offsetof(struct proof_conf, header)},
+    {"is", EFF_OPT_LIST, offsetof(struct proof_conf, is)},
+    {"each", EFF_OPT_STR, offsetof(struct proof_conf, each), ""},
+    {"all", EFF_OPT_NODE, offsetof(struct proof_conf, all)},
+    {"lacks", EFF_OPT_STR, offsetof(struct proof_conf, lacks), .flags = EFF_OPT_REQUIRED},
+    {"remedy", EFF_OPT_STR, offsetof(struct proof_conf, remedy), .flags = EFF_OPT_REQUIRED},
+    {"fault", EFF_OPT_ENUM, offsetof(struct proof_conf, fault), "auth",
+     .choices = "none|config|auth"},
+};
+
+static bool
+check_proof(struct eff_compile *c, const struct eff_node *map, struct eff_proof *proof)
+{
+    struct proof_conf conf = {0};
+
+    if (!eff_compile_fill(c, map, proof_options, COUNT(proof_options), &conf))
+        return false;
+    if ((!conf.header.ptr && !conf.all) || !conf.header.ptr != !conf.is.count) {
+        eff_compile_fail(c, map, "give `header` with `is`, or `all`, or both");
+        return false;
+    }
+    *proof = (struct eff_proof){.words = conf.is,
+                                .each = conf.each,
+                                .lacks = conf.lacks,
+                                .remedy = conf.remedy,
+                                .fault = conf.fault == 1 ? EFF_CONFIG : EFF_AUTH};
+    if (conf.header.ptr)
+        proof->header = eff_str_lower(c->arena, conf.header);
+    return eff_compile_tests(c, conf.all, &proof->all) && eff_compile_pointer(c, map, conf.each);
+}
+
+static bool
+check_proofs(struct eff_compile *c, const struct eff_node *list, struct eff_check *check)
+{
+    size_t count = list && list->kind == EFF_NODE_LIST ? list->count : 0;
+    struct eff_proof *proofs = eff_new(c->arena, struct eff_proof, count);
+    bool good = !list || count > 0;
+
+    if (!good)
+        eff_compile_fail(c, list, "`has` is a list");
+    for (size_t i = 0; i < count; i++)
+        good &= check_proof(c, &list->values[i], &proofs[i]);
+    check->proofs = proofs;
+    check->proofs_count = count;
+    return good;
+}
 
 /* One request, or a list of them for some objects each. */
 bool
@@ -326,7 +374,12 @@ eff_compile_checks(struct eff_compile *c, const struct eff_node *node)
 
         if (!eff_compile_fill(c, map, check_options, COUNT(check_options), &conf))
             return false;
-        checks[i] = (struct eff_check){.only = conf.only, .members = conf.members};
+        checks[i] = (struct eff_check){.only = conf.only,
+                                       .members = conf.members,
+                                       .remedy = conf.remedy,
+                                       .untold = conf.untold};
+        good &= eff_compile_when(c, map, conf.needs, &checks[i].needs_option);
+        good &= check_proofs(c, conf.has, &checks[i]);
         good &= eff_compile_test(c, conf.success, &checks[i].success);
         good &= eff_compile_call(c, map, &conf.call, EFF_SCOPE_OBJECT, &checks[i].call);
     }
@@ -386,7 +439,7 @@ reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_readin
     reading->lag_ms = conf.lag_ms;
     reading->untold = conf.untold;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
-    good = read_needs(c, map, conf.needs, &reading->needs_option);
+    good = eff_compile_when(c, map, conf.needs, &reading->needs_option);
     good &= eff_compile_each(c, conf.each, &reading->each);
     good &= eff_compile_marked(c, map, conf.row);
     good &= !conf.remote_id.ptr || eff_compile_pointer(c, map, conf.remote_id);

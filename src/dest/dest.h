@@ -66,7 +66,8 @@ struct eff_schema {
      * such type); its name opens like the group. NULL: none can be, or the user has not asked for it.
      */
     const eff_str *new_types;
-    size_t objects_count; /* names near the one that was asked for, when it does not exist */
+    size_t
+        objects_count; /* that there are, as far as is known, when the one asked for is not there */
     const eff_str *objects;
 };
 

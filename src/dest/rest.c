@@ -73,6 +73,26 @@ rest_text(struct rest_dest *dest, const struct eff_text *text, eff_str *ret_text
     return EFF_OK;
 }
 
+/* Where paths lie with these options. */
+static enum eff_fault
+rest_moves(struct rest_dest *dest, struct eff_err *err)
+{
+    const struct eff_connector *c = dest->connector;
+    struct rest_move *moves = eff_new(dest->run, struct rest_move, c->moves_count);
+
+    dest->moves = moves;
+    for (size_t i = 0; i < c->moves_count; i++) {
+        struct rest_move *move = &moves[dest->moves_count];
+
+        if (!rest_listed(&c->moves[i].is, dest->options[c->moves[i].option]))
+            continue;
+        EFF_TRY(rest_text(dest, &c->moves[i].from, &move->from, err));
+        EFF_TRY(rest_text(dest, &c->moves[i].to, &move->to, err));
+        dest->moves_count++;
+    }
+    return EFF_OK;
+}
+
 /* Where no account is named, the credential tells who it is. */
 static eff_str
 rest_budget(const struct rest_dest *dest)
@@ -162,11 +182,11 @@ rest_named(const struct eff_str_list *only, eff_str name)
     return only->count == 0 || rest_listed(only, name);
 }
 
-/* Said, and not to be without it. */
-static bool
-rest_given(eff_str option)
+bool
+rest_given(const struct rest_dest *dest, size_t option)
 {
-    return option.ptr && !eff_str_is(option, "false");
+    return option == SIZE_MAX ||
+           (dest->options[option].ptr && !eff_str_is(dest->options[option], "false"));
 }
 
 const struct eff_reading *
@@ -176,8 +196,7 @@ rest_reading(const struct rest_dest *dest, eff_str object, const eff_str *match)
         const struct eff_reading *reading = &dest->connector->readings[i];
 
         if ((!object.ptr || rest_named(&reading->only, object)) &&
-            (reading->needs_option == SIZE_MAX ||
-             rest_given(dest->options[reading->needs_option])) &&
+            rest_given(dest, reading->needs_option) &&
             (!match || rest_named(&reading->match, *match)))
             return reading;
     }
@@ -234,6 +253,7 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     dest->login = rest_login(dest);
     rest_hosts(dest, connector);
     rest_limits(dest);
+    EFF_TRY(rest_moves(dest, err));
     EFF_TRY(rest_account(dest, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_token, &dest->token, err));
     EFF_TRY(rest_text(dest, &dest->connector->auth_url, &dest->url, err));

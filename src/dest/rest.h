@@ -17,6 +17,10 @@
 
 #include "dest/connector.h"
 
+struct rest_move {
+    eff_str from, to; /* what a path begins with */
+};
+
 struct rest_dest {
     struct eff_dest base;
     const struct eff_connector *connector;
@@ -28,14 +32,17 @@ struct rest_dest {
     int64_t rows_planned;
     int64_t late_ms;
     eff_str run_id;
-    eff_str object;                  /* of the sync */
-    bool members;                    /* it names a list */
+    eff_str object; /* of the sync */
+    bool members;   /* it names a list */
+    size_t moves_count;
+    const struct rest_move *moves;   /* of paths, with these options */
     eff_str token, url;              /* of the session */
     int64_t expires_ms;              /* 0: not told */
     int64_t now_ms;                  /* when the last answer came */
     const struct eff_login *login;   /* NULL: none */
     const struct eff_oauth1 *oauth1; /* signs all requests; NULL: none */
     bool refused;                    /* the credential was refused since the last login */
+    eff_str remedy;                  /* what the connector says of that; ptr == NULL: nothing */
     struct eff_buf body;             /* scratch */
 };
 
@@ -144,6 +151,10 @@ eff_str rest_pointer(const struct rest_dest *dest, struct eff_arena *arena, eff_
 bool rest_listed(const struct eff_str_list *list, eff_str text);
 bool rest_tests(const struct eff_tests *tests, const struct eff_json *json); /* none: true */
 bool rest_test(const struct eff_test *test, const struct eff_json *json);
+/* What to do, as a sentence; EFF_AUTH has one of its own where the connector says nothing. */
+void rest_hint(eff_str remedy, enum eff_fault fault, struct eff_err *err);
+/* Whether the option was said, and not to be without it; SIZE_MAX: it need not be. */
+bool rest_given(const struct rest_dest *dest, size_t option);
 /* The answer's JSON; NULL when it cannot be read. An empty body is JSON null. */
 const struct eff_json *rest_json(const struct eff_response *response, struct eff_arena *arena);
 /* At most so much of a text as a verdict keeps; and a copy of that. */

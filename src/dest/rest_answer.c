@@ -1,4 +1,6 @@
 /* rest_answer: what stands in an answer: its JSON, places in it, what went wrong, and by which rule. */
+#include <ctype.h>
+
 #include "dest/rest.h"
 
 #define ANSWER_TEXT_MAX 2048
@@ -73,6 +75,16 @@ rest_listed(const struct eff_str_list *list, eff_str text)
             return true;
     }
     return false;
+}
+
+void
+rest_hint(eff_str remedy, enum eff_fault fault, struct eff_err *err)
+{
+    if (remedy.len)
+        eff_err_hint(err, "%c" EFF_STR_FMT ".", toupper(remedy.ptr[0]),
+                     EFF_STR_ARG(eff_str_sub(remedy, 1, SIZE_MAX)));
+    else if (fault == EFF_AUTH)
+        eff_err_hint(err, "Check the credential and what it is allowed to do.");
 }
 
 bool

@@ -1,6 +1,4 @@
 /* rest_judge: what an answer says about each row. */
-#include <ctype.h>
-
 #include "base/hash.h"
 #include "dest/csv.h"
 #include "dest/rest.h"
@@ -406,11 +404,7 @@ judge_stop(struct rest_dest *dest, struct eff_delivery *delivery,
              EFF_STR_ARG(dest->connector->title), response->status, EFF_STR_ARG(refusal->code),
              EFF_STR_ARG(refusal->message));
     err->code = response->status;
-    if (rule && rule->remedy.len)
-        eff_err_hint(err, "%c" EFF_STR_FMT ".", toupper(rule->remedy.ptr[0]),
-                     EFF_STR_ARG(eff_str_sub(rule->remedy, 1, SIZE_MAX)));
-    else if (fault == EFF_AUTH)
-        eff_err_hint(err, "Check the credential and what it is allowed to do.");
+    rest_hint(rule ? rule->remedy : EFF_STR_NONE, fault, err);
     return (struct eff_step){.kind = EFF_STEP_STOP};
 }
 
@@ -484,12 +478,10 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     if (told == EFF_MAYBE_APPLIED && !may_be_applied)
         told = EFF_NOT_APPLIED;
     rest_refusal_field(rule, json, delivery, &refusal);
-    if (!rule && judge_expired(dest->connector, response->status)) {
+    if ((!rule && judge_expired(dest->connector, response->status)) ||
+        (fault == EFF_AUTH && response->status == 401)) {
         dest->refused = true;
-        return (struct eff_step){.kind = EFF_STEP_AUTH};
-    }
-    if (fault == EFF_AUTH && response->status == 401) {
-        dest->refused = true;
+        dest->remedy = rule ? rule->remedy : EFF_STR_NONE;
         return (struct eff_step){.kind = EFF_STEP_AUTH};
     }
     verdict =

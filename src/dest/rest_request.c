@@ -157,6 +157,25 @@ request_page(struct eff_buf *buf, eff_str address)
     eff_buf_add(buf, address);
 }
 
+/* The path that stands in the address from there on, where the connector's options put it. */
+static void
+request_move(const struct rest_dest *dest, struct eff_arena *arena, struct eff_buf *buf, size_t at)
+{
+    eff_str path = eff_str_sub(eff_buf_str(buf), at, SIZE_MAX);
+
+    for (size_t i = 0; i < dest->moves_count; i++) {
+        eff_str from = dest->moves[i].from;
+
+        if (!eff_str_starts(path, from) || (path.len > from.len && path.ptr[from.len] != '/'))
+            continue;
+        path = eff_str_copy(arena, eff_str_sub(path, from.len, SIZE_MAX));
+        buf->len = at;
+        eff_buf_add(buf, dest->moves[i].to);
+        eff_buf_add(buf, path);
+        return;
+    }
+}
+
 static enum rest_built
 request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
             eff_str address, struct eff_request *request, struct eff_err *err)
@@ -164,6 +183,7 @@ request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_rend
     const struct eff_text *base = call->base.parts ? &call->base : &dest->connector->base;
     struct eff_buf buf = {.max = REQUEST_URL_MAX};
     enum rest_built built = REST_BUILT;
+    size_t at;
 
     if (eff_render_text(r, base, EFF_SLOT_PLAIN, &buf) != EFF_RENDERED) {
         built = request_failed(r, call, err);
@@ -171,8 +191,11 @@ request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_rend
         request_page(&buf, address);
     } else {
         request_trim_slash(&buf);
-        if (eff_render_text(r, &call->path, EFF_SLOT_PATH, &buf) != EFF_RENDERED ||
-            !request_query(r, call, &buf))
+        at = buf.len;
+        if (eff_render_text(r, &call->path, EFF_SLOT_PATH, &buf) != EFF_RENDERED)
+            built = request_failed(r, call, err);
+        request_move(dest, r->arena, &buf, at);
+        if (built == REST_BUILT && !request_query(r, call, &buf))
             built = request_failed(r, call, err);
     }
     if (built == REST_BUILT && buf.full) {

@@ -7,7 +7,7 @@
 #define TASK_PAUSE_MS  500
 
 struct task_work {
-    int phase;
+    int phase; /* of a check: how many requests have proved what they can */
     unsigned tries, pages;
     eff_str cursor;
     const struct eff_fields_call *call; /* that tells the fields of the object */
@@ -44,6 +44,10 @@ task_stop(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
 {
     const struct eff_json *json = rest_json(response, task->arena);
     struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, task->arena);
+    const struct eff_error_rule *rule =
+        response->wire == EFF_WIRE_ANSWERED
+            ? rest_rule(dest->connector, response->status, &refusal, json, EFF_OP_NONE)
+            : NULL;
 
     if (response->wire != EFF_WIRE_ANSWERED)
         EFF_FAIL(err, fault, "%s: no answer from " EFF_STR_FMT ": " EFF_STR_FMT, what,
@@ -53,8 +57,7 @@ task_stop(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
                  EFF_STR_ARG(dest->connector->title), response->status, EFF_STR_ARG(refusal.code),
                  EFF_STR_ARG(refusal.message));
     err->code = response->status;
-    if (fault == EFF_AUTH)
-        eff_err_hint(err, "Check the credential and what it is allowed to do.");
+    rest_hint(rule ? rule->remedy : EFF_STR_NONE, fault, err);
     return (struct eff_step){.kind = EFF_STEP_STOP};
 }
 
@@ -78,6 +81,7 @@ task_failure(struct rest_dest *dest, struct eff_task *task, struct task_work *wo
 
     if (status == 401) {
         dest->refused = true;
+        dest->remedy = rule ? rule->remedy : EFF_STR_NONE;
         return (struct eff_step){.kind = EFF_STEP_AUTH};
     }
     if ((fault == EFF_RATE || fault == EFF_TRANSIENT) && ++work->tries < TASK_TRIES_MAX)
@@ -225,7 +229,10 @@ authorize_refused(const struct rest_dest *dest, struct eff_err *err)
 {
     EFF_FAIL(err, EFF_AUTH, EFF_STR_FMT " refuses the credential",
              EFF_STR_ARG(dest->connector->title));
-    eff_err_hint(err, "Check the credential and its scopes; `efferent check` tries it.");
+    rest_hint(dest->remedy.len
+                  ? dest->remedy
+                  : EFF_STR("check the credential and its scopes; `efferent check` tries it"),
+              EFF_AUTH, err);
     return (struct eff_step){.kind = EFF_STEP_STOP};
 }
 
@@ -556,26 +563,100 @@ rest_create(struct rest_dest *dest, struct eff_task *task, const struct eff_resp
 
 /* ---- proving the credential: by a request, else by the login alone ---- */
 
+/* The n-th request that is for the object: those that name it, else those that name none. */
+static const struct eff_check *
+check_at(const struct rest_dest *dest, eff_str object, int n)
+{
+    const struct eff_connector *c = dest->connector;
+    bool named = false;
+
+    for (size_t i = 0; i < c->checks_count; i++)
+        named |= c->checks[i].members == dest->members && rest_listed(&c->checks[i].only, object);
+    for (size_t i = 0; i < c->checks_count; i++) {
+        const struct eff_check *check = &c->checks[i];
+
+        if (check->members == dest->members && rest_given(dest, check->needs_option) &&
+            (named ? rest_listed(&check->only, object) : check->only.count == 0) && n-- == 0)
+            return check;
+    }
+    return NULL;
+}
+
+/* What the answer does not tell cannot be missed: a header that is not there proves nothing. */
+static bool
+check_proven(const struct eff_proof *proof, const struct eff_response *response,
+             const struct eff_json *json)
+{
+    eff_str words = proof->header.ptr ? eff_response_header(response, proof->header) : EFF_STR_NONE;
+    const struct eff_json *list = eff_json_pointer(json, proof->each), *element;
+    struct eff_json_iter iter = eff_json_iterate(list);
+    eff_str word;
+
+    if (!words.len && proof->all.count == 0)
+        return true;
+    while (words.len) {
+        eff_str_cut(words, ',', &word, &words);
+        if (rest_listed(&proof->words, eff_str_trim(word)))
+            return true;
+    }
+    if (proof->all.count == 0 || proof->each.len == 0)
+        return proof->all.count > 0 && rest_tests(&proof->all, json);
+    while (eff_json_next(&iter, NULL, &element))
+        if (rest_tests(&proof->all, element))
+            return true;
+    return false;
+}
+
+static struct eff_step
+check_answer(struct rest_dest *dest, struct eff_task *task, const struct eff_check *check,
+             const struct eff_response *last, struct eff_err *err)
+{
+    const struct eff_json *json = rest_json(last, task->arena);
+    struct eff_step step;
+
+    if (last->wire == EFF_WIRE_ANSWERED && check->untold.count > 0 &&
+        rest_listed(&check->untold, rest_refusal_of(dest->connector, last, json, task->arena).code))
+        return (struct eff_step){0};
+    if (!task_good(last) || (check->success.at.ptr && !rest_test(&check->success, json))) {
+        step = task_failure(dest, task, task_work(task), last, "check", err);
+        if (check->remedy.len)
+            dest->remedy = check->remedy; // of a 401, which another login may mend
+        if (check->remedy.len && step.kind == EFF_STEP_STOP && err->fault == EFF_AUTH)
+            rest_hint(check->remedy, EFF_AUTH, err);
+        return step;
+    }
+    for (size_t i = 0; i < check->proofs_count; i++) {
+        const struct eff_proof *proof = &check->proofs[i];
+
+        if (check_proven(proof, last, json))
+            continue;
+        EFF_FAIL(err, proof->fault, "check: " EFF_STR_FMT, EFF_STR_ARG(proof->lacks));
+        rest_hint(proof->remedy, proof->fault, err);
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
+    return (struct eff_step){0};
+}
+
 struct eff_step
 rest_check(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
            struct eff_err *err)
 {
-    const struct eff_connector *connector = dest->connector;
     struct eff_render r = rest_render(dest, task->arena);
-    const struct eff_check *check = NULL;
+    struct task_work *work = task_work(task);
+    const struct eff_check *check = check_at(dest, task->object, work->phase);
+    struct eff_step step;
 
-    for (size_t i = 0; i < connector->checks_count && !check; i++)
-        if (rest_named(&connector->checks[i].only, task->object) &&
-            connector->checks[i].members == dest->members)
-            check = &connector->checks[i];
-    if (!check && rest_needs_login(dest))
+    if (!check && work->phase == 0 && rest_needs_login(dest))
         return (struct eff_step){.kind = EFF_STEP_AUTH};
-    if (!check ||
-        (last && task_good(last) &&
-         (!check->success.at.ptr || rest_test(&check->success, rest_json(last, task->arena)))))
+    if (check && last) {
+        step = check_answer(dest, task, check, last, err);
+        if (step.kind != 0)
+            return step;
+        work->tries = 0;
+        check = check_at(dest, task->object, ++work->phase);
+    }
+    if (!check)
         return (struct eff_step){.kind = EFF_STEP_DONE};
-    if (last)
-        return task_failure(dest, task, task_work(task), last, "check", err);
     r.object = task->object;
     return task_send(dest, &check->call, &r, NULL, EFF_STR_NONE, err);
 }

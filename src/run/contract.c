@@ -321,13 +321,27 @@ contract_fields(struct eff_sync_run *r, struct eff_err *err)
 static enum eff_fault
 contract_object(struct eff_sync_run *r, struct eff_err *err)
 {
+    unsigned best = (unsigned)r->sync->object.len / 2 + 2;
+    eff_str nearest = EFF_STR_NONE;
+
     if (r->schema.object_exists)
         return EFF_OK;
     r->report->contract_broken = true;
     EFF_FAIL(err, EFF_CONTRACT, "the destination " EFF_STR_FMT " has no " EFF_STR_FMT,
              EFF_STR_ARG(r->sync->dest->name), EFF_STR_ARG(r->sync->object));
-    if (r->schema.objects_count > 0)
-        eff_err_hint(err, "Did you mean " EFF_STR_FMT "?", EFF_STR_ARG(r->schema.objects[0]));
+    for (size_t i = 0; i < r->schema.objects_count; i++) {
+        unsigned distance = eff_str_distance(r->sync->object, r->schema.objects[i], best);
+
+        if (distance < best || eff_str_eq(r->sync->object, r->schema.objects[i])) {
+            best = distance;
+            nearest = r->schema.objects[i];
+        }
+    }
+    if (eff_str_eq(nearest, r->sync->object))
+        eff_err_hint(err, "There are such objects, but not at this address: look at the url and "
+                          "the version in the destination's block.");
+    else if (nearest.ptr)
+        eff_err_hint(err, "Did you mean " EFF_STR_FMT "?", EFF_STR_ARG(nearest));
     return eff_err_where(err, r->sync->to_place.file, r->sync->to_place.line,
                          r->sync->to_place.column);
 }

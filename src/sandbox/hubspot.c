@@ -377,38 +377,59 @@ hubspot_token(struct eff_call *call)
         "DELETE", base "/{}", eff_hs_archive, W                                                    \
     }
 
+#define HUBSPOT_PROPERTIES(base)                                                                   \
+    {"GET", base, eff_hs_properties_list, 0}, {"POST", base, eff_hs_properties_create, 0},         \
+        {"POST", base "/batch/create", eff_hs_properties_batch_create, 0},                         \
+        {"POST", base "/batch/read", eff_hs_properties_batch_read, 0},                             \
+        {"POST", base "/batch/archive", eff_hs_properties_batch_archive, 0},                       \
+        {"GET", base "/{}", eff_hs_properties_get, 0},                                             \
+        {"PATCH", base "/{}", eff_hs_properties_update, 0},                                        \
+    {                                                                                              \
+        "DELETE", base "/{}", eff_hs_properties_archive, 0                                         \
+    }
+
+#define HUBSPOT_SCHEMAS(base)                                                                      \
+    {"GET", base, eff_hs_schemas_list, 0}, {"POST", base, eff_hs_schemas_create, 0},               \
+    {                                                                                              \
+        "GET", base "/{}", eff_hs_schemas_get, 0                                                   \
+    }
+
+#define HUBSPOT_LINKS(base)                                                                        \
+    {"POST", base "/batch/create", eff_hs_link_batch, W},                                          \
+        {"POST", base "/batch/associate/default", eff_hs_link_batch_default, W},                   \
+        {"POST", base "/batch/read", eff_hs_link_batch_read, 0},                                   \
+        {"POST", base "/batch/archive", eff_hs_link_batch_archive, W},                             \
+    {                                                                                              \
+        "GET", base "/labels", eff_hs_link_labels, 0                                               \
+    }
+
+#define HUBSPOT_LISTS(base)                                                                        \
+    {"POST", base, eff_hs_lists_create, 0}, {"GET", base "/{}", eff_hs_lists_get, 0},              \
+        {"GET", base "/{}/memberships", eff_hs_lists_members, 0},                                  \
+        {"PUT", base "/{}/memberships/add", eff_hs_lists_add, W},                                  \
+        {"PUT", base "/{}/memberships/remove", eff_hs_lists_remove, W},                            \
+    {                                                                                              \
+        "PUT", base "/{}/memberships/add-and-remove", eff_hs_lists_add_and_remove, W               \
+    }
+
 static const struct eff_route hubspot_routes[] = {
     HUBSPOT_OBJECTS("/crm/v3/objects/{}"),
     HUBSPOT_OBJECTS("/crm/objects/2026-03/{}"),
     {"POST", "/oauth/v1/token", hubspot_token, EFF_ROUTE_OPEN},
-    {"GET", "/crm/v3/properties/{}", eff_hs_properties_list, 0},
-    {"POST", "/crm/v3/properties/{}", eff_hs_properties_create, 0},
-    {"POST", "/crm/v3/properties/{}/batch/create", eff_hs_properties_batch_create, 0},
-    {"POST", "/crm/v3/properties/{}/batch/read", eff_hs_properties_batch_read, 0},
-    {"POST", "/crm/v3/properties/{}/batch/archive", eff_hs_properties_batch_archive, 0},
-    {"GET", "/crm/v3/properties/{}/{}", eff_hs_properties_get, 0},
-    {"PATCH", "/crm/v3/properties/{}/{}", eff_hs_properties_update, 0},
-    {"DELETE", "/crm/v3/properties/{}/{}", eff_hs_properties_archive, 0},
-    {"GET", "/crm-object-schemas/v3/schemas", eff_hs_schemas_list, 0},
-    {"POST", "/crm-object-schemas/v3/schemas", eff_hs_schemas_create, 0},
-    {"GET", "/crm-object-schemas/v3/schemas/{}", eff_hs_schemas_get, 0},
+    HUBSPOT_PROPERTIES("/crm/v3/properties/{}"),
+    HUBSPOT_PROPERTIES("/crm/properties/2026-03/{}"),
+    HUBSPOT_SCHEMAS("/crm-object-schemas/v3/schemas"),
+    HUBSPOT_SCHEMAS("/crm-object-schemas/2026-03/schemas"),
     {"GET", "/crm/v3/schemas", eff_hs_schemas_list, 0},
     {"GET", "/crm/v3/schemas/{}", eff_hs_schemas_get, 0},
-    {"POST", "/crm/v4/associations/{}/{}/batch/create", eff_hs_link_batch, W},
-    {"POST", "/crm/v4/associations/{}/{}/batch/associate/default", eff_hs_link_batch_default, W},
-    {"POST", "/crm/v4/associations/{}/{}/batch/read", eff_hs_link_batch_read, 0},
-    {"POST", "/crm/v4/associations/{}/{}/batch/archive", eff_hs_link_batch_archive, W},
-    {"GET", "/crm/v4/associations/{}/{}/labels", eff_hs_link_labels, 0},
+    HUBSPOT_LINKS("/crm/v4/associations/{}/{}"),
+    HUBSPOT_LINKS("/crm/associations/2026-03/{}/{}"),
     {"PUT", "/crm/v4/objects/{}/{}/associations/default/{}/{}", eff_hs_link_put_default, W},
     {"PUT", "/crm/v4/objects/{}/{}/associations/{}/{}", eff_hs_link_put, W},
     {"DELETE", "/crm/v4/objects/{}/{}/associations/{}/{}", eff_hs_link_delete, W},
     {"GET", "/crm/v4/objects/{}/{}/associations/{}", eff_hs_link_list, 0},
-    {"POST", "/crm/v3/lists", eff_hs_lists_create, 0},
-    {"GET", "/crm/v3/lists/{}", eff_hs_lists_get, 0},
-    {"GET", "/crm/v3/lists/{}/memberships", eff_hs_lists_members, 0},
-    {"PUT", "/crm/v3/lists/{}/memberships/add", eff_hs_lists_add, W},
-    {"PUT", "/crm/v3/lists/{}/memberships/remove", eff_hs_lists_remove, W},
-    {"PUT", "/crm/v3/lists/{}/memberships/add-and-remove", eff_hs_lists_add_and_remove, W},
+    HUBSPOT_LISTS("/crm/v3/lists"),
+    HUBSPOT_LISTS("/crm/lists/2026-03"),
 };
 
 const struct eff_vendor eff_vendor_hubspot = {

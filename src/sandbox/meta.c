@@ -117,6 +117,9 @@ meta_authorize(struct eff_call *call)
         meta_error(call, 104, 0, EFF_STR("An access token is required to request this resource."));
     else if (!eff_world_trusts(call->world, token))
         meta_error(call, 190, 463, EFF_STR("Error validating access token: it has expired."));
+    else if (call->world->settings.read_only && call->route != NULL &&
+             (call->route->flags & EFF_ROUTE_WRITES) != 0)
+        meta_error(call, 200, 0, EFF_STR("Requires ads_management permission."));
     else
         return true;
     return false;
@@ -517,7 +520,30 @@ meta_users(struct eff_call *call)
     meta_answer_users(call, &upload);
 }
 
+/* What the user of the token was asked for, each with the answer. */
+static void
+meta_permissions(struct eff_call *call)
+{
+    static const char *const names[] = {"ads_read", "ads_management"};
+    struct eff_json_writer w = eff_call_answer(call, 200);
+
+    eff_json_begin_object(&w);
+    eff_json_key(&w, EFF_STR("data"));
+    eff_json_begin_array(&w);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        eff_json_begin_object(&w);
+        eff_json_field_str(&w, "permission", eff_str_of(names[i]));
+        eff_json_field_str(&w, "status",
+                           call->world->settings.read_only && i == 1 ? EFF_STR("declined")
+                                                                     : EFF_STR("granted"));
+        eff_json_end_object(&w);
+    }
+    eff_json_end_array(&w);
+    eff_json_end_object(&w);
+}
+
 static const struct eff_route meta_routes[] = {
+    {"GET", "/{}/me/permissions", meta_permissions, 0},
     {"POST", "/{}/{}/customaudiences", meta_create, 0},
     {"GET", "/{}/{}", meta_get, 0},
     {"DELETE", "/{}/{}", meta_delete, 0},

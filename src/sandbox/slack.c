@@ -196,10 +196,15 @@ slack_authorize(struct eff_call *call)
         slack_error(call, "token_revoked");
         return false;
     }
-    if (name.len > 0 &&
-        (eff_world_trusts(call->world, name) || eff_world_trusts(call->world, token)))
+    if (name.len == 0 ||
+        (!eff_world_trusts(call->world, name) && !eff_world_trusts(call->world, token))) {
+        slack_error(call, "invalid_auth");
+        return false;
+    }
+    if (!call->world->settings.read_only || call->route == NULL ||
+        (call->route->flags & EFF_ROUTE_WRITES) == 0)
         return true;
-    slack_error(call, "invalid_auth");
+    slack_error(call, "missing_scope");
     return false;
 }
 
@@ -609,7 +614,10 @@ slack_finish(struct eff_call *call)
     eff_call_set(
         call, "X-Slack-Req-Id",
         eff_str_printf(call->arena, "%016llx", (unsigned long long)eff_world_random(call->world)));
-    eff_call_set(call, "X-OAuth-Scopes", EFF_STR("chat:write,channels:read,channels:history"));
+    eff_call_set(call, "X-OAuth-Scopes",
+                 call->world->settings.read_only
+                     ? EFF_STR("channels:read,channels:history")
+                     : EFF_STR("chat:write,channels:read,channels:history"));
 }
 
 static eff_str

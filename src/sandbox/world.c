@@ -224,6 +224,7 @@ world_read_setting(struct eff_settings *settings, eff_str key, const struct eff_
                                                           : NULL;
     bool *flag = eff_str_is(key, "whole_invalid_field") ? &settings->whole_invalid_field
                  : eff_str_is(key, "row_validation")    ? &settings->row_validation
+                 : eff_str_is(key, "read_only")         ? &settings->read_only
                  : eff_str_is(key, "shuffle")           ? &settings->shuffle
                                                         : NULL;
 
@@ -235,8 +236,9 @@ world_read_setting(struct eff_settings *settings, eff_str key, const struct eff_
         return EFF_OK;
     EFF_FAIL(err, EFF_CONFIG, "bad setting \"" EFF_STR_FMT "\"", EFF_STR_ARG(key));
     return eff_err_hint(
-        err, "Settings are search_lag_ms, job_polls, job_fail_after, partition_rows "
-             "(integers), whole_invalid_field, row_validation and shuffle (true or false).");
+        err,
+        "Settings are search_lag_ms, job_polls, job_fail_after, partition_rows "
+        "(integers), whole_invalid_field, row_validation, read_only and shuffle (true or false).");
 }
 
 enum eff_fault

@@ -100,6 +100,7 @@ struct eff_settings {
     int64_t partition_rows;   /* Snowflake: rows of one partition of a result */
     bool whole_invalid_field; /* Salesforce: an unknown field refuses the request, not its row */
     bool row_validation;      /* HubSpot: a bad value refuses its row, not the request */
+    bool read_only;           /* Slack, Meta: no token may write, and asked, it says so */
     bool shuffle;             /* answers to many rows come in another order, where allowed */
 };
 

@@ -124,7 +124,7 @@ test_nothing_can_be_written(void **state)
 static void
 test_object_and_match_stop_the_sync(void **state)
 {
-    static const eff_str near_names[] = {EFF_STR("orders")};
+    static const eff_str near_names[] = {EFF_STR("orders"), EFF_STR("oo"), EFF_STR("o")};
     struct eff_report report;
 
     (void)state;
@@ -143,7 +143,13 @@ test_object_and_match_stop_the_sync(void **state)
     w.schema.objects = near_names;
     w.schema.objects_count = 1;
     report = runworld_run(&w, NULL);
-    expect_problem(&report, "EFF2005", "the destination d has no o", "Did you mean orders?");
+    expect_problem(&report, "EFF2005", "the destination d has no o", "");
+    w.schema.objects_count = 2;
+    report = runworld_run(&w, NULL);
+    expect_problem(&report, "EFF2005", "the destination d has no o", "Did you mean oo?");
+    w.schema.objects_count = 3;
+    report = runworld_run(&w, NULL);
+    expect_problem(&report, "EFF2005", "the destination d has no o", "not at this address");
     w.schema.known = false; // cannot be asked: all is sent
     report = runworld_run(&w, NULL);
     assert_int_equal(report.status, EFF_STATUS_OK);
