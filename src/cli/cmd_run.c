@@ -264,6 +264,16 @@ check_offline(struct eff_cli *cli)
     return eff_cli_print(cli, &buf, EFF_EXIT_OK);
 }
 
+/* Whether no sync before it that is checked, too, goes to the same destination. */
+static bool
+check_first(const struct eff_cli *cli, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (cli->chosen[i] && cli->project->syncs[i].dest == cli->project->syncs[at].dest)
+            return false;
+    return true;
+}
+
 int
 eff_cli_cmd_check(struct eff_cli *cli)
 {
@@ -283,7 +293,8 @@ eff_cli_cmd_check(struct eff_cli *cli)
     for (size_t i = 0; i < cli->project->syncs_count; i++) {
         if (!cli->chosen[i] || !cli->os->go_on(cli->os->self))
             continue;
-        eff_run_check(cli->project, &cli->project->syncs[i], cli->os, &cli->arena, &reports[count]);
+        eff_run_check(cli->project, &cli->project->syncs[i], check_first(cli, i), cli->os,
+                      &cli->arena, &reports[count]);
         runner_redact(cli, &reports[count]);
         if (!eff_cli_json(cli))
             eff_print_check(cli, &reports[count]);

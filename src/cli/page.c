@@ -547,11 +547,12 @@ page_hosts(struct eff_buf *buf, const struct eff_connector *c)
     if (c->hosts.count > 0) {
         eff_buf_add(buf, EFF_STR(", over https to "));
         page_list(buf, &c->hosts);
-        eff_buf_add(buf, EFF_STR(" and hosts that the project names"));
+        eff_buf_add(buf, EFF_STR(" and to hosts that the project names"));
     } else {
         eff_buf_add(buf, EFF_STR(", to hosts that the project names"));
     }
-    eff_buf_add(buf, EFF_STR(", and nowhere else.\n"));
+    eff_buf_add(buf, EFF_STR(" (unencrypted where it writes `http://` before them), and nowhere "
+                             "else.\n"));
     for (size_t i = 0; i < c->moves_count; i++) {
         const struct eff_path_move *move = &c->moves[i];
 

@@ -20,6 +20,9 @@
 #define RATE_MARGIN_PERMILLE 15
 #define RATE_MARGIN_MS       500
 
+/* A reset is told in whole seconds: what our own requests say within the last of them is closer. */
+#define RATE_ROUNDED_MS 1000
+
 void
 eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits, size_t count,
                  uint64_t seed, struct eff_arena *run)
@@ -136,10 +139,12 @@ rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *re
     window->left = -1; // whatever it will be when the window opens again
     // Where all of it was ours, it is known when it comes back.
     leaves = rate_leaves(window, users);
-    if (report->reset_ms >= 0)
-        window->closed_until = now + report->reset_ms;
-    else
-        window->closed_until = leaves > now ? leaves : now + window->limit.per_ms;
+    window->closed_until =
+        report->reset_ms >= 0 ? now + report->reset_ms : now + window->limit.per_ms;
+    if (leaves > now &&
+        (report->reset_ms < 0 ||
+         (leaves < window->closed_until && window->closed_until - leaves <= RATE_ROUNDED_MS)))
+        window->closed_until = leaves;
 }
 
 void
@@ -183,7 +188,8 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
     if (dest->ops->observe)
         count = dest->ops->observe(dest, response, reports, RATE_REPORTS_MAX);
     for (size_t i = 0; i < count; i++)
-        if (reports[i].limit < limiter->count)
+        if (reports[i].limit < limiter->count &&
+            rate_applies(&limiter->windows[reports[i].limit], bucket))
             rate_observe(&limiter->windows[reports[i].limit], &reports[i], limiter->users, now);
     if (response->status == 429 || response->status == 503)
         wait_ms = eff_response_retry_after_ms(response);

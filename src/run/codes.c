@@ -83,5 +83,7 @@ const struct eff_problem_code eff_run_problem_codes[] = {
                 "that; stops nothing."},
     {"EFF2143",
      "Not run: a quota of the destination is used up; nothing is sent before it resets."},
+    {"EFF2144", "`check` found a destination on another machine that is spoken to by plain http; "
+                "stops nothing."},
     {NULL, NULL},
 };

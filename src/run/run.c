@@ -330,13 +330,20 @@ check_stages(struct eff_sync_run *r, struct eff_err *err)
     return eff_run_bind(r, 0, err);
 }
 
+static enum eff_fault
+check_first_stages(struct eff_sync_run *r, struct eff_err *err)
+{
+    eff_run_plain(r);
+    return check_stages(r, err);
+}
+
 void
-eff_run_check(const struct eff_project *project, const struct eff_sync_conf *sync,
+eff_run_check(const struct eff_project *project, const struct eff_sync_conf *sync, bool first,
               struct eff_os *os, struct eff_arena *process, struct eff_report *ret_report)
 {
     struct eff_run_options options = {.plan = true, .limit = -1};
     struct eff_sync_run r = {
         .project = project, .sync = sync, .os = os, .options = &options, .report = ret_report};
 
-    run_with(&r, process, check_stages);
+    run_with(&r, process, first ? check_first_stages : check_stages);
 }

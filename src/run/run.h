@@ -69,8 +69,9 @@ void eff_run_can(const struct eff_project *project, const bool *chosen, struct e
 /*
  * `check` for one sync: source opens and the model's columns are there, the
  * destination takes the credential and knows object and fields. Writes nothing.
+ * `first` of those of its destination: what concerns the block is said once.
  */
-void eff_run_check(const struct eff_project *project, const struct eff_sync_conf *sync,
+void eff_run_check(const struct eff_project *project, const struct eff_sync_conf *sync, bool first,
                    struct eff_os *os, struct eff_arena *process, struct eff_report *ret_report);
 
 /*

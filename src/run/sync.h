@@ -208,6 +208,8 @@ enum eff_fault eff_run_contract(struct eff_sync_run *r, struct eff_err *err);
 enum eff_fault eff_run_bind(struct eff_sync_run *r, int64_t rows_planned, struct eff_err *err);
 enum eff_fault eff_run_open_snapshot(struct eff_sync_run *r, struct eff_err *err);
 
+/* plain.c: a note in the report when the destination is on another machine, by plain http. */
+void eff_run_plain(struct eff_sync_run *r);
 /* overlap.c: a note in the report for each other sync that writes the same fields. */
 void eff_run_overlaps(struct eff_sync_run *r);
 

@@ -6,7 +6,8 @@
 
 #include <stdalign.h>
 
-#define PAGE_MAX 100
+#define PAGE_MAX       100
+#define KLAVIYO_STEADY 700 /* a minute, of most endpoints */
 
 /* ---- errors ---- */
 
@@ -139,16 +140,18 @@ klaviyo_admit(struct eff_call *call)
 static void
 klaviyo_finish(struct eff_call *call)
 {
-    const struct eff_quota *burst = &call->world->quotas[EFF_QUOTA_BURST];
-    int64_t most = burst->requests ? burst->requests : 700;
+    const struct eff_quota *steady = &call->world->quotas[EFF_QUOTA_STEADY];
+    int64_t most = steady->requests ? steady->requests : KLAVIYO_STEADY;
+    int64_t left = steady->requests ? eff_world_left(call->world, EFF_QUOTA_STEADY) : most - 1;
 
     if (call->status == 429)
         return; // which has Retry-After only
+    // Of the two windows they tell of the steady one.
     eff_call_set(call, "RateLimit-Limit", eff_str_printf(call->arena, "%lld", (long long)most));
-    eff_call_set(call, "RateLimit-Remaining",
+    eff_call_set(call, "RateLimit-Remaining", eff_str_printf(call->arena, "%lld", (long long)left));
+    eff_call_set(call, "RateLimit-Reset",
                  eff_str_printf(call->arena, "%lld",
-                                (long long)(most > burst->used ? most - burst->used : 1)));
-    eff_call_set(call, "RateLimit-Reset", EFF_STR("60"));
+                                (long long)eff_world_opens_s(call->world, EFF_QUOTA_STEADY)));
 }
 
 /* ---- requests and answers ---- */

@@ -56,6 +56,17 @@ about "a key of another workspace"
 eff 1 check others
 says 'app_key'
 
+about "plain http to another machine" # 0.0.0.0 leads here, and does not say so
+sed -i "s|url: \"$SLACK/api\"|url: \"http://0.0.0.0:${SLACK##*:}/api\"|" "$P/efferent.yml"
+eff 0 check inside by_name people
+says '0.0.0.0 unencrypted'
+says 'Write https://'
+one_problem '*unencrypted'
+says_not xoxb
+sed -i "s|http://0.0.0.0:|http://127.0.0.1:|" "$P/efferent.yml"
+eff 0 check inside
+says_not unencrypted
+
 about "tokens that may only read"
 for URL in "$SLACK" "$META"; do ask "$URL/_sandbox/faults" '{"settings": {"read_only": true}}'; done
 eff 1 check inside

@@ -32,6 +32,7 @@ struct world {
     struct eff_rate_limit limit;
     struct lane lanes[LANES_MAX];
     size_t lanes_count;
+    bool whole;               /* resets are told in whole seconds, the last of them begun */
     bool tells, near;         /* near: the way takes 0 to 2 ms, and as long back */
     int64_t resets;           /* told: ms until the window ends; -1: not */
     int64_t now, since, used; /* of the server's window */
@@ -90,6 +91,8 @@ world_count(struct world *w, struct lane *lane)
     lane->told = (struct eff_rate_report){0, w->limit.requests - w->used, -1, -1};
     if (w->resets >= 0)
         lane->told.reset_ms = w->since + w->limit.per_ms - w->now;
+    if (w->resets >= 0 && w->whole)
+        lane->told.reset_ms = (lane->told.reset_ms + 999) / 1000 * 1000;
 }
 
 /* So many requests, as fast as the limiter lets them; each takes 5 to 10 ms there, 5 to 60 back. */
@@ -196,6 +199,35 @@ test_a_limit_whose_rest_is_told(void **state)
     w.tells = true;
     w.resets = 0;
     world_used(&w);
+    world_open(&w, 30, 10000, false);
+    w.tells = true;
+    w.resets = 0;
+    w.whole = true;
+    world_used(&w);
+}
+
+/* The same headers are said of each bucket by the answers to its own requests only. */
+static void
+test_a_limit_is_told_by_its_own_answers(void **state)
+{
+    const struct eff_rate_limit limits[] = {{.per_ms = 60000, .requests = 700, .bucket = 1},
+                                            {.per_ms = 60000, .requests = 150, .bucket = 2}};
+    struct world w;
+
+    (void)state;
+    world_open(&w, 1, 1000, false);
+    eff_limiter_init(&w.limiter, limits, 2, 7, &w.run);
+    w.tells = true;
+    w.report =
+        (struct eff_rate_report){.limit = 1, .remaining = 0, .allowed = 5, .reset_ms = 30000};
+    eff_limiter_sent(&w.limiter, 1, 1000);
+    eff_limiter_answered(&w.limiter, 1, &w.dest, &good, 1000);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 2, 1000), 1000);
+    eff_limiter_sent(&w.limiter, 2, 1000);
+    eff_limiter_answered(&w.limiter, 2, &w.dest, &good, 1000);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 2, 1000), 31000);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 1, 1000), 1000);
+    eff_arena_deinit(&w.run);
 }
 
 static void
@@ -414,6 +446,7 @@ main(void)
         cmocka_unit_test(test_a_limit_of_a_server_that_is_near),
         cmocka_unit_test(test_what_is_not_answered_is_waited_for),
         cmocka_unit_test(test_a_limit_whose_rest_is_told),
+        cmocka_unit_test(test_a_limit_is_told_by_its_own_answers),
         cmocka_unit_test(test_a_limit_that_others_use_too),
         cmocka_unit_test(test_a_quota_is_used_to_its_end),
         cmocka_unit_test(test_a_request_that_is_given_up),

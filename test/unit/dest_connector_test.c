@@ -434,6 +434,35 @@ every_prefix_and_damage(void **state)
     }
 }
 
+/* Who is stopped by a credential, a setting or a schema is told what to do. */
+static void
+every_stop_has_a_remedy(void **state)
+{
+    size_t rules = 0;
+
+    (void)state;
+    for (size_t a = 0; a < eff_assets_count; a++) {
+        eff_str bytes = {(const char *)eff_assets[a].ptr, eff_assets[a].len};
+        const struct eff_connector *c;
+        struct eff_problems problems;
+
+        if (!eff_str_ends(eff_str_of(eff_assets[a].path), EFF_STR("/connector.yaml")))
+            continue;
+        assert_int_equal(load(bytes, &problems, &c), 0);
+        for (size_t i = 0; i < c->errors_count; i++) {
+            const struct eff_error_rule *rule = &c->errors[i];
+
+            if (rule->fault != EFF_AUTH && rule->fault != EFF_CONTRACT && rule->fault != EFF_CONFIG)
+                continue;
+            rules++;
+            if (rule->remedy.len == 0)
+                print_error("%s: errors[%zu] has no remedy\n", eff_assets[a].path, i);
+            assert_true(rule->remedy.len > 0);
+        }
+    }
+    assert_true(rules > 30);
+}
+
 int
 main(void)
 {
@@ -443,6 +472,7 @@ main(void)
         cmocka_unit_test(all_at_once),
         cmocka_unit_test(columns_point_into_the_text),
         cmocka_unit_test(every_prefix_and_damage),
+        cmocka_unit_test(every_stop_has_a_remedy),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

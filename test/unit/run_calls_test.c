@@ -235,7 +235,7 @@ cmd_check(struct eff_json_writer *out, struct eff_err *err)
     struct eff_report report;
 
     (void)out;
-    eff_run_check(&w.project, &w.sync, &w.os.os, &w.process, &report);
+    eff_run_check(&w.project, &w.sync, true, &w.os.os, &w.process, &report);
     return of_report(&report, err);
 }
 

@@ -475,7 +475,7 @@ test_syncs_that_write_the_same(void **state)
     syncs[5].mode = EFF_MODE_APPEND;
     w.project.syncs = syncs;
     w.project.syncs_count = 6;
-    eff_run_check(&w.project, &w.sync, &w.os.os, &w.process, &report);
+    eff_run_check(&w.project, &w.sync, true, &w.os.os, &w.process, &report);
     assert_int_equal(report.problems_count, 3);
     assert_true(eff_str_is(report.problems[0].message, "sync \"s0\" writes o.score too"));
     assert_true(
@@ -483,7 +483,7 @@ test_syncs_that_write_the_same(void **state)
     assert_true(eff_str_is(report.problems[2].message,
                            "sync \"s2\" writes o.score and 2 other fields too"));
     w.sync.mode = EFF_MODE_APPEND; // adds, and writes over nothing
-    eff_run_check(&w.project, &w.sync, &w.os.os, &w.process, &report);
+    eff_run_check(&w.project, &w.sync, true, &w.os.os, &w.process, &report);
     assert_int_equal(report.problems_count, 0);
 }
 
