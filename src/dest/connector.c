@@ -336,45 +336,6 @@ eff_compile_when(struct eff_compile *c, const struct eff_node *map, eff_str name
     return false;
 }
 
-struct move_conf {
-    eff_str when;
-    struct eff_str_list is;
-    const struct eff_node *from, *to;
-};
-
-static const struct eff_option move_options[] = {
-    {"when", EFF_OPT_STR, offsetof(struct move_conf, when), .flags = EFF_OPT_REQUIRED},
-    {"is", EFF_OPT_LIST, offsetof(struct move_conf, is), .flags = EFF_OPT_REQUIRED},
-    {"from", EFF_OPT_NODE, offsetof(struct move_conf, from), .flags = EFF_OPT_REQUIRED},
-    {"to", EFF_OPT_NODE, offsetof(struct move_conf, to), .flags = EFF_OPT_REQUIRED},
-};
-
-static bool
-connector_moves(struct eff_compile *c, const struct eff_node *list)
-{
-    size_t count = list && list->kind == EFF_NODE_LIST ? list->count : 0;
-    struct eff_path_move *moves = eff_new(c->arena, struct eff_path_move, count);
-    bool good = true;
-
-    if (list && count == 0) {
-        eff_compile_fail(c, list, "`paths` is a list");
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct move_conf conf = {0};
-
-        if (!eff_compile_fill(c, &list->values[i], move_options, COUNT(move_options), &conf))
-            return false;
-        moves[i].is = conf.is;
-        good &= eff_compile_when(c, &list->values[i], conf.when, &moves[i].option);
-        good &= eff_compile_text(c, conf.from, 0, &moves[i].from);
-        good &= eff_compile_text(c, conf.to, 0, &moves[i].to);
-    }
-    c->connector->moves = moves;
-    c->connector->moves_count = count;
-    return good;
-}
-
 static bool
 login_one(struct eff_compile *c, const struct eff_node *map, struct eff_login *login)
 {
@@ -795,7 +756,7 @@ eff_connector_load(eff_str path, eff_str bytes, struct eff_arena *arena,
     good = good && connector_top(&c, &documents[0], &conf) && connector_options(&c, &conf);
     if (good) {
         good &= eff_compile_text(&c, conf.base, EFF_SCOPE_SESSION, &connector->base);
-        good &= connector_moves(&c, conf.paths);
+        good &= eff_compile_moves(&c, conf.paths);
         good &= eff_compile_text(&c, conf.account, 0, &connector->account);
         good &= connector_compile(&c, &conf);
     }

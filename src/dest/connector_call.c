@@ -435,3 +435,44 @@ eff_compile_error_at(struct eff_compile *c, const struct eff_node *map, struct e
                     (!ret_at->each.ptr || eff_compile_pointer(c, map, ret_at->each)) &&
                     (!ret_at->count.ptr || eff_compile_pointer(c, map, ret_at->count)));
 }
+
+/* ---- paths ---- */
+
+struct move_conf {
+    eff_str when;
+    struct eff_str_list is;
+    const struct eff_node *from, *to;
+};
+
+static const struct eff_option move_options[] = {
+    {"when", EFF_OPT_STR, offsetof(struct move_conf, when), .flags = EFF_OPT_REQUIRED},
+    {"is", EFF_OPT_LIST, offsetof(struct move_conf, is), .flags = EFF_OPT_REQUIRED},
+    {"from", EFF_OPT_NODE, offsetof(struct move_conf, from), .flags = EFF_OPT_REQUIRED},
+    {"to", EFF_OPT_NODE, offsetof(struct move_conf, to), .flags = EFF_OPT_REQUIRED},
+};
+
+bool
+eff_compile_moves(struct eff_compile *c, const struct eff_node *list)
+{
+    size_t count = list && list->kind == EFF_NODE_LIST ? list->count : 0;
+    struct eff_path_move *moves = eff_new(c->arena, struct eff_path_move, count);
+    bool good = true;
+
+    if (list && count == 0) {
+        eff_compile_fail(c, list, "`paths` is a list");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct move_conf conf = {0};
+
+        if (!eff_compile_fill(c, &list->values[i], move_options, COUNT(move_options), &conf))
+            return false;
+        moves[i].is = conf.is;
+        good &= eff_compile_when(c, &list->values[i], conf.when, &moves[i].option);
+        good &= eff_compile_text(c, conf.from, 0, &moves[i].from);
+        good &= eff_compile_text(c, conf.to, 0, &moves[i].to);
+    }
+    c->connector->moves = moves;
+    c->connector->moves_count = count;
+    return good;
+}

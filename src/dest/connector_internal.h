@@ -81,6 +81,7 @@ bool eff_compile_error_at(struct eff_compile *c, const struct eff_node *map,
                           struct eff_error_at *ret_at);
 
 /* The larger sections. */
+bool eff_compile_moves(struct eff_compile *c, const struct eff_node *list);
 bool eff_compile_operations(struct eff_compile *c, const struct eff_node *map);
 /* NULL map: the operation looks for nothing. */
 bool eff_compile_find(struct eff_compile *c, const struct eff_node *map, struct eff_operation *op);

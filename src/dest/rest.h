@@ -10,7 +10,8 @@
  *     rest_members.c  old identifiers of a list's members, before the new ones
  *     rest_unnamed.c  rows that an answer counts as refused, and does not name
  *     rest_job.c      asynchronous jobs: create, upload, close, poll, results
- *     rest_task.c     login, discovery, making fields, proving a credential, reading back
+ *     rest_task.c     login, discovery, making fields, reading back
+ *     rest_check.c    proving a credential, and that the target is there
  */
 #ifndef EFF_DEST_REST_H
 #define EFF_DEST_REST_H

@@ -1,26 +1,10 @@
 /* rest_task: login, discovery of the other side's schema, making its fields, reading records back. */
+#include "dest/rest_task.h"
 #include "base/sign.h"
-#include "dest/rest.h"
 
 #define TASK_TRIES_MAX 5
 #define TASK_PAGES_MAX 1000
 #define TASK_PAUSE_MS  500
-
-struct task_work {
-    int phase; /* of a check: how many requests have proved what they can */
-    unsigned tries, pages;
-    eff_str cursor;
-    const struct eff_fields_call *call; /* that tells the fields of the object */
-    struct eff_dest_field *fields;
-    size_t fields_count, fields_cap;
-    eff_str *objects;
-    size_t objects_count, objects_cap;
-    size_t at; /* first record of the page being read */
-    size_t many;
-    struct eff_delivery delivery; /* the records to read, as templates see them */
-    struct eff_shapes shapes;
-    size_t *rows;
-};
 
 bool
 rest_needs_login(const struct rest_dest *dest)
@@ -30,8 +14,8 @@ rest_needs_login(const struct rest_dest *dest)
     return !dest->token.ptr || (dest->expires_ms > 0 && dest->now_ms > dest->expires_ms - 60000);
 }
 
-static struct task_work *
-task_work(struct eff_task *task)
+struct task_work *
+rest_task_work(struct eff_task *task)
 {
     if (!task->scratch)
         task->scratch = eff_new(task->arena, struct task_work, 1);
@@ -61,10 +45,9 @@ task_stop(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
     return (struct eff_step){.kind = EFF_STEP_STOP};
 }
 
-/* What a task that only reads does about an answer that is no success. */
-static struct eff_step
-task_failure(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
-             const struct eff_response *response, const char *what, struct eff_err *err)
+struct eff_step
+rest_task_failure(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
+                  const struct eff_response *response, const char *what, struct eff_err *err)
 {
     int status = response->wire == EFF_WIRE_ANSWERED ? response->status : 0;
     int64_t wait = eff_response_retry_after_ms(response);
@@ -90,16 +73,15 @@ task_failure(struct rest_dest *dest, struct eff_task *task, struct task_work *wo
     return task_stop(dest, task, response, fault, what, err);
 }
 
-static bool
-task_good(const struct eff_response *response)
+bool
+rest_task_good(const struct eff_response *response)
 {
     return response->wire == EFF_WIRE_ANSWERED && response->status >= 200 && response->status < 300;
 }
 
-/* The step is 0 when rows were marked bad: the caller takes them out. */
-static struct eff_step
-task_send(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
-          const struct eff_paging *next, eff_str cursor, struct eff_err *err)
+struct eff_step
+rest_task_send(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
+               const struct eff_paging *next, eff_str cursor, struct eff_err *err)
 {
     struct eff_step step = {.kind = EFF_STEP_SEND};
     bool address = cursor.ptr && next && !next->query.ptr;
@@ -147,7 +129,7 @@ authorize_answer(struct rest_dest *dest, struct eff_task *task, const struct eff
         login->base.ptr ? eff_json_str(eff_json_pointer(json, login->base)) : EFF_STR_NONE;
     int64_t seconds;
 
-    if (!task_good(last)) {
+    if (!rest_task_good(last)) {
         bool later = last->wire != EFF_WIRE_ANSWERED || last->status == 429 ||
                      last->status == 408 || last->status >= 500;
 
@@ -451,7 +433,7 @@ describe_page(struct rest_dest *dest, struct eff_task *task, struct task_work *w
     eff_str key;
 
     if (eff_json_type(list) != EFF_JSON_ARRAY && eff_json_type(list) != EFF_JSON_OBJECT)
-        return task_failure(dest, task, work, last, "describe", err);
+        return rest_task_failure(dest, task, work, last, "describe", err);
     while (eff_json_next(&iter, &key, &element)) {
         if (fields)
             describe_field(objects, task->arena, key, element, work);
@@ -479,7 +461,7 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
               struct eff_err *err)
 {
     const struct eff_objects *objects = &dest->connector->objects;
-    struct task_work *work = task_work(task);
+    struct task_work *work = rest_task_work(task);
     struct eff_render r = rest_render(dest, task->arena);
     struct eff_step step = {0};
 
@@ -487,7 +469,7 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
     work->call = describe_call(dest, task->object);
     if (!work->call)
         return (struct eff_step){.kind = EFF_STEP_DONE};
-    if (last && task_good(last)) {
+    if (last && rest_task_good(last)) {
         step = describe_page(dest, task, work, last, err);
     } else if (last && work->phase == DESCRIBE_FIELDS && describe_missing(objects, last)) {
         work->phase = DESCRIBE_LIST;
@@ -500,14 +482,14 @@ rest_describe(struct rest_dest *dest, struct eff_task *task, const struct eff_re
                last->status < 500 && last->status != 429 && last->status != 401) {
         return describe_end(dest, task, work, false); /* the names nearby are only a help */
     } else if (last) {
-        step = task_failure(dest, task, work, last, "describe", err);
+        step = rest_task_failure(dest, task, work, last, "describe", err);
     }
     if (step.kind)
         return step;
     r.object = task->object;
     return work->phase == DESCRIBE_FIELDS
-               ? task_send(dest, &work->call->call, &r, &work->call->next, work->cursor, err)
-               : task_send(dest, &objects->list, &r, &objects->list_next, work->cursor, err);
+               ? rest_task_send(dest, &work->call->call, &r, &work->call->next, work->cursor, err)
+               : rest_task_send(dest, &objects->list, &r, &objects->list_next, work->cursor, err);
 }
 
 /* ---- making a field ---- */
@@ -542,8 +524,9 @@ rest_create(struct rest_dest *dest, struct eff_task *task, const struct eff_resp
     struct eff_step step = {.kind = EFF_STEP_DONE};
 
     if (last)
-        return task_good(last) ? step
-                               : task_failure(dest, task, task_work(task), last, "create", err);
+        return rest_task_good(last)
+                   ? step
+                   : rest_task_failure(dest, task, rest_task_work(task), last, "create", err);
     if (!call || !describe_creates(dest, &call->create) ||
         !call->create.types[task->field->type].len) {
         EFF_FAIL(err, EFF_CONFIG, EFF_STR_FMT " makes no such field",
@@ -556,109 +539,9 @@ rest_create(struct rest_dest *dest, struct eff_task *task, const struct eff_resp
     if (call->create.forms[task->field->type].kind)
         r.new_form = &call->create.forms[task->field->type];
     r.new_group = create_group(dest, task, &call->create);
-    step = task_send(dest, &call->create.call, &r, NULL, EFF_STR_NONE, err);
+    step = rest_task_send(dest, &call->create.call, &r, NULL, EFF_STR_NONE, err);
     step.request.writes = step.kind == EFF_STEP_SEND;
     return step;
-}
-
-/* ---- proving the credential: by a request, else by the login alone ---- */
-
-/* The n-th request that is for the object: those that name it, else those that name none. */
-static const struct eff_check *
-check_at(const struct rest_dest *dest, eff_str object, int n)
-{
-    const struct eff_connector *c = dest->connector;
-    bool named = false;
-
-    for (size_t i = 0; i < c->checks_count; i++)
-        named |= c->checks[i].members == dest->members && rest_listed(&c->checks[i].only, object);
-    for (size_t i = 0; i < c->checks_count; i++) {
-        const struct eff_check *check = &c->checks[i];
-
-        if (check->members == dest->members && rest_given(dest, check->needs_option) &&
-            (named ? rest_listed(&check->only, object) : check->only.count == 0) && n-- == 0)
-            return check;
-    }
-    return NULL;
-}
-
-/* What the answer does not tell cannot be missed: a header that is not there proves nothing. */
-static bool
-check_proven(const struct eff_proof *proof, const struct eff_response *response,
-             const struct eff_json *json)
-{
-    eff_str words = proof->header.ptr ? eff_response_header(response, proof->header) : EFF_STR_NONE;
-    const struct eff_json *list = eff_json_pointer(json, proof->each), *element;
-    struct eff_json_iter iter = eff_json_iterate(list);
-    eff_str word;
-
-    if (!words.len && proof->all.count == 0)
-        return true;
-    while (words.len) {
-        eff_str_cut(words, ',', &word, &words);
-        if (rest_listed(&proof->words, eff_str_trim(word)))
-            return true;
-    }
-    if (proof->all.count == 0 || proof->each.len == 0)
-        return proof->all.count > 0 && rest_tests(&proof->all, json);
-    while (eff_json_next(&iter, NULL, &element))
-        if (rest_tests(&proof->all, element))
-            return true;
-    return false;
-}
-
-static struct eff_step
-check_answer(struct rest_dest *dest, struct eff_task *task, const struct eff_check *check,
-             const struct eff_response *last, struct eff_err *err)
-{
-    const struct eff_json *json = rest_json(last, task->arena);
-    struct eff_step step;
-
-    if (last->wire == EFF_WIRE_ANSWERED && check->untold.count > 0 &&
-        rest_listed(&check->untold, rest_refusal_of(dest->connector, last, json, task->arena).code))
-        return (struct eff_step){0};
-    if (!task_good(last) || (check->success.at.ptr && !rest_test(&check->success, json))) {
-        step = task_failure(dest, task, task_work(task), last, "check", err);
-        if (check->remedy.len)
-            dest->remedy = check->remedy; // of a 401, which another login may mend
-        if (check->remedy.len && step.kind == EFF_STEP_STOP && err->fault == EFF_AUTH)
-            rest_hint(check->remedy, EFF_AUTH, err);
-        return step;
-    }
-    for (size_t i = 0; i < check->proofs_count; i++) {
-        const struct eff_proof *proof = &check->proofs[i];
-
-        if (check_proven(proof, last, json))
-            continue;
-        EFF_FAIL(err, proof->fault, "check: " EFF_STR_FMT, EFF_STR_ARG(proof->lacks));
-        rest_hint(proof->remedy, proof->fault, err);
-        return (struct eff_step){.kind = EFF_STEP_STOP};
-    }
-    return (struct eff_step){0};
-}
-
-struct eff_step
-rest_check(struct rest_dest *dest, struct eff_task *task, const struct eff_response *last,
-           struct eff_err *err)
-{
-    struct eff_render r = rest_render(dest, task->arena);
-    struct task_work *work = task_work(task);
-    const struct eff_check *check = check_at(dest, task->object, work->phase);
-    struct eff_step step;
-
-    if (!check && work->phase == 0 && rest_needs_login(dest))
-        return (struct eff_step){.kind = EFF_STEP_AUTH};
-    if (check && last) {
-        step = check_answer(dest, task, check, last, err);
-        if (step.kind != 0)
-            return step;
-        work->tries = 0;
-        check = check_at(dest, task->object, ++work->phase);
-    }
-    if (!check)
-        return (struct eff_step){.kind = EFF_STEP_DONE};
-    r.object = task->object;
-    return task_send(dest, &check->call, &r, NULL, EFF_STR_NONE, err);
 }
 
 /* ---- reading back ---- */
@@ -675,7 +558,7 @@ static struct task_work *
 read_start(struct rest_dest *dest, struct eff_task *task)
 {
     struct eff_read *read = task->read;
-    struct task_work *work = task_work(task);
+    struct task_work *work = rest_task_work(task);
     struct eff_item *items = eff_new(task->arena, struct eff_item, read->count);
     struct eff_value *absent = eff_new(task->arena, struct eff_value, read->fields_count);
 
@@ -804,7 +687,7 @@ read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
     struct eff_json_iter iter = eff_json_iterate(list);
 
     if (!list)
-        return task_failure(dest, task, work, last, "read", err);
+        return rest_task_failure(dest, task, work, last, "read", err);
     if (eff_json_type(list) == EFF_JSON_OBJECT)
         read_assign(dest, task, work, list);
     else
@@ -846,7 +729,7 @@ read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
         r.bad_why = eff_new(task->arena, eff_str, task->read->count);
         if (reading->rows_max == 1)
             r.item = &work->delivery.items[work->at];
-        step = task_send(dest, &reading->call, &r, &reading->next, work->cursor, err);
+        step = rest_task_send(dest, &reading->call, &r, &reading->next, work->cursor, err);
         for (size_t i = 0; i < left; i++) {
             if (!r.bad[work->rows[i]])
                 work->rows[kept++] = work->rows[i];
@@ -871,13 +754,13 @@ rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
                  EFF_STR_ARG(dest->connector->title));
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
-    if (last && task_good(last)) {
+    if (last && rest_task_good(last)) {
         step = read_page(dest, task, work, last, err);
     } else if (last && rest_missing(dest, last, &reading->missing_status, reading->rows_max == 1,
                                     task->arena)) {
         work->at += work->many;
     } else if (last) {
-        step = task_failure(dest, task, work, last, "read", err);
+        step = rest_task_failure(dest, task, work, last, "read", err);
     }
     while (step.kind == 0 && work->at < task->read->count)
         step = read_send(dest, task, work, err);

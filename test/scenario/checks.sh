@@ -5,7 +5,6 @@
 # the message says what, the hint what to do.
 # Method: Slack, Meta and Customer.io against their stand-ins: good ones, then a token without the scope to
 # write, a channel that the bot is not in, one that is not there, a key of another workspace.
-# covers: B8
 . "$EFF_SRC/test/lib/scenario.sh"
 sandbox slack meta customerio
 SITE='type: customerio, site_id: test-site, api_key: test-token'

@@ -5,7 +5,6 @@
 # vendor does not serve is no advice to write what is written.
 # Method: HubSpot's dated version against the stand-in: records with a property that is made, a list, and
 # pairs; the stand-in's log shows that no request went to the older paths.
-# covers: B3
 . "$EFF_SRC/test/lib/scenario.sh"
 sandbox hubspot
 AUTH='Authorization: Bearer test-token'
