@@ -30,7 +30,7 @@ task_stop(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
     struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, task->arena);
     const struct eff_error_rule *rule =
         response->wire == EFF_WIRE_ANSWERED
-            ? rest_rule(dest->connector, response->status, &refusal, json, EFF_OP_NONE)
+            ? rest_rule(dest->connector, response->status, &refusal, json, EFF_OP_NONE, false)
             : NULL;
 
     if (response->wire != EFF_WIRE_ANSWERED)

@@ -88,7 +88,7 @@ mkdir -p page/connectors/acme
 cp connectors.1.yml page/connectors/acme/connector.yaml
 {
     printf 'name: t\nsources: {s: {type: sqlite, path: w.db}}\n'
-    cat connectors.3.yml
+    cat connectors.4.yml
     printf '  crm: {type: acme, token: "${secret:acme}"}\n'
 } > page/efferent.yml
 printf 'sync: a\nsql: SELECT 1\nkey: id\nto: crm.people\nfields: [name]\n' > page/syncs/a.yml
