@@ -75,6 +75,15 @@ look_times_equal(int64_t sent, eff_str found)
     return count == sent / 1000000 || count == sent / 1000;
 }
 
+/* Zones are quarters of an hour apart, from -12 to +14 hours. */
+static bool
+look_zones_apart(int64_t sent, int64_t found)
+{
+    int64_t apart = found / 1000000 - sent / 1000000;
+
+    return apart % 900 == 0 && apart >= -43200 && apart <= 50400;
+}
+
 /* "true", "T", "yes", 1: a truth value, in whatever words. */
 static bool
 look_truth(eff_str text, bool *ret_truth)
@@ -107,16 +116,43 @@ bool
 eff_look_equal(const struct eff_value *sent, const struct eff_value *found)
 {
     struct eff_buf a = {0}, b = {0};
+    int64_t micros;
     bool equal;
 
     if (found->kind == EFF_ABSENT)
         return true;
+    if (found->kind == EFF_DATETIME)
+        return look_sent_micros(sent, &micros) && look_zones_apart(micros, found->i);
     eff_value_text(&a, sent);
     eff_value_text(&b, found);
     equal = look_texts_equal(sent, eff_buf_str(&a), eff_buf_str(&b));
     eff_buf_free(&a);
     eff_buf_free(&b);
     return equal;
+}
+
+static bool
+look_has_digit(eff_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] >= '0' && text.ptr[i] <= '9')
+            return true;
+    return false;
+}
+
+bool
+eff_look_differs(const struct eff_value *sent, const struct eff_value *found)
+{
+    struct eff_civil civil;
+    int64_t micros;
+    eff_str there;
+
+    if (eff_look_equal(sent, found))
+        return false;
+    if (found->kind != EFF_TEXT || !look_sent_micros(sent, &micros))
+        return true;
+    there = eff_str_trim(eff_value_str(found));
+    return !look_has_digit(there) || eff_time_parse(there, &civil) || eff_number_valid(there);
 }
 
 /* ---- or is it what became of it? ---- */
@@ -214,7 +250,7 @@ eff_look_judge(const struct eff_delivery *delivery, const struct eff_item *item,
         return (struct eff_verdict){.outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT};
     for (size_t i = 0; i < delivery->fields_count; i++) {
         if (item->fields[i].kind == EFF_ABSENT ||
-            eff_look_equal(&item->fields[i], &record->fields[i]))
+            !eff_look_differs(&item->fields[i], &record->fields[i]))
             continue;
         return (struct eff_verdict){
             .outcome = EFF_REFUSED,

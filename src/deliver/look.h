@@ -11,10 +11,16 @@
 
 /*
  * Is the value that was read back the one that was sent? Texts without the blanks around
- * them, numbers however they are written, points in time to the precision that came back;
- * NULL and "" are one, as vendors have it. What is not told (ABSENT) contradicts nothing.
+ * them, numbers however they are written, points in time to the precision that came back, and
+ * one without a zone (DATETIME) in whatever zone; NULL and "" are one, as vendors have it. What is
+ * not told (ABSENT) contradicts nothing.
  */
 bool eff_look_equal(const struct eff_value *sent, const struct eff_value *found);
+/*
+ * Certainly not the one that was sent: neither equal, nor a time in a form of which nobody can tell
+ * what time it is, like a date in a user's own form.
+ */
+bool eff_look_differs(const struct eff_value *sent, const struct eff_value *found);
 /*
  * Not the same, and yet what became of it, as vendors write things: in other letters or without
  * the marks between them, cut, rounded, as a list or a time in words of their own.

@@ -609,11 +609,13 @@ case_look(struct case_run *run)
                             .fields_count = run->rows.fields_count,
                             .field_names = run->rows.field_names,
                             .count = run->rows.count};
-    struct eff_task task = {.kind = run->conf.describe.ptr ? EFF_TASK_DESCRIBE : EFF_TASK_READ,
-                            .schema = &schema,
-                            .read = &read,
-                            .arena = run->arena,
-                            .object = run->conf.describe.ptr ? run->conf.describe : run->conf.read};
+    bool reads = run->conf.read.ptr != NULL;
+    struct eff_task describe = {.kind = EFF_TASK_DESCRIBE,
+                                .schema = &schema,
+                                .arena = run->arena,
+                                .object = run->conf.describe};
+    struct eff_task look = {
+        .kind = EFF_TASK_READ, .read = &read, .arena = run->arena, .object = run->conf.read};
     struct eff_value *match = eff_new(run->arena, struct eff_value, read.count * read.match_count);
     struct eff_buf buf = {0};
     struct eff_json_writer w = {.buf = &buf};
@@ -622,18 +624,20 @@ case_look(struct case_run *run)
         match[i] = run->rows.items[i / read.match_count].match[i % read.match_count];
     read.match = match;
     read.records = eff_new(run->arena, struct eff_record, read.count);
-    run->end = case_task(run, &task, 0);
+    if (run->conf.describe.ptr)
+        run->end = case_task(run, &describe, 0);
+    if (reads && (!run->conf.describe.ptr || run->end == EFF_STEP_DONE))
+        run->end = case_task(run, &look, 0);
     if (run->injected && run->end == EFF_STEP_STOP)
         return true; /* it said so */
     if (!case_ended(run))
         return false;
-    if (run->conf.describe.ptr)
-        case_schema_json(&w, &schema);
-    else
+    if (reads)
         case_records_json(&w, &read);
+    else
+        case_schema_json(&w, &schema);
     if (run->conf.schema || run->conf.records)
-        return case_compare_json(run, run->conf.describe.ptr ? run->conf.schema : run->conf.records,
-                                 &buf);
+        return case_compare_json(run, reads ? run->conf.records : run->conf.schema, &buf);
     eff_buf_free(&buf);
     return true;
 }

@@ -395,8 +395,8 @@ struct reading_conf {
     int64_t rows, lag_ms;
     eff_str row, remote_id, fields, needs;
     struct eff_str_list only, match, untold;
-    bool small_names;
-    const struct eff_node *each, *next, *missing_status;
+    bool small_names, zoneless;
+    const struct eff_node *each, *next, *missing_status, *names;
 };
 
 static const struct eff_option reading_options[] = {
@@ -409,12 +409,33 @@ static const struct eff_option reading_options[] = {
     {"only", EFF_OPT_LIST, offsetof(struct reading_conf, only)},
     {"match", EFF_OPT_LIST, offsetof(struct reading_conf, match)},
     {"small_names", EFF_OPT_BOOL, offsetof(struct reading_conf, small_names)},
+    {"names", EFF_OPT_NODE, offsetof(struct reading_conf, names)},
+    {"zoneless", EFF_OPT_BOOL, offsetof(struct reading_conf, zoneless)},
     {"needs", EFF_OPT_STR, offsetof(struct reading_conf, needs)},
     {"untold", EFF_OPT_LIST, offsetof(struct reading_conf, untold)},
     {"lag", EFF_OPT_TIME, offsetof(struct reading_conf, lag_ms), NULL, 0, 86400000},
     {"next", EFF_OPT_NODE, offsetof(struct reading_conf, next)},
     {"missing_status", EFF_OPT_NODE, offsetof(struct reading_conf, missing_status)},
 };
+
+/* names: {date: "TO_CHAR({field.name}, 'YYYY-MM-DD') AS {field.name}"} */
+static bool
+reading_names(struct eff_compile *c, const struct eff_node *map, struct eff_reading *reading)
+{
+    struct eff_scope scope = eff_compile_scope(c, EFF_SCOPE_ROW);
+    enum eff_field_type type;
+
+    scope.in_each_field = true;
+    if (map && map->kind != EFF_NODE_MAP) {
+        eff_compile_fail(c, map, "expected a mapping of types to what stands for a field's name");
+        return false;
+    }
+    for (size_t i = 0; map && i < map->count; i++)
+        if (!objects_type(c, &map->keys[i], &type) ||
+            !eff_text_compile(&scope, &map->values[i], &reading->forms[type]))
+            return false;
+    return true;
+}
 
 static bool
 reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_reading *reading)
@@ -436,10 +457,12 @@ reading_one(struct eff_compile *c, const struct eff_node *map, struct eff_readin
     reading->only = conf.only;
     reading->match = conf.match;
     reading->small_names = conf.small_names;
+    reading->zoneless = conf.zoneless;
     reading->lag_ms = conf.lag_ms;
     reading->untold = conf.untold;
     scope |= conf.rows == 1 ? EFF_SCOPE_ROW : 0;
     good = eff_compile_when(c, map, conf.needs, &reading->needs_option);
+    good &= reading_names(c, conf.names, reading);
     good &= eff_compile_each(c, conf.each, &reading->each);
     good &= eff_compile_marked(c, map, conf.row);
     good &= !conf.remote_id.ptr || eff_compile_pointer(c, map, conf.remote_id);

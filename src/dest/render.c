@@ -475,6 +475,22 @@ eff_render_is_names(enum eff_ref_kind kind)
     return kind == EFF_REF_FIELD_NAMES || kind == EFF_REF_RECORD_NAMES;
 }
 
+/* Its name, or what stands for it in a query. */
+static eff_str
+render_name(struct eff_render *r, size_t field)
+{
+    struct eff_buf buf = {0};
+    eff_str name = r->delivery->field_names[field];
+
+    if (!r->forms || !r->forms[field])
+        return name;
+    r->field = field;
+    if (eff_render_text(r, r->forms[field], EFF_SLOT_BODY, &buf) == EFF_RENDERED)
+        name = eff_str_copy(r->arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return name;
+}
+
 void
 eff_render_names(struct eff_render *r, enum eff_ref_kind kind)
 {
@@ -488,7 +504,7 @@ eff_render_names(struct eff_render *r, enum eff_ref_kind kind)
             r->names[r->names_count++] = d->match_names[m];
     }
     for (size_t f = 0; f < d->fields_count; f++)
-        r->names[r->names_count++] = d->field_names[f];
+        r->names[r->names_count++] = render_name(r, f);
 }
 
 /* {rows.x} and {fields.names} in text: one after the other, with commas. */

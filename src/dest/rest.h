@@ -36,7 +36,9 @@ struct rest_dest {
     eff_str object; /* of the sync */
     bool members;   /* it names a list */
     size_t moves_count;
-    const struct rest_move *moves;   /* of paths, with these options */
+    const struct rest_move *moves; /* of paths, with these options */
+    size_t described_count;        /* fields of the object, where a reading goes by their types */
+    const struct eff_dest_field *described;
     eff_str token, url;              /* of the session */
     int64_t expires_ms;              /* 0: not told */
     int64_t now_ms;                  /* when the last answer came */

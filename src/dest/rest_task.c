@@ -1,5 +1,7 @@
 /* rest_task: login, discovery of the other side's schema, making its fields, reading records back. */
 #include "dest/rest_task.h"
+
+#include "base/clock.h"
 #include "base/sign.h"
 
 #define TASK_TRIES_MAX 5
@@ -397,14 +399,36 @@ describe_creates(const struct rest_dest *dest, const struct eff_new_field *creat
     return create->call.given && eff_str_is(dest->options[create->needs_option], "true");
 }
 
+/* The types outlive the task: a reading may write a field by its type. */
+static void
+describe_keep(struct rest_dest *dest, const struct task_work *work)
+{
+    const struct eff_connector *connector = dest->connector;
+    struct eff_dest_field *kept;
+    bool wanted = false;
+
+    for (size_t i = 0; i < connector->readings_count; i++)
+        for (size_t type = 0; type < EFF_FIELD_TYPES_COUNT; type++)
+            wanted = wanted || connector->readings[i].forms[type].count > 0;
+    if (!wanted)
+        return;
+    kept = eff_new(dest->run, struct eff_dest_field, work->fields_count);
+    for (size_t i = 0; i < work->fields_count; i++)
+        kept[i] =
+            (struct eff_dest_field){.name = eff_str_copy(dest->run, work->fields[i].name),
+                                    .type = work->fields[i].type};
+    dest->described = kept;
+    dest->described_count = work->fields_count;
+}
+
 enum { DESCRIBE_FIELDS = 0, DESCRIBE_LIST };
 
 static struct eff_step
-describe_end(const struct rest_dest *dest, struct eff_task *task, struct task_work *work,
-             bool exists)
+describe_end(struct rest_dest *dest, struct eff_task *task, struct task_work *work, bool exists)
 {
     const struct eff_new_field *create = &work->call->create;
 
+    describe_keep(dest, work);
     *task->schema =
         (struct eff_schema){.known = true,
                             .object_exists = exists,
@@ -631,6 +655,18 @@ read_untold(const struct eff_reading *reading, eff_str name)
     return false;
 }
 
+/* A time without a zone is told as one, so that nobody takes it for UTC. */
+static struct eff_value
+read_zoneless(struct eff_value value)
+{
+    struct eff_civil civil;
+
+    if (value.kind == EFF_TEXT && eff_time_parse(eff_value_str(&value), &civil) && civil.has_time &&
+        !civil.has_offset)
+        return eff_value_of_int(EFF_DATETIME, eff_micros_from_civil(&civil));
+    return value;
+}
+
 static void
 read_record(const struct rest_dest *dest, struct eff_task *task, const struct eff_json *json,
             struct eff_record *record)
@@ -650,6 +686,8 @@ read_record(const struct rest_dest *dest, struct eff_task *task, const struct ef
         values[i] = read_untold(reading, task->read->field_names[i])
                         ? (struct eff_value){.kind = EFF_ABSENT}
                         : read_value(read_field(fields, name), task->arena);
+        if (reading->zoneless)
+            values[i] = read_zoneless(values[i]);
     }
     record->fields = values;
 }
@@ -702,6 +740,23 @@ read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
     return (struct eff_step){0};
 }
 
+/* What stands for the names of fields, by the types that the other side told. */
+static const struct eff_text *const *
+read_forms(const struct rest_dest *dest, const struct eff_task *task,
+           const struct eff_reading *reading)
+{
+    const struct eff_read *read = task->read;
+    const struct eff_text **forms = eff_new(task->arena, const struct eff_text *,
+                                            read->fields_count);
+
+    for (size_t i = 0; i < read->fields_count; i++)
+        for (size_t k = 0; k < dest->described_count; k++)
+            if (eff_str_eq(dest->described[k].name, read->field_names[i]) &&
+                reading->forms[dest->described[k].type].count > 0)
+                forms[i] = &reading->forms[dest->described[k].type];
+    return forms;
+}
+
 /* Rows whose match value cannot stand in a request are not found; the others are asked for. */
 static struct eff_step
 read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
@@ -723,6 +778,7 @@ read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
         r.delivery = &work->delivery;
         r.object = task->object;
         r.shapes = &work->shapes;
+        r.forms = read_forms(dest, task, reading);
         r.rows = work->rows;
         r.rows_count = left;
         r.bad = eff_new(task->arena, bool, task->read->count);

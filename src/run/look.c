@@ -136,7 +136,7 @@ look_compare(const struct eff_sync_run *r, const struct eff_item *item,
         bool pending = !r->look->adopt && r->field_added[i]; /* not delivered yet */
 
         differs[i] = !pending && item->fields[i].kind != EFF_ABSENT &&
-                     !eff_look_equal(&item->fields[i], &record->fields[i]);
+                     eff_look_differs(&item->fields[i], &record->fields[i]);
         count += differs[i];
     }
     return count;

@@ -3,6 +3,7 @@
  * id and by external id, one a request. An unknown property is refused, or dropped in silence,
  * as X-NetSuite-PropertyNameValidation says.
  */
+#include "base/clock.h"
 #include "sandbox/netsuite.h"
 
 #include <stdalign.h>
@@ -29,6 +30,7 @@ static const struct eff_field_row netsuite_customer[] = {
     {"custentity_lifetime_value", "Lifetime value", EFF_FIELD_NUMBER, 18, 2, OWN, NULL, NULL},
     {"custentity_vip", "VIP", EFF_FIELD_BOOL, 0, 0, OWN, NULL, NULL},
     {"custentity_since", "Since", EFF_FIELD_DATE, 0, 0, OWN, NULL, NULL},
+    {"custentity_seen", "Last seen", EFF_FIELD_DATETIME, 0, 0, OWN, NULL, NULL},
 };
 static const struct eff_field_row netsuite_contact[] = {
     {"externalId", "External ID", TEXT, KEY, NULL, NULL},
@@ -312,6 +314,21 @@ netsuite_reference(struct eff_call *call, const struct eff_field *field,
     return true;
 }
 
+/* 2017-07-21T17:32:28Z, or with another zone: kept in UTC. */
+static bool
+netsuite_time(struct eff_call *call, eff_str text, struct eff_cell *ret_cell)
+{
+    char form[EFF_TIME_TEXT_MAX];
+    struct eff_civil civil;
+    size_t len;
+
+    if (!eff_time_parse(text, &civil) || !civil.has_time || !civil.has_offset)
+        return false;
+    len = eff_datetime_text(eff_micros_from_civil(&civil) / 1000000 * 1000000, 0, true, form);
+    *ret_cell = (struct eff_cell){EFF_CELL_TEXT, eff_str_copy(call->arena, (eff_str){form, len})};
+    return true;
+}
+
 static bool
 netsuite_fits(const struct eff_field *field, const struct eff_json *value)
 {
@@ -329,6 +346,8 @@ netsuite_fits(const struct eff_field *field, const struct eff_json *value)
         return type == EFF_JSON_NUMBER;
     case EFF_FIELD_DATE:
         return type == EFF_JSON_STRING && netsuite_is_date(text);
+    case EFF_FIELD_DATETIME:
+        return type == EFF_JSON_STRING;
     case EFF_FIELD_EMAIL:
         return type == EFF_JSON_STRING && eff_str_cut(text, '@', &user, &host) && user.len > 0 &&
                eff_str_find_char(host, '.') != SIZE_MAX;
@@ -355,9 +374,11 @@ netsuite_take_one(struct eff_call *call, const struct eff_shape *shape, eff_str 
     }
     if (field->type == EFF_FIELD_REFERENCE)
         return netsuite_reference(call, field, value, &cells[field->slot]);
-    if (!netsuite_fits(field, value))
-        return netsuite_invalid(call, name, "Invalid value for the property");
     cells[field->slot] = eff_bag_cell(call->arena, value);
+    if (!netsuite_fits(field, value) ||
+        (field->type == EFF_FIELD_DATETIME &&
+         !netsuite_time(call, eff_json_str(value), &cells[field->slot])))
+        return netsuite_invalid(call, name, "Invalid value for the property");
     return true;
 }
 

@@ -1,8 +1,10 @@
 /*
  * sandbox/netsuite_query: the catalogue of metadata as JSON Schema, lists of ids, and of SuiteQL
  * what reads records back: SELECT columns FROM type [WHERE column IN (...) or = '...'], with
- * columns in small letters, checkboxes as T and F, and dates as day/month/year, as users see them.
+ * columns in small letters, checkboxes as T and F, and times as users see them: day/month/year in
+ * the user's zone, or in the form that TO_CHAR(column, 'YYYY-MM-DD HH24:MI:SS') asks for.
  */
+#include "base/clock.h"
 #include "sandbox/netsuite.h"
 
 #include <stdalign.h>
@@ -10,6 +12,9 @@
 #define QUERY_COLUMNS_MAX 100
 #define QUERY_VALUES_MAX  1000
 #define QUERY_LIMIT_MAX   1000
+#define QUERY_ZONE_US     (INT64_C(-8) * 3600 * 1000000) /* the user's */
+#define QUERY_FORM        "DD/MM/YYYY"                   /* the user's */
+#define QUERY_FORM_TIME   "DD/MM/YYYY HH24:MI"
 
 /* ---- metadata ---- */
 
@@ -55,6 +60,9 @@ query_write_property(struct eff_json_writer *w, const struct eff_field *field)
         break;
     case EFF_FIELD_DATE:
         format = "date";
+        break;
+    case EFF_FIELD_DATETIME:
+        format = "date-time";
         break;
     case EFF_FIELD_REFERENCE:
         type = "object";
@@ -212,10 +220,15 @@ eff_ns_list(struct eff_call *call)
 
 /* ---- SuiteQL ---- */
 
+struct query_column {
+    eff_str name, form; /* form: of TO_CHAR */
+    eff_str as;         /* the name in the answer */
+};
+
 struct query {
     const struct eff_shape *shape;
     size_t columns_count, values_count;
-    eff_str columns[QUERY_COLUMNS_MAX];
+    struct query_column columns[QUERY_COLUMNS_MAX];
     eff_str where; /* a column; none: all */
     eff_str values[QUERY_VALUES_MAX];
 };
@@ -291,6 +304,29 @@ query_where(struct eff_call *call, eff_str *at, struct query *query)
     return query_word(at, ")");
 }
 
+/* name, or TO_CHAR(name, 'form'); then perhaps AS another. */
+static bool
+query_select(eff_str *at, struct query_column *column)
+{
+    bool char_of = query_word(at, "TO_CHAR");
+
+    if (char_of && !query_word(at, "("))
+        return false;
+    column->name = column->as = query_token(at);
+    if (char_of) {
+        if (!query_word(at, ","))
+            return false;
+        column->form = query_token(at);
+        if (column->form.len < 2 || column->form.ptr[0] != '\'' || !query_word(at, ")"))
+            return false;
+        column->form = eff_str_sub(column->form, 1, column->form.len - 2);
+        column->as = EFF_STR("expr1");
+    }
+    if (query_word(at, "AS"))
+        column->as = query_token(at);
+    return true;
+}
+
 static const struct eff_field *
 query_column(const struct query *query, eff_str name)
 {
@@ -306,6 +342,16 @@ query_known(const struct query *query, eff_str name)
     return eff_str_eq_nocase(name, EFF_STR("id")) || query_column(query, name) != NULL;
 }
 
+/* Of a column that is no time, Oracle makes no date. */
+static bool
+query_form_fits(const struct query *query, const struct query_column *column)
+{
+    const struct eff_field *field = query_column(query, column->name);
+
+    return column->form.len == 0 || (field != NULL && (field->type == EFF_FIELD_DATE ||
+                                                       field->type == EFF_FIELD_DATETIME));
+}
+
 static bool
 query_parse(struct eff_call *call, eff_str text, struct query *query)
 {
@@ -316,7 +362,8 @@ query_parse(struct eff_call *call, eff_str text, struct query *query)
     do {
         if (query->columns_count == QUERY_COLUMNS_MAX)
             return false;
-        query->columns[query->columns_count++] = query_token(&at);
+        if (!query_select(&at, &query->columns[query->columns_count++]))
+            return false;
     } while (query_word(&at, ","));
     if (!query_word(&at, "FROM"))
         return false;
@@ -325,16 +372,49 @@ query_parse(struct eff_call *call, eff_str text, struct query *query)
         eff_str_trim(at).len > 0)
         return false;
     for (size_t i = 0; i < query->columns_count; i++)
-        if (!query_known(query, query->columns[i]))
+        if (!query_known(query, query->columns[i].name) ||
+            !query_form_fits(query, &query->columns[i]))
             return false;
     return query->where.len == 0 || query_known(query, query->where);
 }
 
 static eff_str
-query_cell(struct eff_call *call, const struct query *query, const struct eff_record *record,
-           eff_str name)
+query_time(struct eff_call *call, const struct eff_field *field, eff_str text, eff_str form)
 {
-    const struct eff_field *field = query_column(query, name);
+    struct eff_civil civil = {0};
+    struct eff_buf out = {0};
+    eff_str written;
+
+    eff_time_parse(text, &civil);
+    if (field->type == EFF_FIELD_DATETIME)
+        civil = eff_civil_from_micros(eff_micros_from_civil(&civil) + QUERY_ZONE_US, 0);
+    while (form.len > 0) {
+        const struct {
+            const char *name;
+            int value, digits;
+        } parts[] = {{"YYYY", civil.year, 4},  {"MM", civil.month, 2},  {"DD", civil.day, 2},
+                     {"HH24", civil.hour, 2},  {"MI", civil.minute, 2}, {"SS", civil.second, 2},
+                     {"", form.ptr[0], 0}};
+        size_t i = 0;
+
+        while (!eff_str_starts(form, eff_str_of(parts[i].name)))
+            i++;
+        if (parts[i].digits > 0)
+            eff_buf_addf(&out, "%0*d", parts[i].digits, parts[i].value);
+        else
+            eff_buf_add_char(&out, (char)parts[i].value);
+        form = eff_str_sub(form, parts[i].digits > 0 ? strlen(parts[i].name) : 1, SIZE_MAX);
+    }
+    written = eff_str_copy(call->arena, eff_buf_str(&out));
+    eff_buf_free(&out);
+    return written;
+}
+
+static eff_str
+query_cell(struct eff_call *call, const struct query *query, const struct eff_record *record,
+           const struct query_column *column)
+{
+    const struct eff_field *field = query_column(query, column->name);
     struct eff_cell cell;
 
     if (field == NULL)
@@ -344,17 +424,19 @@ query_cell(struct eff_call *call, const struct query *query, const struct eff_re
         return EFF_STR_NONE;
     if (cell.kind == EFF_CELL_BOOL)
         return eff_str_is(cell.text, "true") ? EFF_STR("T") : EFF_STR("F");
-    if (field->type == EFF_FIELD_DATE && cell.text.len == 10)
-        return eff_str_printf(call->arena, "%.2s/%.2s/%.4s", cell.text.ptr + 8, cell.text.ptr + 5,
-                              cell.text.ptr);
-    return cell.text;
+    if (field->type != EFF_FIELD_DATE && field->type != EFF_FIELD_DATETIME)
+        return cell.text;
+    return query_time(call, field, cell.text,
+                      column->form.len > 0                ? column->form
+                      : field->type == EFF_FIELD_DATETIME ? EFF_STR(QUERY_FORM_TIME)
+                                                          : EFF_STR(QUERY_FORM));
 }
 
 static bool
 query_holds(struct eff_call *call, const struct query *query, const struct eff_record *record)
 {
-    eff_str cell =
-        query->where.len == 0 ? EFF_STR("") : query_cell(call, query, record, query->where);
+    const struct query_column where = {.name = query->where};
+    eff_str cell = query->where.len == 0 ? EFF_STR("") : query_cell(call, query, record, &where);
 
     for (size_t i = 0; i < query->values_count; i++)
         if (eff_str_eq(query->values[i], cell))
@@ -383,11 +465,11 @@ query_write(struct eff_call *call, struct eff_json_writer *w, const struct query
     eff_json_begin_array(w);
     eff_json_end_array(w);
     for (size_t i = 0; i < query->columns_count; i++) {
-        eff_str cell = query_cell(call, query, record, query->columns[i]);
+        eff_str cell = query_cell(call, query, record, &query->columns[i]);
 
         if (!cell.ptr)
             continue;
-        eff_json_key(w, query_small(call, query->columns[i]));
+        eff_json_key(w, query_small(call, query->columns[i].as));
         eff_json_write_str(w, cell);
     }
     eff_json_end_object(w);

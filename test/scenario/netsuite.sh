@@ -27,7 +27,7 @@ table: customer
 key: id
 to: erp.customer
 match: {externalId: id}
-fields: {companyName: name, email: email, subsidiary.id: subsidiary, custentity_plan: plan, custentity_health: health, custentity_vip: {from: vip, cast: boolean}, custentity_since: {from: since, cast: date}}
+fields: {companyName: name, email: email, subsidiary.id: subsidiary, custentity_plan: plan, custentity_health: health, custentity_vip: {from: vip, cast: boolean}, custentity_since: {from: since, cast: date}, custentity_seen: {from: seen, cast: instant}}
 on_removed: $3
 END
     cat > "$P/syncs/contacts.yml" << END
@@ -41,14 +41,14 @@ after: [customers]
 END
     ask "$NETSUITE/_sandbox/reset" '{}'
     ask "$NETSUITE/_sandbox/faults" '{"rules": [], "limits": {"burst": {"requests": 0, "per_ms": 1000}}}'
-    db "$P/shop.db" "create table customer (id text primary key, name text, email text, subsidiary text, plan text, health int, vip int, since text);
+    db "$P/shop.db" "create table customer (id text primary key, name text, email text, subsidiary text, plan text, health int, vip int, since text, seen text);
         with recursive n(i) as (select 1 union all select i + 1 from n where i < $2)
         insert into customer select i, 'Näme (' || i || ')', 'c' || i || '@example.com', '1', case when i % 3 = 0 then null else 'it''s pro' end,
-        i, i % 2, date('2020-01-01', '+' || i || ' days') from n"
+        i, i % 2, date('2020-01-01', '+' || i || ' days'), strftime('%Y-%m-%dT%H:%M:%SZ', '2024-02-29 23:30:15', '+' || (i * 7) || ' hours') from n"
 }
-HERE="select id, name, email, subsidiary, plan, health, vip, since from customer"
+HERE="select id, name, email, subsidiary, plan, health, vip, since, seen from customer"
 THERE="select f ->> '\$.externalId', f ->> '\$.companyName', f ->> '\$.email', f ->> '\$.subsidiary', f ->> '\$.custentity_plan',
-    f ->> '\$.custentity_health', f ->> '\$.custentity_vip', f ->> '\$.custentity_since' from r"
+    f ->> '\$.custentity_health', f ->> '\$.custentity_vip', f ->> '\$.custentity_since', f ->> '\$.custentity_seen' from r"
 equal() {
     records "$NETSUITE" customer
     tables_equal "$1" "$P/shop.db" "$HERE" records.db "$THERE"
@@ -71,7 +71,7 @@ eff 0 verify --all --select customers
 counts customers read=60 unchanged=60
 
 about "an external id with what has to be encoded; one that changes keeps its record"
-db "$P/shop.db" "insert into customer values ('a/b ü''&=', 'Odd', null, '1', null, 0, 0, '2020-01-01')"
+db "$P/shop.db" "insert into customer values ('a/b ü''&=', 'Odd', null, '1', null, 0, 0, '2020-01-01', null)"
 eff 0 run --select customers
 equal "odd"
 
@@ -134,7 +134,7 @@ equal "answers that were lost"
 # ---- reading back by SuiteQL ----
 
 start suiteql 120 delete "$SIGNED" ', suiteql: true'
-sed -i 's/, custentity_vip.*$/}/; s/subsidiary.id: subsidiary, //' "$P/syncs/customers.yml"
+sed -i 's/subsidiary.id: subsidiary, //' "$P/syncs/customers.yml"
 eff 0 run --select customers
 ask "$NETSUITE/_sandbox/records?object=customer&limit=1"
 requests "$NETSUITE"
@@ -142,7 +142,28 @@ ran=$(db requests.db "select ifnull(max(n), 0) from q")
 eff 0 verify --all --select customers
 counts customers read=120 unchanged=120
 requests "$NETSUITE"
+same "a date, a time, a checkbox, a number and a text are told as they were sent" 0 "$(j '$.syncs[0].problems' | grep -c EFF2)"
 same "two queries for 120 records" 2 "$(db requests.db "select count(*) from q where n > $ran and path like '%suiteql%'")"
+
+about "what somebody else wrote is told, and mended, by SuiteQL too"
+cat > "$P/syncs/theirs.yml" << END
+sync: theirs
+sql: select '1' as id, '2031-05-06' as since, '2024-03-01T06:31:15Z' as seen, 0 as vip
+key: id
+to: erp.customer
+mode: update
+match: {externalId: id}
+fields: {custentity_vip: {from: vip, cast: boolean}, custentity_since: {from: since, cast: date}, custentity_seen: {from: seen, cast: instant}}
+END
+eff 0 run --select theirs
+eff 3 verify --all --select customers
+counts customers read=120 unchanged=119 changed=1 planned=1
+for field in vip since seen; do says "custentity_$field has another value over there"; done
+eff 3 verify --all --repair --select customers
+eff 0 run --select customers
+eff 0 verify --all --select customers
+counts customers read=120 unchanged=120
+rm "$P/syncs/theirs.yml"
 
 about "removals"
 db "$P/shop.db" "delete from customer where cast(id as int) > 110"

@@ -26,6 +26,16 @@ number(const char *s)
     return eff_value_of_str(EFF_DECIMAL, eff_str_of(s));
 }
 
+/* A time as it is read where nobody tells its zone. */
+static struct eff_value
+zoneless(const char *s)
+{
+    struct eff_civil civil;
+
+    assert_true(eff_time_parse(eff_str_of(s), &civil));
+    return eff_value_of_int(EFF_DATETIME, eff_micros_from_civil(&civil));
+}
+
 /* 2024-02-29T12:30:45.123456 */
 static const int64_t moment = INT64_C(1709209845123456);
 
@@ -53,6 +63,9 @@ the_same_in_other_words(void **unused)
         {eff_value_of_int(EFF_INSTANT, moment), number("1709209845123")},
         {eff_value_of_int(EFF_INSTANT, moment), text("1709209845")},
         {eff_value_of_int(EFF_DATETIME, moment), text("2024-02-29 12:30:45.123456")},
+        {eff_value_of_int(EFF_INSTANT, moment), zoneless("2024-02-29 12:30:45")},
+        {eff_value_of_int(EFF_INSTANT, moment), zoneless("2024-02-29 04:30:45")},
+        {eff_value_of_int(EFF_DATETIME, moment), zoneless("2024-03-01 02:30:45")},
     };
 
     (void)unused;
@@ -81,12 +94,33 @@ something_else(void **unused)
         {eff_value_of_int(EFF_INSTANT, moment), text("2024-02-29T12:30:45+02:00")},
         {eff_value_of_int(EFF_INSTANT, moment), number("1709209846123")},
         {eff_value_of_int(EFF_INSTANT, moment), text("soon")},
+        {eff_value_of_int(EFF_INSTANT, moment), zoneless("2024-02-29 12:31:45")},
+        {eff_value_of_int(EFF_INSTANT, moment), zoneless("2024-03-01 12:30:45")},
+        {eff_value_of_int(EFF_INSTANT, moment), null},
+        {text("a"), zoneless("2024-02-29 12:30:45")},
     };
 
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (eff_look_equal(&rows[i].sent, &rows[i].found))
+        if (eff_look_equal(&rows[i].sent, &rows[i].found) ||
+            !eff_look_differs(&rows[i].sent, &rows[i].found))
             fail_msg("row %zu is taken for the same", i);
+}
+
+/* A user's own form of a date: nobody can tell which day it is. */
+static void
+what_nobody_can_tell(void **unused)
+{
+    const struct eff_value date = eff_value_of_int(EFF_DATE, 19782);
+    const char *forms[] = {"02/29/2024", "29/2/2024", "01/03/2024", "29-Feb-2024", "29. Februar"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        const struct eff_value found = text(forms[i]), sent = text("2024-02-29");
+
+        assert_false(eff_look_differs(&date, &found));
+        assert_true(eff_look_differs(&sent, &found)); // a text is no date
+    }
 }
 
 static void
@@ -130,6 +164,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_in_other_words),
         cmocka_unit_test(something_else),
+        cmocka_unit_test(what_nobody_can_tell),
         cmocka_unit_test(what_became_of_it),
     };
 
