@@ -290,7 +290,7 @@ struct csv_conf {
 
 static const struct eff_option csv_options[] = {
     {"columns", EFF_OPT_ENUM, offsetof(struct csv_conf, columns), "record",
-     .choices = "|record|match|remote_id"},
+     .choices = "|record|match|remote_id|fields"},
     {"null", EFF_OPT_STR, offsetof(struct csv_conf, null), ""},
     {"empty", EFF_OPT_STR, offsetof(struct csv_conf, empty), ""},
     {"id", EFF_OPT_STR, offsetof(struct csv_conf, id)},

@@ -94,12 +94,18 @@ bool eff_render_json(struct eff_render *r, const struct eff_tree *tree, struct e
 bool eff_render_form(struct eff_render *r, const struct eff_tree *tree, struct eff_buf *buf);
 
 /* A CSV body: a header line and a line per row. */
-enum eff_csv_columns { EFF_CSV_NONE = 0, EFF_CSV_RECORD, EFF_CSV_MATCH, EFF_CSV_REMOTE_ID };
+enum eff_csv_columns {
+    EFF_CSV_NONE = 0,
+    EFF_CSV_RECORD,
+    EFF_CSV_MATCH,
+    EFF_CSV_REMOTE_ID,
+    EFF_CSV_FIELDS
+};
 
 struct eff_csv_form {
     enum eff_csv_columns columns;
     eff_str null, empty; /* what stands for NULL and for an empty text; absent cells stay empty */
-    eff_str id_name;     /* REMOTE_ID: name of the column, before the fields */
+    eff_str id_name;     /* name of the column of ids, before all others; len == 0: none */
 };
 
 bool eff_render_csv(struct eff_render *r, const struct eff_csv_form *form, struct eff_buf *buf);

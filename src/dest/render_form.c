@@ -270,10 +270,18 @@ csv_value(struct eff_render *r, const struct eff_csv_form *form, const struct ef
     return EFF_RENDERED;
 }
 
+static bool
+csv_has_fields(const struct eff_csv_form *form)
+{
+    return form->columns == EFF_CSV_RECORD || form->columns == EFF_CSV_FIELDS;
+}
+
 /* Match fields that are mapped as well stand once, as fields do. */
 static bool
-csv_skips(const struct eff_delivery *d, size_t match)
+csv_skips(const struct eff_delivery *d, const struct eff_csv_form *form, size_t match)
 {
+    if (form->columns != EFF_CSV_RECORD)
+        return form->columns != EFF_CSV_MATCH;
     for (size_t i = 0; i < d->fields_count; i++) {
         if (eff_str_eq(d->field_names[i], d->match_names[match]))
             return true;
@@ -290,14 +298,14 @@ csv_header(const struct eff_delivery *d, const struct eff_csv_form *form, struct
         csv_cell(buf, form->id_name);
         count++;
     }
-    for (size_t i = 0; i < d->match_count && form->columns != EFF_CSV_REMOTE_ID; i++) {
-        if (form->columns == EFF_CSV_RECORD && csv_skips(d, i))
+    for (size_t i = 0; i < d->match_count; i++) {
+        if (csv_skips(d, form, i))
             continue;
         if (count++ > 0)
             eff_buf_add_char(buf, ',');
         csv_cell(buf, d->match_names[i]);
     }
-    for (size_t i = 0; i < d->fields_count && form->columns == EFF_CSV_RECORD; i++) {
+    for (size_t i = 0; i < d->fields_count && csv_has_fields(form); i++) {
         if (count++ > 0)
             eff_buf_add_char(buf, ',');
         csv_cell(buf, d->field_names[i]);
@@ -321,15 +329,15 @@ csv_line(struct eff_render *r, const struct eff_csv_form *form, struct eff_buf *
         csv_cell(buf, id);
         count++;
     }
-    for (size_t i = 0; i < d->match_count && form->columns != EFF_CSV_REMOTE_ID; i++) {
-        if (form->columns == EFF_CSV_RECORD && csv_skips(d, i))
+    for (size_t i = 0; i < d->match_count; i++) {
+        if (csv_skips(d, form, i))
             continue;
         if (count++ > 0)
             eff_buf_add_char(buf, ',');
         if (worst == EFF_RENDERED)
             worst = csv_value(r, form, &r->item->match[i], text, buf);
     }
-    for (size_t i = 0; i < d->fields_count && form->columns == EFF_CSV_RECORD; i++) {
+    for (size_t i = 0; i < d->fields_count && csv_has_fields(form); i++) {
         if (count++ > 0)
             eff_buf_add_char(buf, ',');
         if (worst == EFF_RENDERED)

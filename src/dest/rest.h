@@ -108,7 +108,12 @@ struct rest_refusal {
     eff_str code, message, field;
 };
 
-enum rest_built { REST_BUILT = 1, REST_ROWS_BAD, REST_NOT_BUILT /* err says why */ };
+enum rest_built {
+    REST_BUILT = 1,
+    REST_ROWS_BAD,
+    REST_TOO_LONG,  /* its address; that of fewer rows may do */
+    REST_NOT_BUILT, /* err says why */
+};
 
 /* ---- rest_request.c ---- */
 

@@ -160,6 +160,7 @@ static void
 rest_call_uses(const struct eff_call *call, struct eff_uses *uses)
 {
     bool record = call->body == EFF_BODY_CSV && call->csv.columns == EFF_CSV_RECORD;
+    bool fields = record || (call->body == EFF_BODY_CSV && call->csv.columns == EFF_CSV_FIELDS);
 
     if (!call->given)
         return;
@@ -171,7 +172,7 @@ rest_call_uses(const struct eff_call *call, struct eff_uses *uses)
     eff_text_uses(&call->text, uses);
     eff_tree_uses(&call->tree, uses);
     uses->match |= record || (call->body == EFF_BODY_CSV && call->csv.columns == EFF_CSV_MATCH);
-    for (size_t i = 0; record && i < uses->fields_count; i++)
+    for (size_t i = 0; fields && i < uses->fields_count; i++)
         uses->fields[i] = true;
 }
 

@@ -248,6 +248,10 @@ rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
 
         if (built == REST_BUILT && !deliver_key_header(work, &r, call, &step.request))
             built = r.bad_count ? REST_ROWS_BAD : REST_NOT_BUILT;
+        if (built == REST_TOO_LONG) {
+            work->rows_count = (work->rows_count + 1) / 2; /* the others come next */
+            continue;
+        }
         step.request.writes = writes;
         step.request.carries_rows = carries_rows;
         if (built == REST_BUILT && work->cursor.ptr && next && next->query.ptr)

@@ -1,8 +1,8 @@
 /* rest_request: a call of the connector, with its rows, to the bytes of a request. */
+#include "dest/render_value.h"
 #include "dest/rest.h"
 
 #define REQUEST_HEADERS_MAX 64
-#define REQUEST_URL_MAX     65536
 
 struct eff_render
 rest_render(struct rest_dest *dest, struct eff_arena *arena)
@@ -177,11 +177,28 @@ request_move(const struct rest_dest *dest, struct eff_arena *arena, struct eff_b
 }
 
 static enum rest_built
+request_too_long(struct eff_render *r, const struct eff_call *call, eff_str address,
+                 struct eff_err *err)
+{
+    eff_str why = EFF_STR("its address is too long");
+
+    if (!address.ptr && r->rows_count > 1)
+        return REST_TOO_LONG;
+    if (!address.ptr && r->rows_count == 1) {
+        r->item = &r->delivery->items[r->rows[0]];
+        eff_render_bad(r, why);
+    } else {
+        r->problem = why;
+    }
+    return request_failed(r, call, err);
+}
+
+static enum rest_built
 request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_render *r,
             eff_str address, struct eff_request *request, struct eff_err *err)
 {
     const struct eff_text *base = call->base.parts ? &call->base : &dest->connector->base;
-    struct eff_buf buf = {.max = REQUEST_URL_MAX};
+    struct eff_buf buf = {.max = EFF_REQUEST_URL_MAX};
     enum rest_built built = REST_BUILT;
     size_t at;
 
@@ -198,10 +215,8 @@ request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_rend
         if (built == REST_BUILT && !request_query(r, call, &buf))
             built = request_failed(r, call, err);
     }
-    if (built == REST_BUILT && buf.full) {
-        r->problem = EFF_STR("its address is too long");
-        built = request_failed(r, call, err);
-    }
+    if (built == REST_BUILT && buf.full)
+        built = request_too_long(r, call, address, err);
     request->url = eff_str_copy(r->arena, eff_buf_str(&buf));
     eff_buf_free(&buf);
     if (built != REST_BUILT || rest_host_allowed(dest, request->url))

@@ -97,6 +97,8 @@ rest_task_send(struct rest_dest *dest, const struct eff_call *call, struct eff_r
         break;
     case REST_ROWS_BAD:
         return (struct eff_step){0};
+    case REST_TOO_LONG:
+        return (struct eff_step){.kind = EFF_STEP_SPLIT};
     case REST_NOT_BUILT:
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
@@ -766,9 +768,11 @@ read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
     struct eff_step step = {0};
     size_t left;
 
-    work->many = task->read->count - work->at;
-    if (work->many > reading->rows_max)
-        work->many = reading->rows_max;
+    if (!work->cursor.ptr) { /* else it is a further page of the same */
+        work->many = task->read->count - work->at;
+        if (work->many > reading->rows_max)
+            work->many = reading->rows_max;
+    }
     for (left = 0; left < work->many; left++)
         work->rows[left] = work->at + left;
     while (step.kind == 0 && left > 0) {
@@ -786,6 +790,12 @@ read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
         if (reading->rows_max == 1)
             r.item = &work->delivery.items[work->at];
         step = rest_task_send(dest, &reading->call, &r, &reading->next, work->cursor, err);
+        if (step.kind == EFF_STEP_SPLIT) {
+            left = (left + 1) / 2;
+            work->many = work->rows[left - 1] - work->at + 1;
+            step.kind = 0;
+            continue;
+        }
         for (size_t i = 0; i < left; i++) {
             if (!r.bad[work->rows[i]])
                 work->rows[kept++] = work->rows[i];

@@ -18,6 +18,8 @@ struct eff_header {
     eff_str value;
 };
 
+#define EFF_REQUEST_URL_MAX 8192 /* what common servers take */
+
 enum eff_request_kind { EFF_REQUEST_HTTP = 1, EFF_REQUEST_SQL, EFF_REQUEST_FILE, EFF_REQUEST_EXEC };
 
 enum eff_sql_dialect { EFF_SQL_SQLITE = 1, EFF_SQL_POSTGRES, EFF_SQL_MYSQL };

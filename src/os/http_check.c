@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-#define CHECK_URL_MAX  8192 /* what common servers take */
 #define CHECK_HOST_MAX 256
 
 static bool
@@ -160,14 +159,14 @@ check_parsed(const struct eff_request *request, CURLU *url, bool *ret_listed, st
 static enum eff_fault
 check_url(const struct eff_request *request, bool *ret_listed, struct eff_err *err)
 {
-    char text[CHECK_URL_MAX + 1];
+    char text[EFF_REQUEST_URL_MAX + 1];
     enum eff_fault fault;
     CURLUcode code;
     CURLU *url;
 
-    if (request->url.len == 0 || request->url.len > CHECK_URL_MAX)
+    if (request->url.len == 0 || request->url.len > EFF_REQUEST_URL_MAX)
         return EFF_FAIL(err, EFF_CONFIG, "the URL has %zu bytes, not 1 to %d", request->url.len,
-                        CHECK_URL_MAX);
+                        EFF_REQUEST_URL_MAX);
     if (check_has_control(request->url, false) || eff_str_find_char(request->url, ' ') != SIZE_MAX)
         return EFF_FAIL(err, EFF_CONFIG, "the URL holds a blank or a control character");
     EFF_TRY(check_authority(request->url, err));

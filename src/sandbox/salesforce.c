@@ -187,10 +187,14 @@ salesforce_refuse(struct eff_call *call, int status, const char *code, const cha
                  eff_str_of(message == NULL ? own_message : message));
 }
 
-/* Calls with a token count against the org's day. */
+/* An address has at most so many bytes; calls with a token count against the org's day. */
 static bool
 salesforce_admit(struct eff_call *call)
 {
+    if (call->target.len > 16384) {
+        salesforce_refuse(call, 414, "URI_TOO_LONG", "The URI is longer than 16,384 bytes.");
+        return false;
+    }
     if (call->route != NULL && (call->route->flags & EFF_ROUTE_OPEN) != 0)
         return true;
     if (eff_world_take(call->world, EFF_QUOTA_DAILY))

@@ -88,6 +88,10 @@ load_read_header(struct load *load)
         if (!load_read_column(load, name, &load->columns[i]))
             load_fail(load->job, "InvalidBatch : Field name not found : ", name);
     }
+    if (load->job->verb == EFF_SF_DELETE &&
+        (load->columns_count != 1 || !load->columns[0].id))
+        load_fail(load->job, "InvalidBatch : The 'delete' batch must contain only ids",
+                  EFF_STR(""));
     return load->job->error[0] == '\0';
 }
 
@@ -128,6 +132,9 @@ load_read_row(struct load *load, struct eff_sf_row *row)
     }
     for (size_t i = 0; i < load->columns_count; i++)
         load_read_cell(load, row, &load->columns[i], load->csv.cells[i]);
+    if (job->verb == EFF_SF_INSERT && row->id.len != 0)
+        eff_sf_fail(load->call, &row->problem, "INVALID_FIELD_FOR_INSERT_UPDATE", NULL,
+                    "cannot specify Id in an insert call");
     if (job->key != NULL)
         row->key_value = row->cells[job->key->slot].text;
 }

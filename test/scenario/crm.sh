@@ -359,6 +359,42 @@ ask "$SF/_sandbox/faults" '{"rules": [], "settings": {"job_fail_after": -1}}'
 eff 0 run
 equal "after a job that failed half-way"
 
+about "updates and removals are jobs, too; ids that would make an address too long are looked up in more requests"
+salesforce bulk_rest 300 mirror
+sed -i 's/Ext_Id__c: id/Ext_Id__c: long/' "$P/syncs/leads.yml"
+echo 'guard: {max_removed: 100%}' >> "$P/syncs/leads.yml"
+db "$P/shop.db" "alter table lead add column long; update lead set long = printf('%0200d', id)"
+cat > "$P/syncs/scores.yml" << 'END'
+sync: scores
+table: lead
+key: id
+to: force.Lead
+match: {Ext_Id__c: long}
+mode: update
+fields: {Lead_Score__c: {const: 77}}
+END
+ask "$SF/_sandbox/reset" '{}'
+eff 0 run --select leads
+eff 0 verify --all --select leads
+counts leads read=300 unchanged=300
+mark
+eff 0 run --select scores
+counts scores read=300 added=300 planned=300 delivered=300
+log_since
+same "jobs, collections" '1 0' "$(db requests.db "select sum(method = 'POST' and path like '%/jobs/ingest') || ' ' || sum(path like '%/composite/%') from q")"
+same "queries that are answered otherwise than 200" 0 "$(db requests.db "select count(*) from q where path like '%/query%' and status <> 200")"
+records "$SF" Lead
+same "updated" 300 "$(db records.db "select count(*) from r where f ->> '\$.Lead_Score__c' = 77")"
+rm "$P/syncs/scores.yml"
+db "$P/shop.db" 'delete from lead where id > 20'
+mark
+eff 0 run
+counts leads read=20 unchanged=20 removed=280 planned=280 delivered=280
+log_since
+same "jobs, collections" '1 0' "$(db requests.db "select sum(method = 'POST' and path like '%/jobs/ingest') || ' ' || sum(path like '%/composite/%') from q")"
+records "$SF" Lead
+same "what is left" 20 "$(db records.db 'select count(*) from r')"
+
 about "a login that is signed"
 ask "$SF/_sandbox/reset" '{}'
 ask "$SF/_sandbox/key"
