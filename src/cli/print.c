@@ -166,14 +166,14 @@ print_also(struct eff_cli *cli, eff_str *text, uint64_t count, const char *one, 
                            text->len > 0 ? ", " : "", EFF_STR_ARG(more));
 }
 
-/* Ids that have to be looked up, logins, looking and second tries come on top. */
+/* Logins, polling again, further looks and second tries come on top. */
 static void
 print_units(struct eff_cli *cli, const struct eff_report *r)
 {
     if (!r->units_name.ptr || r->units == 0)
         return;
     print_label(cli, "units", r->units);
-    eff_term_addf(&cli->out, EFF_DIM, "   " EFF_STR_FMT ", estimated", EFF_STR_ARG(r->units_name));
+    eff_term_addf(&cli->out, EFF_DIM, "   " EFF_STR_FMT ", at least", EFF_STR_ARG(r->units_name));
     eff_term_line(&cli->out);
 }
 

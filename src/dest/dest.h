@@ -148,6 +148,7 @@ struct eff_op_limits {
     const bool *uses_fields; /* by field; never NULL where remove is supported */
     int64_t lag_ms;          /* how late a record may show up when it is read; 0: a second */
     size_t requests;         /* that a batch takes at the least; 0: one */
+    size_t find_rows;        /* without a remote id, that a request looks up; 0: none are */
     int64_t key_window_ms;   /* keyed: how long the destination honours an idempotency key */
     int64_t late_ms; /* how long a request whose answer was lost may still be applied; 0: not */
 };
@@ -228,6 +229,7 @@ struct eff_dest {
     struct eff_units units;
     const enum eff_fold *folds; /* by match field, once bound, as in eff_dest_field; NULL: none */
     bool strict;                /* takes a row as it is or refuses it: needs no reading back */
+    size_t read_rows;      /* that a request reads back; 0: one */
     int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */
     size_t prepared_count; /* of members */
     const struct eff_prepared *prepared;

@@ -116,6 +116,17 @@ rest_requests(const struct eff_variant *v)
     return v->job.given ? count + 2 : 1; /* create and poll */
 }
 
+/* Of the first request that looks for the ids of such records. */
+static size_t
+rest_find_rows(const struct eff_operation *op, const struct eff_dest_sync *sync)
+{
+    for (size_t i = 0; i < op->finds_count; i++)
+        if (op->finds[i].slot == 0 && rest_named(&op->finds[i].only, sync->object) &&
+            (sync->match_count == 0 || rest_named(&op->finds[i].match, sync->match_names[0])))
+            return op->finds[i].rows_max;
+    return 0;
+}
+
 static struct eff_op_limits
 rest_op_limits(const struct rest_dest *dest, const struct eff_operation *op)
 {
@@ -376,6 +387,7 @@ rest_bind_reading(struct rest_dest *dest, const struct eff_dest_sync *sync)
         rest_reading(dest, sync->object, sync->match_count > 0 ? &sync->match_names[0] : NULL);
 
     dest->base.can_read = reading != NULL;
+    dest->base.read_rows = reading ? reading->rows_max : 0;
     dest->base.read_lag_ms = reading ? reading->lag_ms : 0;
 }
 
@@ -412,6 +424,7 @@ rest_bind(struct eff_dest *base, const struct eff_dest_sync *sync,
     for (int op = 0; op < EFF_OPS_COUNT; op++) {
         limits[op] = rest_op_limits(dest, &dest->connector->ops[op]);
         limits[op].lag_ms = base->read_lag_ms;
+        limits[op].find_rows = rest_find_rows(&dest->connector->ops[op], sync);
     }
     if (sync->mode == EFF_MODE_MEMBERS)
         return rest_bind_members(dest, sync, limits, err);

@@ -166,6 +166,7 @@ planning_send(struct eff_sync_run *r, const struct eff_change *change, const str
         eff_run_flapping_see(r, p);
     } else if (p->op == EFF_OP_UPSERT || p->op == EFF_OP_CREATE)
         r->rows_new++;
+    r->rows_unfound[p->op] += !p->item.remote_id.ptr;
     return eff_run_plan_add(r, p, planning_group(r, change, p), err);
 }
 
@@ -540,10 +541,37 @@ planning_units(const struct eff_sync_run *r, const struct eff_batch_ref *batch)
     }
 }
 
-/* What a plan says that a run would take. */
+static uint64_t
+planning_ceil(uint64_t rows, size_t together)
+{
+    return (rows + together - 1) / (together > 0 ? together : 1);
+}
+
+/* Beside the batches: what is asked first, ids that are looked up, rows that are read back. */
+static uint64_t
+planning_units_besides(const struct eff_sync_run *r, const uint64_t rows[EFF_OPS_COUNT])
+{
+    uint64_t units = r->calls_asked, read = 0;
+
+    for (int op = 0; op < EFF_OPS_COUNT; op++) {
+        uint64_t unfound = rows[op] < r->rows_unfound[op] ? rows[op] : r->rows_unfound[op];
+
+        if (r->limits[op].find_rows > 0)
+            units += planning_ceil(unfound, r->limits[op].find_rows);
+        read += eff_run_readback_op((enum eff_op)op) ? rows[op] : 0;
+    }
+    if (eff_run_reads_back(r))
+        units += planning_ceil(eff_run_readback_least(read),
+                               r->dest->read_rows > 0 ? r->dest->read_rows : 1);
+    return units;
+}
+
+/* What a plan says that a run would take, at the least. */
 static void
 planning_estimate(struct eff_sync_run *r)
 {
+    uint64_t rows[EFF_OPS_COUNT] = {0};
+
     r->report->units_name = r->dest->units.name;
     r->report->units = r->dest->units.per == EFF_UNITS_NEW_ROW ? r->rows_new : 0;
     for (size_t i = 0; i < r->batches_count; i++) {
@@ -551,7 +579,10 @@ planning_estimate(struct eff_sync_run *r)
             continue;
         r->report->requests++;
         r->report->units += planning_units(r, &r->batches[i]);
+        rows[r->batches[i].op] += r->batches[i].rows;
     }
+    if (r->dest->units.per == EFF_UNITS_REQUEST)
+        r->report->units += planning_units_besides(r, rows);
 }
 
 static enum eff_fault

@@ -21,14 +21,28 @@
 
 /* ---- which rows ---- */
 
+bool
+eff_run_reads_back(const struct eff_sync_run *r)
+{
+    return r->sync->read_back && r->dest->can_read && !r->dest->strict &&
+           r->dest->read_lag_ms <= READBACK_LAG_MOST_MS;
+}
+
+/* A value for each field may stand in one row; one in a thousand comes by chance. */
+uint64_t
+eff_run_readback_least(uint64_t rows)
+{
+    uint64_t least = rows / READBACK_ONE_IN / 2 + 1;
+
+    return rows == 0 ? 0 : least < READBACK_ROWS_MAX ? least : READBACK_ROWS_MAX;
+}
+
 void
 eff_run_readback_begin(struct eff_sync_run *r)
 {
     struct eff_readback *back = &r->readback;
 
-    *back = (struct eff_readback){.wanted = r->sync->read_back && r->dest->can_read &&
-                                            !r->dest->strict &&
-                                            r->dest->read_lag_ms <= READBACK_LAG_MOST_MS};
+    *back = (struct eff_readback){.wanted = eff_run_reads_back(r)};
     if (!back->wanted)
         return;
     r->os->random(r->os->self, &back->seed, sizeof back->seed);
@@ -37,9 +51,8 @@ eff_run_readback_begin(struct eff_sync_run *r)
     back->alike = eff_new(&r->run, bool, r->dest_sync.fields_count);
 }
 
-/* Its record has these values now, if the destination does what it says. */
-static bool
-readback_op(enum eff_op op)
+bool
+eff_run_readback_op(enum eff_op op)
 {
     return op == EFF_OP_UPSERT || op == EFF_OP_CREATE || op == EFF_OP_UPDATE;
 }
@@ -85,7 +98,7 @@ eff_run_readback_take(struct eff_sync_run *r, const struct eff_delivery *deliver
 {
     struct eff_readback *back = &r->readback;
 
-    if (!back->wanted || !readback_op(delivery->op))
+    if (!back->wanted || !eff_run_readback_op(delivery->op))
         return;
     for (size_t i = 0; i < delivery->count; i++) {
         const struct eff_item *item = &delivery->items[i];

@@ -120,6 +120,8 @@ struct eff_sync_run {
     struct eff_packer packer;
     struct eff_changes_writer *writer;
     uint64_t rows_new; /* that are sent and, as far as is known, not over there */
+    uint64_t rows_unfound[EFF_OPS_COUNT]; /* that are sent and whose remote id is not known */
+    uint64_t calls_asked;                 /* requests of tasks, but for logins */
     size_t batches_count;
     struct eff_batch_ref *batches;
     uint64_t changes_digest;
@@ -315,6 +317,11 @@ enum eff_fault eff_run_look_flush(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_look_end(struct eff_sync_run *r);
 
 /* readback.c: before a delivery; for each batch with its verdicts; when all is sent. */
+/* Its record has these values now, if the destination does what it says. */
+bool eff_run_readback_op(enum eff_op op);
+bool eff_run_reads_back(const struct eff_sync_run *r);
+/* How many of so many rows are read back, at the least. */
+uint64_t eff_run_readback_least(uint64_t rows);
 void eff_run_readback_begin(struct eff_sync_run *r);
 void eff_run_readback_take(struct eff_sync_run *r, const struct eff_delivery *delivery);
 void eff_run_readback(struct eff_sync_run *r);

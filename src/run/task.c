@@ -54,6 +54,7 @@ task_exchange(struct eff_sync_run *r, const struct eff_task *task,
 {
     EFF_TRY(eff_run_obey(r, request->bucket, err));
     r->report->calls_other++;
+    r->calls_asked += task->kind != EFF_TASK_AUTHORIZE;
     eff_limiter_sent(&r->limiter, request->bucket, r->os->mono_ms(r->os->self));
     r->os->submit(r->os->self, TASK_TICKET, request);
     while (r->os->next(r->os->self, INT64_MAX, ret_response) != TASK_TICKET)

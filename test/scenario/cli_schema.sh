@@ -90,7 +90,7 @@ END
 db "$P/w.db" "create table p (email text, name text); insert into p values ('a@example.com', 'A')"
 printf 'sync: people\ntable: p\nkey: email\nto: hub.contacts\nfields: {lastname: name}\n' > "$P/syncs/people.yml"
 valid 0 plan
-grep -q '"units":{"name":"API calls of the day","count":1}' out.json || fail "what the destination counts is not told"
+grep -q '"units":{"name":"API calls of the day","count":3}' out.json || fail "what the destination counts is not told"
 
 # ---- the other commands ----
 
