@@ -63,7 +63,7 @@ struct eff_cli_option {
 };
 
 struct eff_cli_options {
-    bool ignore_dbt_status, ignore_quota;
+    bool ignore_dbt_status, ignore_quota, requests;
     bool help, no_color, yes, offline, all, repair, unseen;
     eff_str project, target, state, template, faults, data, manifest;
     int output, log_format; /* index of the word */

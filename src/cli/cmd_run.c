@@ -178,6 +178,7 @@ runner_options(struct eff_cli *cli, bool plan, struct eff_run_options *ret_optio
 
     *ret_options = (struct eff_run_options){
         .plan = plan,
+        .requests = o->requests,
         .limit = o->limit,
         .keys_count = o->keys.count,
         .keys = o->keys.at,

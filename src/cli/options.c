@@ -26,6 +26,8 @@ const struct eff_cli_option eff_cli_options[] = {
      "Run even where dbt's last build of the model, or a test of it, failed"},
     {"ignore-quota", 0, EFF_CLI_FLAG, OPTION(ignore_quota), EFF_CLI_RUN, NULL, 0, 0,
      "Send although the destination's quota is known to be used up until it resets"},
+    {"requests", 0, EFF_CLI_FLAG, OPTION(requests), EFF_CLI_PLAN, NULL, 0, 0,
+     "Show the first request of each operation as it would be sent, without headers"},
     {"state", 0, EFF_CLI_TEXT, OPTION(state), EFF_CLI_PLAN, "FOLDER", 0, 0,
      "Compare with the state in this folder instead of the project's"},
     {"limit", 0, EFF_CLI_INT, OPTION(limit), EFF_CLI_ROWS, "N", 1, INT64_MAX,

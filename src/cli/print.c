@@ -387,6 +387,31 @@ print_sample(struct eff_cli *cli, const struct eff_sample *sample)
     eff_term_line(term);
 }
 
+/* ---- requests of a plan ---- */
+
+#define PRINT_BODY 2000
+
+static void
+print_preview(struct eff_cli *cli, const struct eff_report_request *at)
+{
+    struct eff_term *term = &cli->out;
+    eff_str body = eff_print_safe(cli, eff_str_sub(at->body, 0, PRINT_BODY), 2 * PRINT_BODY);
+
+    eff_term_addf(term, EFF_DIM, "  %s: %s, " EFF_STR_FMT, at->op, at->step,
+                  EFF_STR_ARG(eff_term_plural(&cli->arena, at->rows, "row", "rows")));
+    if (at->body_bytes > PRINT_BODY)
+        eff_term_addf(term, EFF_DIM, "; the first %d of " EFF_STR_FMT, PRINT_BODY,
+                      EFF_STR_ARG(eff_term_plural(&cli->arena, at->body_bytes, "byte", "bytes")));
+    eff_term_line(term);
+    eff_term_addf(term, EFF_PLAIN, "    " EFF_STR_FMT " " EFF_STR_FMT, EFF_STR_ARG(at->method),
+                  EFF_STR_ARG(eff_print_safe(cli, at->url, 9000)));
+    eff_term_line(term);
+    if (body.len == 0)
+        return;
+    eff_term_addf(term, EFF_PLAIN, "    " EFF_STR_FMT, EFF_STR_ARG(body));
+    eff_term_line(term);
+}
+
 /* ---- a report ---- */
 
 static void
@@ -466,6 +491,8 @@ eff_print_report(struct eff_cli *cli, const struct eff_report *r)
     print_fields_held(cli, r);
     for (size_t i = 0; i < r->samples_count; i++)
         print_sample(cli, &r->samples[i]);
+    for (size_t i = 0; i < r->previews_count; i++)
+        print_preview(cli, &r->previews[i]);
     print_problems(cli, r);
     eff_term_line(&cli->out);
     cli->arena.used = before.used; // Nothing of it is needed once it is in the buffer.

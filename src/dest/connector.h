@@ -295,10 +295,10 @@ struct eff_reading {
     size_t needs_option;       /* without which nothing can be; SIZE_MAX: none */
     struct eff_paging next;
     size_t rows_max;
-    struct eff_str_list each;   /* as of a find */
-    bool small_names;           /* names of fields are told in small letters */
+    struct eff_str_list each;                     /* as of a find */
+    bool small_names;                             /* names of fields are told in small letters */
     struct eff_text forms[EFF_FIELD_TYPES_COUNT]; /* {fields.names} of a type; no parts: the name */
-    bool zoneless; /* a time comes back without its zone, which nobody tells */
+    bool zoneless;              /* a time comes back without its zone, which nobody tells */
     struct eff_str_list untold; /* ends of names of fields that can be written only */
     int64_t lag_ms;             /* how late what was written shows up; 0: not told */
     eff_str row, remote_id, fields;

@@ -166,6 +166,13 @@ struct eff_dest_sync {
     int64_t rows_planned; /* 0 before planning; the Bulk threshold looks at it */
 };
 
+/* A request that a delivery would take, as a plan shows it. */
+struct eff_preview {
+    const char *step; /* "find", "send"; of a job: "create", "upload", "close" */
+    size_t rows;      /* that it is about */
+    struct eff_request request;
+};
+
 struct eff_dest_ops {
     const char *kind;
     const char *title;
@@ -200,6 +207,13 @@ struct eff_dest_ops {
     /* What the answer says of them: at most `max` reports, returns how many. May be NULL. */
     size_t (*observe)(struct eff_dest *dest, const struct eff_response *response,
                       struct eff_rate_report *ret_reports, size_t max);
+    /*
+     * The first request of each step of the delivery, made as `step` would make it; what only an
+     * answer tells (an id, a job) stands as "looked-up" and "job-id". Needs no session, sends
+     * nothing; the delivery is used up. At most `max`, returns how many. May be NULL.
+     */
+    size_t (*preview)(struct eff_dest *dest, struct eff_delivery *delivery,
+                      struct eff_preview *ret_previews, size_t max);
     void (*close)(struct eff_dest *dest); /* may be NULL */
 };
 
@@ -229,7 +243,7 @@ struct eff_dest {
     struct eff_units units;
     const enum eff_fold *folds; /* by match field, once bound, as in eff_dest_field; NULL: none */
     bool strict;                /* takes a row as it is or refuses it: needs no reading back */
-    size_t read_rows;      /* that a request reads back; 0: one */
+    size_t read_rows;           /* that a request reads back; 0: one */
     int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */
     size_t prepared_count; /* of members */
     const struct eff_prepared *prepared;

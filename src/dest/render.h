@@ -77,7 +77,7 @@ struct eff_render {
     eff_str *bad_why;            /* by item */
     size_t bad_count;
     const struct eff_text *const *forms; /* by field: what stands for its name; NULL: none do */
-    eff_str *names; /* of {fields.names} or {record.names}, once asked for */
+    eff_str *names;                      /* of {fields.names} or {record.names}, once asked for */
     size_t names_count;
     eff_str problem; /* set when the whole request cannot be made, rows or not */
 };

@@ -478,5 +478,6 @@ const struct eff_dest_ops eff_dest_rest = {
     .step = rest_step,
     .rates = rest_rates,
     .observe = rest_observe,
+    .preview = rest_preview,
     .close = rest_close,
 };

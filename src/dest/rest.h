@@ -218,6 +218,8 @@ void rest_pending_verdict(struct eff_delivery *delivery, struct eff_verdict verd
 
 struct eff_step rest_deliver(struct rest_dest *dest, struct eff_task *task,
                              const struct eff_response *last, struct eff_err *err);
+size_t rest_preview(struct eff_dest *base, struct eff_delivery *delivery,
+                    struct eff_preview *ret_previews, size_t max);
 /* Builds the call for the rows at hand; bad rows are refused and taken out. */
 struct eff_step rest_send(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                           const struct eff_call *call, bool writes, bool carries_rows,

@@ -474,3 +474,103 @@ rest_deliver(struct rest_dest *dest, struct eff_task *task, const struct eff_res
     }
     return step;
 }
+
+/* ---- what would be sent, for people ---- */
+
+struct deliver_previews {
+    struct eff_preview *at;
+    size_t count, max;
+};
+
+static void
+preview_add(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+            const struct eff_call *call, const char *step, struct deliver_previews *previews)
+{
+    struct eff_err ignored = {0};
+    struct eff_step made;
+
+    if (!call->given || previews->count == previews->max)
+        return;
+    made = rest_send(dest, task, work, call, false, false, &ignored);
+    if (made.kind == EFF_STEP_SEND)
+        previews->at[previews->count++] =
+            (struct eff_preview){.step = step, .rows = work->rows_count, .request = made.request};
+}
+
+/* The first request of each find; then every row counts as found. */
+static void
+preview_finds(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+              struct deliver_previews *previews)
+{
+    bool shown[EFF_FINDS_MAX] = {false};
+
+    while (deliver_take_find(work, task->delivery)) {
+        work->phase = REST_FIND;
+        if (!shown[work->find])
+            preview_add(dest, task, work, &deliver_find(work)->call, "find", previews);
+        shown[work->find] = true;
+        for (size_t i = 0; i < work->rows_count; i++) {
+            work->asked[work->find][work->rows[i]] = true;
+            work->found[deliver_find(work)->slot][work->rows[i]] = EFF_STR("looked-up");
+        }
+    }
+}
+
+static void
+preview_variant(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                struct deliver_previews *previews)
+{
+    const struct eff_variant *variant = rest_variant(work);
+    const struct eff_job *job = &variant->job;
+
+    work->phase = REST_SEND;
+    preview_add(dest, task, work, &variant->call, "send", previews);
+    if (!job->given)
+        return;
+    work->phase = REST_JOB_CREATE;
+    preview_add(dest, task, work, &job->create, "create", previews);
+    work->job = EFF_STR("job-id");
+    work->phase = REST_JOB_UPLOAD;
+    preview_add(dest, task, work, &job->upload, "upload", previews);
+    work->phase = REST_JOB_CLOSE;
+    preview_add(dest, task, work, &job->close, "close", previews);
+}
+
+/* The first request of each variant that some row takes. */
+static void
+preview_variants(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
+                 struct deliver_previews *previews)
+{
+    size_t shown = SIZE_MAX;
+
+    for (work->variant = 0; deliver_take_variant(dest, work, task->delivery);) {
+        if (work->variant != shown)
+            preview_variant(dest, task, work, previews);
+        shown = work->variant;
+        rest_rows_verdict(task->delivery, work, (struct eff_verdict){.outcome = EFF_APPLIED});
+    }
+}
+
+size_t
+rest_preview(struct eff_dest *base, struct eff_delivery *delivery, struct eff_preview *ret_previews,
+             size_t max)
+{
+    struct rest_dest *dest = (struct rest_dest *)base, saved = *dest;
+    struct deliver_previews previews = {.at = ret_previews, .max = max};
+    struct eff_task task = {.kind = EFF_TASK_DELIVER,
+                            .delivery = delivery,
+                            .object = delivery->object,
+                            .arena = delivery->arena};
+    struct rest_work *work = deliver_start(dest, &task);
+
+    if (rest_needs_login(dest)) { /* headers are not shown */
+        dest->token = EFF_STR("token");
+        dest->expires_ms = 0;
+    }
+    work->leaving = NULL;
+    preview_finds(dest, &task, work, &previews);
+    preview_variants(dest, &task, work, &previews);
+    dest->token = saved.token;
+    dest->expires_ms = saved.expires_ms;
+    return previews.count;
+}

@@ -416,9 +416,8 @@ describe_keep(struct rest_dest *dest, const struct task_work *work)
         return;
     kept = eff_new(dest->run, struct eff_dest_field, work->fields_count);
     for (size_t i = 0; i < work->fields_count; i++)
-        kept[i] =
-            (struct eff_dest_field){.name = eff_str_copy(dest->run, work->fields[i].name),
-                                    .type = work->fields[i].type};
+        kept[i] = (struct eff_dest_field){.name = eff_str_copy(dest->run, work->fields[i].name),
+                                          .type = work->fields[i].type};
     dest->described = kept;
     dest->described_count = work->fields_count;
 }
@@ -748,8 +747,8 @@ read_forms(const struct rest_dest *dest, const struct eff_task *task,
            const struct eff_reading *reading)
 {
     const struct eff_read *read = task->read;
-    const struct eff_text **forms = eff_new(task->arena, const struct eff_text *,
-                                            read->fields_count);
+    const struct eff_text **forms =
+        eff_new(task->arena, const struct eff_text *, read->fields_count);
 
     for (size_t i = 0; i < read->fields_count; i++)
         for (size_t k = 0; k < dest->described_count; k++)

@@ -52,6 +52,7 @@ eff_run_plan_add(struct eff_sync_run *r, const struct eff_planned_item *p, enum 
         EFF_TRY(eff_changes_cut(r->writer, p->op, group, eff_packer_cut(&r->packer, p->op, group),
                                 err));
     eff_packer_add(&r->packer, p->op, group, bytes);
+    eff_run_preview_take(r, p, group);
     return eff_changes_add(r->writer, p->op, group, &p->item, &p->ack, err);
 }
 

@@ -77,8 +77,9 @@ readback_chooses(struct eff_readback *back, const struct eff_delivery *delivery,
     return chosen;
 }
 
-static const struct eff_value *
-readback_copy(struct eff_sync_run *r, size_t count, const struct eff_value *values)
+const struct eff_value *
+eff_run_values_copy(struct eff_sync_run *r, size_t count, const struct eff_value *values,
+                    size_t *bytes)
 {
     struct eff_value *copies = eff_new(&r->run, struct eff_value, count);
     struct eff_buf buf = {0};
@@ -88,7 +89,7 @@ readback_copy(struct eff_sync_run *r, size_t count, const struct eff_value *valu
         eff_value_write(&buf, &values[i]);
     reader = eff_reader_of(eff_str_copy(&r->run, eff_buf_str(&buf)));
     eff_values_read(&reader, count, copies);
-    r->readback.bytes += buf.len;
+    *bytes += buf.len;
     eff_buf_free(&buf);
     return copies;
 }
@@ -107,10 +108,10 @@ eff_run_readback_take(struct eff_sync_run *r, const struct eff_delivery *deliver
             break;
         if (item->verdict.outcome != EFF_APPLIED || !readback_chooses(back, delivery, item))
             continue;
-        back->items[back->count++] =
-            (struct eff_item){.key = item->key,
-                              .match = readback_copy(r, delivery->match_count, item->match),
-                              .fields = readback_copy(r, delivery->fields_count, item->fields)};
+        back->items[back->count++] = (struct eff_item){
+            .key = item->key,
+            .match = eff_run_values_copy(r, delivery->match_count, item->match, &back->bytes),
+            .fields = eff_run_values_copy(r, delivery->fields_count, item->fields, &back->bytes)};
     }
     back->last = r->os->mono_ms(r->os->self);
 }

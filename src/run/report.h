@@ -43,6 +43,14 @@ struct eff_sample {
     struct eff_sample_field *fields;
 };
 
+/* A request that a run would make: the first one of a step of an operation. */
+struct eff_report_request {
+    const char *op, *step;
+    uint64_t rows;
+    eff_str method, url, body; /* without credentials; body: cut */
+    uint64_t body_bytes;
+};
+
 struct eff_counts { /* what an earlier run left open */
     uint64_t planned, delivered, superseded, rejected, held, pending;
 };
@@ -78,6 +86,9 @@ struct eff_report {
     bool skipped;
     bool skipped_by_failure; /* because a sync it waits for failed */
 
+    size_t previews_count;
+    struct eff_report_request
+        *previews; /* plan --requests; NULL: not asked for, or not to be had */
     size_t problems_count, problems_cap;
     struct eff_run_problem *problems;
     size_t samples_count;

@@ -115,6 +115,31 @@ json_write_sample(struct eff_json_writer *w, const struct eff_sample *sample)
 }
 
 static void
+json_write_previews(struct eff_json_writer *w, const struct eff_report *report)
+{
+    if (!report->previews)
+        return;
+    eff_json_key(w, EFF_STR("sample_requests"));
+    eff_json_begin_array(w);
+    for (size_t i = 0; i < report->previews_count; i++) {
+        const struct eff_report_request *at = &report->previews[i];
+
+        eff_json_begin_object(w);
+        eff_json_field_str(w, "operation", eff_str_of(at->op));
+        eff_json_field_str(w, "step", eff_str_of(at->step));
+        eff_json_field_int(w, "rows", (int64_t)at->rows);
+        eff_json_field_str(w, "method", at->method);
+        eff_json_field_str(w, "url", at->url);
+        if (at->body_bytes > 0) {
+            eff_json_field_str(w, "body", at->body);
+            eff_json_field_int(w, "body_bytes", (int64_t)at->body_bytes);
+        }
+        eff_json_end_object(w);
+    }
+    eff_json_end_array(w);
+}
+
+static void
 json_write_held(struct eff_json_writer *w, const struct eff_report *report)
 {
     if (report->has_scanned)
@@ -201,6 +226,7 @@ eff_report_write(struct eff_json_writer *w, const struct eff_report *report)
         for (size_t i = 0; i < report->samples_count; i++)
             json_write_sample(w, &report->samples[i]);
         eff_json_end_array(w);
+        json_write_previews(w, report);
     }
     eff_json_end_object(w);
 }
@@ -355,6 +381,31 @@ json_read_samples(const struct eff_json *json, struct eff_report *report)
 }
 
 static void
+json_read_previews(const struct eff_json *json, struct eff_report *report)
+{
+    const struct eff_json *list = eff_json_get(json, EFF_STR("sample_requests")), *at;
+    struct eff_json_iter iter = eff_json_iterate(list);
+
+    if (!list)
+        return;
+    report->previews = eff_new(report->arena, struct eff_report_request, iter.left + 1);
+    while (eff_json_next(&iter, NULL, &at)) {
+        struct eff_report_request *ret = &report->previews[report->previews_count++];
+        int64_t rows = 0, bytes = 0;
+
+        eff_json_int(eff_json_get(at, EFF_STR("rows")), &rows);
+        eff_json_int(eff_json_get(at, EFF_STR("body_bytes")), &bytes);
+        *ret = (struct eff_report_request){.op = json_read_text(at, "operation", report->arena).ptr,
+                                           .step = json_read_text(at, "step", report->arena).ptr,
+                                           .rows = (uint64_t)rows,
+                                           .method = json_read_text(at, "method", report->arena),
+                                           .url = json_read_text(at, "url", report->arena),
+                                           .body = json_read_text(at, "body", report->arena),
+                                           .body_bytes = (uint64_t)bytes};
+    }
+}
+
+static void
 json_read_held(const struct eff_json *json, struct eff_report *report)
 {
     struct eff_json_iter iter = eff_json_iterate(eff_json_get(json, EFF_STR("fields_held")));
@@ -427,6 +478,7 @@ eff_report_read(const struct eff_json *json, struct eff_arena *arena, struct eff
     json_read_scanned(json, &report);
     json_read_units(json, &report);
     json_read_samples(json, &report);
+    json_read_previews(json, &report);
     *ret_report = report;
     return true;
 }

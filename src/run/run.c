@@ -157,6 +157,7 @@ run_stages(struct eff_sync_run *r, struct eff_err *err)
     EFF_TRY(run_compare(r, err));
     if (r->options->plan) {
         eff_run_samples_before(r);
+        eff_run_preview(r);
         return EFF_OK;
     }
     return run_carry_out(r, err);

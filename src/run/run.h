@@ -31,6 +31,7 @@ struct eff_look_options {
 
 struct eff_run_options {
     bool plan;         /* change nothing, here or there */
+    bool requests;     /* plan: tells the requests, too */
     int64_t limit;     /* read at most so many rows; -1: all. A partial read removes nothing */
     size_t keys_count; /* only rows with these keys (text form; composite: a,b); removes nothing */
     const eff_str *keys;

@@ -38,12 +38,9 @@ sample_json(struct eff_sync_run *r, const struct eff_value *value)
     return json;
 }
 
-/* Whether the field is made of a column that dbt's meta calls private. */
-static bool
-sample_is_private(const struct eff_sync_run *r, size_t at)
+bool
+eff_run_is_private(const struct eff_sync_run *r, const struct eff_field *field)
 {
-    const struct eff_field *field = &r->mapping.fields[at];
-
     for (size_t i = 0; i < field->inputs_count; i++)
         for (size_t k = 0; k < r->sync->private_count; k++)
             if (eff_str_eq_nocase(field->input_names[i], r->sync->private_columns[k]))
@@ -54,7 +51,8 @@ sample_is_private(const struct eff_sync_run *r, size_t at)
 static eff_str
 sample_shown(struct eff_sync_run *r, size_t at, const struct eff_value *value)
 {
-    return sample_is_private(r, at) ? EFF_STR("\"(private)\"") : sample_json(r, value);
+    return eff_run_is_private(r, &r->mapping.fields[at]) ? EFF_STR("\"(private)\"")
+                                                         : sample_json(r, value);
 }
 
 /* What a read-back needs later: the match values, kept beside the sample. */

@@ -32,6 +32,13 @@ struct eff_readback {
     int64_t last;           /* mono ms of the last verdict */
 };
 
+/* preview.c: the first rows of an operation, copied, of which a plan shows the requests. */
+struct eff_previewed {
+    enum eff_group group;
+    size_t count, bytes;
+    struct eff_item *items;
+};
+
 struct eff_sync_run {
     const struct eff_project *project;
     const struct eff_sync_conf *sync;
@@ -121,7 +128,8 @@ struct eff_sync_run {
     struct eff_changes_writer *writer;
     uint64_t rows_new; /* that are sent and, as far as is known, not over there */
     uint64_t rows_unfound[EFF_OPS_COUNT]; /* that are sent and whose remote id is not known */
-    uint64_t calls_asked;                 /* requests of tasks, but for logins */
+    struct eff_previewed previewed[EFF_OPS_COUNT]; /* plan --requests */
+    uint64_t calls_asked;                          /* requests of tasks, but for logins */
     size_t batches_count;
     struct eff_batch_ref *batches;
     uint64_t changes_digest;
@@ -317,6 +325,9 @@ enum eff_fault eff_run_look_flush(struct eff_sync_run *r, struct eff_err *err);
 void eff_run_look_end(struct eff_sync_run *r);
 
 /* readback.c: before a delivery; for each batch with its verdicts; when all is sent. */
+/* Copies into the run's arena; their bytes are added. */
+const struct eff_value *eff_run_values_copy(struct eff_sync_run *r, size_t count,
+                                            const struct eff_value *values, size_t *bytes);
 /* Its record has these values now, if the destination does what it says. */
 bool eff_run_readback_op(enum eff_op op);
 bool eff_run_reads_back(const struct eff_sync_run *r);
@@ -329,6 +340,12 @@ void eff_run_readback(struct eff_sync_run *r);
 /* samples.c */
 void eff_run_sample(struct eff_sync_run *r, const struct eff_change *change,
                     const struct eff_planned_item *planned);
+/* A row of a plan, and then the requests that the rows kept so would take: for --requests. */
+void eff_run_preview_take(struct eff_sync_run *r, const struct eff_planned_item *p,
+                          enum eff_group group);
+void eff_run_preview(struct eff_sync_run *r);
+/* Whether what the mapping says is made of a column that dbt's meta calls private. */
+bool eff_run_is_private(const struct eff_sync_run *r, const struct eff_field *field);
 void eff_run_samples_before(struct eff_sync_run *r);
 /* A row beside its record; the fields that differ, all of them when there is no record. */
 void eff_run_sample_found(struct eff_sync_run *r, const struct eff_planned_item *planned,

@@ -3,8 +3,8 @@
  * id and by external id, one a request. An unknown property is refused, or dropped in silence,
  * as X-NetSuite-PropertyNameValidation says.
  */
-#include "base/clock.h"
 #include "sandbox/netsuite.h"
+#include "base/clock.h"
 
 #include <stdalign.h>
 

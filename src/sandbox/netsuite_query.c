@@ -348,8 +348,8 @@ query_form_fits(const struct query *query, const struct query_column *column)
 {
     const struct eff_field *field = query_column(query, column->name);
 
-    return column->form.len == 0 || (field != NULL && (field->type == EFF_FIELD_DATE ||
-                                                       field->type == EFF_FIELD_DATETIME));
+    return column->form.len == 0 ||
+           (field != NULL && (field->type == EFF_FIELD_DATE || field->type == EFF_FIELD_DATETIME));
 }
 
 static bool
@@ -392,8 +392,8 @@ query_time(struct eff_call *call, const struct eff_field *field, eff_str text, e
         const struct {
             const char *name;
             int value, digits;
-        } parts[] = {{"YYYY", civil.year, 4},  {"MM", civil.month, 2},  {"DD", civil.day, 2},
-                     {"HH24", civil.hour, 2},  {"MI", civil.minute, 2}, {"SS", civil.second, 2},
+        } parts[] = {{"YYYY", civil.year, 4}, {"MM", civil.month, 2},  {"DD", civil.day, 2},
+                     {"HH24", civil.hour, 2}, {"MI", civil.minute, 2}, {"SS", civil.second, 2},
                      {"", form.ptr[0], 0}};
         size_t i = 0;
 

@@ -88,8 +88,7 @@ load_read_header(struct load *load)
         if (!load_read_column(load, name, &load->columns[i]))
             load_fail(load->job, "InvalidBatch : Field name not found : ", name);
     }
-    if (load->job->verb == EFF_SF_DELETE &&
-        (load->columns_count != 1 || !load->columns[0].id))
+    if (load->job->verb == EFF_SF_DELETE && (load->columns_count != 1 || !load->columns[0].id))
         load_fail(load->job, "InvalidBatch : The 'delete' batch must contain only ids",
                   EFF_STR(""));
     return load->job->error[0] == '\0';

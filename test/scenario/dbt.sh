@@ -68,6 +68,17 @@ counts customers read=2 added=2 planned=2 delivered=2
 rows_are "$P/crm.db" 'select * from contact' '1|ann@example.com|5
 2|bob@example.com|7'
 
+about "the requests of a plan hold nothing private, neither as a field nor as what finds the record"
+cp "$P/efferent.yml" efferent.yml.before
+sed -i 's|^destinations: .*|destinations: {crm: {type: http, url: "http://127.0.0.1:1", operations: {upsert: {put: "/{object}/{match.value}", json: {...: "{record}"}, answer: {all: applied}}}}}|' "$P/efferent.yml"
+printf 'sync: customers\nmodel: ref('"'customers'"')\nkey: id\nto: crm.contact\nmatch: email\nfields: [email, score]\n' | sync customers
+eff 0 plan --requests --state "$EFF_TMP"
+says '/contact/%28private%29'
+says '"body"'
+says_not 'ann@example'
+cp efferent.yml.before "$P/efferent.yml"
+model "ref('customers')"
+
 about "the last build"
 db "$P/shop.db" 'update customer set score = 6 where id = 1'
 results build test.shop.unique_id fail

@@ -1,0 +1,111 @@
+#!/bin/sh
+# timeout: 60
+#
+# Goal: `plan --requests` shows the requests that a run then makes, to the byte, and no secret and no private value.
+# Method: what a plan shows is compared with the log of the stand-ins after the run: one request, ids that are looked up, a bulk
+# job; a destination in the project itself with a secret in its address; a column that dbt calls private; a plan without the switch.
+. "$EFF_SRC/test/lib/scenario.sh"
+sandbox salesforce hubspot
+
+export HOOK_KEY=canary-Xy7/secret
+project p << END
+sources: {w: {type: sqlite, path: w.db}}
+destinations:
+  force: {type: salesforce, instance_url: "$SF", auth: {client_id: test-user, client_secret: test-secret}}
+  bulk: {type: salesforce, instance_url: "$SF", bulk_threshold: 1, auth: {client_id: test-user, client_secret: test-secret}}
+  hub: {type: hubspot, url: "$HS", token: test-token, calls_per_10s: 10000}
+  hooks:
+    type: http
+    url: "$HS"
+    token: \${secret:HOOK_KEY}
+    operations:
+      upsert: {class: converge, post: "/hook/{object}", query: {key: "{token}"}, json: {secret: "{token}", ...: "{record}"}, answer: {all: applied}}
+  files: {type: file, path: out}
+END
+db "$P/w.db" "create table p (id text primary key, email text, name text); insert into p values ('a/1', 'a@example.com', 'Zoë \"1\"'), ('b', 'b@example.com', null)"
+leads() { # NAME TO MATCH FIELDS [MORE]
+    sync "$1" << END
+sync: $1
+table: p
+key: id
+to: $2
+match: {$3}
+fields: {$4}
+${5:-}
+END
+}
+leads force force.Lead 'Ext_Id__c: id' 'LastName: {from: name, default: none}, Company: {const: x}'
+leads known force.Lead 'Ext_Id__c: id' 'Segment__c: email' 'mode: update'
+leads bulk bulk.Lead 'Ext_Id__c: id' 'LastName: {from: name, default: none}, Company: {const: y}' 'on_removed: delete'
+leads hub hub.contacts 'email: email' 'lastname: name'
+leads hooks hooks.people 'id: id' 'name: name'
+leads files files.p 'id: id' 'name: name'
+
+# [REQUEST]: one, by number; as METHOD URL BODY.
+shown() { db :memory: "select (value ->> '\$.method') || ' ' || (value ->> '\$.url') || ' ' || ifnull(value ->> '\$.body', '')
+    from json_each(cast(readfile('out.json') as text), '\$.syncs[0].sample_requests') where key = $1"; }
+steps() { db :memory: "select group_concat(value ->> '\$.operation' || '.' || (value ->> '\$.step') || '.' || (value ->> '\$.rows'), ' ')
+    from json_each(cast(readfile('out.json') as text), '\$.syncs[0].sample_requests')"; }
+logged() { # URL METHOD PATH-PATTERN
+    requests "$1"
+    db requests.db "select method || ' $1' || path || ' ' || ifnull(body, '') from q where method = '$2' and path like '$3' order by n desc limit 1"
+}
+
+about "the order of rows is a secret's of the sync, which its first run draws"
+eff 0 run force bulk hub
+db "$P/w.db" "update p set name = coalesce(name, '') || '!'"
+
+about "one request with rows"
+eff 0 plan force --requests
+document_good plan
+same steps 'upsert.send.2' "$(steps)"
+wanted=$(shown 0)
+requests "$SF"
+sent=$(db requests.db "select count(*) from q where rows > 0")
+eff 0 plan force --requests
+requests "$SF"
+same "a plan has sent nothing" "$sent" "$(db requests.db "select count(*) from q where rows > 0")"
+eff 0 run force
+same "the request" "$wanted" "$(logged "$SF" PATCH '%/composite/%')"
+
+about "ids are looked up first"
+eff 0 plan known --key a/1 --requests
+document_good plan
+same steps 'update.find.1 update.send.1' "$(steps)"
+case $(shown 0) in "GET $SF/services/data/v60.0/query?q=SELECT%20Id%2CExt_Id__c%20FROM%20Lead%20WHERE%20Ext_Id__c%20IN%20%28%27a%2F1%27%29 ") ;; *) fail "the find: $(shown 0)" ;; esac
+wanted=$(shown 1)
+eff 0 run known --key a/1
+same "but for the ids, the request" "$wanted" "$(logged "$SF" PATCH '%/composite/sobjects' | sed 's/"id":"[^"]*"/"id":"looked-up"/g')"
+
+about "a job"
+eff 0 plan bulk --requests
+same steps 'upsert.create.2 upsert.upload.2 upsert.close.2' "$(steps)"
+wanted=$(shown 1)
+eff 0 run bulk
+same "the upload" "$wanted" "$(logged "$SF" PUT '%/jobs/ingest/%' | sed 's|/ingest/[^/]*/|/ingest/job-id/|')"
+db "$P/w.db" "delete from p where id = 'b'"
+eff 0 plan bulk --requests
+same "a removal" 'delete.send.1' "$(steps)"
+db "$P/w.db" "insert into p values ('b', 'b@example.com', null)"
+
+about "several vendors; and a kind that is no connector's"
+eff 0 plan hub --requests
+wanted=$(shown 0)
+eff 0 run hub
+same "the request" "$wanted" "$(logged "$HS" POST '%/batch/upsert')"
+eff 0 plan files --requests
+same steps '' "$(steps)"
+
+about "no secret"
+eff 0 plan hooks --requests
+same steps 'upsert.send.1' "$(steps)"
+says_not 'canary'
+"$EFFERENT" plan hooks --requests --no-color -p "$P" > text.txt || fail "plan as text"
+grep -q 'POST .*/hook/people?key=' text.txt || fail "the text: $(cat text.txt)"
+grep -q 'upsert: send, 1 row' text.txt || fail "the text: $(cat text.txt)"
+if grep -q canary text.txt; then fail "a secret: $(cat text.txt)"; fi
+
+about "only when it is asked for"
+eff 0 plan hooks
+says_not sample_requests
+finish
