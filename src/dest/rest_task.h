@@ -28,7 +28,7 @@ bool rest_task_good(const struct eff_response *response);
 struct eff_step rest_task_failure(struct rest_dest *dest, struct eff_task *task,
                                   struct task_work *work, const struct eff_response *response,
                                   const char *what, struct eff_err *err);
-/* The step is 0 when rows were marked bad: the caller takes them out. */
+/* The step is 0 when rows were marked bad: the caller takes them out; SPLIT: they are too many. */
 struct eff_step rest_task_send(struct rest_dest *dest, const struct eff_call *call,
                                struct eff_render *r, const struct eff_paging *next, eff_str cursor,
                                struct eff_err *err);
