@@ -14,6 +14,12 @@
 #include <libfyaml.h>
 #include <stdlib.h>
 
+struct yaml_anchor {
+    eff_str name;
+    struct eff_node node;
+    size_t nodes; /* values in it, those behind its aliases too */
+};
+
 struct yaml_build {
     struct fy_parser *parser;
     struct eff_arena *arena;
@@ -24,6 +30,9 @@ struct yaml_build {
     struct eff_place last; /* of the last thing that had a position */
     size_t nodes;
     unsigned depth;
+    bool aliased; /* anchors, aliases and merge keys are resolved, not refused */
+    size_t anchors_count;
+    struct yaml_anchor *anchors;
 };
 
 /* ---- the gate ---- */
@@ -218,7 +227,7 @@ yaml_refuse(struct yaml_build *b, struct eff_place place, const char *what, cons
 static void
 yaml_refuse_properties(struct yaml_build *b, struct fy_token *anchor, struct fy_token *tag)
 {
-    if (anchor != NULL)
+    if (anchor != NULL && !b->aliased)
         yaml_refuse(b, yaml_place(b, fy_token_start_mark(anchor)), "YAML anchors (&name)",
                     "Write the value where it is used, or quote the text.");
     if (tag != NULL)
@@ -343,6 +352,12 @@ yaml_check_duplicates(struct yaml_build *b, const struct eff_node *map)
     free(keys);
 }
 
+static bool
+yaml_is_merge(const struct eff_node *key)
+{
+    return eff_str_is(key->text, "<<") && !key->quoted;
+}
+
 static void
 yaml_take_map(struct yaml_build *b, size_t base, struct eff_node *ret)
 {
@@ -365,11 +380,147 @@ yaml_take_map(struct yaml_build *b, size_t base, struct eff_node *ret)
                             "a key must be text, not %s", eff_node_kind_name(&keys[i]));
             keys[i] = (struct eff_node){.kind = EFF_NODE_SCALAR, .place = keys[i].place};
         }
-        if (eff_str_is(keys[i].text, "<<") && !keys[i].quoted)
+        if (yaml_is_merge(&keys[i]) && !b->aliased)
             yaml_refuse(b, keys[i].place, "YAML merge keys (<<)",
                         "Write the values where they are used.");
     }
     yaml_check_duplicates(b, ret);
+}
+
+/* ---- anchors, aliases, merge keys ---- */
+
+static bool
+yaml_too_many(struct yaml_build *b, struct eff_place place, int most, const char *what)
+{
+    eff_problem_add(b->problems, place, "EFF1006", EFF_STR("Split the file."),
+                    "more than %d %s in one file", most, what);
+    return false;
+}
+
+static bool
+yaml_anchor(struct yaml_build *b, struct fy_token *token, size_t nodes, const struct eff_node *node)
+{
+    size_t len = 0;
+    const char *ptr = token != NULL ? fy_token_get_text(token, &len) : NULL;
+
+    if (ptr == NULL || !b->aliased)
+        return true;
+    if (b->anchors_count == EFF_YAML_NAMES_MAX)
+        return yaml_too_many(b, node->place, EFF_YAML_NAMES_MAX, "anchors");
+    if (b->anchors == NULL)
+        b->anchors = eff_new(b->arena, struct yaml_anchor, EFF_YAML_NAMES_MAX);
+    b->anchors[b->anchors_count++] =
+        (struct yaml_anchor){eff_str_copy(b->arena, (eff_str){ptr, len}), *node, nodes};
+    return true;
+}
+
+static unsigned
+yaml_height(const struct eff_node *node)
+{
+    unsigned highest = 0;
+
+    for (size_t i = 0; i < node->count; i++) {
+        unsigned height = yaml_height(&node->values[i]);
+        highest = height > highest ? height : highest;
+    }
+    return highest + (node->kind == EFF_NODE_MAP || node->kind == EFF_NODE_LIST);
+}
+
+static bool
+yaml_too_deep(struct yaml_build *b, struct eff_place place)
+{
+    eff_problem_add(b->problems, place, "EFF1006", EFF_STR_NONE, "nested deeper than %d levels",
+                    EFF_YAML_DEPTH_MAX);
+    return false;
+}
+
+/* What the last anchor of that name stands at; it is finished, so nothing can hold itself. */
+static bool
+yaml_alias(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
+{
+    struct eff_place place = yaml_place(b, fy_event_start_mark(event));
+    size_t len = 0, at = b->anchors_count;
+    const char *ptr = event->alias.anchor ? fy_token_get_text(event->alias.anchor, &len) : NULL;
+    eff_str name = {ptr, ptr ? len : 0};
+
+    /* The mark lies behind the asterisk. */
+    place.column -= place.column > 1;
+    *ret = (struct eff_node){
+        .kind = EFF_NODE_SCALAR, .text = EFF_STR("*"), .quoted = true, .place = place};
+    if (!b->aliased)
+        return yaml_refuse(b, place, "YAML aliases (*name)",
+                           "Write the value where it is used, or quote the text.");
+    while (at > 0 && !eff_str_eq(b->anchors[at - 1].name, name))
+        at--;
+    if (at == 0) {
+        eff_problem_add(b->problems, place, "EFF1003", EFF_STR_NONE,
+                        "YAML: no anchor `" EFF_STR_FMT "` stands before this alias",
+                        EFF_STR_ARG(eff_str_sub(name, 0, 80)));
+        return true;
+    }
+    b->nodes += b->anchors[at - 1].nodes - 1; /* itself is counted */
+    if (b->nodes > EFF_YAML_NODES_MAX)
+        return yaml_too_many(b, place, EFF_YAML_NODES_MAX, "values");
+    *ret = b->anchors[at - 1].node;
+    return b->depth + yaml_height(ret) <= EFF_YAML_DEPTH_MAX || yaml_too_deep(b, place);
+}
+
+static bool
+yaml_has(const struct eff_node *keys, size_t count, eff_str key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (eff_str_eq(keys[i].text, key))
+            return true;
+    return false;
+}
+
+/* Adds those of its keys that the map has not yet. */
+static void
+yaml_merge_from(struct yaml_build *b, const struct eff_node *from, struct eff_node *keys,
+                struct eff_node *values, size_t *count)
+{
+    if (from->kind != EFF_NODE_MAP)
+        eff_problem_add(b->problems, from->place, "EFF1003", EFF_STR_NONE,
+                        "YAML: a merge key (<<) takes a mapping or a list of them, found %s",
+                        eff_node_kind_name(from));
+    for (size_t i = 0; from->kind == EFF_NODE_MAP && i < from->count; i++)
+        if (!yaml_has(keys, *count, from->keys[i].text)) {
+            keys[*count] = from->keys[i];
+            values[(*count)++] = from->values[i];
+        }
+}
+
+/* The map's own keys win; of the maps that are merged, the first one. */
+static bool
+yaml_merge(struct yaml_build *b, struct eff_node *map)
+{
+    const struct eff_node *from;
+    struct eff_node *keys, *values;
+    size_t at = 0, count = 0, most = map->count, maps;
+
+    while (at < map->count && !yaml_is_merge(&map->keys[at]))
+        at++;
+    if (at == map->count)
+        return true;
+    maps = map->values[at].kind == EFF_NODE_LIST ? map->values[at].count : 1;
+    from = map->values[at].kind == EFF_NODE_LIST ? map->values[at].values : &map->values[at];
+    for (size_t i = 0; i < maps; i++)
+        most += from[i].count;
+    if (most > EFF_YAML_NAMES_MAX)
+        return yaml_too_many(b, map->keys[at].place, EFF_YAML_NAMES_MAX, "keys that are merged");
+    keys = eff_new(b->arena, struct eff_node, most);
+    values = eff_new(b->arena, struct eff_node, most);
+    for (size_t i = 0; i < map->count; i++)
+        if (i != at) {
+            keys[count] = map->keys[i];
+            values[count++] = map->values[i];
+        }
+    for (size_t i = 0; i < maps; i++)
+        yaml_merge_from(b, &from[i], keys, values, &count);
+    map->count = count;
+    map->keys = keys;
+    map->values = values;
+    return true;
 }
 
 static bool
@@ -381,11 +532,8 @@ yaml_collection(struct yaml_build *b, struct fy_event *event, struct eff_node *r
 
     *ret = (struct eff_node){.kind = map ? EFF_NODE_MAP : EFF_NODE_LIST};
     ret->place = yaml_place(b, mark);
-    if (++b->depth > EFF_YAML_DEPTH_MAX) {
-        eff_problem_add(b->problems, ret->place, "EFF1006", EFF_STR_NONE,
-                        "nested deeper than %d levels", EFF_YAML_DEPTH_MAX);
-        return false;
-    }
+    if (++b->depth > EFF_YAML_DEPTH_MAX)
+        return yaml_too_deep(b, ret->place);
     if (!yaml_children(b, map ? FYET_MAPPING_END : FYET_SEQUENCE_END))
         return false;
     b->depth--;
@@ -397,36 +545,39 @@ yaml_collection(struct yaml_build *b, struct fy_event *event, struct eff_node *r
     if (map && ret->count > 0 && mark != NULL && mark->input_pos < b->text.len &&
         b->text.ptr[mark->input_pos] != '{')
         ret->place = ret->keys[0].place;
-    return true;
+    return !map || !b->aliased || yaml_merge(b, ret);
 }
 
 static bool
 yaml_node(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
 {
-    if (++b->nodes > EFF_YAML_NODES_MAX) {
-        eff_problem_add(b->problems, b->last, "EFF1006", EFF_STR("Split the file."),
-                        "more than %d values in one file", EFF_YAML_NODES_MAX);
-        return false;
-    }
+    struct fy_token *anchor = NULL;
+    size_t before = b->nodes;
+    bool ok;
+
+    if (++b->nodes > EFF_YAML_NODES_MAX)
+        return yaml_too_many(b, b->last, EFF_YAML_NODES_MAX, "values");
     switch (event->type) {
     case FYET_SCALAR:
-        return yaml_scalar(b, event, ret);
+        anchor = event->scalar.anchor;
+        ok = yaml_scalar(b, event, ret);
+        break;
     case FYET_MAPPING_START:
-        yaml_refuse_properties(b, event->mapping_start.anchor, event->mapping_start.tag);
-        return yaml_collection(b, event, ret);
+        anchor = event->mapping_start.anchor;
+        yaml_refuse_properties(b, anchor, event->mapping_start.tag);
+        ok = yaml_collection(b, event, ret);
+        break;
     case FYET_SEQUENCE_START:
-        yaml_refuse_properties(b, event->sequence_start.anchor, event->sequence_start.tag);
-        return yaml_collection(b, event, ret);
+        anchor = event->sequence_start.anchor;
+        yaml_refuse_properties(b, anchor, event->sequence_start.tag);
+        ok = yaml_collection(b, event, ret);
+        break;
     case FYET_ALIAS:
-        *ret = (struct eff_node){.kind = EFF_NODE_SCALAR, .text = EFF_STR("*"), .quoted = true};
-        ret->place = yaml_place(b, fy_event_start_mark(event));
-        /* The mark lies behind the asterisk. */
-        ret->place.column -= ret->place.column > 1;
-        return yaml_refuse(b, ret->place, "YAML aliases (*name)",
-                           "Write the value where it is used, or quote the text.");
+        return yaml_alias(b, event, ret);
     default:
         return false; /* a document cannot end inside a node */
     }
+    return ok && yaml_anchor(b, anchor, b->nodes - before, ret);
 }
 
 /* ---- documents ---- */
@@ -443,6 +594,7 @@ yaml_stream_event(struct yaml_build *b, struct fy_event *event)
     case FYET_DOCUMENT_END:
         return true;
     case FYET_DOCUMENT_START:
+        b->anchors_count = 0;
         yaml_place(b, fy_event_start_mark(event));
         return true;
     default:
@@ -513,11 +665,11 @@ yaml_run(struct yaml_build *b)
     return total == eff_problems_total(b->problems);
 }
 
-bool
-eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_count,
-               const struct eff_node **ret_documents, struct eff_problems *problems)
+static bool
+yaml_parse(eff_str text, eff_str file, bool aliased, struct eff_arena *arena, size_t *ret_count,
+           const struct eff_node **ret_documents, struct eff_problems *problems)
 {
-    struct yaml_build b = {.arena = arena, .problems = problems, .file = file};
+    struct yaml_build b = {.arena = arena, .problems = problems, .file = file, .aliased = aliased};
     struct eff_buf hidden = {.max = 8 * EFF_YAML_BYTES_MAX}; /* "${}" grows to 7 bytes */
     struct eff_node documents = {0};
     bool ok;
@@ -547,6 +699,20 @@ eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_
     *ret_count = documents.count;
     *ret_documents = documents.values;
     return ok;
+}
+
+bool
+eff_yaml_parse(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_count,
+               const struct eff_node **ret_documents, struct eff_problems *problems)
+{
+    return yaml_parse(text, file, false, arena, ret_count, ret_documents, problems);
+}
+
+bool
+eff_yaml_parse_aliased(eff_str text, eff_str file, struct eff_arena *arena, size_t *ret_count,
+                       const struct eff_node **ret_documents, struct eff_problems *problems)
+{
+    return yaml_parse(text, file, true, arena, ret_count, ret_documents, problems);
 }
 
 const struct eff_node *

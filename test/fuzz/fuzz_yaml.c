@@ -95,6 +95,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (eff_yaml_parse(input, EFF_STR("x.yml"), &arena, &count, &documents, &problems) !=
         (problems.count == 0))
         abort();
+    eff_arena_reset(&arena);
+    problems = (struct eff_problems){.arena = &arena};
+    if (eff_yaml_parse_aliased(input, EFF_STR("x.yml"), &arena, &count, &documents, &problems) !=
+        (problems.count == 0))
+        abort();
     fuzz_split(input, &arena, &world);
     fuzz_load(&world, NULL, &arena);
     fuzz_load(&world, "prod", &arena);

@@ -173,6 +173,117 @@ expect(const char *text, const char *problems)
     stop(&f);
 }
 
+static bool
+parse_aliased(struct fixture *f, eff_str text)
+{
+    return eff_yaml_parse_aliased(text, EFF_STR("a.yml"), &f->arena, &f->count, &f->documents,
+                                  &f->problems);
+}
+
+static void
+expect_aliased(const char *text, const char *problems)
+{
+    struct fixture f;
+
+    start(&f);
+    assert_false(parse_aliased(&f, eff_str_of(text)));
+    assert_true(confworld_same(&f.arena, &f.problems, problems));
+    stop(&f);
+}
+
+static void
+test_aliases_in_files_of_others(void **state)
+{
+    struct fixture f;
+    const struct eff_node *root, *map;
+
+    (void)state;
+    start(&f);
+    assert_true(parse_aliased(&f, EFF_STR("a: &x {k: 1, l: &l [2, 3]}\n"
+                                          "b: *x\n"
+                                          "c:\n"
+                                          "  <<: [*x, {k: 9, m: 4}]\n"
+                                          "  l: *l\n"
+                                          "  n: &x 5\n"
+                                          "d: *x\n"
+                                          "e: {\"<<\": 6}\n"
+                                          "---\n"
+                                          "x\n")));
+    root = &f.documents[0];
+    assert_int_equal(root->count, 5);
+    assert_true(eff_node_is(eff_node_get(eff_node_get(root, "b"), "k"), "1"));
+    expect_place(eff_node_get(eff_node_get(root, "b"), "k"), 1, 11);
+    map = eff_node_get(root, "c");
+    expect_place(map, 4, 3);
+    assert_int_equal(map->count, 4);
+    assert_true(eff_node_is(eff_node_get(map, "k"), "1"));
+    assert_true(eff_node_is(eff_node_get(map, "m"), "4"));
+    assert_int_equal(eff_node_get(map, "l")->count, 2);
+    assert_true(eff_node_is(eff_node_get(root, "d"), "5")); /* the last one of that name */
+    assert_true(eff_node_is(eff_node_get(eff_node_get(root, "e"), "<<"), "6"));
+    stop(&f);
+    expect_aliased("a: *b\nb: &b 1\n",
+                   "a.yml:1:4 EFF1003 YAML: no anchor `b` stands before this alias\n");
+    expect_aliased("a: &a [*a]\n",
+                   "a.yml:1:8 EFF1003 YAML: no anchor `a` stands before this alias\n");
+    expect_aliased("- &a 1\n---\n- *a\n",
+                   "a.yml:3:3 EFF1003 YAML: no anchor `a` stands before this alias\n");
+    expect_aliased("a: {<<: x}\n", "a.yml:1:9 EFF1003 YAML: a merge key (<<) takes a mapping or a "
+                                   "list of them, found text\n");
+    expect_aliased("a: !t 1\n", "a.yml:1:4 EFF1004 YAML tags (!type) are not supported [Leave the "
+                                "tag out, or quote the text.]\n");
+}
+
+/* Each line is ten of the line before it: in nodes, in levels, and in keys. */
+static void
+test_bombs_of_aliases(void **state)
+{
+    struct fixture f;
+    struct eff_buf text = {0};
+
+    (void)state;
+    start(&f);
+    eff_buf_add(&text, EFF_STR("a0: &a0 1\n"));
+    for (int i = 1; i < 9; i++)
+        eff_buf_addf(&text,
+                     "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i,
+                     i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+    assert_false(parse_aliased(&f, eff_buf_str(&text)));
+    assert_non_null(
+        strstr(eff_str_c(&f.arena, f.problems.at[0].message), "more than 200000 values"));
+    assert_true(f.arena.used < (size_t)64 << 20);
+    stop(&f);
+    start(&f);
+    eff_buf_reset(&text);
+    eff_buf_add(&text, EFF_STR("a0: &a0 1\n"));
+    for (int i = 1; i < 40; i++)
+        eff_buf_addf(&text, "a%d: &a%d [*a%d]\n", i, i, i - 1);
+    assert_false(parse_aliased(&f, eff_buf_str(&text)));
+    assert_non_null(
+        strstr(eff_str_c(&f.arena, f.problems.at[0].message), "nested deeper than 32 levels"));
+    assert_int_equal(f.problems.at[0].place.line, 33);
+    stop(&f);
+    start(&f);
+    eff_buf_reset(&text);
+    eff_buf_add(&text, EFF_STR("a: &a\n"));
+    for (int i = 0; i < 600; i++)
+        eff_buf_addf(&text, "  k%d: 1\n", i);
+    eff_buf_add(&text, EFF_STR("b: {<<: [*a, *a]}\n"));
+    assert_false(parse_aliased(&f, eff_buf_str(&text)));
+    assert_non_null(strstr(eff_str_c(&f.arena, f.problems.at[0].message),
+                           "more than 1000 keys that are merged"));
+    stop(&f);
+    start(&f);
+    eff_buf_reset(&text);
+    for (int i = 0; i < 1001; i++)
+        eff_buf_addf(&text, "- &a%d 1\n", i);
+    assert_false(parse_aliased(&f, eff_buf_str(&text)));
+    assert_non_null(
+        strstr(eff_str_c(&f.arena, f.problems.at[0].message), "more than 1000 anchors"));
+    stop(&f);
+    eff_buf_free(&text);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -433,10 +544,16 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),    cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_documents), cmocka_unit_test(test_offsets),
-        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_hostile),   cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_offsets),
+        cmocka_unit_test(test_aliases_in_files_of_others),
+        cmocka_unit_test(test_bombs_of_aliases),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
