@@ -174,10 +174,15 @@ json_find_too_deep(eff_str text)
     return 0;
 }
 
+/* begin == UINT64_MAX: text is the whole; else it is a part that begins there. */
 static enum eff_fault
-json_fail(struct eff_err *err, eff_str text, size_t position, const char *what)
+json_fail(struct eff_err *err, eff_str text, uint64_t begin, size_t position, const char *what)
 {
     size_t line = 1, column = 1;
+
+    if (begin != UINT64_MAX)
+        return EFF_FAIL(err, EFF_CONFIG, "is not JSON at byte %llu: %s",
+                        (unsigned long long)(begin + position + 1), what);
 
     for (size_t i = 0; i < position && i < text.len; i++) {
         if (text.ptr[i] == '\n') {
@@ -198,15 +203,15 @@ json_no_memory(struct eff_err *err, eff_str text, const struct eff_arena *arena)
 }
 
 static enum eff_fault
-json_refuse(struct eff_err *err, eff_str text, const yyjson_doc *doc, enum json_flaw flaw,
-            yyjson_val *key)
+json_refuse(struct eff_err *err, eff_str text, uint64_t begin, const yyjson_doc *doc,
+            enum json_flaw flaw, yyjson_val *key)
 {
     char what[200];
     size_t position;
 
     if (flaw == JSON_TOO_DEEP) {
         snprintf(what, sizeof(what), "nested more than %d levels deep", EFF_JSON_DEPTH_MAX);
-        return json_fail(err, text, json_find_too_deep(text), what);
+        return json_fail(err, text, begin, json_find_too_deep(text), what);
     }
     // Strings were decoded where they stood in yyjson's copy of text: the quote is one byte before.
     position = (size_t)(unsafe_yyjson_get_str(key) - doc->str_pool) - 1;
@@ -214,12 +219,12 @@ json_refuse(struct eff_err *err, eff_str text, const yyjson_doc *doc, enum json_
              (int)eff_utf8_prefix((eff_str){unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key)},
                                   100),
              unsafe_yyjson_get_str(key));
-    return json_fail(err, text, position, what);
+    return json_fail(err, text, begin, position, what);
 }
 
-enum eff_fault
-eff_json_parse(eff_str text, struct eff_arena *arena, const struct eff_json **ret_root,
-               struct eff_err *err)
+static enum eff_fault
+json_parse(eff_str text, uint64_t begin, struct eff_arena *arena, const struct eff_json **ret_root,
+           struct eff_err *err)
 {
     const yyjson_alc memory = {json_malloc, json_realloc, json_free, arena};
     size_t used = arena->used;
@@ -230,7 +235,7 @@ eff_json_parse(eff_str text, struct eff_arena *arena, const struct eff_json **re
     yyjson_doc *doc;
 
     if (text.len == 0)
-        return json_fail(err, text, 0, "the text is empty");
+        return json_fail(err, text, begin, 0, "the text is empty");
     // Without YYJSON_READ_INSITU the text is copied and never written to.
     doc = yyjson_read_opts((char *)(uintptr_t)text.ptr, text.len, YYJSON_READ_NUMBER_AS_RAW,
                            &memory, &bad);
@@ -238,17 +243,31 @@ eff_json_parse(eff_str text, struct eff_arena *arena, const struct eff_json **re
         arena->used = used;
         if (bad.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
             return json_no_memory(err, text, arena);
-        return json_fail(err, text, bad.pos, bad.msg);
+        return json_fail(err, text, begin, bad.pos, bad.msg);
     }
     flaw = json_walk((const struct eff_json *)doc->root, *arena, &key);
     if (flaw != JSON_SOUND) {
         fault = flaw == JSON_NO_MEMORY ? json_no_memory(err, text, arena)
-                                       : json_refuse(err, text, doc, flaw, key);
+                                       : json_refuse(err, text, begin, doc, flaw, key);
         arena->used = used;
         return fault;
     }
     *ret_root = (const struct eff_json *)doc->root;
     return EFF_OK;
+}
+
+enum eff_fault
+eff_json_parse(eff_str text, struct eff_arena *arena, const struct eff_json **ret_root,
+               struct eff_err *err)
+{
+    return json_parse(text, UINT64_MAX, arena, ret_root, err);
+}
+
+enum eff_fault
+eff_json_parse_part(eff_str text, uint64_t begin, struct eff_arena *arena,
+                    const struct eff_json **ret_root, struct eff_err *err)
+{
+    return json_parse(text, begin, arena, ret_root, err);
 }
 
 enum eff_json_type

@@ -32,6 +32,9 @@ enum eff_json_type {
  */
 enum eff_fault eff_json_parse(eff_str text, struct eff_arena *arena,
                               const struct eff_json **ret_root, struct eff_err *err);
+/* The same of a part that begins after `begin` bytes: "is not JSON at byte N: ...", EFF_CONFIG. */
+enum eff_fault eff_json_parse_part(eff_str text, uint64_t begin, struct eff_arena *arena,
+                                   const struct eff_json **ret_root, struct eff_err *err);
 
 /* All of these accept NULL ("absent"), so that paths can be followed without a check per step. */
 enum eff_json_type eff_json_type(const struct eff_json *value);

@@ -249,10 +249,7 @@ eff_scan_value(struct eff_scan *scan, size_t bytes_max, struct eff_arena *arena,
     scan_keep_begin(scan, bytes_max);
     EFF_TRY(eff_scan_skip(scan, err));
     EFF_TRY(scan_keep_end(scan, bytes_max, err));
-    if (eff_json_parse(eff_buf_str(&scan->kept), arena, ret_value, err) == EFF_OK)
-        return EFF_OK;
-    err->fault = err->fault == EFF_BROKEN ? EFF_BROKEN : EFF_CONFIG;
-    return eff_err_while(err, "reading the value at byte %llu", (unsigned long long)begin + 1);
+    return eff_json_parse_part(eff_buf_str(&scan->kept), begin, arena, ret_value, err);
 }
 
 /* ---- the walk ---- */

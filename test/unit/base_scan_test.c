@@ -154,7 +154,8 @@ every_prefix_ends_in_the_middle(void **state)
     (void)state;
     for (size_t len = 0; len < whole; len++) {
         assert_int_equal(walk_all((eff_str){document, len}, 7, &out), EFF_CONFIG);
-        if (strstr(err.msg, "ends in the middle") == NULL && strstr(err.msg, "while") == NULL)
+        if (strstr(err.msg, "ends in the middle") == NULL &&
+            strstr(err.msg, "is not JSON at byte") == NULL)
             fail_msg("prefix of %zu bytes: %s", len, err.msg);
     }
     eff_buf_free(&out);
@@ -176,6 +177,7 @@ what_is_no_json_is_told_with_its_byte(void **state)
         {"{\"list\":{}}", "is not JSON at byte 9: expected an array, found \"{\""},
         {"{\"list\":[1 2]}", "is not JSON at byte 12: expected \",\" or \"]\", found \"2\""},
         {"{\"skip\":{1]}", "is not JSON at byte 11: expected \"}\", found \"]\""},
+        {"{\"a\":\"\\ud800\"}", "is not JSON at byte 13: no low surrogate in string"},
         {"", "ends in the middle, at byte 1: expected an object"},
     };
     struct eff_buf out = {0};
