@@ -148,9 +148,34 @@ project_sync_folder(struct eff_load *load, struct project_files *files, eff_str 
 
 /* ---- targets and state ---- */
 
+/* A target has a state of its own, so that one which only dbt knows is not taken for one of ours. */
+static void
+project_no_target(struct eff_load *load, const struct eff_node *targets, struct eff_place place,
+                  bool of_dbt)
+{
+    eff_str wanted = load->input->target, hint = EFF_STR_NONE;
+
+    if (targets != NULL) {
+        eff_str *names = eff_new(load->arena, eff_str, targets->count);
+        for (size_t i = 0; i < targets->count; i++)
+            names[i] = targets->keys[i].text;
+        hint = eff_nearest_hint(load->problems, wanted, targets->count, names);
+    }
+    if (hint.len == 0 && of_dbt)
+        hint = eff_str_printf(load->arena,
+                              "For the output of that name in dbt's profile, add `targets: "
+                              "{" EFF_STR_FMT ": {}}` to efferent.yml: a target has a state of its "
+                              "own.",
+                              EFF_STR_ARG(eff_value_shown(wanted)));
+    eff_problem_add(load->problems, place, "EFF1202", hint,
+                    "there is no target \"" EFF_STR_FMT "\" in `targets`",
+                    EFF_STR_ARG(eff_value_shown(wanted)));
+}
+
 /* The chosen target's mapping, or none; all of them are checked for their keys. */
 static void
-project_target(struct eff_load *load, const struct eff_node *targets, struct eff_target_raw *ret)
+project_target(struct eff_load *load, const struct eff_node *targets, bool of_dbt,
+               struct eff_target_raw *ret)
 {
     eff_str wanted = load->input->target;
     bool found = false, map = targets != NULL && targets->kind == EFF_NODE_MAP;
@@ -171,16 +196,8 @@ project_target(struct eff_load *load, const struct eff_node *targets, struct eff
     if (targets != NULL && !map)
         eff_problem_add(load->problems, place, "EFF1103", EFF_STR_NONE,
                         "`targets` expects a mapping, found %s", eff_node_kind_name(targets));
-    if (wanted.ptr != NULL && !found) {
-        struct eff_str_list names = {0};
-        eff_str *at = eff_new(load->arena, eff_str, map ? targets->count : 0);
-        for (size_t i = 0; map && i < targets->count; i++)
-            at[names.count++] = targets->keys[i].text;
-        eff_problem_add(load->problems, place, "EFF1202",
-                        eff_nearest_hint(load->problems, wanted, names.count, at),
-                        "there is no target \"" EFF_STR_FMT "\" in `targets`",
-                        EFF_STR_ARG(eff_value_shown(wanted)));
-    }
+    if (wanted.ptr != NULL && !found)
+        project_no_target(load, map ? targets : NULL, place, of_dbt);
 }
 
 static void
@@ -461,7 +478,7 @@ project_document(struct eff_load *load, const struct eff_node *document)
                      load->problems);
     project->name = raw.name.len > 0 ? raw.name : project_default_name(load->input->root);
     project->memory_bytes = raw.memory_bytes;
-    project_target(load, raw.targets, &target);
+    project_target(load, raw.targets, eff_node_get(document, "dbt") != NULL, &target);
     project_dbt(load, document, &raw.dbt, &target);
     project_state(load, raw.state, target.state);
     project_sources(load, raw.sources, target.sources);

@@ -210,6 +210,11 @@ select_parse(eff_str text, struct select_part *ret, struct eff_err *err)
     eff_str rest = text, head, tail;
 
     *ret = (struct select_part){.method = EFF_STR("")};
+    if (eff_str_starts(text, EFF_STR("@"))) {
+        EFF_FAIL(err, EFF_CONFIG, "cannot select \"" EFF_STR_FMT "\": dbt's @ is not supported",
+                 EFF_STR_ARG(text));
+        return eff_err_hint(err, "Write +name+: all before it and all after it.");
+    }
     ret->before = select_steps(&rest, true);
     ret->after = select_steps(&rest, false);
     ret->value = rest;

@@ -280,13 +280,13 @@ pg_connect_fault(PGconn *conn, struct eff_err *err)
         fault = eff_pg_fault_of(sqlstate);
     (void)EFF_FAIL(err, fault, "cannot connect to postgres: %s", line);
     if (fault == EFF_AUTH)
-        return eff_err_hint(err, "Check user and password of `url`, and the server's pg_hba.conf.");
+        return eff_err_hint(err, "Check user and password, and the server's pg_hba.conf.");
     if (fault == EFF_CONFIG)
-        return eff_err_hint(err, "Check the database of `url`.");
+        return eff_err_hint(err, "Check the name of the database.");
     if (strcmp(sqlstate, "53300") == 0)
         return eff_err_hint(err, "Wait until a connection is free, have fewer opened at a time "
                                  "(--jobs), or raise the limit of the server, database or role.");
-    return eff_err_hint(err, "Check host and port of `url`, and that the server runs.");
+    return eff_err_hint(err, "Check host and port, and that the server runs.");
 }
 
 /* libpq's own connect_timeout does not count for a connection that is polled. */
@@ -306,7 +306,7 @@ pg_connect_wait(PGconn *conn, int64_t timeout_ms, struct eff_os *os, struct eff_
         if (left <= 0) {
             (void)EFF_FAIL(err, EFF_TRANSIENT, "postgres at %s did not answer within %lld ms",
                            PQhost(conn), (long long)timeout_ms);
-            return eff_err_hint(err, "Check host and port of `url`, or raise connect_timeout.");
+            return eff_err_hint(err, "Check host and port, or raise connect_timeout.");
         }
         if (!os->go_on(os->self))
             return EFF_FAIL(err, EFF_TRANSIENT, "stopped on request");

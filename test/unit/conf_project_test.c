@@ -562,6 +562,15 @@ test_targets(void **state)
         "efferent.yml:1:8 EFF1105 state in a database is not in this version yet [Use a folder; syncs "
         "that share it must run on one machine.]\n");
     stop(&f);
+
+    start(&f);
+    file(&f, "efferent.yml", "dbt: {project: dbt}\n");
+    load(
+        &f, "prod",
+        "efferent.yml:1:1 EFF1202 there is no target \"prod\" in `targets` [For the output of that "
+        "name in dbt's profile, add `targets: {prod: {}}` to efferent.yml: a target has a state of "
+        "its own.]\n");
+    stop(&f);
 }
 
 static void

@@ -137,6 +137,9 @@ test_errors(void **state)
     expect(
         ":x", NULL,
         "cannot select by \":\" | Known are tag:, destination:, source:, model:, path:, package: and names.");
+    expect("@a", NULL,
+           "cannot select \"@a\": dbt's @ is not supported | Write +name+: all before it and all "
+           "after it.");
     expect("", NULL, "an empty selection selects no sync | ");
     expect(
         "a,,b", NULL,
