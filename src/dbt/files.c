@@ -24,7 +24,7 @@ files_target_path(const struct eff_dbt *dbt)
 
     if (eff_os_read_file(dbt->os, eff_str_c(dbt->arena, path), EFF_YAML_BYTES_MAX, dbt->arena,
                          &bytes, &ignored) == EFF_OK &&
-        eff_yaml_parse(bytes, path, dbt->arena, &count, &documents, &quiet) && count > 0)
+        eff_yaml_parse_aliased(bytes, path, dbt->arena, &count, &documents, &quiet) && count > 0)
         node = eff_node_get(&documents[0], "target-path");
     return node != NULL && node->kind == EFF_NODE_SCALAR && node->text.len > 0 ? node->text
                                                                                : EFF_STR("target");

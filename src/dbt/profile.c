@@ -5,14 +5,17 @@
  * project, ~/.dbt. Of its Jinja {{ env_var('X') }} and {{ env_var('X', 'default') }} are
  * read, with dbt's filters for types behind them, which change nothing here.
  */
+#include <ctype.h>
+
 #include "base/buf.h"
 #include "base/json.h"
 #include "conf/value.h"
 #include "conf/yaml.h"
 #include "dbt/dbt.h"
 
-#define PROFILE_KEYS_MAX 16
-#define PROFILE_PEM_LINE 64
+#define PROFILE_KEYS_MAX    16
+#define PROFILE_PEM_LINE    64
+#define PROFILE_NAMES_SHOWN 10
 
 struct profile_config {
     eff_str profile, target;
@@ -188,14 +191,32 @@ profile_pg_part(struct eff_buf *buf, const char *name, eff_str value)
 }
 
 static bool
+profile_port_is_good(const struct profile *p, eff_str port)
+{
+    int64_t number;
+
+    if (port.len == 0 || (eff_str_int(port, &number) && number > 0 && number < 65536))
+        return true;
+    eff_problem_add(p->problems, eff_node_get(p->output, "port")->place, "EFF1404",
+                    EFF_STR("A port is a number from 1 to 65535."),
+                    "the profile's port \"" EFF_STR_FMT "\" is none",
+                    EFF_STR_ARG(eff_value_shown(port)));
+    return false;
+}
+
+static bool
 profile_postgres(struct profile *p)
 {
-    static const char *const same[] = {"host",        "port",   "user",    "sslmode",
-                                       "sslrootcert", "sslkey", "sslcert", NULL};
+    static const char *const same[] = {"user", "sslmode", "sslrootcert", "sslkey", "sslcert", NULL};
+    eff_str port = profile_get(p, "port");
     eff_str password = profile_either(p, "password", "pass"), role = profile_get(p, "role");
     struct eff_buf url = {0};
 
+    if (!profile_port_is_good(p, port))
+        return false;
     eff_fill_secret(p->problems, password);
+    profile_pg_part(&url, "host", profile_get(p, "host"));
+    profile_pg_part(&url, "port", port);
     for (size_t i = 0; same[i] != NULL; i++)
         profile_pg_part(&url, same[i], profile_get(p, same[i]));
     profile_pg_part(&url, "dbname", profile_either(p, "dbname", "database"));
@@ -217,17 +238,35 @@ profile_file_path(const struct profile *p, eff_str path)
                           EFF_STR_ARG(p->project->dbt.project), EFF_STR_ARG(path));
 }
 
+/* s3://..., ducklake:..., and whatever else DuckDB reads by an extension of that name. */
+static bool
+profile_duckdb_is_remote(eff_str path)
+{
+    size_t len = 0;
+
+    while (len < path.len && (isalnum((unsigned char)path.ptr[len]) || path.ptr[len] == '_'))
+        len++;
+    return len > 1 && len < path.len && path.ptr[len] == ':';
+}
+
 static bool
 profile_duckdb(struct profile *p)
 {
     eff_str path = profile_get(p, "path");
+    const struct eff_node *attach = eff_node_get(p->output, "attach");
 
+    if (attach != NULL && (attach->kind == EFF_NODE_SCALAR || attach->count > 0)) {
+        eff_problem_add(p->problems, attach->place, "EFF1404",
+                        EFF_STR("Build what syncs read into the profile's own file, and read it "
+                                "by an output without `attach`, or by a source of its own."),
+                        "the profile attaches other databases, which are not read");
+        return false;
+    }
     if (path.len == 0 || eff_str_starts(path, EFF_STR(":memory:")) ||
-        eff_str_starts(path, EFF_STR("md:")) || eff_str_starts(path, EFF_STR("motherduck:"))) {
+        profile_duckdb_is_remote(path)) {
         eff_problem_add(p->problems, p->output->place, "EFF1404",
                         EFF_STR("Give the profile a `path:` to a file that dbt builds."),
-                        "the profile's DuckDB is no file on this machine, so nothing is left of "
-                        "it to read");
+                        "the profile's DuckDB is no file on this machine that could be read");
         return false;
     }
     profile_put(p, "path", profile_file_path(p, path));
@@ -440,7 +479,8 @@ profile_read(const struct profile *p, eff_str folder, const char *name)
     eff_str bytes, path = eff_dbt_path(p->arena, folder, name);
 
     if (!p->input->read(p->input->files, path, p->arena, &bytes, &ignored) ||
-        !eff_yaml_parse(bytes, profile_shown(p, path), p->arena, &count, &documents, p->problems) ||
+        !eff_yaml_parse_aliased(bytes, profile_shown(p, path), p->arena, &count, &documents,
+                                p->problems) ||
         count == 0 || documents[0].kind != EFF_NODE_MAP)
         return NULL;
     return &documents[0];
@@ -475,7 +515,22 @@ profile_file(const struct profile *p, eff_str *ret_looked)
     return found;
 }
 
-/* The value of that name in map; a problem with the nearest one when it is not there. */
+/* "Did you mean `prod`? It has: dev, prod." */
+static eff_str
+profile_names_hint(const struct profile *p, eff_str name, size_t count, const eff_str *names)
+{
+    eff_str hint = eff_nearest_hint(p->problems, name, count, names);
+
+    for (size_t i = 0; i < count && i < PROFILE_NAMES_SHOWN; i++)
+        hint = eff_str_printf(p->arena, EFF_STR_FMT "%s" EFF_STR_FMT, EFF_STR_ARG(hint),
+                              i > 0 ? ", " : &" It has: "[hint.len == 0],
+                              EFF_STR_ARG(eff_value_shown(names[i])));
+    return count == 0 ? hint
+                      : eff_str_printf(p->arena, EFF_STR_FMT "%s", EFF_STR_ARG(hint),
+                                       count > PROFILE_NAMES_SHOWN ? ", ..." : ".");
+}
+
+/* The value of that name in map; a problem with the names there are when it is not there. */
 static const struct eff_node *
 profile_named(const struct profile *p, const struct eff_node *map, const char *what, eff_str name)
 {
@@ -488,9 +543,9 @@ profile_named(const struct profile *p, const struct eff_node *map, const char *w
     names = eff_new(p->arena, eff_str, map->count);
     for (size_t i = 0; map->kind == EFF_NODE_MAP && i < map->count; i++)
         names[count++] = map->keys[i].text;
-    eff_problem_add(
-        p->problems, map->place, "EFF1404", eff_nearest_hint(p->problems, name, count, names),
-        "profiles.yml has no %s \"" EFF_STR_FMT "\"", what, EFF_STR_ARG(eff_value_shown(name)));
+    eff_problem_add(p->problems, map->place, "EFF1404", profile_names_hint(p, name, count, names),
+                    "profiles.yml has no %s \"" EFF_STR_FMT "\"", what,
+                    EFF_STR_ARG(eff_value_shown(name)));
     return NULL;
 }
 

@@ -297,8 +297,37 @@ snowflake_by_key_and_token(void **state)
 }
 
 static void
+anchors_and_merge_keys_are_read(void **state)
+{
+    (void)state;
+    assert_true(load("", "prod",
+                     "base: &base {type: postgres, host: db.example, port: &port 6432}\n"
+                     "shop:\n"
+                     "  target: dev\n"
+                     "  outputs:\n"
+                     "    dev: &dev\n"
+                     "      <<: *base\n"
+                     "      user: me\n"
+                     "      dbname: dev\n"
+                     "    prod:\n"
+                     "      dbname: shop\n"
+                     "      <<: [*dev, {user: other, role: reader}]\n"
+                     "      port: *port\n"
+                     "other: *base\n",
+                     "dbt/profiles.yml"));
+    assert_true(eff_str_is(
+        config()->url,
+        "host='db.example' port='6432' user='me' dbname='shop' options='-c role=reader'"));
+    refused("", "shop: {outputs: {default: {type: duckdb, path: *no}}}\n",
+            "dbt/profiles.yml:1:48 EFF1003 YAML: no anchor `no` stands before this alias\n");
+}
+
+static void
 what_cannot_be_used_is_told(void **state)
 {
+    static const char *const remote[] = {
+        "", ":memory:", "md:shop", "motherduck:shop", "s3://x/y.duckdb", "ducklake:meta.ducklake",
+    };
     static const char *const logins[] = {
         "password: x",
         "authenticator: externalbrowser",
@@ -310,16 +339,39 @@ what_cannot_be_used_is_told(void **state)
     (void)state;
     refused(
         ", profile: shp", both,
-        "dbt/profiles.yml:1:1 EFF1404 profiles.yml has no profile \"shp\" [Did you mean `shop`?]\n");
+        "dbt/profiles.yml:1:1 EFF1404 profiles.yml has no profile \"shp\" [Did you mean `shop`? It "
+        "has: shop.]\n");
     refused(
         ", target: prd", both,
-        "dbt/profiles.yml:4:5 EFF1404 profiles.yml has no output \"prd\" [Did you mean `prod`?]\n");
+        "dbt/profiles.yml:4:5 EFF1404 profiles.yml has no output \"prd\" [Did you mean `prod`? It "
+        "has: dev, prod.]\n");
+    refused(", target: staging", both,
+            "dbt/profiles.yml:4:5 EFF1404 profiles.yml has no output \"staging\" [It has: dev, "
+            "prod.]\n");
     refused("", "shop: {target: dev}\n",
             "dbt/profiles.yml:1:7 EFF1404 profile \"shop\" has no `outputs`\n");
-    refused(
-        "", "shop: {outputs: {default: {type: duckdb, path: ':memory:'}}}\n",
-        "dbt/profiles.yml:1:27 EFF1404 the profile's DuckDB is no file on this machine, so "
-        "nothing is left of it to read [Give the profile a `path:` to a file that dbt builds.]\n");
+    for (size_t i = 0; i < sizeof(remote) / sizeof(remote[0]); i++) {
+        char profiles[256];
+
+        snprintf(profiles, sizeof(profiles),
+                 "shop: {outputs: {default: {type: duckdb, path: '%s'}}}\n", remote[i]);
+        refused("", profiles,
+                "dbt/profiles.yml:1:27 EFF1404 the profile's DuckDB is no file on this machine "
+                "that could be read [Give the profile a `path:` to a file that dbt builds.]\n");
+    }
+    refused("",
+            "shop: {outputs: {default: {type: duckdb, path: x.duckdb, attach: [{path: "
+            "y.duckdb}]}}}\n",
+            "dbt/profiles.yml:1:66 EFF1404 the profile attaches other databases, which are not "
+            "read [Build what syncs read into the profile's own file, and read it by an output "
+            "without `attach`, or by a source of its own.]\n");
+    assert_true(load("", NULL,
+                     "shop: {outputs: {default: {type: duckdb, path: a/b:c.duckdb, attach: []}}}\n",
+                     "dbt/profiles.yml"));
+    assert_true(eff_str_is(config()->path, "/p/dbt/a/b:c.duckdb"));
+    refused("", "shop: {outputs: {default: {type: postgres, host: h, port: 99999}}}\n",
+            "dbt/profiles.yml:1:59 EFF1404 the profile's port \"99999\" is none [A port is a "
+            "number from 1 to 65535.]\n");
     for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
         char profiles[256];
 
@@ -358,6 +410,7 @@ main(void)
         cmocka_unit_test(logins_to_bigquery),
         cmocka_unit_test(logins_to_bigquery_that_cannot_be_used),
         cmocka_unit_test(snowflake_by_key_and_token),
+        cmocka_unit_test(anchors_and_merge_keys_are_read),
         cmocka_unit_test(what_cannot_be_used_is_told),
     };
     int failed;
