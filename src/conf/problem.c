@@ -36,7 +36,7 @@ const struct eff_problem_code eff_problem_codes[] = {
     {"EFF1404", "A profile of dbt that cannot be used as a source."},
     {"EFF1405", "A note about dbt's files; stops nothing."},
     {"EFF1406", "A column that a sync uses is dropped, renamed or of another type in the other "
-                "manifest."},
+                "manifest, or the key that dbt tells is another one."},
     {"EFF1501", "A case of a connector does not come out as it says."},
     {NULL, NULL},
 };

@@ -148,11 +148,13 @@ struct eff_sync_conf {
     struct eff_model_ref ref;      /* EFF_MODEL_REF */
     const struct eff_model *built; /* EFF_MODEL_REF: by dbt as this; NULL until it is known */
     eff_str refused, refused_hint; /* why it must not run now; ptr == NULL: it may */
-    size_t private_count;
-    const eff_str *private_columns; /* of the model; their values are not shown */
+    bool private_model; /* values of its columns are not shown; of unlike_columns the reverse */
+    size_t unlike_count;
+    const eff_str *unlike_columns;
     eff_str model_name; /* what model:x selects: the table, or the file without .sql; or none */
     size_t key_count;
     const eff_str *key;
+    bool key_of_dbt; /* not written down */
     const struct eff_dest_conf *dest;
     eff_str object;
     size_t match_count; /* 0: the key columns under their own names */

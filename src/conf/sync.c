@@ -384,6 +384,7 @@ eff_sync_late_key(struct eff_sync_conf *sync, struct eff_str_list key, struct ef
     sync->key = key.at;
     sync->key_count = key.count;
     sync->key_place = place;
+    sync->key_of_dbt = true;
     if (sync->mode != EFF_MODE_APPEND && sync->match_count == 0)
         sync_fields_beside_match(sync, problems);
 }

@@ -72,7 +72,13 @@ apply_key(const struct eff_dbt *dbt, struct eff_sync_conf *sync, const struct ef
 {
     if (sync->key_count > 0)
         return;
-    if (node->key.count > 0)
+    if (node->key_wrong != NULL)
+        eff_problem_add(dbt->problems, sync->model_place, "EFF1103",
+                        EFF_STR("Write `meta: {key: id}` or `meta: {key: [id, line]}` in dbt, or "
+                                "`key:` here."),
+                        "`meta.key` of " EFF_STR_FMT " expects a text or a list of texts, found %s",
+                        EFF_STR_ARG(eff_dbt_ref_name(&sync->ref, dbt->arena)), node->key_wrong);
+    else if (node->key.count > 0)
         eff_sync_late_key(sync, node->key, sync->model_place, dbt->problems);
     else
         eff_problem_add(dbt->problems, sync->key_place, "EFF1102",
@@ -87,10 +93,11 @@ apply_private(const struct eff_dbt *dbt, struct eff_sync_conf *sync,
 {
     eff_str *columns = eff_new(dbt->arena, eff_str, node->columns_count);
 
+    sync->private_model = node->is_private;
     for (size_t i = 0; i < node->columns_count; i++)
-        if (node->columns[i].is_private)
-            columns[sync->private_count++] = node->columns[i].name;
-    sync->private_columns = columns;
+        if (node->is_private ? node->columns[i].is_shown : node->columns[i].is_private)
+            columns[sync->unlike_count++] = node->columns[i].name;
+    sync->unlike_columns = columns;
 }
 
 /* ---- the last build ---- */

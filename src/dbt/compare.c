@@ -80,16 +80,18 @@ compare_stale(const struct compare *c, struct compare_side *side)
 
 /* ---- columns ---- */
 
+/* What is documented is compared with what was documented: a catalog knows more than that. */
 static struct compare_columns
-compare_columns(const struct compare_side *side, size_t at)
+compare_columns(const struct compare_side *side, size_t at, bool catalogs)
 {
     const struct eff_dbt_table *table =
-        eff_dbt_catalog_find(&side->catalog, side->manifest.models.at[at].id);
+        catalogs ? eff_dbt_catalog_find(&side->catalog, side->manifest.models.at[at].id) : NULL;
     const struct eff_dbt_node *node = side->manifest.nodes[at];
 
     if (table != NULL && table->columns_count > 0)
         return (struct compare_columns){table->columns_count, table->columns, true, true};
-    return (struct compare_columns){node->columns_count, node->columns, node->all_columns, false};
+    return (struct compare_columns){node->columns_count, node->columns,
+                                    node->all_columns && node->columns_count > 0, false};
 }
 
 static const struct eff_dbt_column *
@@ -133,7 +135,7 @@ compare_column(const struct compare *c, eff_str name, struct eff_place place)
     const struct eff_dbt_column *after = compare_find(&c->after, name);
     eff_str model = eff_dbt_ref_name(&c->sync->ref, c->dbt->arena);
 
-    if (after == NULL && (c->after.all || before != NULL)) {
+    if (after == NULL && (c->after.all || (before != NULL && c->after.count > 0))) {
         eff_problem_add(c->dbt->problems, place, "EFF1406", compare_renamed(c, name),
                         "sync `" EFF_STR_FMT "` uses column `" EFF_STR_FMT "`, which " EFF_STR_FMT
                         " would not have any more",
@@ -143,7 +145,7 @@ compare_column(const struct compare *c, eff_str name, struct eff_place place)
     }
     if (after == NULL || before == NULL || c->before.by_catalog != c->after.by_catalog ||
         before->type.len == 0 || after->type.len == 0 ||
-        eff_str_eq_nocase(before->type, after->type))
+        eff_dbt_type_same(c->other.manifest.adapter, before->type, after->type))
         return;
     eff_problem_add(c->dbt->problems, place, "EFF1406",
                     EFF_STR("Change the sync first (`cast:`), or keep the type."),
@@ -166,6 +168,58 @@ compare_fields(const struct compare *c, size_t count, const struct eff_field_con
             if (column.ptr != NULL)
                 compare_column(c, column, fields[i].place);
     }
+}
+
+/* ---- the key ---- */
+
+/* "id, line" */
+static eff_str
+compare_key_shown(const struct compare *c, const struct eff_dbt_node *node)
+{
+    eff_str text = EFF_STR("");
+
+    if (node->key_wrong != NULL)
+        return eff_str_of(node->key_wrong);
+    if (node->key.count == 0)
+        return EFF_STR("none");
+    for (size_t i = 0; i < node->key.count; i++)
+        text = eff_str_printf(c->dbt->arena, EFF_STR_FMT "%s" EFF_STR_FMT, EFF_STR_ARG(text),
+                              i ? ", " : "", EFF_STR_ARG(eff_value_shown(node->key.at[i])));
+    return text;
+}
+
+static bool
+compare_key_same(const struct eff_dbt_node *before, const struct eff_dbt_node *after)
+{
+    bool same = before->key.count == after->key.count;
+
+    for (size_t i = 0; same && i < after->key.count; i++)
+        same = eff_str_eq_nocase(before->key.at[i], after->key.at[i]);
+    return same;
+}
+
+/* The sync's own key, or what dbt tells: another one would make another row of every row. */
+static void
+compare_key(const struct compare *c, const struct eff_dbt_node *before,
+            const struct eff_dbt_node *after)
+{
+    const struct eff_sync_conf *sync = c->sync;
+    bool own = sync->key_count > 0 && !sync->key_of_dbt;
+    struct eff_str_list key = own ? (struct eff_str_list){sync->key_count, sync->key} : after->key;
+    struct eff_place place = own ? sync->key_place : sync->model_place;
+
+    for (size_t i = 0; i < key.count; i++)
+        compare_column(c, key.at[i], place);
+    if (own || (before != NULL ? compare_key_same(before, after) : after->key.count > 0))
+        return;
+    eff_problem_add(
+        c->dbt->problems, place, "EFF1406",
+        EFF_STR("Keep `meta: {key: ...}` as it is, or write `key:` into the sync first."),
+        "sync `" EFF_STR_FMT "` takes the key that dbt tells of " EFF_STR_FMT
+        ": it would become " EFF_STR_FMT "%s" EFF_STR_FMT,
+        EFF_STR_ARG(sync->name), EFF_STR_ARG(eff_dbt_ref_name(&sync->ref, c->dbt->arena)),
+        EFF_STR_ARG(compare_key_shown(c, after)), before != NULL ? "; it is " : "",
+        EFF_STR_ARG(before != NULL ? compare_key_shown(c, before) : EFF_STR("")));
 }
 
 /* ---- one sync ---- */
@@ -206,12 +260,12 @@ compare_sync(struct compare *c)
             EFF_STR("Keep it a view or a table, or change the sync first."),
             "sync `" EFF_STR_FMT "`: dbt would build nothing of " EFF_STR_FMT " that could be read",
             EFF_STR_ARG(sync->name), EFF_STR_ARG(eff_dbt_ref_name(&sync->ref, dbt->arena)));
-    c->after = compare_columns(&c->other, at);
+    c->after = compare_columns(&c->other, at, true);
     own =
         c->own.there ? eff_dbt_find(&c->own.manifest, &sync->ref, &ignored, &why, &hint) : SIZE_MAX;
-    c->before = own != SIZE_MAX ? compare_columns(&c->own, own) : (struct compare_columns){0};
-    for (size_t i = 0; i < sync->key_count; i++)
-        compare_column(c, sync->key[i], sync->key_place);
+    c->before = own != SIZE_MAX ? compare_columns(&c->own, own, c->after.by_catalog)
+                                : (struct compare_columns){0};
+    compare_key(c, own != SIZE_MAX ? c->own.manifest.nodes[own] : NULL, node);
     compare_fields(c, sync->match_count, sync->match);
     compare_fields(c, sync->fields_count, sync->fields);
     compare_unknown(c);

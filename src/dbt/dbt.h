@@ -70,6 +70,8 @@ enum eff_fault eff_dbt_manifest_load(const struct eff_dbt *dbt, eff_str path,
  */
 size_t eff_dbt_find(const struct eff_dbt_manifest *manifest, const struct eff_model_ref *ref,
                     struct eff_problems *problems, eff_str *ret_why, eff_str *ret_hint);
+/* Whether the adapter's warehouse takes both names for one type: int4 and integer. */
+bool eff_dbt_type_same(eff_str adapter, eff_str a, eff_str b);
 /* What the user wrote: "model `customers`", "source `shop.orders`". */
 eff_str eff_dbt_ref_name(const struct eff_model_ref *ref, struct eff_arena *arena);
 

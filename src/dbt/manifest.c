@@ -119,27 +119,73 @@ manifest_meta(const struct eff_json *meta, const char *name)
     return own != NULL ? own : eff_json_get(meta, eff_str_of(name));
 }
 
+/* A text or a list of texts; anything else in their place is kept as what it is. */
 static void
 manifest_key(struct manifest_reader *r, struct eff_dbt_node *node, const struct eff_json *key)
 {
+    static const char *const found[] = {[EFF_JSON_BOOL] = "a boolean",
+                                        [EFF_JSON_NUMBER] = "a number",
+                                        [EFF_JSON_STRING] = "an empty text",
+                                        [EFF_JSON_ARRAY] = "a list of something else",
+                                        [EFF_JSON_OBJECT] = "a mapping"};
+    enum eff_json_type type = eff_json_type(key);
     struct eff_str_list list = manifest_list(r->arena, key);
+    bool good = list.count > 0 && (type == EFF_JSON_STRING || list.count == eff_json_count(key));
 
-    if (list.count > 0)
-        node->key = list;
+    if (type <= EFF_JSON_NULL)
+        return;
+    for (size_t i = 0; i < list.count; i++)
+        good = good && list.at[i].len > 0;
+    node->key = good ? list : (struct eff_str_list){0};
+    node->key_wrong = good ? NULL : found[type];
 }
 
-/* pii: true, or which kind of it; false, "no" and nothing are none. */
-static bool
-manifest_is_private(const struct eff_json *meta)
+/* ---- what is private ---- */
+
+struct manifest_private { /* 1: it is, -1: it is not, 0: nothing is said */
+    int own;              /* meta: {efferent: ...}, which wins */
+    int said;             /* all else: one that says so is enough */
+};
+
+static void
+manifest_private_word(int *said, const struct eff_json *word)
 {
-    const struct eff_json *pii = manifest_meta(meta, "pii");
-    eff_str text = eff_json_str(pii);
+    eff_str text = eff_json_str(word);
+    bool no = text.ptr != NULL && (text.len == 0 || eff_str_eq_nocase(text, EFF_STR("false")) ||
+                                   eff_str_eq_nocase(text, EFF_STR("no")));
 
-    if (eff_json_type(pii) <= EFF_JSON_NULL)
-        return false;
-    return text.ptr == NULL || !(text.len == 0 || eff_str_eq_nocase(text, EFF_STR("false")) ||
-                                 eff_str_eq_nocase(text, EFF_STR("no")));
+    /* true, or which kind of it; false, "no" and nothing are none. */
+    if (eff_json_type(word) > EFF_JSON_NULL && *said <= 0)
+        *said = no ? -1 : 1;
 }
+
+static void
+manifest_private_meta(struct manifest_private *private, const struct eff_json *meta)
+{
+    static const char *const words[] = {"pii", "contains_pii"};
+    const struct eff_json *own = eff_json_get(meta, EFF_STR("efferent"));
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        manifest_private_word(&private->own, eff_json_get(own, eff_str_of(words[i])));
+        manifest_private_word(&private->said, eff_json_get(meta, eff_str_of(words[i])));
+    }
+}
+
+static void
+manifest_private_tags(struct manifest_private *private, struct eff_str_list tags)
+{
+    for (size_t i = 0; i < tags.count; i++)
+        if (eff_str_eq_nocase(tags.at[i], EFF_STR("pii")))
+    private->said = 1;
+}
+
+static int
+manifest_private_said(const struct manifest_private *private)
+{
+    return private->own != 0 ? private->own : private->said;
+}
+
+/* ---- columns and config ---- */
 
 static void
 manifest_columns(struct manifest_reader *r, struct eff_dbt_node *node,
@@ -154,18 +200,26 @@ manifest_columns(struct manifest_reader *r, struct eff_dbt_node *node,
     while (eff_json_next(&iter, &key, &column)) {
         const struct eff_json *config = eff_json_get(column, EFF_STR("config"));
         eff_str name = eff_json_str(eff_json_get(column, EFF_STR("name")));
+        struct manifest_private private = {0};
+        manifest_private_meta(&private, eff_json_get(column, EFF_STR("meta")));
+        manifest_private_meta(&private, eff_json_get(config, EFF_STR("meta")));
+        manifest_private_tags(&private,
+                              manifest_list(r->arena, eff_json_get(column, EFF_STR("tags"))));
+        manifest_private_tags(&private,
+                              manifest_list(r->arena, eff_json_get(config, EFF_STR("tags"))));
         node->columns[node->columns_count++] = (struct eff_dbt_column){
             .name = eff_str_copy(r->arena, name.len > 0 ? name : key),
             .type =
                 eff_str_copy(r->arena, eff_json_str(eff_json_get(column, EFF_STR("data_type")))),
-            .is_private = manifest_is_private(eff_json_get(column, EFF_STR("meta"))) ||
-                          manifest_is_private(eff_json_get(config, EFF_STR("meta"))),
+            .is_private = manifest_private_said(&private) > 0,
+            .is_shown = manifest_private_said(&private) < 0,
         };
     }
 }
 
 static void
-manifest_config(struct manifest_reader *r, struct eff_dbt_node *node, const struct eff_json *config)
+manifest_config(struct manifest_reader *r, struct eff_dbt_node *node,
+                struct manifest_private *private, const struct eff_json *config)
 {
     const struct eff_json *meta = eff_json_get(config, EFF_STR("meta"));
 
@@ -173,12 +227,18 @@ manifest_config(struct manifest_reader *r, struct eff_dbt_node *node, const stru
         eff_str_copy(r->arena, eff_json_str(eff_json_get(config, EFF_STR("materialized"))));
     node->all_columns = eff_json_bool(eff_json_pointer(config, EFF_STR("/contract/enforced")));
     manifest_key(r, node, manifest_meta(meta, "key"));
+    manifest_private_meta(private, meta);
 }
+
+struct manifest_late { /* of a node, judged when all of it was read */
+    struct eff_str_list primary;
+    struct manifest_private private;
+};
 
 /* A key of a node that a sync names; *ret_taken false when it is not one that is kept. */
 static enum eff_fault
 manifest_node_key(struct manifest_reader *r, eff_str key, struct eff_dbt_node *node,
-                  struct eff_str_list *primary, bool *ret_taken, struct eff_err *err)
+                  struct manifest_late *late, bool *ret_taken, struct eff_err *err)
 {
     const struct eff_json *value;
 
@@ -200,10 +260,12 @@ manifest_node_key(struct manifest_reader *r, eff_str key, struct eff_dbt_node *n
     if (eff_str_is(key, "columns"))
         manifest_columns(r, node, value);
     else if (eff_str_is(key, "config"))
-        manifest_config(r, node, value);
+        manifest_config(r, node, &late->private, value);
     else if (eff_str_is(key, "primary_key"))
-        *primary = manifest_list(r->arena, value);
-    else if (node->key.count == 0)
+        late->primary = manifest_list(r->arena, value);
+    else
+        manifest_private_meta(&late->private, value);
+    if (eff_str_is(key, "meta") && node->key.count == 0 && node->key_wrong == NULL)
         manifest_key(r, node, manifest_meta(value, "key"));
     return EFF_OK;
 }
@@ -258,7 +320,7 @@ manifest_model(struct manifest_reader *r, eff_str id, struct eff_err *err)
                                     ? eff_new(r->arena, struct eff_dbt_node, 1)
                                     : NULL;
     struct manifest_parents parents = {0};
-    struct eff_str_list primary = {0};
+    struct manifest_late late = {0};
     bool there, more = true, taken;
     size_t at = r->manifest->models.count;
     eff_str key;
@@ -270,7 +332,7 @@ manifest_model(struct manifest_reader *r, eff_str id, struct eff_err *err)
             break;
         EFF_TRY(manifest_model_key(r, key, &model, &parents, &taken, err));
         if (!taken && node != NULL)
-            EFF_TRY(manifest_node_key(r, key, node, &primary, &taken, err));
+            EFF_TRY(manifest_node_key(r, key, node, &late, &taken, err));
         if (!taken)
             EFF_TRY(eff_scan_skip(r->scan, err));
     }
@@ -279,8 +341,12 @@ manifest_model(struct manifest_reader *r, eff_str id, struct eff_err *err)
                         EFF_STR_ARG(eff_str_sub(model.id, 0, 100)));
     if (at == MANIFEST_NODES_MAX)
         return EFF_FAIL(err, EFF_CONFIG, "has more than %zu models", MANIFEST_NODES_MAX);
-    if (node != NULL && node->key.count == 0)
-        node->key = primary;
+    if (node != NULL && node->key.count == 0 && node->key_wrong == NULL)
+        node->key = late.primary;
+    if (node != NULL) {
+        manifest_private_tags(&late.private, (struct eff_str_list){model.tags_count, model.tags});
+        node->is_private = manifest_private_said(&late.private) > 0;
+    }
     r->models = eff_dbt_room(r->arena, r->models, at, sizeof model);
     r->parents = eff_dbt_room(r->arena, r->parents, at, sizeof parents);
     r->manifest->nodes =

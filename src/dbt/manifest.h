@@ -15,7 +15,8 @@
 struct eff_dbt_column {
     eff_str name;
     eff_str type;    /* as dbt has it; ptr == NULL: not declared */
-    bool is_private; /* meta: {pii: true} */
+    bool is_private; /* its meta or a tag says so */
+    bool is_shown;   /* its meta says that it is not private */
 };
 
 /* What is kept of a node that a sync names. */
@@ -28,7 +29,9 @@ struct eff_dbt_node {
     size_t columns_count; /* those that are documented */
     struct eff_dbt_column *columns;
     bool all_columns;        /* a contract is enforced: there are no others */
+    bool is_private;         /* all columns, but for those that are shown */
     struct eff_str_list key; /* meta, or what dbt concludes from tests and constraints */
+    const char *key_wrong;   /* what meta has in place of a key: "a number"; NULL: nothing */
 };
 
 /* A test that did not pass, and a node that it is about. */

@@ -38,13 +38,22 @@ sample_json(struct eff_sync_run *r, const struct eff_value *value)
     return json;
 }
 
+/* Whether dbt calls the model's column private. */
+static bool
+sample_column_private(const struct eff_sync_conf *sync, eff_str name)
+{
+    for (size_t i = 0; i < sync->unlike_count; i++)
+        if (eff_str_eq_nocase(name, sync->unlike_columns[i]))
+            return !sync->private_model;
+    return sync->private_model;
+}
+
 bool
 eff_run_is_private(const struct eff_sync_run *r, const struct eff_field *field)
 {
     for (size_t i = 0; i < field->inputs_count; i++)
-        for (size_t k = 0; k < r->sync->private_count; k++)
-            if (eff_str_eq_nocase(field->input_names[i], r->sync->private_columns[k]))
-                return true;
+        if (sample_column_private(r->sync, field->input_names[i]))
+            return true;
     return false;
 }
 

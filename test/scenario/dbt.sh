@@ -110,6 +110,32 @@ run_eff run -p "$P"
 [ "$CODE" = 0 ] || fail "no run_results.json: exit code $CODE"
 says 'note: there is no run_results.json'
 
+about "private columns"
+db "$P/shop.db" 'update customer set score = 77 where id = 1'
+changed() { # SED_SCRIPT
+    manifest v12
+    sed "$1" "$analytics/target/manifest.json" > changed && cp changed "$analytics/target/manifest.json"
+}
+score_is() { # BEFORE AFTER
+    eff 0 plan
+    says "\"score\":{\"before\":$1,\"after\":$2}"
+}
+changed 's/"data_type": "integer"/&, "meta": {"contains_pii": true}/' && score_is '"(private)"' '"(private)"'
+changed 's/"data_type": "integer"/&, "tags": ["pii"]/' && score_is '"(private)"' '"(private)"'
+changed 's/"tags": \["crm"\]/"tags": ["crm", "pii"]/' && score_is '"(private)"' '"(private)"'
+changed 's/"tags": \["crm"\]/"tags": ["pii"]/; s/"data_type": "integer"/&, "meta": {"pii": false}/' && score_is 6 77
+
+about "a key that is none"
+changed 's/"key": "id"/"key": ["id", 7]/'
+run_eff plan -p "$P"
+[ "$CODE" = 2 ] || fail "a key with a number in it: exit code $CODE"
+says 'syncs/customers.yml:2:8: `meta.key` of model `customers` expects a text or a list of texts, found a list of something else'
+model "ref('customers')" 'key: id'
+eff 0 plan
+model "ref('customers')"
+manifest v12
+db "$P/shop.db" 'update customer set score = 6 where id = 1'
+
 about "names"
 refused() { # TEXT HINT
     run_eff plan -p "$P"
@@ -146,6 +172,9 @@ selects 'tag:night' customers
 selects 'path:models/scores.sql' customers
 selects 'path:syncs/users.yml' users
 rm "$P/syncs/users.yml"
+
+eff 2 plan -s @customers
+says "dbt's @ is not supported"
 
 about "exposures"
 cat > "$P/syncs/users.yml" << END
@@ -225,6 +254,23 @@ says 'Was it renamed to `points`?'
 other 's/"data_type": "integer"/"data_type": "text"/'
 eff 3 check --manifest "$new/manifest.json"
 one_problem '*uses column `score` of model `customers`, which would become text; it is integer*' syncs/customers.yml:6:3
+other 's/"data_type": "integer"/"data_type": "INT4"/'
+eff 0 check --manifest "$new/manifest.json"
+other 's/"key": "id"/"key": ["email"]/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*sync `customers` takes the key that dbt tells of model `customers`: it would become email; it is id*' syncs/customers.yml:2:8
+other 's/"key": "id"/"owner": "me"/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*it would become none; it is id*' syncs/customers.yml:2:8
+other 's/"key": "id"/"key": 7/'
+eff 3 check --manifest "$new/manifest.json"
+one_problem '*it would become a number; it is id*' syncs/customers.yml:2:8
+other 's/"key": "id"/"key": "ID"/'
+eff 0 check --manifest "$new/manifest.json"
+sed -e '/"columns"/,/data_type/d' -e 's/"meta": {"key": "id"}},/& "columns": {},/' \
+    "$analytics/target/manifest.json" > "$new/manifest.json"
+eff 0 check --manifest "$new/manifest.json"
+says 'only documented columns are known'
 other 's/"materialized": "table"/"materialized": "ephemeral"/'
 eff 3 check --manifest "$new/manifest.json"
 one_problem '*dbt would build nothing of model `customers`*' syncs/customers.yml:2:8
@@ -244,6 +290,15 @@ says 'only documented columns are known'
 sed -i 's/"invocation_id": "a"/"invocation_id": "b"/' "$new/manifest.json"
 eff 3 check --manifest "$new/manifest.json"
 one_problem '*uses column `score`*' syncs/customers.yml:6:3
+cat > "$analytics/target/catalog.json" << END
+{"metadata": {"dbt_schema_version": "$SCHEMAS/catalog/v1.json"}, "nodes": {"model.shop.customers":
+ {"columns": {"id": {"type": "INT"}, "email": {"type": "TEXT"}, "score": {"type": "INT"}, "more": {"type": "INT"}}}}}
+END
+rm "$new/catalog.json"
+printf 'sync: more\nmodel: ref("customers")\nto: crm.more\nfields: [email, more]\n' | sync more
+cp "$analytics/target/manifest.json" "$new/manifest.json"
+eff 0 check --manifest "$new/manifest.json" # what only production's catalog knows is not taken for dropped
+rm "$P/syncs/more.yml" "$analytics/target/catalog.json"
 model "\"{{ ref('shop', 'scores') }}\"" 'key: id'
 
 about "the manifest"
@@ -257,6 +312,8 @@ run_eff plan -p "$P"
 says 'note: manifest.json is of schema version v40'
 head -c 700 "$analytics/target/manifest.json" > cut && cp cut "$analytics/target/manifest.json"
 refused 'manifest.json ends in the middle, at byte 701' 'Was dbt just writing it?'
+printf '{"metadata": {"dbt_version": "\\ud800"}}' > "$analytics/target/manifest.json"
+refused 'manifest.json is not JSON at byte 37: no low surrogate' 'efferent.yml:1:6'
 rm "$analytics/target/manifest.json"
 refused 'efferent.yml:1:6: there is no ../analytics/target/manifest.json' 'Run `dbt build`'
 eff 0 status # where a row is must be told all the same

@@ -162,6 +162,151 @@ what_a_sync_names_is_kept_in_full(void **state)
     assert_true(eff_str_is(m.nodes[5]->key.at[0], "sku"));
 }
 
+/* The node that `body` is the rest of, of a manifest with nothing else in it. */
+static const struct eff_dbt_node *
+only_node(const char *body)
+{
+    struct eff_dbt_manifest m;
+    eff_str text = eff_str_printf(&arena, "%s%s}}}",
+                                  METADATA("v12") "\"nodes\": {\"model.shop.orders\": {\"name\": "
+                                                  "\"orders\", \"primary_key\": [\"pk\"], ",
+                                  body);
+
+    assert_int_equal(read_manifest(text, NULL, &m), EFF_OK);
+    return m.nodes[0];
+}
+
+static void
+a_key_is_text_or_a_list_of_it(void **state)
+{
+    static const struct {
+        const char *key, *wrong;
+    } rows[] = {
+        {"[\"id\", 7]", "a list of something else"},
+        {"[7]", "a list of something else"},
+        {"[]", "a list of something else"},
+        {"[\"id\", \"\"]", "a list of something else"},
+        {"\"\"", "an empty text"},
+        {"5", "a number"},
+        {"true", "a boolean"},
+        {"{\"a\": \"id\"}", "a mapping"},
+    };
+    const struct eff_dbt_node *node;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        node = only_node(
+            eff_str_printf(&arena,
+                           "\"meta\": {\"key\": \"old\"}, \"config\": {\"meta\": {\"key\": %s}}",
+                           rows[i].key)
+                .ptr);
+        assert_int_equal(node->key.count, 0);
+        assert_non_null(node->key_wrong);
+        assert_string_equal(node->key_wrong, rows[i].wrong);
+    }
+    node = only_node("\"meta\": {\"key\": 5}, \"config\": {\"meta\": {\"key\": \"id\"}}");
+    assert_null(node->key_wrong);
+    assert_true(eff_str_is(node->key.at[0], "id"));
+    node = only_node("\"config\": {\"meta\": {\"key\": null}}");
+    assert_null(node->key_wrong);
+    assert_true(eff_str_is(node->key.at[0], "pk"));
+}
+
+static void
+what_is_private(void **state)
+{
+    static const struct {
+        const char *column;
+        bool private, shown;
+    } rows[] = {
+        {"\"meta\": {\"contains_pii\": true}", true, false},
+        {"\"config\": {\"meta\": {\"contains_pii\": \"email\"}}", true, false},
+        {"\"tags\": [\"x\", \"PII\"]", true, false},
+        {"\"config\": {\"tags\": \"pii\"}", true, false},
+        {"\"meta\": {\"pii\": false, \"contains_pii\": true}", true, false},
+        {"\"meta\": {\"pii\": true}, \"config\": {\"meta\": {\"efferent\": {\"pii\": false}}}",
+         false, true},
+        {"\"meta\": {\"pii\": \"no\"}, \"tags\": [\"pii\"]", true, false},
+        {"\"meta\": {\"contains_pii\": false}", false, true},
+        {"\"meta\": {\"pii\": null}, \"tags\": [\"spii\"]", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct eff_dbt_node *node = only_node(
+            eff_str_printf(&arena, "\"columns\": {\"c\": {\"name\": \"c\", %s}}", rows[i].column)
+                .ptr);
+        if (node->columns[0].is_private != rows[i].private ||
+            node->columns[0].is_shown != rows[i].shown || node->is_private)
+            fail_msg("%s", rows[i].column);
+    }
+    assert_true(only_node("\"tags\": [\"pii\"]")->is_private);
+    assert_true(only_node("\"meta\": {\"pii\": true}")->is_private);
+    assert_true(only_node("\"config\": {\"meta\": {\"contains_pii\": true}}")->is_private);
+    assert_false(
+        only_node("\"tags\": [\"pii\"], \"meta\": {\"efferent\": {\"pii\": false}}")->is_private);
+}
+
+static void
+names_of_types_that_mean_the_same(void **state)
+{
+    static const struct {
+        const char *adapter, *a, *b;
+        bool same;
+    } rows[] = {
+        {"postgres", "integer", "INT4", true},
+        {"postgres", "int", "int4", true},
+        {"postgres", "int8", "bigint", true},
+        {"postgres", "int", "bigint", false},
+        {"postgres", "varchar", "character varying", true},
+        {"postgres", "varchar", "text", true},
+        {"postgres", "varchar( 255 )", "character varying(255)", true},
+        {"postgres", "varchar(255)", "varchar(80)", false},
+        {"postgres", "character", "char(1)", true},
+        {"postgres", "timestamptz", "timestamp  with time zone", true},
+        {"postgres", "timestamp(3) with time zone", "timestamptz(3)", true},
+        {"postgres", "timestamp", "timestamptz", false},
+        {"postgres", "bool", "boolean", true},
+        {"postgres", "decimal(10, 2)", "numeric(10,2)", true},
+        {"postgres", "decimal(10)", "numeric(10,0)", true},
+        {"postgres", "numeric(10,2)", "numeric(12,2)", false},
+        {"postgres", "float", "double precision", true},
+        {"postgres", "int[]", "integer[]", true},
+        {"postgres", "int[]", "integer", false},
+        {"snowflake", "int", "NUMBER(38,0)", true},
+        {"snowflake", "number(10)", "DECIMAL(10,0)", true},
+        {"snowflake", "string", "VARCHAR(16777216)", true},
+        {"snowflake", "string", "varchar(10)", false},
+        {"snowflake", "timestamp_ntz", "TIMESTAMP_NTZ(9)", true},
+        {"snowflake", "timestamptz", "timestamp_tz", true},
+        {"snowflake", "timestamp_ntz", "timestamp_tz", false},
+        {"snowflake", "double", "FLOAT", true},
+        {"bigquery", "int64", "INTEGER", true},
+        {"bigquery", "float", "FLOAT64", true},
+        {"bigquery", "decimal(10,2)", "numeric(10, 2)", true},
+        {"bigquery", "array<int64>", "ARRAY<INTEGER>", true},
+        {"bigquery", "struct<a int64, b bool>", "struct<a int64, b string>", false},
+        {"bigquery", "timestamp", "datetime", false},
+        {"duckdb", "int", "INTEGER", true},
+        {"duckdb", "varchar(20)", "VARCHAR", true},
+        {"duckdb", "string", "text", true},
+        {"duckdb", "double", "float8", true},
+        {"duckdb", "float", "double", false},
+        {"duckdb", "decimal", "DECIMAL(18,3)", true},
+        {"duckdb", "timestamptz", "TIMESTAMP WITH TIME ZONE", true},
+        {"duckdb", "datetime", "timestamp", true},
+        {"other", "int", "integer", true},
+        {"other", "strange", "Strange", true},
+        {"other", "strange", "odd", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (eff_dbt_type_same(eff_str_of(rows[i].adapter), eff_str_of(rows[i].a),
+                              eff_str_of(rows[i].b)) != rows[i].same)
+            fail_msg("%s: %s and %s", rows[i].adapter, rows[i].a, rows[i].b);
+}
+
 static void
 names_mean_what_they_mean_in_dbt(void **state)
 {
@@ -233,6 +378,9 @@ versions_are_told(void **state)
     assert_int_equal(read_manifest(eff_str_of(results_text), NULL, &m), EFF_CONFIG);
     assert_int_equal(read_results(eff_str_of(manifest_text), &results), EFF_CONFIG);
     assert_string_equal(err.msg, "is no run_results.json of dbt");
+    assert_int_equal(read_manifest(EFF_STR("{\"metadata\": {\"a\": \"\\ud800\"}}"), NULL, &m),
+                     EFF_CONFIG);
+    assert_string_equal(err.msg, "is not JSON at byte 27: no low surrogate in string");
 }
 
 static void
@@ -255,6 +403,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_sync_names_is_kept_in_full),
+        cmocka_unit_test(a_key_is_text_or_a_list_of_it),
+        cmocka_unit_test(what_is_private),
+        cmocka_unit_test(names_of_types_that_mean_the_same),
         cmocka_unit_test(names_mean_what_they_mean_in_dbt),
         cmocka_unit_test(what_did_not_end_well_is_kept),
         cmocka_unit_test(versions_are_told),

@@ -432,7 +432,7 @@ test_a_model_that_was_not_built(void **state)
 static void
 test_private_columns_are_not_shown(void **state)
 {
-    static const eff_str private_columns[] = {EFF_STR("other"), EFF_STR("SCORE")};
+    static const eff_str marked[] = {EFF_STR("other"), EFF_STR("SCORE")};
     struct eff_run_options plan = {.plan = true, .limit = -1};
     struct eff_report report;
 
@@ -441,11 +441,17 @@ test_private_columns_are_not_shown(void **state)
     w.reads = true;
     deliver_all();
     w.model[1] = 2;
-    w.sync.private_columns = private_columns;
-    w.sync.private_count = 2;
+    w.sync.unlike_columns = marked;
+    w.sync.unlike_count = 2;
     report = runworld_run(&w, &plan);
     assert_int_equal(report.samples_count, 1);
     assert_true(eff_str_is(report.samples[0].fields[0].before, "\"(private)\""));
+    assert_true(eff_str_is(report.samples[0].fields[0].after, "\"(private)\""));
+    w.sync.private_model = true; // All of it but these.
+    report = runworld_run(&w, &plan);
+    assert_true(eff_str_is(report.samples[0].fields[0].after, "2"));
+    w.sync.unlike_count = 1;
+    report = runworld_run(&w, &plan);
     assert_true(eff_str_is(report.samples[0].fields[0].after, "\"(private)\""));
 }
 
