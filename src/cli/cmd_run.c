@@ -329,9 +329,11 @@ eff_cli_cmd_verify(struct eff_cli *cli)
     if (!eff_cli_project(cli, &code) || runner_nothing(cli, &code))
         return code;
     reports = eff_new(&cli->arena, struct eff_report, cli->project->syncs_count);
+    look.accounts = eff_accounts_open(cli->project, cli->chosen, &cli->arena);
     for (size_t i = 0; i < cli->project->syncs_count; i++)
         if (cli->chosen[i] && cli->os->go_on(cli->os->self))
             look_one(cli, &cli->project->syncs[i], &look, &reports[count++]);
+    eff_accounts_close(look.accounts);
     return runner_end(cli, reports, count);
 }
 

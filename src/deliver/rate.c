@@ -3,7 +3,8 @@
  */
 #include "deliver/rate.h"
 
-#define RATE_RING_MAX     20000
+#include "base/hash.h"
+
 #define RATE_REPORTS_MAX  8
 #define RATE_WAIT_MOST_MS ((int64_t)15 * 60 * 1000) /* as in deliver */
 #define RATE_OVERTAKEN    16                        /* as many requests as there are at a time */
@@ -23,24 +24,53 @@
 /* A reset is told in whole seconds: what our own requests say within the last of them is closer. */
 #define RATE_ROUNDED_MS 1000
 
+/* The account's of that name and length, or a free one; NULL: there is none. */
+static struct eff_limiter_slot *
+rate_slot(struct eff_limiter_account *account, const struct eff_rate_limit *limit)
+{
+    uint64_t name = eff_xxh3((uint64_t)limit->per_ms, limit->name.ptr, limit->name.len) | 1;
+
+    for (size_t i = 0; account && !limit->hard && i < EFF_LIMITER_ACCOUNT_MOST; i++) {
+        struct eff_limiter_slot *slot = &account->slots[i];
+
+        if (slot->marks.name == name)
+            return slot;
+        if (slot->marks.name != 0)
+            continue;
+        slot->marks = (struct eff_limiter_marks){.name = name, .left = -1};
+        return slot;
+    }
+    return NULL;
+}
+
+static struct eff_limiter_window
+rate_window(const struct eff_rate_limit *limit, struct eff_limiter_account *account,
+            struct eff_arena *run)
+{
+    int64_t most = limit->hard ? 0 : limit->usual ? EFF_LIMITER_RING : limit->requests;
+    struct eff_limiter_window window = {.limit = *limit, .allowed = limit->requests};
+    struct eff_limiter_slot *slot = rate_slot(account, limit);
+
+    window.most = (size_t)(most < EFF_LIMITER_RING ? most : EFF_LIMITER_RING);
+    window.ring = slot ? EFF_LIMITER_RING : window.most;
+    window.sent = slot ? slot->sent : eff_new(run, int64_t, window.ring);
+    window.answered = slot ? slot->answered : eff_new(run, int64_t, window.ring);
+    window.marks = slot ? &slot->marks : eff_new(run, struct eff_limiter_marks, 1);
+    if (!slot)
+        window.marks->left = -1;
+    return window;
+}
+
 void
 eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits, size_t count,
-                 uint64_t seed, struct eff_arena *run)
+                 uint64_t seed, struct eff_limiter_account *account, struct eff_arena *run)
 {
     *limiter =
         (struct eff_limiter){.count = count, .failures_until = INT64_MIN / 2, .random = seed | 1};
+    limiter->paused_until = account ? &account->paused_until : eff_new(run, int64_t, 1);
     limiter->windows = eff_new(run, struct eff_limiter_window, count);
-    for (size_t i = 0; i < count; i++) {
-        struct eff_limiter_window *window = &limiter->windows[i];
-        int64_t size = limits[i].hard ? 0 : limits[i].usual ? RATE_RING_MAX : limits[i].requests;
-
-        window->limit = limits[i];
-        window->allowed = limits[i].requests;
-        window->left = -1;
-        window->size = (size_t)(size < RATE_RING_MAX ? size : RATE_RING_MAX);
-        window->sent = eff_new(run, int64_t, window->size);
-        window->answered = eff_new(run, int64_t, window->size);
-    }
+    for (size_t i = 0; i < count; i++)
+        limiter->windows[i] = rate_window(&limits[i], account, run);
 }
 
 static bool
@@ -55,19 +85,19 @@ rate_leaves(const struct eff_limiter_window *window, size_t users)
 {
     int64_t margin_ms = window->limit.per_ms * RATE_MARGIN_PERMILLE / 1000, came_in;
     uint64_t allowed =
-        (uint64_t)window->allowed < window->size ? (uint64_t)window->allowed : window->size;
+        (uint64_t)window->allowed < window->most ? (uint64_t)window->allowed : window->most;
     uint64_t nth;
 
     if (users > 1 && allowed > 0)
         allowed = allowed > users ? allowed / users : 1;
-    if (allowed == 0 || window->sends < allowed)
+    if (allowed == 0 || window->marks->sends < allowed)
         return 0;
-    nth = window->sends - allowed;
-    came_in = window->sent[nth % window->size] +
+    nth = window->marks->sends - allowed;
+    came_in = window->sent[nth % window->ring] +
               (margin_ms < RATE_MARGIN_MS ? margin_ms : RATE_MARGIN_MS);
     // As many had come in when as many were answered, whichever they were.
-    if (window->answers > nth && window->answered[nth % window->size] + 1 < came_in)
-        came_in = window->answered[nth % window->size] + 1;
+    if (window->marks->answers > nth && window->answered[nth % window->ring] + 1 < came_in)
+        came_in = window->answered[nth % window->ring] + 1;
     return came_in + window->limit.per_ms;
 }
 
@@ -75,9 +105,10 @@ static int64_t
 rate_window_ready(const struct eff_limiter_window *window, size_t users, int64_t now)
 {
     int64_t leaves = rate_leaves(window, users);
-    int64_t ready = window->closed_until > now ? window->closed_until : now;
+    int64_t ready = window->marks->closed_until > now ? window->marks->closed_until : now;
 
-    if (window->left >= 0 && window->under_way > 0 && window->under_way >= window->left)
+    if (window->marks->left >= 0 && window->under_way > 0 &&
+        window->under_way >= window->marks->left)
         return INT64_MAX;
     return leaves > ready ? leaves : ready;
 }
@@ -85,7 +116,7 @@ rate_window_ready(const struct eff_limiter_window *window, size_t users, int64_t
 int64_t
 eff_limiter_ready(const struct eff_limiter *limiter, unsigned bucket, int64_t now)
 {
-    int64_t ready = limiter->paused_until > now ? limiter->paused_until : now;
+    int64_t ready = *limiter->paused_until > now ? *limiter->paused_until : now;
 
     if (limiter->failures_until > ready)
         ready = limiter->failures_until;
@@ -110,9 +141,9 @@ eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now)
         if (!rate_applies(window, bucket))
             continue;
         window->under_way++;
-        if (window->size == 0)
+        if (window->ring == 0)
             continue;
-        window->sent[window->sends++ % window->size] = now;
+        window->sent[window->marks->sends++ % window->ring] = now;
     }
 }
 
@@ -124,27 +155,28 @@ rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *re
 
     if (report->allowed > 0)
         window->allowed = report->allowed;
-    if (report->remaining < 0 || window->closed_until > now)
+    if (report->remaining < 0 || window->marks->closed_until > now)
         return;
     // Answers overtake each other: a little more than was told already is older news.
-    if (window->left >= 0 && now - window->left_at < window->limit.per_ms &&
-        report->remaining > window->left && report->remaining <= window->left + RATE_OVERTAKEN)
+    if (window->marks->left >= 0 && now - window->marks->left_at < window->limit.per_ms &&
+        report->remaining > window->marks->left &&
+        report->remaining <= window->marks->left + RATE_OVERTAKEN)
         return;
-    window->left = report->remaining;
-    window->left_at = now;
-    if (window->left == 0 && window->limit.hard && report->reset_ms > 0)
-        window->closed_until = now + report->reset_ms;
-    if (window->left > 0 || window->limit.hard)
+    window->marks->left = report->remaining;
+    window->marks->left_at = now;
+    if (window->marks->left == 0 && window->limit.hard && report->reset_ms > 0)
+        window->marks->closed_until = now + report->reset_ms;
+    if (window->marks->left > 0 || window->limit.hard)
         return;
-    window->left = -1; // whatever it will be when the window opens again
+    window->marks->left = -1; // whatever it will be when the window opens again
     // Where all of it was ours, it is known when it comes back.
     leaves = rate_leaves(window, users);
-    window->closed_until =
+    window->marks->closed_until =
         report->reset_ms >= 0 ? now + report->reset_ms : now + window->limit.per_ms;
-    if (leaves > now &&
-        (report->reset_ms < 0 ||
-         (leaves < window->closed_until && window->closed_until - leaves <= RATE_ROUNDED_MS)))
-        window->closed_until = leaves;
+    if (leaves > now && (report->reset_ms < 0 ||
+                         (leaves < window->marks->closed_until &&
+                          window->marks->closed_until - leaves <= RATE_ROUNDED_MS)))
+        window->marks->closed_until = leaves;
 }
 
 void
@@ -176,8 +208,8 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
         if (!rate_applies(window, bucket))
             continue;
         window->under_way--;
-        if (window->size > 0 && response && response->wire == EFF_WIRE_ANSWERED)
-            window->answered[window->answers++ % window->size] = now;
+        if (window->ring > 0 && response && response->wire == EFF_WIRE_ANSWERED)
+            window->answered[window->marks->answers++ % window->ring] = now;
     }
     if (!response)
         return -1;
@@ -193,8 +225,8 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
             rate_observe(&limiter->windows[reports[i].limit], &reports[i], limiter->users, now);
     if (response->status == 429 || response->status == 503)
         wait_ms = eff_response_retry_after_ms(response);
-    if (wait_ms > 0 && now + wait_ms > limiter->paused_until)
-        limiter->paused_until = now + wait_ms;
+    if (wait_ms > 0 && now + wait_ms > *limiter->paused_until)
+        *limiter->paused_until = now + wait_ms;
     return wait_ms;
 }
 
@@ -202,7 +234,7 @@ bool
 eff_limiter_spent(const struct eff_limiter *limiter)
 {
     for (size_t i = 0; i < limiter->count; i++)
-        if (limiter->windows[i].limit.hard && limiter->windows[i].left == 0)
+        if (limiter->windows[i].limit.hard && limiter->windows[i].marks->left == 0)
             return true;
     return false;
 }
@@ -210,11 +242,11 @@ eff_limiter_spent(const struct eff_limiter *limiter)
 int64_t
 eff_limiter_closed_ms(const struct eff_limiter *limiter, int64_t now)
 {
-    int64_t until = limiter->paused_until;
+    int64_t until = *limiter->paused_until;
 
     for (size_t i = 0; i < limiter->count; i++)
-        if (limiter->windows[i].closed_until > until)
-            until = limiter->windows[i].closed_until;
+        if (limiter->windows[i].marks->closed_until > until)
+            until = limiter->windows[i].marks->closed_until;
     if (until - now > RATE_WAIT_MOST_MS || (until > now && eff_limiter_spent(limiter)))
         return until - now;
     return -1;

@@ -8,12 +8,15 @@
  * unused: n answers say that n requests had come in. What the answers' headers say corrects it; while what they
  * left may be used up by requests under way, nothing goes.
  *
+ * What is known of an account outlives the process of one sync in memory that the next one gets. Whatever a
+ * process dies of, each of its numbers is a time or a count that was true: there is no lock, and nothing to mend.
+ *
  * In an outage it is the failures that are few: beyond a burst, all wait until one more
  * can be afforded. So whoever tries again need not know how often others did. Pure: time
  * comes in as an argument, mono ms.
  *
- * Runs of other processes that send to the same destination have a limiter each: every one takes
- * its part of a window, which is exceeded while one more begins.
+ * Runs that send to the same destination at the same time have a limiter each: every one takes its part of a
+ * window, which is exceeded while one more begins.
  */
 #ifndef EFF_DELIVER_RATE_H
 #define EFF_DELIVER_RATE_H
@@ -21,29 +24,49 @@
 #include "base/arena.h"
 #include "dest/dest.h"
 
+#define EFF_LIMITER_RING         20000
+#define EFF_LIMITER_ACCOUNT_MOST 16 /* windows of an account; those beyond are of one sync each */
+
+struct eff_limiter_marks {
+    uint64_t name;           /* of the limit, with the length of its window; 0: of none yet */
+    uint64_t sends, answers; /* where the rings are */
+    int64_t closed_until;    /* the destination said: nothing is left until then */
+    int64_t left;            /* as the answers say, at left_at; -1: unknown */
+    int64_t left_at;
+};
+
+/* Zero at first; of one limiter at a time. Only what is used of it takes memory, where pages come when touched. */
+struct eff_limiter_account {
+    int64_t paused_until;
+    struct eff_limiter_slot {
+        struct eff_limiter_marks marks;
+        int64_t sent[EFF_LIMITER_RING], answered[EFF_LIMITER_RING];
+    } slots[EFF_LIMITER_ACCOUNT_MOST];
+};
+
 struct eff_limiter_window {
     struct eff_rate_limit limit;
-    int64_t allowed;          /* requests per window: as configured, or as the answers say */
+    int64_t allowed; /* requests per window: as configured, or as the answers say */
+    size_t most;     /* that may be allowed */
+    size_t ring;
     int64_t *sent, *answered; /* rings: when the nth request went, when the nth answer came */
-    size_t size;
-    uint64_t sends, answers;
-    int64_t closed_until; /* the destination said: nothing is left until then */
-    int64_t left;         /* as the answers say, at left_at; -1: unknown */
-    int64_t left_at;
+    struct eff_limiter_marks *marks;
     int64_t under_way; /* requests without an answer */
 };
 
 struct eff_limiter {
     size_t count;
     struct eff_limiter_window *windows;
-    size_t users;         /* runs that share the windows; 0: this one alone. The caller's to set */
-    int64_t paused_until; /* Retry-After, for the whole account */
+    size_t users;          /* runs that share the windows; 0: this one alone. The caller's to set */
+    int64_t *paused_until; /* Retry-After, for the whole account */
     int64_t failures_until; /* how far ahead of their time failures have come; all wait for it */
     uint64_t random;        /* state of the jitter; seeded by the caller */
 };
 
+/* account NULL: nobody went before, and nobody comes after. A hard quota is not of its concern. */
 void eff_limiter_init(struct eff_limiter *limiter, const struct eff_rate_limit *limits,
-                      size_t count, uint64_t seed, struct eff_arena *run);
+                      size_t count, uint64_t seed, struct eff_limiter_account *account,
+                      struct eff_arena *run);
 /* now when a request of that bucket may go, else the time to ask again; INT64_MAX: after an answer. */
 int64_t eff_limiter_ready(const struct eff_limiter *limiter, unsigned bucket, int64_t now);
 void eff_limiter_sent(struct eff_limiter *limiter, unsigned bucket, int64_t now);

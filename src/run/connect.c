@@ -28,7 +28,8 @@ eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err)
     if (r->dest->ops->rates)
         count = r->dest->ops->rates(r->dest, &limits);
     r->os->random(r->os->self, &seed, sizeof seed);
-    eff_limiter_init(&r->limiter, limits, count, seed, &r->run);
+    eff_limiter_init(&r->limiter, limits, count, seed,
+                     eff_accounts_limiter(r->options->accounts, r->sync->dest), &r->run);
     r->dest_sync = (struct eff_dest_sync){
         .name = r->sync->name,
         .run = r->run_id,

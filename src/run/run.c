@@ -296,7 +296,8 @@ eff_run_look(const struct eff_project *project, const struct eff_sync_conf *sync
              const struct eff_look_options *look, struct eff_arena *process,
              struct eff_report *ret_report)
 {
-    struct eff_run_options options = {.plan = !look->write, .limit = -1, .look = look};
+    struct eff_run_options options = {
+        .plan = !look->write, .limit = -1, .look = look, .accounts = look->accounts};
     struct eff_sync_run r = {
         .project = project, .sync = sync, .os = os, .options = &options, .report = ret_report};
 

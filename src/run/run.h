@@ -6,6 +6,7 @@
 
 #include "conf/project.h"
 #include "os/os.h"
+#include "run/accounts.h"
 #include "run/hand.h"
 #include "run/report.h"
 
@@ -22,6 +23,7 @@ struct eff_progress {
 
 /* verify: read back rows that were delivered; adopt: take what is there as delivered. */
 struct eff_look_options {
+    struct eff_accounts *accounts; /* may be NULL */
     bool adopt;
     bool named;     /* asked for by name: that it cannot be looked at is a failure */
     bool unseen;    /* adopt: all rows of the model, without looking */
@@ -39,6 +41,7 @@ struct eff_run_options {
     bool ignore_quota;                   /* ask although it is known to be used up */
     eff_str state;         /* plan: another state folder (an unpacked export); ptr == NULL: own */
     struct eff_hand *hand; /* shared with the parent, who may start this sync again; may be NULL */
+    struct eff_accounts *accounts; /* may be NULL; eff_run_syncs brings its own */
     void (*progress)(void *self, const struct eff_progress *progress);
     /* eff_run_syncs: a sync has its report; may be NULL. */
     void (*finished)(void *self, const struct eff_report *report);

@@ -2,7 +2,8 @@
  * run/supervise: several syncs, each in a child process of its own.
  *
  * At most `jobs` at a time, one at a time per destination (and per account, where several
- * blocks name the same), and `after` respected.
+ * blocks name the same), which goes on with the limits as the one before left them, and
+ * `after` respected.
  * A child talks in lines: "P" and its progress, "R" and its report, both JSON, or
  * "E" and last words. A child that crashes with a row or a batch in hand is started
  * again, with what that tells (run/hand.h). Any other that goes without a report has
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "dest/dest.h"
 #include "os/process.h"
 #include "run/remember.h"
 #include "run/run.h"
@@ -31,7 +31,6 @@ struct supervise_sync {
     const struct eff_sync_conf *sync;
     struct eff_report *report;
     enum supervise_stage stage;
-    eff_str budget; /* what its destination shares with others; len == 0: nothing */
     bool has_report;
     eff_str last_words;
     int64_t started_ms;
@@ -47,6 +46,7 @@ struct supervise {
     struct eff_arena scratch;
     size_t count, jobs, running, done;
     struct supervise_sync *syncs;
+    struct eff_accounts *accounts;
     struct eff_process **processes; /* parallel to syncs: NULL when it is not running */
     bool stopping, no_fork;
 };
@@ -126,6 +126,7 @@ supervise_child_work(void *self, int out)
     options.progress = all->options->progress ? supervise_child_progress : NULL;
     options.self = &child;
     options.hand = sync->hand;
+    options.accounts = all->accounts;
     if (eff_os_real(all->process, &os, &err) == EFF_OK) {
         eff_process_calm();
         eff_run_sync(all->project, sync->sync, os, &options, all->process, &report);
@@ -303,7 +304,10 @@ supervise_start(struct supervise *all, size_t index)
     sync->started_ms = all->os->mono_ms(all->os->self);
     *sync->report = (struct eff_report){.sync = sync->sync->name, .arena = all->process};
     if (all->no_fork) {
-        eff_run_sync(all->project, sync->sync, all->os, all->options, all->process, sync->report);
+        struct eff_run_options options = *all->options;
+
+        options.accounts = all->accounts;
+        eff_run_sync(all->project, sync->sync, all->os, &options, all->process, sync->report);
         eff_run_remember(all->project, all->os, sync->report, all->process);
         supervise_finish(sync);
         return;
@@ -351,27 +355,6 @@ supervise_must_wait(struct supervise_sync *sync, struct supervise_sync **ret_fai
     return wait && *ret_failed == NULL;
 }
 
-/* Two blocks may name one account, whose limits they share. */
-static eff_str
-supervise_budget(const struct eff_dest_conf *conf, struct eff_arena *process)
-{
-    const struct eff_dest_kind *kind = conf->kind ? conf->kind->user : NULL;
-    struct eff_arena scratch = *process;
-    struct eff_dest *dest;
-    struct eff_err ignored = {0};
-    struct eff_buf buf = {0};
-    eff_str budget;
-
-    if (!kind || kind->ops->open(conf, &scratch, &dest, &ignored) != EFF_OK)
-        return EFF_STR_NONE; // told by the sync itself
-    eff_buf_add(&buf, dest->budget);
-    if (dest->ops->close)
-        dest->ops->close(dest);
-    budget = eff_str_copy(process, eff_buf_str(&buf));
-    eff_buf_free(&buf);
-    return budget;
-}
-
 static bool
 supervise_dest_busy(const struct supervise *all, const struct supervise_sync *sync)
 {
@@ -379,8 +362,7 @@ supervise_dest_busy(const struct supervise *all, const struct supervise_sync *sy
         const struct supervise_sync *other = &all->syncs[i];
 
         if (other->stage == SUPERVISE_RUNNING &&
-            (other->sync->dest == sync->sync->dest ||
-             (sync->budget.len > 0 && eff_str_eq(other->budget, sync->budget))))
+            eff_accounts_same(all->accounts, other->sync->dest, sync->sync->dest))
             return true;
     }
     return false;
@@ -509,18 +491,17 @@ eff_run_syncs(const struct eff_project *project, const bool *chosen, size_t jobs
 
     all.syncs = eff_new(process, struct supervise_sync, project->syncs_count);
     all.processes = eff_new(process, struct eff_process *, project->syncs_count);
+    all.accounts = eff_accounts_open(project, chosen, process);
     eff_arena_init(&all.scratch, "line", SUPERVISE_SCRATCH_MAX);
     for (size_t i = 0; i < project->syncs_count; i++) {
         if (!chosen[i])
             continue;
-        all.syncs[all.count] =
-            (struct supervise_sync){.all = &all,
-                                    .sync = &project->syncs[i],
-                                    .report = &reports[all.count],
-                                    .budget = supervise_budget(project->syncs[i].dest, process)};
+        all.syncs[all.count] = (struct supervise_sync){
+            .all = &all, .sync = &project->syncs[i], .report = &reports[all.count]};
         all.count++;
     }
     supervise_loop(&all);
+    eff_accounts_close(all.accounts);
     eff_arena_deinit(&all.scratch);
     return all.count;
 }

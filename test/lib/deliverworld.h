@@ -235,7 +235,7 @@ world_run(struct world *w)
     uint64_t out[16];
     size_t out_count = 0;
 
-    eff_limiter_init(&limiter, &w->rate, w->rate.requests ? 1 : 0, 7, &w->run);
+    eff_limiter_init(&limiter, &w->rate, w->rate.requests ? 1 : 0, 7, NULL, &w->run);
     d = eff_deliver_new(&config);
     for (size_t turns = 0;; turns++) {
         struct eff_effect effect = eff_deliver_next(d, w->now, w->now);

@@ -63,7 +63,7 @@ world_open(struct world *w, int64_t requests, int64_t per_ms, bool hard)
     w->limit = (struct eff_rate_limit){.per_ms = per_ms, .requests = requests, .hard = hard};
     w->since = -per_ms;
     eff_arena_init(&w->run, "run", (size_t)1 << 20);
-    eff_limiter_init(&w->limiter, &w->limit, 1, 7, &w->run);
+    eff_limiter_init(&w->limiter, &w->limit, 1, 7, NULL, &w->run);
 }
 
 static int64_t
@@ -292,7 +292,7 @@ test_a_limit_that_is_told(void **state)
     for (int usual = 0; usual < 2; usual++) {
         world_open(&w, 5, 1000, false);
         w.limit.usual = usual;
-        eff_limiter_init(&w.limiter, &w.limit, 1, 7, &w.run);
+        eff_limiter_init(&w.limiter, &w.limit, 1, 7, NULL, &w.run);
         w.tells = true;
         w.report = (struct eff_rate_report){0, -1, 50, -1};
         eff_limiter_sent(&w.limiter, 0, 1);
@@ -437,6 +437,89 @@ test_until_when_it_is_closed(void **state)
     eff_arena_deinit(&w.run);
 }
 
+/*
+ * A run goes on with the account as the one before left it, though that one died with requests under way: any
+ * window of all of them has no more than it may. A limit of another name, or of another length, is one of its own.
+ */
+static void
+test_a_run_goes_on_with_the_account(void **state)
+{
+    static struct eff_limiter_account account;
+    struct world w;
+    int64_t sent[60], now = 5000;
+    size_t count = 0;
+
+    (void)state;
+    world_open(&w, 10, 1000, false);
+    w.limit.name = EFF_STR("calls");
+    for (size_t run = 0; run < 6; run++) {
+        w.limit.requests = run % 2 ? 8 : 10; // as another block of the same account may have it
+        eff_limiter_init(&w.limiter, &w.limit, 1, 7, &account, &w.run);
+        for (size_t i = 0; i < 7; now++) {
+            if (eff_limiter_ready(&w.limiter, 0, now) > now)
+                continue;
+            eff_limiter_sent(&w.limiter, 0, now);
+            if (i % 2) // the others are lost with the process
+                eff_limiter_answered(&w.limiter, 0, &w.dest, &good, now);
+            sent[count++] = now;
+            i++;
+        }
+    }
+    for (size_t i = 10; i < count; i++)
+        assert_true(sent[i] - sent[i - 10] >= 1000);
+    assert_in_range(now, 9000, 11000); // 42 of 8 to 10 a second
+
+    w.limit.per_ms = 2000;
+    eff_limiter_init(&w.limiter, &w.limit, 1, 7, &account, &w.run);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, now), now);
+    eff_arena_deinit(&w.run);
+}
+
+/* What the answers told holds for the next run, too; but a hard quota, which others keep for it. */
+static void
+test_what_was_told_outlives_a_run(void **state)
+{
+    const struct eff_header header = {EFF_STR("retry-after"), EFF_STR("7200")};
+    const struct eff_response later = {
+        .wire = EFF_WIRE_ANSWERED, .status = 429, .headers_count = 1, .headers = &header};
+    static struct eff_limiter_account account, hard;
+    struct world w;
+
+    (void)state;
+    world_open(&w, 100, 10000, false);
+    eff_limiter_init(&w.limiter, &w.limit, 1, 7, &account, &w.run);
+    w.tells = true;
+    w.report = (struct eff_rate_report){0, 2, -1, -1};
+    eff_limiter_sent(&w.limiter, 0, 1000);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1000);
+    eff_limiter_init(&w.limiter, &w.limit, 1, 7, &account, &w.run);
+    eff_limiter_sent(&w.limiter, 0, 1001);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1001), 1001);
+    eff_limiter_sent(&w.limiter, 0, 1001);
+    assert_true(eff_limiter_ready(&w.limiter, 0, 1001) ==
+                INT64_MAX); // both may be used up by those
+
+    w.report = (struct eff_rate_report){0, 0, -1, 4000};
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1002);
+    eff_limiter_init(&w.limiter, &w.limit, 1, 7, &account, &w.run);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1002), 5002);
+    w.tells = false;
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &later, 1002);
+    eff_limiter_init(&w.limiter, &w.limit, 1, 7, &account, &w.run);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1002), 1002 + 7200000);
+
+    w.limit.hard = w.tells = true;
+    w.report = (struct eff_rate_report){0, 0, -1, 4000};
+    for (size_t i = 0; i < 2; i++) {
+        eff_limiter_init(&w.limiter, &w.limit, 1, 7, &hard, &w.run);
+        assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1002), 1002);
+        eff_limiter_sent(&w.limiter, 0, 1002);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1002);
+        assert_true(eff_limiter_spent(&w.limiter));
+    }
+    eff_arena_deinit(&w.run);
+}
+
 int
 main(void)
 {
@@ -454,6 +537,8 @@ main(void)
         cmocka_unit_test(test_failures_of_an_outage_are_few),
         cmocka_unit_test(test_a_tenth_may_fail),
         cmocka_unit_test(test_until_when_it_is_closed),
+        cmocka_unit_test(test_a_run_goes_on_with_the_account),
+        cmocka_unit_test(test_what_was_told_outlives_a_run),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -462,7 +462,7 @@ test_answers_to_nobody(void **state)
 
     (void)state;
     world_open(&w, EFF_CLASS_CONVERGE, 1, 4, judge_good);
-    eff_limiter_init(&limiter, NULL, 0, 7, &w.run);
+    eff_limiter_init(&limiter, NULL, 0, 7, NULL, &w.run);
     d = eff_deliver_new(&(struct eff_deliver_config){.dest = &w.dest,
                                                      .limits = w.limits,
                                                      .limiter = &limiter,
