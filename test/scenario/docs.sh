@@ -40,6 +40,14 @@ while read -r name _; do
     }
 done < "$EFF_TMP/kinds"
 
+# shellcheck disable=SC2046 # they are words
+sh "$EFF_SRC/tools/figures" kit $(cd "$EFF_SRC/connectors" && echo *) > "$EFF_TMP/now" || bad=1
+sed -n '/^<!-- from here on written by /,/^<!-- up to here -->$/{/^|/p}' "$EFF_SRC/docs/figures.md" > "$EFF_TMP/documented"
+diff "$EFF_TMP/documented" "$EFF_TMP/now" || {
+    echo 'docs/figures.md has other lines, cases or replays of the connectors (<) than there are (>): sh tools/figures kit'
+    bad=1
+}
+
 if "$EFFERENT" docs connector nothing 2> /dev/null; then
     echo "a page of a destination that is not there"
     bad=1
