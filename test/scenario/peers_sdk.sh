@@ -1,6 +1,7 @@
 #!/bin/sh
 # Goal: the vendors' own clients, as they come from npm, work against the stand-ins.
 # Method: start the stand-ins on free ports, read the printed addresses, run test/peers/*.test.mjs.
+# What each sent is counted (test/peers/calls.mjs) and told, as in docs/figures.md.
 # timeout: 300
 if ! command -v node > /dev/null 2>&1 || [ ! -d "$EFF_PEERS/node_modules/jsforce" ]; then
     echo "peers_sdk: node or the packages of test/peers are missing (tools/setup test)"
@@ -31,7 +32,11 @@ done < addresses
 cd "$EFF_PEERS" || exit 1
 code=0
 for vendor in $vendors; do
-    node --test "$vendor.test.mjs" || code=1
+    : > "$EFF_TMP/calls"
+    EFF_CALLS="$EFF_TMP/calls" NODE_OPTIONS=--import=./calls.mjs node --test "$vendor.test.mjs" || code=1
+    calls=$(awk '{ n += $1 } END { print n + 0 }' "$EFF_TMP/calls")
+    echo "$vendor: $calls requests of its client"
+    [ "$calls" -gt 10 ] || { echo "peers_sdk: so few cannot be all of them"; code=1; }
 done
 
 kill -TERM $sandbox
