@@ -152,7 +152,9 @@ option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_n
             eff_compile_fail(c, map, "a secret has no default");
             return false;
         }
-        option_try(c, option, conf.fallback, map->place);
+        option_try(c, option, conf.fallback, eff_node_get(map, "default")->place);
+        if (option->kind == EFF_OPT_URL && before == eff_problems_total(c->problems))
+            eff_compile_leads(c, eff_node_get(map, "default")->place, conf.fallback, true);
     }
     return before == eff_problems_total(c->problems);
 }
@@ -426,7 +428,7 @@ connector_auth(struct eff_compile *c, const struct eff_node *map, const struct e
     if (!good)
         return false;
     good &= eff_compile_text(c, conf.token, 0, &connector->auth_token);
-    good &= eff_compile_text(c, conf.url, 0, &connector->auth_url);
+    good &= eff_compile_address(c, conf.url, 0, &connector->auth_url);
     good &= eff_compile_text(c, conf.user, 0, &connector->basic_user);
     good &= eff_compile_text(c, conf.password, 0, &connector->basic_password);
     good &= eff_compile_ints(c, conf.expired, &connector->expired);
@@ -691,23 +693,6 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
 }
 
 static bool
-connector_hosts(struct eff_compile *c, const struct eff_node *root,
-                const struct eff_str_list *hosts)
-{
-    for (size_t i = 0; i < hosts->count; i++) {
-        eff_str host = hosts->at[i], tail;
-
-        tail = eff_str_starts(host, EFF_STR("*.")) ? eff_str_sub(host, 2, SIZE_MAX) : host;
-        if (eff_str_find_char(tail, '*') != SIZE_MAX || eff_str_find_char(tail, '/') != SIZE_MAX ||
-            eff_str_find_char(tail, '@') != SIZE_MAX || eff_str_find_char(tail, '.') == SIZE_MAX) {
-            eff_compile_fail(c, root, "`hosts` has names like api.example.com or *.example.com");
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
 connector_top(struct eff_compile *c, const struct eff_node *root, struct top_conf *conf)
 {
     struct eff_connector *connector = c->connector;
@@ -728,7 +713,7 @@ connector_top(struct eff_compile *c, const struct eff_node *root, struct top_con
         return false;
     }
     good = connector_sections_known(c, root, &conf->sections);
-    good &= connector_hosts(c, root, &conf->hosts);
+    good &= eff_compile_hosts(c, eff_node_get(root, "hosts"));
     return good;
 }
 
@@ -737,7 +722,7 @@ eff_connector_load(eff_str path, eff_str bytes, struct eff_arena *arena,
                    struct eff_problems *problems)
 {
     struct eff_connector *connector = eff_new(arena, struct eff_connector, 1);
-    struct eff_compile c = {arena, problems, connector};
+    struct eff_compile c = {.arena = arena, .problems = problems, .connector = connector};
     struct eff_fill *fill = problems->fill;
     const struct eff_node *documents;
     struct top_conf conf = {0};
@@ -755,7 +740,7 @@ eff_connector_load(eff_str path, eff_str bytes, struct eff_arena *arena,
     }
     good = good && connector_top(&c, &documents[0], &conf) && connector_options(&c, &conf);
     if (good) {
-        good &= eff_compile_text(&c, conf.base, EFF_SCOPE_SESSION, &connector->base);
+        good &= eff_compile_address(&c, conf.base, EFF_SCOPE_SESSION, &connector->base);
         good &= eff_compile_moves(&c, conf.paths);
         good &= eff_compile_text(&c, conf.account, 0, &connector->account);
         good &= connector_compile(&c, &conf);
@@ -769,7 +754,8 @@ eff_connector_complete(const struct eff_connector *connector, const void *config
                        struct eff_arena *arena, struct eff_problems *problems)
 {
     struct eff_connector *whole = eff_new(arena, struct eff_connector, 1);
-    struct eff_compile c = {arena, problems, whole};
+    struct eff_compile c = {
+        .arena = arena, .problems = problems, .connector = whole, .project = true};
     struct top_conf conf = {0};
     size_t from = connector->options_count - connector->sections.count;
 

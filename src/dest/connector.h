@@ -392,6 +392,11 @@ struct eff_connector {
     struct eff_operation ops[EFF_OPS_COUNT];
 };
 
+/* host[:port] of an address that could be called, as it is written; else EFF_STR_NONE. */
+eff_str eff_connector_host(eff_str url, bool *ret_https);
+eff_str eff_connector_host_name(eff_str host); /* without port and brackets */
+/* Whether its `hosts` have the name. */
+bool eff_connector_declares(const struct eff_connector *connector, eff_str name);
 /* Members of any list: `to:` is its name or id over there, which no connector file can know. */
 bool eff_connector_takes_lists(const struct eff_connector *connector);
 /* NULL when problems were added. The bytes are borrowed. */

@@ -392,7 +392,7 @@ eff_compile_call(struct eff_compile *c, const struct eff_node *map,
     ret_call->place = map->place;
     ret_call->timeout_ms = conf->timeout_ms;
     good &= call_path(c, path, allows, &ret_call->path);
-    good &= eff_compile_text(c, conf->base, EFF_SCOPE_SESSION, &ret_call->base);
+    good &= eff_compile_address(c, conf->base, EFF_SCOPE_SESSION, &ret_call->base);
     good &=
         eff_compile_pairs(c, conf->query, allows, true, &ret_call->query_count, &ret_call->query);
     good &= eff_compile_pairs(c, conf->headers, allows, false, &ret_call->headers_count,

@@ -13,6 +13,7 @@ struct eff_compile {
     const struct eff_node *answers; /* `answers:`, named; or NULL */
     const struct eff_node *find;    /* `find:`, shared by operations; or NULL */
     const struct eff_node *jobs;    /* `jobs:`, named; or NULL */
+    bool project;                   /* sections that stand in the project's own block */
     size_t founds_count;            /* names of {found.x} in the operation at hand, by slot - 1 */
     eff_str founds[EFF_FOUNDS_MAX - 1];
 };
@@ -25,6 +26,13 @@ void eff_compile_fail(struct eff_compile *c, const struct eff_node *node, const 
 struct eff_scope eff_compile_scope(struct eff_compile *c, unsigned allows);
 bool eff_compile_text(struct eff_compile *c, const struct eff_node *node, unsigned allows,
                       struct eff_text *ret_text); /* NULL node: nothing is written */
+/* Names of hosts, and no addresses; a wildcard only below what can be a vendor's own domain. */
+bool eff_compile_hosts(struct eff_compile *c, const struct eff_node *node);
+/* An https address whose host is among `hosts`; not `whole`: it goes on with a reference. */
+bool eff_compile_leads(struct eff_compile *c, struct eff_place place, eff_str address, bool whole);
+/* A text that is an address: as far as it is literal, it leads to where the file may go. */
+bool eff_compile_address(struct eff_compile *c, const struct eff_node *node, unsigned allows,
+                         struct eff_text *ret_text);
 bool eff_compile_ints(struct eff_compile *c, const struct eff_node *node,
                       struct eff_ints *ret_ints);
 bool eff_compile_pointer(struct eff_compile *c, const struct eff_node *at, eff_str pointer);

@@ -33,27 +33,6 @@ rest_option_text(const struct eff_option *option, const void *config, struct eff
     }
 }
 
-/* What the project names, and where the connector's own addresses lead by default. */
-static void
-rest_hosts(struct rest_dest *dest, const struct eff_connector *connector)
-{
-    const struct eff_dest_conf *conf = dest->base.conf;
-    eff_str *hosts = eff_new(dest->run, eff_str, conf->hosts_count + connector->options_count);
-    size_t count = 0;
-    bool https;
-
-    for (size_t i = 0; i < conf->hosts_count; i++)
-        hosts[count++] = conf->hosts[i];
-    for (size_t i = 0; i < connector->options_count; i++) {
-        if (connector->options[i].kind == EFF_OPT_URL && dest->options[i].ptr)
-            hosts[count] = rest_host(dest->options[i], &https);
-        if (connector->options[i].kind == EFF_OPT_URL && hosts[count].ptr)
-            count++;
-    }
-    dest->hosts = hosts;
-    dest->hosts_count = count;
-}
-
 static enum eff_fault
 rest_text(struct rest_dest *dest, const struct eff_text *text, eff_str *ret_text,
           struct eff_err *err)
@@ -112,10 +91,17 @@ static enum eff_fault
 rest_account(struct rest_dest *dest, struct eff_err *err)
 {
     eff_str account = EFF_STR_NONE;
+    bool named, https;
 
     EFF_TRY(rest_text(dest, &dest->connector->account, &account, err));
-    if (!account.len && dest->hosts_count > 0)
-        account = dest->hosts[dest->hosts_count - 1];
+    named = account.len > 0;
+    for (size_t i = 0; !named && i < dest->connector->options_count; i++) {
+        eff_str host = dest->connector->options[i].kind == EFF_OPT_URL
+                           ? eff_connector_host(dest->options[i], &https)
+                           : EFF_STR_NONE;
+
+        account = host.ptr ? host : account;
+    }
     dest->base.account = eff_str_printf(dest->run, EFF_STR_FMT ":" EFF_STR_FMT,
                                         EFF_STR_ARG(dest->connector->kind), EFF_STR_ARG(account));
     dest->base.budget = rest_budget(dest);
@@ -251,7 +237,6 @@ rest_open(const struct eff_dest_conf *conf, struct eff_arena *run, struct eff_de
     eff_str_int(options[connector->late_option], &dest->late_ms);
     EFF_TRY(rest_complete(dest, connector, err));
     dest->login = rest_login(dest);
-    rest_hosts(dest, connector);
     rest_limits(dest);
     EFF_TRY(rest_moves(dest, err));
     EFF_TRY(rest_account(dest, err));

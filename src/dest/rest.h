@@ -27,8 +27,6 @@ struct rest_dest {
     const struct eff_connector *connector;
     struct eff_arena *run;
     const eff_str *options; /* text by index */
-    size_t hosts_count;     /* that the project names, and the defaults of url options */
-    const eff_str *hosts;
     struct eff_rate_limit *limits;
     int64_t rows_planned;
     int64_t late_ms;
@@ -127,7 +125,6 @@ void rest_request_page(struct eff_arena *arena, struct eff_request *request, eff
                        eff_str cursor);
 bool rest_request_header(struct eff_arena *arena, struct eff_request *request, eff_str name,
                          eff_str value);
-eff_str rest_host(eff_str url, bool *ret_https); /* EFF_STR_NONE: not an address we would call */
 /* Declared, or named by the project; over plain http only where the project itself writes so. */
 bool rest_host_allowed(const struct rest_dest *dest, eff_str url);
 

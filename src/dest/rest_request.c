@@ -17,63 +17,20 @@ rest_render(struct rest_dest *dest, struct eff_arena *arena)
 
 /* ---- hosts ---- */
 
-eff_str
-rest_host(eff_str url, bool *ret_https)
-{
-    eff_str host;
-    size_t end = 0;
-
-    *ret_https = eff_str_starts(url, EFF_STR("https://"));
-    if (!*ret_https && !eff_str_starts(url, EFF_STR("http://")))
-        return EFF_STR_NONE;
-    host = eff_str_sub(url, *ret_https ? 8 : 7, SIZE_MAX);
-    while (end < host.len && host.ptr[end] != '/') {
-        char c = host.ptr[end++];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '.' || c == '-' || c == ':' || c == '[' || c == ']' || c == '_';
-
-        if (!plain)
-            return EFF_STR_NONE;
-    }
-    host.len = end;
-    return host.len > 0 ? host : EFF_STR_NONE;
-}
-
-static eff_str
-host_without_port(eff_str host)
-{
-    eff_str name = host;
-
-    if (host.len > 0 && host.ptr[0] == '[') {
-        size_t close = eff_str_find_char(host, ']');
-
-        return close == SIZE_MAX ? host : eff_str_sub(host, 1, close - 1);
-    }
-    eff_str_cut(host, ':', &name, &host);
-    return name;
-}
-
+/* Whether the project itself writes that host, and http:// before it where that is to be used. */
 static bool
-host_matches(eff_str pattern, eff_str name)
+host_is_written(const struct rest_dest *dest, eff_str name, bool plain)
 {
-    if (!eff_str_starts(pattern, EFF_STR("*.")))
-        return eff_str_eq_nocase(pattern, name);
-    pattern = eff_str_sub(pattern, 1, SIZE_MAX); /* ".example.com" */
-    return name.len > pattern.len &&
-           eff_str_eq_nocase(eff_str_sub(name, name.len - pattern.len, SIZE_MAX), pattern);
-}
+    const struct eff_option *options = dest->connector->options;
 
-/* Whether the project itself writes http:// before it: no answer leads there in the clear else. */
-static bool
-host_is_plain(const struct rest_dest *dest, eff_str name)
-{
     for (size_t i = 0; i < dest->connector->options_count; i++) {
         bool https = true;
         eff_str host = EFF_STR_NONE;
 
-        if (dest->connector->options[i].kind == EFF_OPT_URL)
-            host = rest_host(dest->options[i], &https);
-        if (!https && eff_str_eq_nocase(host_without_port(host), name))
+        if (options[i].kind == EFF_OPT_URL && dest->options[i].ptr != options[i].fallback)
+            host = eff_connector_host(dest->options[i], &https);
+        if (host.ptr && !(plain && https) &&
+            eff_str_eq_nocase(eff_connector_host_name(host), name))
             return true;
     }
     return false;
@@ -83,19 +40,10 @@ bool
 rest_host_allowed(const struct rest_dest *dest, eff_str url)
 {
     bool https;
-    eff_str host = rest_host(url, &https), name = host_without_port(host);
+    eff_str host = eff_connector_host(url, &https), name = eff_connector_host_name(host);
 
-    if (!host.ptr || (!https && !host_is_plain(dest, name)))
-        return false;
-    for (size_t i = 0; i < dest->hosts_count; i++) {
-        if (eff_str_eq_nocase(dest->hosts[i], name) || eff_str_eq_nocase(dest->hosts[i], host))
-            return true;
-    }
-    for (size_t i = 0; https && i < dest->connector->hosts.count; i++) {
-        if (host_matches(dest->connector->hosts.at[i], name))
-            return true;
-    }
-    return false;
+    return host.ptr && (host_is_written(dest, name, !https) ||
+                        (https && eff_connector_declares(dest->connector, name)));
 }
 
 /* ---- the address ---- */
@@ -149,7 +97,7 @@ request_page(struct eff_buf *buf, eff_str address)
     eff_str host;
 
     if (address.len > 0 && address.ptr[0] == '/') {
-        host = rest_host(eff_buf_str(buf), &https);
+        host = eff_connector_host(eff_buf_str(buf), &https);
         buf->len = host.ptr ? (size_t)(host.ptr - buf->ptr) + host.len : 0;
     } else {
         buf->len = 0;
@@ -225,6 +173,7 @@ request_url(struct rest_dest *dest, const struct eff_call *call, struct eff_rend
              EFF_STR_ARG(eff_str_sub(request->url, 0, 200)));
     eff_err_hint(err, "Name the host in the destination's url, with http:// only if it is to be "
                       "spoken to unencrypted, or in the connector's `hosts`.");
+    eff_err_where(err, call->place.file, call->place.line, call->place.column);
     return REST_NOT_BUILT;
 }
 

@@ -155,11 +155,43 @@ static const struct {
     {"max: 10", "max: many", 6, "number"},
     {"https://api.example.com", "file:///etc/passwd", 5, ""},
     {"https://api.example.com", "https://user:pw@api.example.com", 5, ""},
-    {"hosts: [\"*.example.com\"]", "hosts: [\"*\"]", 1, "`hosts`"},
-    {"hosts: [\"*.example.com\"]", "hosts: [\"*.*.com\"]", 1, "`hosts`"},
-    {"hosts: [\"*.example.com\"]", "hosts: [\"a.com/x\"]", 1, "`hosts`"},
-    {"hosts: [\"*.example.com\"]", "hosts: [\"u@a.com\"]", 1, "`hosts`"},
-    {"hosts: [\"*.example.com\"]", "hosts: [localhost]", 1, "`hosts`"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*\"]", 7, "`hosts`"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.*.com\"]", 7, "`hosts`"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"a.com/x\"]", 7, "`hosts`"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"u@a.com\"]", 7, "`hosts`"},
+    {"hosts: [\"*.example.com\"]", "hosts: [localhost]", 7, "`hosts`"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", 169.254.169.254]", 7, "no addresses"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", 127.1]", 7, "no addresses"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", 0x7f.0x1]", 7, "no addresses"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", \"[::1]\"]", 7, "no addresses"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", \"api.x.com:8443\"]", 7, "no addresses"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", a..com]", 7, "no addresses"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", \"https://a.com\"]", 7, "no addresses"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", \"*.com\"]", 7, "a vendor's own"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", \"*.co.uk\"]", 7, "a vendor's own"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", \"*.COM.au\"]", 7, "a vendor's own"},
+    {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", \"*.github.io\"]", 7, "a vendor's own"},
+    {"https://api.example.com", "https://127.0.0.1:18999", 5, "no host that `hosts` names"},
+    {"https://api.example.com", "https://evil.example", 5, "no host that `hosts` names"},
+    {"https://api.example.com", "http://api.example.com", 5, "opens with https://"},
+    {"base: \"{url}\"", "base: \"https://evil.example\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"https://example.com\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"https://api.example.com.evil.example/v1\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"https://api.example.com@evil.example\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"https://evil.example#.example.com\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"https://127.0.0.1\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"https://evil.example/{token}\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"https://\"", 8, "no host that `hosts` names"},
+    {"base: \"{url}\"", "base: \"file:///etc/passwd\"", 8, "opens with https://"},
+    {"base: \"{url}\"", "base: \"http://127.0.0.1:18999\"", 8, "opens with https://"},
+    {"base: \"{url}\"", "base: \"http://api.example.com\"", 8, "opens with https://"},
+    {"base: \"{url}\"", "base: \"//api.example.com\"", 8, "opens with https://"},
+    {"base: \"{url}\"", "base: \"http{token}://x\"", 8, "opens with https://"},
+    {"base: \"{url}\"", "base: \"\"", 8, "opens with https://"},
+    {"post: \"/x/{object}\"", "base: https://evil.example\n    post: \"/x/{object}\"", 20,
+     "no host that `hosts` names"},
+    {"{header: {Auth", "{url: \"https://evil.example\", header: {Auth", 9,
+     "no host that `hosts` names"},
     {"base: \"{url}\"", "base: \"{ur}\"", 8, "unknown name"},
     {"base: \"{url}\"", "base: \"{fields.url}\"", 8, "not known here"},
     {"base: \"{url}\"", "base: \"{env.HOME}\"", 8, "unknown name"},
@@ -371,6 +403,29 @@ hostile_files_are_refused(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* What is put together when it is called is looked at then. */
+static void
+addresses_that_are_fine(void **state)
+{
+    static const char *const good_bases[] = {
+        "https://api.example.com/v1/{token}", "https://api.example.com:8443",
+        "https://{token}.example.com",        "https://api.example.com{token}",
+        "https://API.example.com",            "{url}/v1",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good_bases / sizeof good_bases[0]; i++) {
+        const struct eff_connector *connector;
+        struct eff_problems problems;
+        struct eff_arena before = arena;
+        eff_str base = eff_str_printf(&arena, "base: \"%s\"", good_bases[i]);
+
+        if (load(change("base: \"{url}\"", base.ptr), &problems, &connector) > 0)
+            fail_msg("%s: " EFF_STR_FMT, good_bases[i], EFF_STR_ARG(problems.at[0].message));
+        arena = before;
+    }
+}
+
 static void
 all_at_once(void **state)
 {
@@ -469,6 +524,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_good_one_loads),
         cmocka_unit_test(hostile_files_are_refused),
+        cmocka_unit_test(addresses_that_are_fine),
         cmocka_unit_test(all_at_once),
         cmocka_unit_test(columns_point_into_the_text),
         cmocka_unit_test(every_prefix_and_damage),

@@ -74,6 +74,18 @@ static const char answered[] =
 #define ANSWER(u, id, next)                                                                        \
     "{\"t\":\"tok\",\"u\":\"" u "\",\"id\":\"" id "\",\"s\":\"d\",\"r\":[],\"next\":\"" next "\"}"
 
+/* An address that is no literal of the file, which would be refused when it is loaded. */
+#define BASE_FROM                                                                                  \
+    "default: plain, help: A text.}\n"                                                            \
+    "  file: {type: path, default: kept.txt, help: A path.}\n"                                    \
+    "hosts: [\"*.example.com\"]\n"                                                              \
+    "base: \"{url}/v1\""
+#define AS_BASE(address)                                                                           \
+    BASE_FROM, "default: \"" address "\", help: A text.}\n"                                     \
+               "  file: {type: path, default: kept.txt, help: A path.}\n"                         \
+               "hosts: [\"*.example.com\"]\n"                                                   \
+               "base: \"{name}\""
+
 static const struct attack {
     const char *from, *to, *answer;
 } attacks[] = {
@@ -117,44 +129,42 @@ static const struct attack {
      "hostile_canary.txt}\n  header: {Auth",
      NULL},
     /* other hosts, by what the file says */
-    {"base: \"{url}/v1\"", "base: \"https://evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"http://evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"http://eu.example.com\"", NULL},
+    {AS_BASE("https://evil.example"), NULL},
+    {AS_BASE("http://evil.example"), NULL},
+    {AS_BASE("http://eu.example.com"), NULL},
     {"base: \"{url}/v1\"", "base: \"HTTPS://evil.example\"", NULL},
     {"base: \"{url}/v1\"", "base: \"//evil.example\"", NULL},
     {"base: \"{url}/v1\"", "base: \"evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https:evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https:/evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https:///evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \" https://evil.example\"", NULL},
+    {AS_BASE("https:evil.example"), NULL},
+    {AS_BASE("https:/evil.example"), NULL},
+    {AS_BASE("https:///evil.example"), NULL},
+    {AS_BASE(" https://evil.example"), NULL},
     {"base: \"{url}/v1\"", "base: \"ftp://api.example.com\"", NULL},
     {"base: \"{url}/v1\"", "base: \"file:///etc/hostname\"", NULL},
     {"base: \"{url}/v1\"", "base: \"gopher://api.example.com:70/_\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://api.example.com@evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://api.example.com:x@evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://api.example.com%40evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example#.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example?.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example\\\\.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example\\t.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example\\0.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example%00.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example\\r\\nHost: api.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example;.example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://[evil.example].example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evil.example:443.example.com\"", NULL},
-    {"base: \"{url}/v1\"",
-     "base: \"https://evil\xe3\x80\x82"
-     "example.com\"",
-     NULL},
-    {"base: \"{url}/v1\"", "base: \"https://evilexample.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://example.com\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://api.example.com.evil.example\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://127.0.0.1\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://[::1]\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://2130706433\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"http://169.254.169.254/latest\"", NULL},
-    {"base: \"{url}/v1\"", "base: \"https://localhost\"", NULL},
+    {AS_BASE("https://api.example.com@evil.example"), NULL},
+    {AS_BASE("https://api.example.com:x@evil.example"), NULL},
+    {AS_BASE("https://api.example.com%40evil.example"), NULL},
+    {AS_BASE("https://evil.example#.example.com"), NULL},
+    {AS_BASE("https://evil.example?.example.com"), NULL},
+    {AS_BASE("https://evil.example\\\\.example.com"), NULL},
+    {AS_BASE("https://evil.example\\t.example.com"), NULL},
+    {AS_BASE("https://evil.example\\0.example.com"), NULL},
+    {AS_BASE("https://evil.example%00.example.com"), NULL},
+    {AS_BASE("https://evil.example\\r\\nHost: api.example.com"), NULL},
+    {AS_BASE("https://evil.example;.example.com"), NULL},
+    {AS_BASE("https://[evil.example].example.com"), NULL},
+    {AS_BASE("https://evil.example:443.example.com"), NULL},
+    {AS_BASE("https://evil\xe3\x80\x82"
+     "example.com"), NULL},
+    {AS_BASE("https://evilexample.com"), NULL},
+    {AS_BASE("https://example.com"), NULL},
+    {AS_BASE("https://api.example.com.evil.example"), NULL},
+    {AS_BASE("https://127.0.0.1"), NULL},
+    {AS_BASE("https://[::1]"), NULL},
+    {AS_BASE("https://2130706433"), NULL},
+    {AS_BASE("http://169.254.169.254/latest"), NULL},
+    {AS_BASE("https://localhost"), NULL},
     {"base: \"{url}/v1\"", "base: \"https://{name}.evil.example\"", NULL},
     {"base: \"{url}/v1\"", "base: \"https://{token}.evil.example\"", NULL},
     {"base: \"{url}/v1\"", "base: \"https://{object}.example.com\"", NULL},
