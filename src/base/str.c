@@ -297,9 +297,8 @@ eff_utf8_prefix(eff_str s, size_t max)
     return str_utf8_span(eff_str_sub(s, 0, max));
 }
 
-/* What a terminal or a log viewer would act on, or show as nothing, instead of showing it. */
-static bool
-str_code_hides(uint32_t code)
+bool
+eff_utf8_hides(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x200e || code == 0x200f ||
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
@@ -313,7 +312,7 @@ str_show_char(eff_str s, char ret_text[16], size_t *ret_len)
     uint32_t code;
     size_t len = eff_utf8_decode(s, &code);
 
-    if (len > 0 && !str_code_hides(code)) {
+    if (len > 0 && !eff_utf8_hides(code)) {
         memcpy(ret_text, s.ptr, len);
         *ret_len = len;
         return len;

@@ -83,6 +83,8 @@ eff_str eff_str_printf(struct eff_arena *arena, const char *format, ...)
 bool eff_utf8_valid(eff_str s);
 /* Bytes of the first character of s, 0 when it is not valid (or s is empty). */
 size_t eff_utf8_decode(eff_str s, uint32_t *ret_code);
+/* What a terminal or a log viewer would act on, or show as nothing, instead of showing it. */
+bool eff_utf8_hides(uint32_t code);
 /* Bytes of the longest valid prefix of s that is at most `max` bytes and ends on a character. */
 size_t eff_utf8_prefix(eff_str s, size_t max);
 

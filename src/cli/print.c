@@ -173,7 +173,8 @@ print_units(struct eff_cli *cli, const struct eff_report *r)
     if (!r->units_name.ptr || r->units == 0)
         return;
     print_label(cli, "units", r->units);
-    eff_term_addf(&cli->out, EFF_DIM, "   " EFF_STR_FMT ", at least", EFF_STR_ARG(r->units_name));
+    eff_term_addf(&cli->out, EFF_DIM, "   " EFF_STR_FMT ", at least",
+                  EFF_STR_ARG(eff_print_safe(cli, r->units_name, 80)));
     eff_term_line(&cli->out);
 }
 

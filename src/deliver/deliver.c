@@ -248,6 +248,8 @@ eff_deliver_answered(struct eff_deliver *deliver, uint64_t ticket,
     lane = deliver_lane(deliver, ticket - 1);
     if (lane->state != LANE_SENT)
         return;
+    if (response->not_allowed)
+        eff_lane_unsend(deliver, lane);
     deliver_hear(deliver, lane, response, now);
     eff_lane_hear_failure(lane, response);
     if (lane == &deliver->login)

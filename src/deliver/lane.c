@@ -341,6 +341,19 @@ eff_lane_send(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticket,
         .kind = EFF_EFFECT_SEND, .ticket = ticket, .request = &lane->request};
 }
 
+void
+eff_lane_unsend(struct eff_deliver *d, struct deliver_lane *lane)
+{
+    if (!lane->request.carries_rows) {
+        d->counts.calls_other--;
+        return;
+    }
+    d->counts.requests--;
+    lane->attempts--;
+    d->counts.retries -= lane->tries || lane->throttles;
+    d->counts.bytes_sent -= lane_request_bytes(&lane->request);
+}
+
 static struct eff_effect
 lane_settle(struct eff_deliver *d, struct deliver_lane *lane)
 {

@@ -124,6 +124,17 @@ option_try(struct eff_compile *c, const struct eff_option *option, eff_str text,
     eff_options_fill(&map, option, 1, slot, c->problems);
 }
 
+/* A block of several lines is one sentence all the same. */
+static const char *
+option_line(struct eff_compile *c, eff_str help)
+{
+    char *line = eff_str_c(c->arena, eff_str_trim(help));
+
+    for (char *at = line; *at != '\0'; at++)
+        *at = *at == '\n' || *at == '\r' || *at == '\t' ? ' ' : *at;
+    return line;
+}
+
 static bool
 option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_node *map,
            struct eff_option *option)
@@ -142,7 +153,7 @@ option_one(struct eff_compile *c, const struct eff_node *key, const struct eff_n
         return false;
     option->name = eff_str_c(c->arena, key->text);
     option->kind = (enum eff_option_kind)conf.kind;
-    option->help = eff_str_c(c->arena, conf.help);
+    option->help = option_line(c, conf.help);
     option->flags = conf.required ? EFF_OPT_REQUIRED : 0;
     if (!option_bound(c, conf.min, &option->min) || !option_bound(c, conf.max, &option->max))
         return false;
@@ -692,20 +703,77 @@ connector_compile(struct eff_compile *c, const struct top_conf *conf)
     return good;
 }
 
+/* Texts of the file are shown to people, and must not write anything else onto their terminals. */
+static bool
+connector_visible(struct eff_compile *c, const struct eff_node *node)
+{
+    bool good = true;
+    uint32_t code;
+
+    for (size_t i = 0; i < node->count; i++) {
+        good &= node->kind != EFF_NODE_MAP || connector_visible(c, &node->keys[i]);
+        good &= connector_visible(c, &node->values[i]);
+    }
+    for (size_t i = 0, len; node->kind == EFF_NODE_SCALAR && i < node->text.len; i += len) {
+        eff_str rest = eff_str_sub(node->text, i, SIZE_MAX);
+
+        len = eff_utf8_decode(rest, &code);
+        if (len > 0 && (code == '\n' || code == '\t' || eff_str_starts(rest, EFF_STR("\r\n")) ||
+                        !eff_utf8_hides(code)))
+            continue;
+        eff_problem_add(c->problems, node->place, EFF_CONNECTOR_CODE, EFF_STR(""),
+                        "a text of a connector has no characters that cannot be seen, found U+%04X",
+                        len > 0 ? (unsigned)code : 0xfffdU);
+        return false;
+    }
+    return good;
+}
+
+/* In connectors/NAME/connector.yaml the name is the folder's; elsewhere a file stands as it likes. */
+static bool
+connector_stands_there(const struct eff_connector *connector)
+{
+    eff_str file = EFF_STR("/connector.yaml"), path = connector->path, name, above;
+    size_t at;
+
+    if (!eff_str_ends(path, file))
+        return true;
+    path = eff_str_sub(path, 0, path.len - file.len);
+    for (at = path.len; at > 0 && path.ptr[at - 1] != '/';)
+        at--;
+    name = eff_str_sub(path, at, SIZE_MAX);
+    above = eff_str_sub(path, 0, at);
+    return eff_str_eq(name, connector->kind) ||
+           !(eff_str_is(above, "connectors/") || eff_str_ends(above, EFF_STR("/connectors/")));
+}
+
 static bool
 connector_top(struct eff_compile *c, const struct eff_node *root, struct top_conf *conf)
 {
     struct eff_connector *connector = c->connector;
     bool good;
 
-    if (!eff_compile_fill(c, root, top_options, COUNT(top_options), conf))
+    if (!connector_visible(c, root) ||
+        !eff_compile_fill(c, root, top_options, COUNT(top_options), conf))
         return false;
     connector->kind = conf->kind;
     connector->title = conf->title;
     connector->hosts = conf->hosts;
     connector->sections = conf->sections;
     if (!option_name_valid(conf->kind)) {
-        eff_compile_fail(c, root, "a connector's name has small letters, digits and _");
+        eff_compile_fail(c, eff_node_get(root, "connector"),
+                         "a connector's name has small letters, digits and _");
+        return false;
+    }
+    if (eff_str_find_char(conf->title, '\n') != SIZE_MAX) {
+        eff_compile_fail(c, eff_node_get(root, "title"), "`title` is one line");
+        return false;
+    }
+    if (!connector_stands_there(connector)) {
+        eff_problem_add(c->problems, eff_node_get(root, "connector")->place, EFF_CONNECTOR_CODE,
+                        EFF_STR("The folder's name and this one are the name for `type:`."),
+                        "`connector: " EFF_STR_FMT "` stands in a folder of another name",
+                        EFF_STR_ARG(conf->kind));
         return false;
     }
     if (!conf->operations && conf->sections.count == 0) {

@@ -172,6 +172,10 @@ struct rest_refusal rest_refusal_at(const struct eff_error_at *at, const struct 
 struct rest_refusal rest_refusal_of(const struct eff_connector *connector,
                                     const struct eff_response *response,
                                     const struct eff_json *json, struct eff_arena *arena);
+/* Fills err: "Acme answered 422 blank: a name is needed", or that nothing was sent, or came. */
+void rest_told(const struct eff_connector *connector, const struct eff_response *response,
+               const struct rest_refusal *refusal, enum eff_fault fault, const char *what,
+               struct eff_err *err);
 /*
  * status 0: a refusal of one row, to which rules with a status do not apply. op NONE: the request
  * only looks, and rules of operations do not count. one: it is about one record.
@@ -201,6 +205,9 @@ bool rest_looks_cut(eff_str body);
 /* Everything that an answer to the SEND phase can be. The step is 0 when the next part may follow. */
 struct eff_step rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                            const struct eff_response *response, struct eff_err *err);
+/* The request was refused on this side, before a byte of it left: no try can help. */
+struct eff_step rest_not_allowed(struct rest_dest *dest, struct eff_delivery *delivery,
+                                 const struct eff_response *response, struct eff_err *err);
 /* A status that is no success, for the rows at hand. */
 struct eff_step rest_judge_failure(struct rest_dest *dest, struct eff_task *task,
                                    struct rest_work *work, const struct eff_response *response,

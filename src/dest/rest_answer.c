@@ -187,6 +187,22 @@ answer_each(const struct eff_error_at *at, const struct eff_json *json, struct e
     return text;
 }
 
+static bool
+answer_redirects(const struct eff_response *response)
+{
+    return response->wire == EFF_WIRE_ANSWERED && response->status >= 300 && response->status < 400;
+}
+
+/* Without its parameters: a secret may be among them. */
+static eff_str
+answer_location(const struct eff_response *response)
+{
+    eff_str location = eff_response_header(response, EFF_STR("location")), rest;
+
+    eff_str_cut(location, '?', &location, &rest);
+    return location.len ? eff_str_sub(location, 0, 200) : EFF_STR("another address");
+}
+
 struct rest_refusal
 rest_refusal_of(const struct eff_connector *connector, const struct eff_response *response,
                 const struct eff_json *json, struct eff_arena *arena)
@@ -197,13 +213,43 @@ rest_refusal_of(const struct eff_connector *connector, const struct eff_response
         refusal.message = answer_each(&connector->error, json, arena);
     if (!refusal.code.len)
         refusal.code = eff_str_printf(arena, "HTTP %d", response->status);
-    if (!refusal.message.len)
+    if (!refusal.message.len && answer_redirects(response))
+        refusal.message =
+            eff_str_printf(arena, "it leads to " EFF_STR_FMT ", and redirects are not followed",
+                           EFF_STR_ARG(answer_location(response)));
+    else if (!refusal.message.len)
         refusal.message =
             response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);
     refusal.code = rest_copy(arena, refusal.code);
     refusal.message = rest_copy(arena, refusal.message);
     refusal.field = rest_copy(arena, refusal.field);
     return refusal;
+}
+
+void
+rest_told(const struct eff_connector *connector, const struct eff_response *response,
+          const struct rest_refusal *refusal, enum eff_fault fault, const char *what,
+          struct eff_err *err)
+{
+    const char *sign = what[0] ? ": " : "";
+    bool coded = refusal->code.len && !eff_str_starts(refusal->code, EFF_STR("HTTP "));
+
+    if (response->wire != EFF_WIRE_ANSWERED)
+        EFF_FAIL(err, fault, "%s%s%s " EFF_STR_FMT ": " EFF_STR_FMT, what, sign,
+                 response->not_allowed ? "nothing is sent to" : "no answer from",
+                 EFF_STR_ARG(connector->title), EFF_STR_ARG(response->problem));
+    else
+        EFF_FAIL(err, fault, "%s%s" EFF_STR_FMT " answered %d%s" EFF_STR_FMT "%s" EFF_STR_FMT, what, sign,
+                 EFF_STR_ARG(connector->title), response->status, coded ? " " : "",
+                 EFF_STR_ARG(coded ? refusal->code : EFF_STR_NONE),
+                 refusal->message.len ? ": " : "", EFF_STR_ARG(refusal->message));
+    err->code = response->status;
+    if (response->not_allowed)
+        eff_err_hint(err, "A private address, or http://, is called only where the project itself "
+                          "writes that host in an option of type url.");
+    else if (answer_redirects(response))
+        eff_err_hint(err, "What is sent goes to no address that an answer names: if that is the "
+                          "vendor's, give it as the destination's `url`.");
 }
 
 static bool

@@ -375,6 +375,8 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     const struct eff_json *json = NULL;
     eff_str next = EFF_STR_NONE;
 
+    if (response->not_allowed)
+        return rest_not_allowed(dest, delivery, response, err);
     if (response->wire == EFF_WIRE_ANSWERED)
         json = rest_json(response, delivery->arena);
     if (rest_missing(dest, response, &find->missing_status, find->rows_max == 1, delivery->arena)) {

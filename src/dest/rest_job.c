@@ -393,6 +393,11 @@ job_failed_early(struct rest_dest *dest, struct eff_task *task, struct rest_work
     const struct eff_json *json;
     struct eff_step step;
 
+    if (response->not_allowed) {
+        if (work->job.ptr)
+            job_forget(task->delivery, work);
+        return rest_not_allowed(dest, task->delivery, response, err);
+    }
     if (response->wire != EFF_WIRE_ANSWERED) {
         if (rows && response->wire == EFF_WIRE_LOST)
             return job_unknown(task->delivery, work, "LOST", response->problem);

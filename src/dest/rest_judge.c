@@ -400,12 +400,18 @@ judge_stop(struct rest_dest *dest, struct eff_delivery *delivery,
 {
     rest_pending_verdict(delivery,
                          rest_verdict(EFF_NOT_APPLIED, fault, refusal->code, refusal->message));
-    EFF_FAIL(err, fault, EFF_STR_FMT " answered %d " EFF_STR_FMT ": " EFF_STR_FMT,
-             EFF_STR_ARG(dest->connector->title), response->status, EFF_STR_ARG(refusal->code),
-             EFF_STR_ARG(refusal->message));
-    err->code = response->status;
+    rest_told(dest->connector, response, refusal, fault, "", err);
     rest_hint(rule ? rule->remedy : EFF_STR_NONE, fault, err);
     return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+struct eff_step
+rest_not_allowed(struct rest_dest *dest, struct eff_delivery *delivery,
+                 const struct eff_response *response, struct eff_err *err)
+{
+    const struct rest_refusal refusal = {.code = EFF_STR("NOT_SENT"), .message = response->problem};
+
+    return judge_stop(dest, delivery, response, EFF_CONFIG, &refusal, NULL, err);
 }
 
 /* The whole was refused for what some row holds. */
@@ -584,6 +590,8 @@ rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
     bool needed = answer->lists_count > 0 || answer->refused_count.ptr || answer->success.at.ptr ||
                   answer->remote_id.ptr || answer->created.at.ptr;
 
+    if (response->not_allowed)
+        return rest_not_allowed(dest, delivery, response, err);
     if (response->wire == EFF_WIRE_NOT_SENT)
         return judge_lost(delivery, work, EFF_NOT_APPLIED, "NOT_SENT", response->problem);
     if (response->wire != EFF_WIRE_ANSWERED)

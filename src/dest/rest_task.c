@@ -35,14 +35,8 @@ task_stop(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
             ? rest_rule(dest->connector, response->status, &refusal, json, EFF_OP_NONE, false)
             : NULL;
 
-    if (response->wire != EFF_WIRE_ANSWERED)
-        EFF_FAIL(err, fault, "%s: no answer from " EFF_STR_FMT ": " EFF_STR_FMT, what,
-                 EFF_STR_ARG(dest->connector->title), EFF_STR_ARG(response->problem));
-    else
-        EFF_FAIL(err, fault, "%s: " EFF_STR_FMT " answered %d " EFF_STR_FMT ": " EFF_STR_FMT, what,
-                 EFF_STR_ARG(dest->connector->title), response->status, EFF_STR_ARG(refusal.code),
-                 EFF_STR_ARG(refusal.message));
-    err->code = response->status;
+    fault = response->not_allowed ? EFF_CONFIG : fault;
+    rest_told(dest->connector, response, &refusal, fault, what, err);
     rest_hint(rule ? rule->remedy : EFF_STR_NONE, fault, err);
     return (struct eff_step){.kind = EFF_STEP_STOP};
 }
@@ -69,7 +63,7 @@ rest_task_failure(struct rest_dest *dest, struct eff_task *task, struct task_wor
         dest->remedy = rule ? rule->remedy : EFF_STR_NONE;
         return (struct eff_step){.kind = EFF_STEP_AUTH};
     }
-    if ((fault == EFF_RATE || fault == EFF_TRANSIENT) && ++work->tries < TASK_TRIES_MAX)
+    if ((fault == EFF_RATE || fault == EFF_TRANSIENT) && !response->not_allowed && ++work->tries < TASK_TRIES_MAX)
         return (struct eff_step){.kind = EFF_STEP_WAIT,
                                  .wait_ms = wait >= 0 ? wait : TASK_PAUSE_MS << work->tries};
     return task_stop(dest, task, response, fault, what, err);

@@ -78,12 +78,15 @@ files_open_unnamed(const char *folder)
     return fd;
 }
 
-static bool
-files_is_pipe(int fd)
+/* What cannot be read like a file; a pipe has no size to read it by. NULL: it can. */
+static const char *
+files_is_else(int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+    if (fstat(fd, &st) != 0)
+        return NULL;
+    return S_ISFIFO(st.st_mode) ? "a pipe" : S_ISDIR(st.st_mode) ? "a folder" : NULL;
 }
 
 static enum eff_fault
@@ -91,6 +94,7 @@ files_open(void *self, const char *path, unsigned flags, struct eff_file **ret_f
            struct eff_err *err)
 {
     int mode = (flags & EFF_OPEN_WRITE) ? O_RDWR : O_RDONLY;
+    const char *other;
     int fd;
 
     (void)self;
@@ -105,9 +109,10 @@ files_open(void *self, const char *path, unsigned flags, struct eff_file **ret_f
         return eff_files_fail(
             err, errno,
             (flags & EFF_OPEN_UNNAMED) ? "cannot make a scratch file in" : "cannot open", path);
-    if (!(flags & EFF_OPEN_WRITE) && files_is_pipe(fd)) { // has no size to read it by
+    other = (flags & EFF_OPEN_WRITE) ? NULL : files_is_else(fd);
+    if (other) {
         close(fd);
-        return EFF_FAIL(err, EFF_BROKEN, "cannot open %s: it is a pipe and no file", path);
+        return EFF_FAIL(err, EFF_BROKEN, "cannot read %s: it is %s, not a file", path, other);
     }
     return files_handle(fd, path, ret_file, err);
 }

@@ -64,6 +64,7 @@ task_exchange(struct eff_sync_run *r, const struct eff_task *task,
             eff_limiter_answered(&r->limiter, request->bucket, r->dest, NULL, 0);
             return task_cancelled(err);
         }
+    r->report->calls_other -= (*ret_response)->not_allowed;
     eff_limiter_answered(&r->limiter, request->bucket, r->dest, *ret_response,
                          r->os->mono_ms(r->os->self));
     return EFF_OK;

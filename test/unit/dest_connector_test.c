@@ -160,6 +160,13 @@ static const struct {
     {"hosts: [\"*.example.com\"]", "hosts: [\"a.com/x\"]", 7, "`hosts`"},
     {"hosts: [\"*.example.com\"]", "hosts: [\"u@a.com\"]", 7, "`hosts`"},
     {"hosts: [\"*.example.com\"]", "hosts: [localhost]", 7, "`hosts`"},
+    {"title: Demo", "title: \"Foo\\e[31mred\\e]0;pwn\\a\"", 2, "cannot be seen, found U+001B"},
+    {"title: Demo", "title: \"Foo\\rBar\"", 2, "cannot be seen, found U+000D"},
+    {"title: Demo", "title: \"Foo\\u202eraB\"", 2, "cannot be seen, found U+202E"},
+    {"title: Demo", "title: \"Foo\\nmysql  MySQL\"", 2, "one line"},
+    {"help: A token.", "help: \"a\\e[2Jb\"", 4, "cannot be seen"},
+    {"known: [a]", "known: [\"a\\x9bb\"]", 12, "cannot be seen"},
+    {"  most: {type", "  \"mo\\bst\": {type", 6, "cannot be seen"},
     {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", 169.254.169.254]", 7, "no addresses"},
     {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", 127.1]", 7, "no addresses"},
     {"hosts: [\"*.example.com\"]", "hosts: [\"*.example.com\", 0x7f.0x1]", 7, "no addresses"},
@@ -427,6 +434,32 @@ addresses_that_are_fine(void **state)
 }
 
 static void
+a_file_stands_in_the_folder_of_its_name(void **state)
+{
+    static const struct {
+        const char *path;
+        size_t problems;
+    } files[] = {{"connectors/demo/connector.yaml", 0}, {"/p/connectors/demo/connector.yaml", 0},
+                 {"elsewhere/other/connector.yaml", 0}, {"myconnectors/x/connector.yaml", 0},
+                 {"connectors/foo/connector.yaml", 1},  {"/p/connectors/foo/connector.yaml", 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        struct eff_arena before = arena;
+        struct eff_problems problems = {.arena = &arena};
+
+        eff_connector_load(eff_str_of(files[i].path), eff_str_of(good), &arena, &problems);
+        assert_int_equal(eff_problems_total(&problems), files[i].problems);
+        if (files[i].problems > 0) {
+            assert_int_equal(problems.at[0].place.line, 1);
+            assert_int_equal(problems.at[0].place.column, 12);
+            assert_true(eff_str_find(problems.at[0].message, EFF_STR("another name")) != SIZE_MAX);
+        }
+        arena = before;
+    }
+}
+
+static void
 all_at_once(void **state)
 {
     const struct eff_connector *connector;
@@ -525,6 +558,7 @@ main(void)
         cmocka_unit_test(the_good_one_loads),
         cmocka_unit_test(hostile_files_are_refused),
         cmocka_unit_test(addresses_that_are_fine),
+        cmocka_unit_test(a_file_stands_in_the_folder_of_its_name),
         cmocka_unit_test(all_at_once),
         cmocka_unit_test(columns_point_into_the_text),
         cmocka_unit_test(every_prefix_and_damage),
