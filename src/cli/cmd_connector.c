@@ -79,10 +79,16 @@ connector_option(struct eff_cli *cli, const struct eff_option *option)
 static int
 connector_unknown(struct eff_cli *cli, eff_str name)
 {
+    struct eff_problems problems = {.arena = &cli->arena};
+    eff_str *names = eff_new(&cli->arena, eff_str, cli->dest_kinds_count), near;
     struct eff_err err = {0};
 
     EFF_FAIL(&err, EFF_CONFIG, "there is no connector `" EFF_STR_FMT "`", EFF_STR_ARG(name));
-    eff_err_hint(&err, "`efferent connector list` lists them.");
+    for (size_t i = 0; i < cli->dest_kinds_count; i++)
+        names[i] = cli->dest_kinds[i].kind;
+    near = eff_nearest_hint(&problems, name, cli->dest_kinds_count, names);
+    eff_err_hint(&err, EFF_STR_FMT,
+                 EFF_STR_ARG(near.len ? near : EFF_STR("`efferent connector list` lists them.")));
     return eff_cli_fail(cli, &err);
 }
 

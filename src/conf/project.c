@@ -279,7 +279,8 @@ project_kind(struct eff_load *load, const struct project_block *block, const cha
 {
     struct eff_option row = {"type", EFF_OPT_STR, 0, NULL, 0, 0, NULL, EFF_OPT_REQUIRED, NULL};
     const struct eff_node *node = eff_node_get(block->block, "type");
-    eff_str type = EFF_STR_NONE, *names;
+    eff_str list = EFF_STR("`efferent connector list` lists them.");
+    eff_str type = EFF_STR_NONE, near, *names;
     bool source = what[0] == 's';
 
     if (node == NULL || block->block->kind != EFF_NODE_MAP) {
@@ -297,13 +298,13 @@ project_kind(struct eff_load *load, const struct project_block *block, const cha
         if (eff_str_eq(type, kinds[i].kind))
             return &kinds[i];
     }
+    near = eff_nearest_hint(load->problems, type, count, names);
     if (source && project_later_source(type))
         eff_problem_add(load->problems, node->place, "EFF1105", EFF_STR_NONE,
                         "source type \"" EFF_STR_FMT "\" is not in this version yet",
                         EFF_STR_ARG(type));
     else
-        eff_problem_add(load->problems, node->place, "EFF1201",
-                        eff_nearest_hint(load->problems, type, count, names),
+        eff_problem_add(load->problems, node->place, "EFF1201", near.len || source ? near : list,
                         "there is no %s type \"" EFF_STR_FMT "\"", what,
                         EFF_STR_ARG(eff_value_shown(type)));
     return NULL;

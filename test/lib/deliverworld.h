@@ -44,6 +44,7 @@ struct world {
     bool token_good;
     size_t fails_left;
     int status;
+    bool not_allowed; /* requests are refused on this side */
     const char *retry_after;
     size_t poison;       /* this row is refused, alone or with its batch */
     size_t logins_fail;  /* so many logins have no good answer */
@@ -190,8 +191,10 @@ static inline void
 world_answer(struct world *w, struct eff_deliver *d, uint64_t ticket)
 {
     struct eff_header header = {EFF_STR("retry-after"), eff_str_of(w->retry_after)};
-    struct eff_response response = {.wire = EFF_WIRE_ANSWERED,
-                                    .status = w->status,
+    struct eff_response response = {.wire = w->not_allowed ? EFF_WIRE_NOT_SENT
+                                                           : EFF_WIRE_ANSWERED,
+                                    .not_allowed = w->not_allowed,
+                                    .status = w->not_allowed ? 0 : w->status,
                                     .body = w->varies && w->sends % 2 ? EFF_STR("other")
                                                                       : EFF_STR("same"),
                                     .headers_count = w->retry_after ? 1 : 0,

@@ -113,6 +113,35 @@ test_halving_takes_no_memory_for_each_level(void **state)
     world_close(&w);
 }
 
+static struct eff_step
+judge_ours(struct world *w, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    (void)w;
+    assert_true(last->not_allowed);
+    judge_all(task->delivery, EFF_NOT_APPLIED, EFF_CONFIG);
+    EFF_FAIL(err, EFF_CONFIG, "not there");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+/* What never left is no request, and ends the run at the first. */
+static void
+test_what_is_refused_on_this_side_was_not_sent(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 5, 2, judge_ours);
+    w.not_allowed = true;
+    world_run(&w);
+    assert_in_range(w.sends, 1, 2); /* lanes */
+    assert_int_equal(w.counts.requests, 0);
+    assert_int_equal(w.counts.retries, 0);
+    assert_int_equal(w.counts.bytes_sent, 0);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 0);
+    world_close(&w);
+}
+
 static void
 test_retry_after_is_obeyed_by_all_lanes(void **state)
 {
@@ -560,6 +589,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_applied_in_one_request_each),
+        cmocka_unit_test(test_what_is_refused_on_this_side_was_not_sent),
         cmocka_unit_test(test_retry_after_is_obeyed_by_all_lanes),
         cmocka_unit_test(test_throttling_without_a_date_backs_off_and_ends),
         cmocka_unit_test(test_busy_rows_make_fewer_lanes_for_a_while),

@@ -329,6 +329,51 @@ a_cut_result_file_names_nobody(void **state)
     assert_int_equal(d->items[1].verdict.outcome, EFF_PENDING);
 }
 
+/* What is refused on this side can never be sent; a redirect leads nowhere. Both are told as such. */
+static void
+what_no_try_can_help(void **state)
+{
+    static const struct eff_header location = {{"location", 8},
+                                               {"https://b.example/x?token=s3cret", 32}};
+    eff_str names[] = {EFF_STR("a")};
+    struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1)};
+    struct eff_response refused = {.wire = EFF_WIRE_NOT_SENT,
+                                   .not_allowed = true,
+                                   .problem = EFF_STR("address 127.0.0.1 is not allowed")};
+    struct eff_response moved = restdest_answer(307, "");
+    const struct eff_response *answers[] = {&refused, &moved};
+    static const char *const says[] = {"nothing is sent to HTTP: address 127.0.0.1",
+                                       "HTTP answered 307: it leads to https://b.example/x, "
+                                       "and redirects are not followed"};
+    struct eff_delivery *d;
+
+    (void)state;
+    moved.headers = &location;
+    moved.headers_count = 1;
+    opened("http", "{url: 'https://a.example', check: {get: /c}, operations: {append: {class: "
+                   "converge, post: /x, answer: {all: taken}}}}");
+    assert_true(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "a", 1));
+    for (size_t i = 0; i < 2; i++) {
+        struct eff_task check = {
+            .kind = EFF_TASK_CHECK, .object = EFF_STR("a"), .arena = &arena};
+
+        d = restdest_rows(&world, EFF_OP_APPEND, "a", "id", 1, 1, names, fields);
+        assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
+        assert_int_equal(restdest_step(&world, d, answers[i]).kind, EFF_STEP_STOP);
+        assert_int_equal(world.err.fault, EFF_CONFIG);
+        assert_int_equal(d->items[0].verdict.outcome, EFF_NOT_APPLIED);
+        assert_int_equal(d->items[0].verdict.fault, EFF_CONFIG);
+        assert_non_null(strstr(world.err.msg, says[i]));
+        world.err = (struct eff_err){0};
+        assert_int_equal(world.dest->ops->step(world.dest, &check, NULL, &world.err).kind,
+                         EFF_STEP_SEND);
+        assert_int_equal(world.dest->ops->step(world.dest, &check, answers[i], &world.err).kind,
+                         EFF_STEP_STOP);
+        assert_int_equal(world.err.fault, EFF_CONFIG);
+        assert_non_null(strstr(world.err.msg, says[i]));
+    }
+}
+
 static struct eff_step
 authorize(const struct eff_response *last)
 {
@@ -583,6 +628,7 @@ main(void)
         cmocka_unit_test(a_job_outlives_the_process),
         cmocka_unit_test(names_that_no_row_can_have),
         cmocka_unit_test(a_cut_result_file_names_nobody),
+        cmocka_unit_test(what_no_try_can_help),
         cmocka_unit_test(credentials),
         cmocka_unit_test(an_answer_does_not_lower_the_scheme),
         cmocka_unit_test(rate_headers),
