@@ -150,11 +150,31 @@ void eff_cli_matrix(struct eff_cli *cli, struct eff_buf *buf);
 /* The same table of these kinds only. */
 void eff_cli_matrix_table(struct eff_cli *cli, size_t count, const struct eff_kind_desc *kinds,
                           struct eff_buf *buf);
+/* What some objects of a kind can do, all alike. */
+struct eff_matrix_row {
+    size_t objects_count;
+    const eff_str *objects; /* "any", "others", "a list": what has no name here */
+    bool modes[EFF_MODE_MEMBERS + 1];
+    bool removals[EFF_REMOVED_DELETE + 1];
+    bool reads, asked;
+    struct eff_op_limits ops[EFF_OPS_COUNT]; /* supported: some mode or removal leads to it */
+};
+/* In the order of the table. None of one whose block brings its sections. */
+const struct eff_matrix_row *eff_cli_matrix_rows(struct eff_cli *cli,
+                                                 const struct eff_kind_desc *kind,
+                                                 size_t *ret_count);
 /* Of a C driver: limits of each operation that some mode leads to. False: it cannot be opened. */
 bool eff_cli_matrix_limits(struct eff_cli *cli, const struct eff_kind_desc *kind,
                            struct eff_op_limits ret_limits[EFF_OPS_COUNT]);
 /* page.c: what the program knows of one kind of destination, for its page */
 void eff_cli_page(struct eff_cli *cli, const struct eff_kind_desc *kind, struct eff_buf *buf);
+/* "10 seconds", "day". */
+void eff_cli_page_time(struct eff_buf *buf, int64_t ms);
+/* show.c: one kind of destination, for who decides about it */
+int eff_cli_show(struct eff_cli *cli, const struct eff_kind_desc *kind);
+/* Its title; where it comes from: "built in", "this project" .... */
+eff_str eff_cli_kind_title(const struct eff_kind_desc *kind);
+eff_str eff_cli_kind_origin(const struct eff_kind_desc *kind);
 /* complete.c */
 bool eff_cli_completion(struct eff_buf *buf, eff_str shell);
 

@@ -6,6 +6,7 @@
 
 #include "base/assets.h"
 #include "cli/cli.h"
+#include "cli/print.h"
 #include "dest/case.h"
 #include "dest/connector.h"
 #include "os/drip.h"
@@ -17,14 +18,6 @@
 #define CONNECTOR_NAME_MAX 40
 
 /* ---- list and show ---- */
-
-static eff_str
-connector_title(const struct eff_kind_desc *kind)
-{
-    const struct eff_dest_kind *dest = kind->user;
-
-    return dest->connector ? dest->connector->title : eff_str_of(dest->ops->title);
-}
 
 static int
 connector_list(struct eff_cli *cli)
@@ -39,41 +32,31 @@ connector_list(struct eff_cli *cli)
     }
     for (size_t i = 0; i < cli->dest_kinds_count; i++) {
         const struct eff_kind_desc *kind = &cli->dest_kinds[i];
+        const struct eff_dest_kind *dest = kind->user;
 
         if (eff_cli_json(cli)) {
             eff_json_begin_object(&w);
             eff_json_field_str(&w, "name", kind->kind);
-            eff_json_field_str(&w, "title", connector_title(kind));
+            eff_json_field_str(&w, "title", eff_cli_kind_title(kind));
+            eff_json_key(&w, EFF_STR("own"));
+            eff_json_write_bool(&w, dest->own);
+            eff_json_key(&w, EFF_STR("overrides"));
+            eff_json_write_bool(&w, dest->overrides);
             eff_json_end_object(&w);
             continue;
         }
         eff_term_add(&cli->out, EFF_CYAN, kind->kind);
         eff_term_pad(&cli->out, kind->kind.len, 22);
-        eff_term_add(&cli->out, EFF_PLAIN, connector_title(kind));
+        eff_term_add(&cli->out, EFF_PLAIN, eff_print_safe(cli, eff_cli_kind_title(kind), 200));
+        if (dest->own)
+            eff_term_addf(&cli->out, EFF_YELLOW, "  (" EFF_STR_FMT ")",
+                          EFF_STR_ARG(eff_cli_kind_origin(kind)));
         eff_term_line(&cli->out);
     }
     if (!eff_cli_json(cli))
         return eff_cli_print(cli, &buf, EFF_EXIT_OK);
     eff_json_end_array(&w);
     return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
-}
-
-static void
-connector_option(struct eff_cli *cli, const struct eff_option *option)
-{
-    struct eff_term *term = &cli->out;
-    size_t len = strlen(option->name);
-
-    eff_term_addf(term, EFF_CYAN, "  %s", option->name);
-    eff_term_pad(term, len, 24);
-    if (len >= 24)
-        eff_term_add(term, EFF_PLAIN, EFF_STR(" "));
-    eff_term_wrap(term, EFF_PLAIN, eff_str_of(option->help ? option->help : ""), 26, 26);
-    if (option->flags & EFF_OPT_REQUIRED)
-        eff_term_add(term, EFF_YELLOW, EFF_STR(" (required)"));
-    else if (option->fallback)
-        eff_term_addf(term, EFF_DIM, " (%s)", option->fallback);
-    eff_term_line(term);
 }
 
 static int
@@ -103,49 +86,12 @@ eff_cli_dest_kind(struct eff_cli *cli, eff_str name, int *ret_code)
 }
 
 static int
-connector_show_json(struct eff_cli *cli, const struct eff_kind_desc *kind)
-{
-    struct eff_buf buf = {0};
-    struct eff_json_writer w = {.buf = &buf};
-
-    eff_cli_json_begin(cli, &w, EFF_EXIT_OK);
-    eff_json_field_str(&w, "connector", kind->kind);
-    eff_json_field_str(&w, "title", connector_title(kind));
-    eff_json_key(&w, EFF_STR("options"));
-    eff_json_begin_array(&w);
-    for (size_t i = 0; i < kind->options_count; i++) {
-        const struct eff_option *option = &kind->options[i];
-
-        eff_json_begin_object(&w);
-        eff_json_field_str(&w, "name", eff_str_of(option->name));
-        eff_json_field_str(&w, "help", eff_str_of(option->help ? option->help : ""));
-        eff_json_key(&w, EFF_STR("required"));
-        eff_json_write_bool(&w, (option->flags & EFF_OPT_REQUIRED) != 0);
-        if (option->fallback)
-            eff_json_field_str(&w, "default", eff_str_of(option->fallback));
-        eff_json_end_object(&w);
-    }
-    eff_json_end_array(&w);
-    return eff_cli_json_end(cli, &w, EFF_EXIT_OK);
-}
-
-static int
 connector_show(struct eff_cli *cli, eff_str name)
 {
-    struct eff_buf none = {0};
     int code;
     const struct eff_kind_desc *kind = eff_cli_dest_kind(cli, name, &code);
 
-    if (!kind)
-        return code;
-    if (eff_cli_json(cli))
-        return connector_show_json(cli, kind);
-    eff_term_add(&cli->out, EFF_BOLD, kind->kind);
-    eff_term_addf(&cli->out, EFF_PLAIN, "  " EFF_STR_FMT "\n\n",
-                  EFF_STR_ARG(connector_title(kind)));
-    for (size_t k = 0; k < kind->options_count; k++)
-        connector_option(cli, &kind->options[k]);
-    return eff_cli_print(cli, &none, EFF_EXIT_OK);
+    return kind ? eff_cli_show(cli, kind) : code;
 }
 
 /* ---- test ---- */
@@ -194,7 +140,7 @@ connector_load(struct connector_test *test, eff_str path, eff_str bytes)
 
     if (!connector)
         return false;
-    test->dest = (struct eff_dest_kind){&eff_dest_rest, connector};
+    test->dest = (struct eff_dest_kind){.ops = &eff_dest_rest, .connector = connector};
     test->kind =
         (struct eff_kind_desc){connector->kind, connector->options, connector->options_count,
                                connector->config_size, &test->dest};

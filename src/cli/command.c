@@ -121,7 +121,9 @@ const struct eff_cli_command eff_cli_commands[] = {
     {"connector", "list | show NAME | test NAME|FOLDER | new NAME",
      "what Efferent can write to; write and try a connector of your own",
      "`list` shows the kinds of destinations: those that are built in, the connectors that come\n"
-     "along, and those of the project's connectors/ folder, which win. `show` explains one of them.\n"
+     "along, and those of the project's connectors/ folder, which win and are marked. `show` tells\n"
+     "of one where it comes from and sends to, what its objects can do and how surely, its limits\n"
+     "and its options.\n"
      "`new` begins a connector beside the project: a file with comments and its first cases. `test`\n"
      "runs the cases of a connector: rows in, exact requests out, answers in, verdicts out; each once\n"
      "more with every answer in single bytes, lost, cut, and refused. No network but a local socket.\n"

@@ -12,13 +12,6 @@
 #define MATRIX_OTHER       "any" /* an object that the connector does not name */
 #define MATRIX_NONE        ((enum eff_mode)0)
 
-struct matrix_row {
-    bool modes[EFF_MODE_MEMBERS + 1];
-    bool removals[EFF_REMOVED_DELETE + 1];
-    bool reads, asked;
-    struct eff_op_limits ops[EFF_OPS_COUNT]; /* supported: some mode or removal leads to it */
-};
-
 struct matrix {
     struct eff_arena *arena;
     const struct eff_kind_desc *kind;
@@ -26,6 +19,7 @@ struct matrix {
     struct eff_dest *dest;
     size_t objects_count;
     eff_str objects[MATRIX_OBJECTS_MAX];
+    struct eff_matrix_row rows[MATRIX_OBJECTS_MAX];
     eff_str cells[MATRIX_OBJECTS_MAX]; /* objects that can do the same share a line */
 };
 
@@ -158,7 +152,7 @@ matrix_bind(struct matrix *m, eff_str object, enum eff_mode mode, enum eff_remov
 }
 
 static enum eff_mode
-matrix_modes(struct matrix *m, eff_str object, struct matrix_row *row)
+matrix_modes(struct matrix *m, eff_str object, struct eff_matrix_row *row)
 {
     enum eff_mode first = MATRIX_NONE;
     struct eff_op_limits limits[EFF_OPS_COUNT];
@@ -176,7 +170,7 @@ matrix_modes(struct matrix *m, eff_str object, struct matrix_row *row)
 }
 
 static void
-matrix_ask(struct matrix *m, eff_str object, struct matrix_row *row)
+matrix_ask(struct matrix *m, eff_str object, struct eff_matrix_row *row)
 {
     static const enum eff_op modes_ops[] = {[EFF_MODE_UPSERT] = EFF_OP_UPSERT,
                                             [EFF_MODE_UPDATE] = EFF_OP_UPDATE,
@@ -211,7 +205,7 @@ matrix_ask(struct matrix *m, eff_str object, struct matrix_row *row)
 /* ---- writing ---- */
 
 static void
-matrix_removals(struct eff_buf *buf, const struct matrix_row *row)
+matrix_removals(struct eff_buf *buf, const struct eff_matrix_row *row)
 {
     const char *before = "";
 
@@ -225,7 +219,7 @@ matrix_removals(struct eff_buf *buf, const struct matrix_row *row)
 
 /* "converge: upsert, delete; blind: append" */
 static void
-matrix_classes(struct eff_buf *buf, const struct matrix_row *row)
+matrix_classes(struct eff_buf *buf, const struct eff_matrix_row *row)
 {
     static const struct {
         enum eff_class class;
@@ -252,7 +246,7 @@ matrix_classes(struct eff_buf *buf, const struct matrix_row *row)
 }
 
 static eff_str
-matrix_cells(const struct matrix *m, const struct matrix_row *row)
+matrix_cells(const struct matrix *m, const struct eff_matrix_row *row)
 {
     struct eff_buf buf = {0};
     eff_str cells;
@@ -269,6 +263,15 @@ matrix_cells(const struct matrix *m, const struct matrix_row *row)
     return cells;
 }
 
+/* What stands for the objects that have no name here. */
+static eff_str
+matrix_others(const struct matrix *m, bool besides)
+{
+    if (m->connector && m->connector->objects.only.count > 0)
+        return EFF_STR("a list");
+    return besides ? EFF_STR("others") : EFF_STR("any");
+}
+
 /* The line of the first object, with all that have the same cells; none for a later one. */
 static void
 matrix_write(struct eff_buf *buf, const struct matrix *m, size_t first)
@@ -283,10 +286,7 @@ matrix_write(struct eff_buf *buf, const struct matrix *m, size_t first)
         if (!eff_str_eq(m->cells[i], m->cells[first]))
             continue;
         if (eff_str_is(m->objects[i], MATRIX_OTHER))
-            eff_buf_addf(buf, "%s%s", before,
-                         m->connector && m->connector->objects.only.count > 0 ? "a list"
-                         : before[0]                                          ? "others"
-                                                                              : "any");
+            eff_buf_addf(buf, "%s" EFF_STR_FMT, before, EFF_STR_ARG(matrix_others(m, before[0])));
         else
             eff_buf_addf(buf, "%s`" EFF_STR_FMT "`", before, EFF_STR_ARG(m->objects[i]));
         before = ", ";
@@ -317,10 +317,8 @@ matrix_kind(struct eff_buf *buf, const struct eff_kind_desc *kind, struct eff_ar
     }
     matrix_objects(m);
     for (size_t i = 0; i < m->objects_count; i++) {
-        struct matrix_row row = {0};
-
-        matrix_ask(m, m->objects[i], &row);
-        m->cells[i] = matrix_cells(m, &row);
+        matrix_ask(m, m->objects[i], &m->rows[i]);
+        m->cells[i] = matrix_cells(m, &m->rows[i]);
     }
     for (size_t i = 0; i < m->objects_count; i++)
         matrix_write(buf, m, i);
@@ -338,13 +336,64 @@ eff_cli_matrix_table(struct eff_cli *cli, size_t count, const struct eff_kind_de
         matrix_kind(buf, &kinds[i], cli->arena);
 }
 
+static bool
+matrix_alike(const struct matrix *m, size_t a, size_t b)
+{
+    for (int op = 0; op < EFF_OPS_COUNT; op++)
+        if (m->rows[a].ops[op].rows_max != m->rows[b].ops[op].rows_max ||
+            m->rows[a].ops[op].concurrency != m->rows[b].ops[op].concurrency)
+            return false;
+    return eff_str_eq(m->cells[a], m->cells[b]);
+}
+
+const struct eff_matrix_row *
+eff_cli_matrix_rows(struct eff_cli *cli, const struct eff_kind_desc *kind, size_t *ret_count)
+{
+    struct matrix *m = eff_new(&cli->arena, struct matrix, 1);
+    const struct eff_dest_kind *dest = kind->user;
+    bool taken[MATRIX_OBJECTS_MAX] = {0};
+    struct eff_matrix_row *rows;
+
+    *m = (struct matrix){.arena = &cli->arena, .kind = kind, .connector = dest->connector};
+    *ret_count = 0;
+    if ((m->connector && m->connector->sections.count > 0) || !matrix_open(m))
+        return NULL;
+    matrix_objects(m);
+    rows = eff_new(m->arena, struct eff_matrix_row, m->objects_count);
+    for (size_t i = 0; i < m->objects_count; i++) {
+        matrix_ask(m, m->objects[i], &m->rows[i]);
+        m->cells[i] = matrix_cells(m, &m->rows[i]);
+    }
+    for (size_t i = 0; i < m->objects_count; i++) {
+        eff_str *objects = eff_new(m->arena, eff_str, m->objects_count);
+        struct eff_matrix_row *row = &rows[*ret_count];
+
+        if (taken[i])
+            continue;
+        *row = m->rows[i];
+        row->objects = objects;
+        for (size_t k = i; k < m->objects_count; k++) {
+            if (!matrix_alike(m, i, k))
+                continue;
+            taken[k] = true;
+            objects[row->objects_count] = eff_str_is(m->objects[k], MATRIX_OTHER)
+                                              ? matrix_others(m, row->objects_count > 0)
+                                              : m->objects[k];
+            row->objects_count++;
+        }
+        ++*ret_count;
+    }
+    matrix_close(m);
+    return rows;
+}
+
 bool
 eff_cli_matrix_limits(struct eff_cli *cli, const struct eff_kind_desc *kind,
                       struct eff_op_limits ret_limits[EFF_OPS_COUNT])
 {
     struct eff_arena scratch = cli->arena;
     struct matrix *m = eff_new(&scratch, struct matrix, 1);
-    struct matrix_row row = {0};
+    struct eff_matrix_row row = {0};
 
     m->arena = &scratch;
     m->kind = kind;

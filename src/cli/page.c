@@ -33,8 +33,8 @@ page_list(struct eff_buf *buf, const struct eff_str_list *list)
     }
 }
 
-static void
-page_time(struct eff_buf *buf, int64_t ms)
+void
+eff_cli_page_time(struct eff_buf *buf, int64_t ms)
 {
     static const struct {
         int64_t ms;
@@ -526,7 +526,7 @@ page_limits(struct eff_buf *buf, const struct eff_connector *c)
         eff_buf_addf(buf, "| " EFF_STR_FMT " | ", EFF_STR_ARG(limit->name));
         page_number(buf, c, limit->requests, limit->requests_option);
         eff_buf_add(buf, EFF_STR(" per "));
-        page_time(buf, limit->per_ms);
+        eff_cli_page_time(buf, limit->per_ms);
         eff_buf_add(buf, limit->bucket == 0 ? EFF_STR(" | every request | ")
                                             : EFF_STR(" | its own requests | "));
         page_corrected(buf, limit);

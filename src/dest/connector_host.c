@@ -88,9 +88,9 @@ host_labels(eff_str name)
 static bool
 host_is_public(eff_str name)
 {
-    static const char *const seconds[] = {"ac", "co",  "com", "edu", "go", "gob", "gov", "gv",
-                                          "in", "info", "ltd", "me",  "mil", "ne", "net", "nom",
-                                          "or", "org", "plc", "sch"};
+    static const char *const seconds[] = {"ac",  "co",  "com",  "edu", "go",  "gob", "gov",
+                                          "gv",  "in",  "info", "ltd", "me",  "mil", "ne",
+                                          "net", "nom", "or",   "org", "plc", "sch"};
     static const char *const shared[] = {
         "amazonaws.com", "appspot.com", "azurewebsites.net", "cloudfront.net", "github.io",
         "herokuapp.com", "netlify.app", "ngrok.io",          "ngrok.app",      "pages.dev",

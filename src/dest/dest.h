@@ -269,6 +269,8 @@ struct eff_connector; /* a compiled connector file; NULL for a C driver */
 struct eff_dest_kind {
     const struct eff_dest_ops *ops;
     const struct eff_connector *connector;
+    bool own;       /* of the project's connectors/ folder */
+    bool overrides; /* in the place of one that is built in */
 };
 
 /* Hint of an `on_removed` that cannot be served: those that can, and that the mode allows. */

@@ -35,7 +35,19 @@ kinds_driver(struct kinds *kinds, const struct eff_dest_ops *ops)
 }
 
 static bool
-kinds_connector(struct kinds *kinds, eff_str path, eff_str bytes)
+kinds_built_in(const struct kinds *kinds, eff_str path, eff_str kind)
+{
+    for (size_t i = 0; i < eff_assets_count; i++)
+        if (eff_str_is(path, eff_assets[i].path))
+            return true;
+    for (size_t i = 0; i < kinds->count; i++)
+        if (eff_str_eq(kinds->at[i].kind, kind))
+            return true;
+    return false;
+}
+
+static bool
+kinds_connector(struct kinds *kinds, eff_str path, eff_str bytes, bool own)
 {
     const struct eff_connector *connector =
         eff_connector_load(path, bytes, kinds->arena, kinds->problems);
@@ -45,6 +57,8 @@ kinds_connector(struct kinds *kinds, eff_str path, eff_str bytes)
         return false;
     kind->ops = &eff_dest_rest;
     kind->connector = connector;
+    kind->own = own;
+    kind->overrides = own && kinds_built_in(kinds, path, connector->kind);
     kinds_set(kinds,
               (struct eff_kind_desc){connector->kind, connector->options, connector->options_count,
                                      connector->config_size, kind});
@@ -82,12 +96,12 @@ eff_dest_kinds(size_t files_count, const struct eff_connector_file *files, struc
         if (eff_str_starts(path, EFF_STR(KINDS_PREFIX)) &&
             eff_str_ends(path, EFF_STR(KINDS_SUFFIX)) &&
             !kinds_overridden(files_count, files, path))
-            good &= kinds_connector(&kinds, path,
-                                    (eff_str){(const char *)eff_assets[i].ptr, eff_assets[i].len});
+            good &= kinds_connector(
+                &kinds, path, (eff_str){(const char *)eff_assets[i].ptr, eff_assets[i].len}, false);
     }
     for (size_t i = 0; i < files_count; i++) {
         if (eff_str_ends(files[i].path, EFF_STR(KINDS_SUFFIX)))
-            good &= kinds_connector(&kinds, files[i].path, files[i].bytes);
+            good &= kinds_connector(&kinds, files[i].path, files[i].bytes, true);
     }
     *ret_count = kinds.count;
     *ret_kinds = kinds.at;

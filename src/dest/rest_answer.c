@@ -239,8 +239,8 @@ rest_told(const struct eff_connector *connector, const struct eff_response *resp
                  response->not_allowed ? "nothing is sent to" : "no answer from",
                  EFF_STR_ARG(connector->title), EFF_STR_ARG(response->problem));
     else
-        EFF_FAIL(err, fault, "%s%s" EFF_STR_FMT " answered %d%s" EFF_STR_FMT "%s" EFF_STR_FMT, what, sign,
-                 EFF_STR_ARG(connector->title), response->status, coded ? " " : "",
+        EFF_FAIL(err, fault, "%s%s" EFF_STR_FMT " answered %d%s" EFF_STR_FMT "%s" EFF_STR_FMT, what,
+                 sign, EFF_STR_ARG(connector->title), response->status, coded ? " " : "",
                  EFF_STR_ARG(coded ? refusal->code : EFF_STR_NONE),
                  refusal->message.len ? ": " : "", EFF_STR_ARG(refusal->message));
     err->code = response->status;

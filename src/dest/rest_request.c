@@ -29,8 +29,7 @@ host_is_written(const struct rest_dest *dest, eff_str name, bool plain)
 
         if (options[i].kind == EFF_OPT_URL && dest->options[i].ptr != options[i].fallback)
             host = eff_connector_host(dest->options[i], &https);
-        if (host.ptr && !(plain && https) &&
-            eff_str_eq_nocase(eff_connector_host_name(host), name))
+        if (host.ptr && !(plain && https) && eff_str_eq_nocase(eff_connector_host_name(host), name))
             return true;
     }
     return false;

@@ -63,7 +63,8 @@ rest_task_failure(struct rest_dest *dest, struct eff_task *task, struct task_wor
         dest->remedy = rule ? rule->remedy : EFF_STR_NONE;
         return (struct eff_step){.kind = EFF_STEP_AUTH};
     }
-    if ((fault == EFF_RATE || fault == EFF_TRANSIENT) && !response->not_allowed && ++work->tries < TASK_TRIES_MAX)
+    if ((fault == EFF_RATE || fault == EFF_TRANSIENT) && !response->not_allowed &&
+        ++work->tries < TASK_TRIES_MAX)
         return (struct eff_step){.kind = EFF_STEP_WAIT,
                                  .wait_ms = wait >= 0 ? wait : TASK_PAUSE_MS << work->tries};
     return task_stop(dest, task, response, fault, what, err);

@@ -41,8 +41,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct eff_arena arena;
-    struct eff_connector_file file = {EFF_STR("x/connector.yaml"),
-                                      {(const char *)data, size}};
+    struct eff_connector_file file = {EFF_STR("x/connector.yaml"), {(const char *)data, size}};
     struct restdest world;
 
     if (size > 65536)

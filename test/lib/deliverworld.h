@@ -191,8 +191,7 @@ static inline void
 world_answer(struct world *w, struct eff_deliver *d, uint64_t ticket)
 {
     struct eff_header header = {EFF_STR("retry-after"), eff_str_of(w->retry_after)};
-    struct eff_response response = {.wire = w->not_allowed ? EFF_WIRE_NOT_SENT
-                                                           : EFF_WIRE_ANSWERED,
+    struct eff_response response = {.wire = w->not_allowed ? EFF_WIRE_NOT_SENT : EFF_WIRE_ANSWERED,
                                     .not_allowed = w->not_allowed,
                                     .status = w->not_allowed ? 0 : w->status,
                                     .body = w->varies && w->sends % 2 ? EFF_STR("other")

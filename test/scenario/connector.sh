@@ -91,4 +91,101 @@ mkdir -p elsewhere/acme
 sed 's/my_crm/acme/; s/putt: /put: /; /status: 500/d' connectors/my_crm/connector.yaml > elsewhere/acme/connector.yaml
 here 2 test elsewhere/acme
 says "there are no cases in elsewhere/acme/cases"
+
+about "where each comes from, and what it can do"
+mine=connectors/my_crm/connector.yaml
+sed -i 's/putt: /put: /; /status: 500/d' $mine
+cp $mine good.yaml
+mkdir connectors/slack
+sed 's/my_crm/slack/; s/^title: .*/title: Our Slack/' good.yaml > connectors/slack/connector.yaml
+here 0 list --no-color
+line_is() { grep -qx -- "$1" out.json || fail "no line is: $1"; }
+line_is 'slack  *Our Slack  (this project, in the place of the built-in one)'
+line_is 'my_crm  *My_crm  (this project)'
+line_is 'hubspot  *HubSpot'
+here 0 list --output json
+same "own, overriding" 'hubspot 0 0
+my_crm 1 0
+slack 1 1' "$(sqlite3 :memory: "select value ->> '$.name' || ' ' || (value ->> '$.own') || ' ' || (value ->> '$.overrides')
+    from json_each(cast(readfile('out.json') as text), '$.connectors')
+    where value ->> '$.name' in ('hubspot', 'my_crm', 'slack') order by 1")"
+here 0 show slack
+line_is '  from        this project, in the place of the built-in one'
+here 0 show my_crm
+line_is '  from        this project'
+says '{url}, over https to api.my_crm.example and hosts'
+line_is '  limits      10 requests per second'
+line_is '  modes       upsert, mirror'
+line_is '  on_removed  delete'
+line_is '  upsert      converge, 1 row a request'
+line_is '  read back   no'
+here 0 show my_crm --output json
+same hosts '["api.my_crm.example"]' "$(j '$.hosts')"
+same modes '["upsert","mirror"]' "$(j '$.objects[0].modes')"
+same class converge "$(j '$.objects[0].operations[0].class')"
+here 0 show salesforce
+line_is '  API version 60.0 (`api_version`)'
+here 2 show my_crn
+says 'Did you mean `my_crm`?'
+rm -r connectors/slack
+
+about "the folder's name is the connector's"
+change() { # SED WHERE SAYS: list, test and check refuse the file with that change
+    sed "$1" good.yaml > $mine
+    for command in 'connector list' 'connector test my_crm' check; do
+        # shellcheck disable=SC2086 # words
+        run_eff $command
+        same "exit code of $command" 2 "$CODE"
+        says "$mine:$2"
+        says "$3"
+    done
+}
+change 's/^connector: .*/connector: your_crm/' 3:12 'stands in a folder of another name'
+
+about "no address leads elsewhere"
+change 's|https://api.my_crm.example|https://127.0.0.1:18999|' 8:29 'leads to no host that `hosts` names'
+change 's|https://api.my_crm.example|https://evil.example|' 8:29 'leads to no host that `hosts` names'
+change 's|^base: .*|base: "http://127.0.0.1:18999"|' 12:7 'opens with https://'
+change 's|^base: .*|base: "file:///etc/passwd"|' 12:7 'opens with https://'
+change 's|^hosts: .*|hosts: [api.my_crm.example, 169.254.169.254]|' 11:29 'no addresses or ports'
+change 's|^hosts: .*|hosts: ["*.co.uk", api.my_crm.example]|' 11:9 "below a domain that is a vendor's own"
+
+about "nothing of a file acts on a terminal"
+change 's|^title: .*|title: "Foo\\e[31mred\\e]0;pwn\\a"|' 4:8 'cannot be seen, found U+001B'
+change 's|help: Address of the API.|help: "a\\e[2Jb"|' 8:65 'cannot be seen, found U+001B'
+
+about "what is refused on this side is no request"
+sed 's|api.my_crm.example|x.localhost|' good.yaml > $mine # curl knows that it is this machine
+cat >> efferent.yml << END
+  mine: {type: my_crm, token: t}
+  hubspott: {type: hubspott}
+END
+run_eff check
+says 'Did you mean `hubspot`?'
+sed -i 's/type: hubspott/type: fooooooooooo/' efferent.yml
+run_eff check
+says '`efferent connector list` lists them.'
+sed -i /fooooooooooo/d efferent.yml
+sync refused << END
+sync: refused
+sql: select 1 as id, 'a' as name
+key: id
+to: mine.people
+fields: [name]
+END
+for what in 'describe: ' ''; do # before the first row, and with it
+    run_eff run refused --output json
+    same "exit code" 1 "$CODE"
+    one_problem "${what}nothing is sent to My_crm: *"
+    same code EFF2001 "$(problems "p ->> '$.code'")"
+    same "what was sent" '0 0 0 0' "$(j '$.syncs[0].requests') $(j '$.syncs[0].retries') $(j '$.syncs[0].bytes_sent') $(j '$.syncs[0].calls_other')"
+    sed -i '/^objects:/,/^$/d' $mine
+done
+says 'writes that host in an option of type url'
+
+about "a folder in the place of a file"
+rm $mine
+mkdir $mine
+here 2 test my_crm
+says "connector.yaml: it is a folder, not a file"
 finish

@@ -76,14 +76,14 @@ static const char answered[] =
 
 /* An address that is no literal of the file, which would be refused when it is loaded. */
 #define BASE_FROM                                                                                  \
-    "default: plain, help: A text.}\n"                                                            \
-    "  file: {type: path, default: kept.txt, help: A path.}\n"                                    \
-    "hosts: [\"*.example.com\"]\n"                                                              \
+    "default: plain, help: A text.}\n"                                                             \
+    "  file: {type: path, default: kept.txt, help: A path.}\n"                                     \
+    "hosts: [\"*.example.com\"]\n"                                                                 \
     "base: \"{url}/v1\""
 #define AS_BASE(address)                                                                           \
-    BASE_FROM, "default: \"" address "\", help: A text.}\n"                                     \
-               "  file: {type: path, default: kept.txt, help: A path.}\n"                         \
-               "hosts: [\"*.example.com\"]\n"                                                   \
+    BASE_FROM, "default: \"" address "\", help: A text.}\n"                                        \
+               "  file: {type: path, default: kept.txt, help: A path.}\n"                          \
+               "hosts: [\"*.example.com\"]\n"                                                      \
                "base: \"{name}\""
 
 static const struct attack {
@@ -156,7 +156,8 @@ static const struct attack {
     {AS_BASE("https://[evil.example].example.com"), NULL},
     {AS_BASE("https://evil.example:443.example.com"), NULL},
     {AS_BASE("https://evil\xe3\x80\x82"
-     "example.com"), NULL},
+             "example.com"),
+     NULL},
     {AS_BASE("https://evilexample.com"), NULL},
     {AS_BASE("https://example.com"), NULL},
     {AS_BASE("https://api.example.com.evil.example"), NULL},

@@ -354,8 +354,7 @@ what_no_try_can_help(void **state)
                    "converge, post: /x, answer: {all: taken}}}}");
     assert_true(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "a", 1));
     for (size_t i = 0; i < 2; i++) {
-        struct eff_task check = {
-            .kind = EFF_TASK_CHECK, .object = EFF_STR("a"), .arena = &arena};
+        struct eff_task check = {.kind = EFF_TASK_CHECK, .object = EFF_STR("a"), .arena = &arena};
 
         d = restdest_rows(&world, EFF_OP_APPEND, "a", "id", 1, 1, names, fields);
         assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
