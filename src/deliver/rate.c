@@ -173,9 +173,9 @@ rate_observe(struct eff_limiter_window *window, const struct eff_rate_report *re
     leaves = rate_leaves(window, users);
     window->marks->closed_until =
         report->reset_ms >= 0 ? now + report->reset_ms : now + window->limit.per_ms;
-    if (leaves > now && (report->reset_ms < 0 ||
-                         (leaves < window->marks->closed_until &&
-                          window->marks->closed_until - leaves <= RATE_ROUNDED_MS)))
+    if (leaves > now &&
+        (report->reset_ms < 0 || (leaves < window->marks->closed_until &&
+                                  window->marks->closed_until - leaves <= RATE_ROUNDED_MS)))
         window->marks->closed_until = leaves;
 }
 

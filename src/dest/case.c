@@ -676,8 +676,8 @@ case_once(struct case_run *run)
 static void
 case_try(const struct case_run *prepared, enum case_fault fault, size_t at, size_t cut)
 {
-    static const char *const names[] = {
-        "", "", "answer lost", "not sent", "429 before", "500 before", "404 of a proxy"};
+    static const char *const names[] = {"",           "",           "answer lost",   "not sent",
+                                        "429 before", "500 before", "404 of a proxy"};
     struct eff_arena scratch = *prepared->arena;
     struct case_run run = *prepared;
     char when[80];

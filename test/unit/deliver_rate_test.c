@@ -216,7 +216,7 @@ test_a_limit_is_told_by_its_own_answers(void **state)
 
     (void)state;
     world_open(&w, 1, 1000, false);
-    eff_limiter_init(&w.limiter, limits, 2, 7, &w.run);
+    eff_limiter_init(&w.limiter, limits, 2, 7, NULL, &w.run);
     w.tells = true;
     w.report =
         (struct eff_rate_report){.limit = 1, .remaining = 0, .allowed = 5, .reset_ms = 30000};
