@@ -4,7 +4,7 @@
  *
  * Each case is also replayed with all answers taken through a real connection one
  * byte at a time: then all must be the same. And with the answer of each request lost,
- * never sent, cut behind each byte, and with 429 and 500 before it: then every verdict
+ * never sent, cut to each length, and with 429 and 500 before it: then every verdict
  * must be the same, or an honest "not applied" or "maybe applied". Where rows are removed,
  * also with a 404 of a proxy instead of it: then they are not. Used by the tests and by the
  * command `efferent connector test`.

@@ -58,7 +58,7 @@ struct case_run {
     size_t next;     /* of the exchange */
     enum case_fault fault;
     size_t fault_at, cut;
-    bool injected, injected_write;
+    bool injected, injected_write, injected_refusal;
     bool injected_aside; /* it was about a job as a whole, and other requests tell more */
     enum eff_step_kind end;
     struct eff_err err;

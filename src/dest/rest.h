@@ -162,6 +162,7 @@ void rest_hint(eff_str remedy, enum eff_fault fault, struct eff_err *err);
 bool rest_given(const struct rest_dest *dest, size_t option);
 /* The answer's JSON; NULL when it cannot be read. An empty body is JSON null. */
 const struct eff_json *rest_json(const struct eff_response *response, struct eff_arena *arena);
+bool rest_silent(const struct eff_response *response);
 /* At most so much of a text as a verdict keeps; and a copy of that. */
 eff_str rest_cut(eff_str text);
 eff_str rest_copy(struct eff_arena *arena, eff_str text);

@@ -19,6 +19,13 @@ rest_json(const struct eff_response *response, struct eff_arena *arena)
     return json;
 }
 
+/* Success, and not a word: 204 says that there is nothing, any other was cut or made by a proxy. */
+bool
+rest_silent(const struct eff_response *response)
+{
+    return response->status != 204 && eff_str_trim(response->body).len == 0;
+}
+
 /* A dot goes one level down, as in the names of fields. */
 static void
 answer_pointer_name(struct eff_buf *buf, eff_str name)

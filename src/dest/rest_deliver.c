@@ -386,7 +386,7 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299) &&
         (json || !rest_looks_cut(response->body)))
         return rest_judge_failure(dest, task, work, response, json, false, err);
-    if (!json || !deliver_found_list(dest, delivery, work, json)) {
+    if (!json || rest_silent(response) || !deliver_found_list(dest, delivery, work, json)) {
         rest_pending_verdict(
             delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),
                                    EFF_STR("the search for the records had no readable answer")));

@@ -348,7 +348,7 @@ job_fetched(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
             return job_ask_again(dest, delivery, work, response);
     } else {
         json = rest_json(response, delivery->arena);
-        if (!json)
+        if (!json || rest_silent(response))
             return job_ask_again(dest, delivery, work, response);
         rest_judge_list(dest, delivery, work, &file->list, json, &work->job_strangers);
     }

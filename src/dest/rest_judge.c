@@ -602,7 +602,7 @@ rest_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
                           EFF_STR("the answer is JSON that was cut"));
     if (!judge_success_status(answer, response->status))
         return rest_judge_failure(dest, task, work, response, json, true, err);
-    if (needed && !json)
+    if (needed && (!json || rest_silent(response)))
         return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "UNREADABLE",
                           EFF_STR("the answer is not JSON, or was cut"));
     if (answer->success.at.ptr && !rest_test(&answer->success, json)) {

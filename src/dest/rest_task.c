@@ -720,7 +720,7 @@ read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
     const struct eff_json *list = rest_records(dest, task->arena, &reading->each, json);
     struct eff_json_iter iter = eff_json_iterate(list);
 
-    if (!list)
+    if (!list || rest_silent(last))
         return rest_task_failure(dest, task, work, last, "read", err);
     if (eff_json_type(list) == EFF_JSON_OBJECT)
         read_assign(dest, task, work, list);

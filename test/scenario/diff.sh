@@ -91,9 +91,9 @@ mapping mirror << END
 $KEY_AND_FIELDS
 END
 eff 0 run
-# Of a column without a declared type nobody knows beforehand: then the rows stand for their records.
+# Some values are text now, in a column without a declared type: the rows stand for their records.
 db "$P/shop.db" "create table c2 (id, email text, score int, segment text);
-    insert into c2 select cast(id as text), email, score, segment from customer; drop table customer; alter table c2 rename to customer; delete from customer where id = '3'"
+    insert into c2 select iif(id = 1, cast(id as text), id), email, score, segment from customer; drop table customer; alter table c2 rename to customer; delete from customer where id = 3"
 eff 0 run
 rows_are "$P/crm.db" 'select id from contact' '1
 2'
