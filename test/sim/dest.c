@@ -622,24 +622,52 @@ dest_describe(struct sim_flight *flight)
               "\"int\"},{\"name\":\"note\",\"type\":\"text\"}]}");
 }
 
+/* The rows of an upsert; NULL: it is none. */
+static const struct eff_json *
+dest_upserts(const struct sim_flight *flight)
+{
+    const struct eff_json *json;
+    struct eff_err ignored = {0};
+
+    eff_arena_reset(&sim->parse);
+    if (!eff_str_is(dest_verb(flight), "upsert") ||
+        eff_json_parse((eff_str){flight->body.ptr, flight->body.len}, &sim->parse, &json,
+                       &ignored) != EFF_OK)
+        return NULL;
+    return eff_json_get(json, EFF_STR("rows"));
+}
+
 /* An upsert with a gap: what it does when it is applied was decided now. */
 void
 sim_dest_arrive(struct sim_flight *flight)
 {
-    eff_str body = {flight->body.ptr, flight->body.len};
-    const struct eff_json *json, *list;
-    struct eff_err ignored = {0};
+    const struct eff_json *list;
     struct dest_row row;
 
-    if (!sim->options.on[SIM_F_RACE] || !eff_str_is(dest_verb(flight), "upsert"))
+    if (!sim->options.on[SIM_F_RACE])
         return;
-    eff_arena_reset(&sim->parse);
-    if (eff_json_parse(body, &sim->parse, &json, &ignored) != EFF_OK)
-        return;
-    list = eff_json_get(json, EFF_STR("rows"));
+    list = dest_upserts(flight);
     for (size_t i = 0; i < eff_json_count(list) && i < 64; i++)
         flight->absent[i] =
             dest_row_read(eff_json_at(list, i), &row) && sim_record_find(row.id) == NULL;
+}
+
+void
+sim_dest_under_way(void)
+{
+    struct dest_row row;
+
+    for (size_t n = 0; n < SIM_FLIGHTS_MAX; n++) {
+        const struct sim_flight *flight = &sim->flights[n];
+        const struct eff_json *list;
+
+        if (!flight->used || flight->applied || flight->apply_at == INT64_MAX)
+            continue;
+        list = dest_upserts(flight);
+        for (size_t i = 0; i < eff_json_count(list); i++)
+            if (dest_row_read(eff_json_at(list, i), &row) && row.id < SIM_KEYS_MAX)
+                sim->keys[row.id].under_way = true;
+    }
 }
 
 void

@@ -86,8 +86,11 @@ sim_effect(const char *what, const char *name, int64_t a, int64_t b)
     sim->effects++;
     sim->life_effects++;
     sim_event(what, name, a, b);
-    if (sim->death_sync && strstr(what, "sync") && --sim->death_sync == 0)
-        sim->death_at = sim->life_effects;
+    if (strstr(what, "sync")) {
+        sim->life_syncs++;
+        if (sim->death_sync && --sim->death_sync == 0)
+            sim->death_at = sim->life_effects;
+    }
     if (sim->death_at && sim->life_effects == sim->death_at) {
         sim_event("DEATH", sim->death == SIM_DEATH_POWER ? "power" : "kill", 0, 0);
         sim_die();
@@ -143,11 +146,13 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     struct sim_rand apart = {o->seed * 0xd1342543de82ef95u +
                              1}; /* leaves the other stories alone */
 
+    o->backs_up_open = o->seed % 2 == 0;
     o->keys = (unsigned)sim_between(rand, 20, sim_chance(rand, 15) ? SIM_KEYS_MAX : 90);
     o->runs = (unsigned)sim_between(rand, 8, 22);
     o->class = classes[sim_below(rand, sizeof(classes) / sizeof(classes[0]))];
     o->on[SIM_F_DOWN] = sim_chance(&apart, 4);
-    if (o->on[SIM_F_DOWN] && sim_chance(&apart, 50)) { /* one that would try again and again */
+    o->flaky = o->on[SIM_F_DOWN] && sim_chance(&apart, 50);
+    if (o->flaky) { /* one that would try again and again */
         o->class = SIM_KEYED_UPSERT;
         o->keys = SIM_KEYS_MAX;
     }
@@ -199,15 +204,22 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
     o->on[SIM_F_SWAY] = sim_chance(&apart, 40) && o->removes;
     if (o->on[SIM_F_SWAY])
         o->on[SIM_F_REVERT] = true;
-    if (o->on[SIM_F_SWAY] && sim_chance(&apart, 60)) {
+    if (o->removes && sim_chance(&apart, o->on[SIM_F_SWAY] ? 60 : 30)) {
         o->on[SIM_F_LATE] = o->on[SIM_F_LOST] = true;
         o->on[SIM_F_WALL] = o->on[SIM_F_RACE] = o->on[SIM_F_RESTORE] = false;
     }
-    o->on[SIM_F_CRUMBLE] = sim_chance(&apart, 20);
+    o->on[SIM_F_CRUMBLE] = sim_chance(&apart, 30);
     if (o->on[SIM_F_CRUMBLE])
         o->on[SIM_F_KILL] = o->on[SIM_F_POWER] = true;
     if (o->on[SIM_F_RESTORE])
         o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] = false;
+    if (o->on[SIM_F_RESTORE] && o->backs_up_open)
+        o->on[SIM_F_KILL] = true;
+    if (o->flaky) /* its first run lasts */
+        o->on[SIM_F_KILL] = o->on[SIM_F_POWER] = o->on[SIM_F_ENOSPC] = o->on[SIM_F_EIO] =
+            o->on[SIM_F_STOP] = o->on[SIM_F_CRUMBLE] = o->on[SIM_F_TWO] = o->on[SIM_F_CUT_READ] =
+                o->on[SIM_F_SHRINK] = o->on[SIM_F_QUOTA] = o->on[SIM_F_OUTAGE] = o->on[SIM_F_LOST] =
+                    o->on[SIM_F_POISON] = o->on[SIM_F_STORED] = false;
 }
 
 static void
@@ -293,7 +305,7 @@ life(void (*body)(void), size_t *ret_leaked)
     sqlite3_randomness(0, NULL); /* seeded by the world anew */
     sim_memory_begin();
     sim->alive = true;
-    sim->life_effects = 0;
+    sim->life_effects = sim->life_syncs = 0;
     sim->idle_since = sim->mono;
     sim->disk_failed = false;
     if (setjmp(sim->life) == 0)
@@ -303,6 +315,22 @@ life(void (*body)(void), size_t *ret_leaked)
     sim->alive = false;
     *ret_leaked = sim_memory_end();
     return !died;
+}
+
+/* Where: at one of the last commits of a run and early in what is resumed, where that crumbles. */
+static void
+life_death(struct sim_rand *rand)
+{
+    bool crumble = sim->options.on[SIM_F_CRUMBLE];
+
+    if (crumble && sim->death == SIM_DEATH_KILL && sim->whole_syncs > 2 && sim_chance(rand, 60))
+        sim->death_sync = sim->whole_syncs - sim_below(rand, 3);
+    else if (crumble && sim->death == SIM_DEATH_POWER && sim_chance(rand, 60))
+        sim->death_at = 1 + sim_below(rand, 12);
+    else if (sim_chance(rand, 30))
+        sim->death_sync = 1 + sim_below(rand, 14);
+    else
+        sim->death_at = 1 + sim_below(rand, sim_chance(rand, 30) ? 400 : 130);
 }
 
 /* What goes wrong in this life: the disk at one call, or all of it. */
@@ -323,10 +351,7 @@ life_plan(void)
                          : on[SIM_F_POWER] && (!on[SIM_F_KILL] || sim_chance(rand, 50));
 
         sim->death = power ? SIM_DEATH_POWER : SIM_DEATH_KILL;
-        if (sim_chance(rand, 30))
-            sim->death_sync = 1 + sim_below(rand, 14);
-        else
-            sim->death_at = 1 + sim_below(rand, sim_chance(rand, 30) ? 400 : 130);
+        life_death(rand);
     }
     if ((on[SIM_F_ENOSPC] || on[SIM_F_EIO]) && sim_chance(rand, 25)) {
         bool full = on[SIM_F_ENOSPC] && (!on[SIM_F_EIO] || sim_chance(rand, 50));
@@ -413,6 +438,8 @@ run_once(struct sim_part *part)
         sim_disk_death(&sim->disk, sim->death == SIM_DEATH_POWER, &sim->faults);
     if (!lived)
         sim_vfs_death();
+    if (lived && !sim->report.failed)
+        sim->whole_syncs = sim->life_syncs;
     sim_oracle_run(!lived, leaked);
     sim_disk_mend();
     if (lived && !sim->report.failed && sim->report.pending == 0 && sim->removed_now > 0)
@@ -472,7 +499,7 @@ world_make(void)
     sim->wall_offset = 1767225600000;
     sim->quota = (unsigned)sim->options.seed % 50 + 5;
     for (unsigned i = 0; i < sim->options.keys; i++)
-        if (sim_chance(&sim->world, 70)) {
+        if (sim_chance(&sim->world, sim->options.flaky ? 100 : 70)) {
             sim->keys[i].there = true;
             sim->keys[i].version = sim->version_last += 2;
         }
@@ -499,7 +526,7 @@ static void
 storm_down(void)
 {
     sim->down_until = sim->mono + 3600000;
-    sim->down_percent = sim_chance(&sim->faults, 50) ? 100 : 40;
+    sim->down_percent = sim_chance(&sim->faults, 50) && !sim->options.flaky ? 100 : 40;
     sim_event("DOWN", NULL, (int64_t)sim->down_percent, 0);
     while (sim->mono < sim->down_until && !sim->broken) {
         sim_source_live();
@@ -522,17 +549,17 @@ storm_has_snapshot(void)
 static void
 storm_restore(void)
 {
-    bool open = sim->died && sim->options.seed % 2 == 0; /* with the plan of a run that died */
+    bool open = sim->died && sim->options.backs_up_open;
 
     if (!sim->options.on[SIM_F_RESTORE])
         return;
     if (storm_has_snapshot() && sim_chance(&sim->world, open ? 60 : 25)) {
         sim_disk_copy("/p/state", &sim->backup);
-    } else if (sim->backup.names.count > 0 && sim_chance(&sim->world, 15)) {
+    } else if (sim->backup.names.count > 0 && sim_chance(&sim->world, sim->options.backs_up_open ? 30 : 15)) {
         sim_event("RESTORE", NULL, 0, 0);
         sim_vfs_death(); /* nobody has it open */
         sim_disk_put_back("/p/state", &sim->backup);
-        sim->restored = true;
+        sim->restored = sim->put_back = true;
     }
 }
 

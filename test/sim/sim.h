@@ -198,6 +198,8 @@ struct sim_options {
     int64_t window_ms;
     int mismatch; /* a key with other values: refused, the first answer again, or taken over */
     bool blind_twice;
+    bool backs_up_open; /* with the plan of a run that died */
+    bool flaky; /* what is down answers now and then, and all rows are new to it */
     bool on[SIM_FAULTS];
 };
 
@@ -206,6 +208,7 @@ struct sim_key { /* the truth at the source */
     int64_t version; /* what its row says; 0: never was */
     int64_t before;  /* the version before, for reverts */
     bool null_key, twice;
+    bool under_way; /* an upsert that was given up, and comes later */
     /* what the engine may know */
     bool absent_read;   /* a complete read had no row for it since it was last written over there */
     int64_t read;       /* version in the last complete read; 0: none */
@@ -273,7 +276,8 @@ struct sim {
     struct sim_disk disk;
     struct sim_disk backup; /* of the state's folder */
     bool restored;
-    bool died; /* the last run */
+    bool put_back; /* just now */
+    bool died;     /* the last run */
 
     /* the life under way */
     jmp_buf life;
@@ -282,6 +286,7 @@ struct sim {
     uint64_t life_effects;
     uint64_t death_at;   /* life_effects at which it dies; 0: never */
     uint64_t death_sync; /* the so manieth fsync is where it dies; 0: death_at says it */
+    uint64_t life_syncs, whole_syncs; /* fsyncs of this life, and of the last one that ended well */
     enum sim_death death;
     bool killed; /* the life before was: what it wrote is in the cache, and perhaps nowhere else */
     uint64_t fail_at; /* file call at which the disk fails */
@@ -384,7 +389,8 @@ void sim_dest_kinds(void); /* once: compiles the connectors */
 void sim_dest_open(struct eff_arena *arena);
 void sim_dest_arrive(struct sim_flight *flight);
 void sim_dest_apply(struct sim_flight *flight);
-void sim_dest_live(void); /* people over there */
+void sim_dest_live(void);      /* people over there */
+void sim_dest_under_way(void); /* tells the keys so */
 struct sim_record *sim_record_find(int64_t id);
 size_t sim_record_count(int64_t id);
 

@@ -200,6 +200,21 @@ source_come_or_go(struct sim_key *key)
         source_change(key); /* else it comes back as it was */
 }
 
+static void
+source_put_back(void)
+{
+    for (unsigned i = 0; i < sim->options.keys; i++) {
+        struct sim_key *key = &sim->keys[i];
+
+        if (sim->options.class != SIM_BLIND && key->there && key->before > 0 && sim_chance(&sim->world, 50)) {
+            int64_t before = key->before;
+
+            key->before = key->version;
+            key->version = before;
+        }
+    }
+}
+
 /* Created under a key, and not found yet: changes now, so that the key is sent with other values. */
 static bool
 source_is_fresh(int64_t id)
@@ -210,26 +225,42 @@ source_is_fresh(int64_t id)
     return record && record->found_from > sim->mono;
 }
 
+/* Few enough not to be held. */
+static bool
+source_gone_before_it_came(const struct sim_key *key, unsigned *gone)
+{
+    if (!key->under_way || !key->there || !sim_chance(&sim->world, 40))
+        return false;
+    ++*gone;
+    return true;
+}
+
 void
 sim_source_live(void)
 {
     const bool *on = sim->options.on;
     unsigned changes = (unsigned)sim_below(&sim->world, 30),
-             moves = (unsigned)sim_below(&sim->world, 8);
+             moves = (unsigned)sim_below(&sim->world, 8), gone = 0;
 
     if (on[SIM_F_SWAY])
         moves += 8;
+    if (sim->put_back && sim_chance(&sim->world, 50)) /* and the warehouse with it */
+        source_put_back();
+    sim->put_back = false;
+    if (on[SIM_F_LATE] && sim->options.removes)
+        sim_dest_under_way();
     if (sim_chance(&sim->world, 15)) /* nothing happened */
         return;
     for (unsigned i = 0; i < sim->options.keys; i++) {
         struct sim_key *key = &sim->keys[i];
 
-        if (sim_chance(&sim->world, moves))
+        if (sim_chance(&sim->world, moves) || (gone < 4 && source_gone_before_it_came(key, &gone)))
             source_come_or_go(key);
         else if (key->there && sim_chance(&sim->world, source_is_fresh(i) ? 60 : changes))
             source_change(key);
         key->twice = key->there && on[SIM_F_DUPLICATE] && !sim->calm && sim_chance(&sim->world, 2);
         key->null_key = key->there && on[SIM_F_NULL_KEY] && !key->twice && !sim->calm &&
                         sim_chance(&sim->world, key->null_key ? 70 : 1);
+        key->under_way = false;
     }
 }
