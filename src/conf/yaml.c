@@ -479,7 +479,7 @@ static void
 yaml_merge_from(struct yaml_build *b, const struct eff_node *from, struct eff_node *keys,
                 struct eff_node *values, size_t *count)
 {
-    if (from->kind != EFF_NODE_MAP)
+    if (from->kind != EFF_NODE_MAP && b->problems->count == 0)
         eff_problem_add(b->problems, from->place, "EFF1003", EFF_STR_NONE,
                         "YAML: a merge key (<<) takes a mapping or a list of them, found %s",
                         eff_node_kind_name(from));

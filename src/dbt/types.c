@@ -90,6 +90,12 @@ static const struct types_alias types_aliases[] = {
     {"postgres", "char", "char", "1"},
     {"postgres", "character", "char", "1"},
     {"postgres", "bit varying", "varbit", NULL},
+    {"postgres", "serial", "integer", NULL},
+    {"postgres", "serial4", "integer", NULL},
+    {"postgres", "bigserial", "bigint", NULL},
+    {"postgres", "serial8", "bigint", NULL},
+    {"postgres", "smallserial", "smallint", NULL},
+    {"postgres", "serial2", "smallint", NULL},
     {"", "int", "integer", NULL},
     {"", "int4", "integer", NULL},
     {"", "int8", "bigint", NULL},
@@ -149,10 +155,15 @@ types_fold_piece(eff_str adapter, eff_str piece, struct eff_buf *out)
 {
     struct eff_buf name = {0}, given = {0};
     const struct types_alias *alias;
-    eff_str folded, params;
+    eff_str folded, field, params;
 
     types_split(piece, &name, &given);
     alias = types_find(adapter, eff_buf_str(&name));
+    if (alias == NULL && eff_str_cut(eff_buf_str(&name), ' ', &field, &folded)) {
+        alias = types_find(adapter, folded); /* within a struct: a field's name, and its type */
+        if (alias != NULL)
+            eff_buf_addf(out, EFF_STR_FMT " ", EFF_STR_ARG(field));
+    }
     folded = alias != NULL ? eff_str_of(alias->same) : eff_buf_str(&name);
     params = eff_buf_str(&given);
     if (alias != NULL && alias->params != NULL && (params.len == 0 || alias->params[0] == '\0'))

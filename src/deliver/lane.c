@@ -160,6 +160,18 @@ lane_rehearse(const struct eff_deliver *d, struct deliver_lane *lane, struct del
     lane->apart = false;
 }
 
+/* Who is not let in has written nothing: of these rows all is known, unless others of them went before. */
+static void
+lane_not_let_in(struct deliver_lane *lane, const struct eff_response *last)
+{
+    if (!last || last->wire != EFF_WIRE_ANSWERED || !lane->request.carries_rows)
+        return;
+    for (size_t i = 0; i < lane->part.count; i++)
+        if (lane->part.items[i].verdict.outcome != EFF_PENDING)
+            return;
+    lane->unjudged = false;
+}
+
 void
 eff_lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_response *last,
               int64_t now)
@@ -184,6 +196,7 @@ eff_lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff
         eff_lane_judge(d, lane, now);
         break;
     case EFF_STEP_AUTH:
+        lane_not_let_in(lane, last);
         lane_wants_login(d, lane);
         break;
     case EFF_STEP_STOP:

@@ -123,9 +123,9 @@ void eff_lane_wait_at_most(struct eff_deliver *d, int64_t wait_ms);
 /* When a request may go; stops the run when that is too far away. */
 int64_t eff_lane_ready(struct eff_deliver *d, const struct eff_request *request, int64_t now);
 
-/* Notes whether the answer is the failure that was answered to the same keyed request before. */
 /* The answer is our own: the request was refused on this side, and counts as none. */
 void eff_lane_unsend(struct eff_deliver *d, struct deliver_lane *lane);
+/* Notes whether the answer is the failure that was answered to the same keyed request before. */
 void eff_lane_hear_failure(struct deliver_lane *lane, const struct eff_response *response);
 bool eff_lane_can_look(const struct eff_deliver *d, const struct deliver_lane *lane);
 /*

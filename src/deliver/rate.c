@@ -24,11 +24,12 @@
 /* A reset is told in whole seconds: what our own requests say within the last of them is closer. */
 #define RATE_ROUNDED_MS 1000
 
-/* The account's of that name and length, or a free one; NULL: there is none. */
+/* The account's of that name and length, of all requests or of some, or a free one; NULL: there is none. */
 static struct eff_limiter_slot *
 rate_slot(struct eff_limiter_account *account, const struct eff_rate_limit *limit)
 {
-    uint64_t name = eff_xxh3((uint64_t)limit->per_ms, limit->name.ptr, limit->name.len) | 1;
+    uint64_t kind = (uint64_t)limit->per_ms << 1 | (limit->bucket != 0);
+    uint64_t name = eff_xxh3(kind, limit->name.ptr, limit->name.len) | 1;
 
     for (size_t i = 0; account && !limit->hard && i < EFF_LIMITER_ACCOUNT_MOST; i++) {
         struct eff_limiter_slot *slot = &account->slots[i];
@@ -90,7 +91,7 @@ rate_leaves(const struct eff_limiter_window *window, size_t users)
 
     if (users > 1 && allowed > 0)
         allowed = allowed > users ? allowed / users : 1;
-    if (allowed == 0 || window->marks->sends < allowed)
+    if (allowed == 0 || window->ring == 0 || window->marks->sends < allowed)
         return 0;
     nth = window->marks->sends - allowed;
     came_in = window->sent[nth % window->ring] +

@@ -3,7 +3,8 @@
  *
  * The first rows of each operation are kept while it is planned; then the driver builds its
  * requests from them, by the code that delivery uses. Headers are left out. Values of private
- * columns are taken out before anything is built, and credentials out of what was built.
+ * columns are taken out before anything is built (a key that names a row stays, as in all that is
+ * told of rows), and credentials out of what was built.
  */
 #include "run/sync.h"
 
@@ -68,7 +69,7 @@ preview_report(struct eff_sync_run *r, enum eff_op op, const struct eff_preview 
                                     .rows = preview->rows,
                                     .method = preview->request.method,
                                     .url = eff_redact(&r->redact, &r->run, preview->request.url),
-                                    .body = eff_str_sub(body, 0, PREVIEW_BODY_MAX),
+                                    .body = eff_str_sub(body, 0, eff_utf8_prefix(body, PREVIEW_BODY_MAX)),
                                     .body_bytes = preview->request.body.len};
 }
 

@@ -34,6 +34,23 @@ types_kind_of(const struct eff_sync_run *r, size_t column)
     return kind;
 }
 
+/* Of a key without a type, where this run's values say nothing, or several things: what it had. */
+static bool
+types_kept(const struct eff_sync_run *r, size_t column, enum eff_kind kind,
+           struct eff_json_writer *w)
+{
+    const struct eff_json *before = eff_json_get(r->types_before, r->columns.at[column].name);
+    struct eff_buf buf = {0};
+
+    if (kind != EFF_NULL || !r->key_kinds || !before || !types_used(r, column))
+        return false;
+    eff_json_print(&buf, before, false);
+    eff_json_key(w, r->columns.at[column].name);
+    eff_json_write_raw(w, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return true;
+}
+
 void
 eff_run_types_write(const struct eff_sync_run *r, struct eff_json_writer *w)
 {
@@ -52,7 +69,7 @@ eff_run_types_write(const struct eff_sync_run *r, struct eff_json_writer *w)
         enum eff_kind kind = types_kind_of(r, i);
         eff_str name = eff_str_of(eff_kind_name(kind));
 
-        if (kind == EFF_NULL || !types_used(r, i))
+        if (types_kept(r, i, kind, w) || kind == EFF_NULL || !types_used(r, i))
             continue;
         eff_json_key(w, column->name);
         eff_json_begin_array(w);
@@ -92,9 +109,10 @@ types_stop(struct eff_sync_run *r, const struct eff_column *column, eff_str type
     EFF_FAIL(err, EFF_CONFIG,
              "the key column " EFF_STR_FMT " is " EFF_STR_FMT " now and was " EFF_STR_FMT
              " when the %llu rows of sync " EFF_STR_FMT
-             " were delivered: to go on would remove them all and add them anew",
+             " were delivered: to go on would %s",
              EFF_STR_ARG(column->name), EFF_STR_ARG(column->type_name), EFF_STR_ARG(type),
-             (unsigned long long)r->snapshot_rows, EFF_STR_ARG(r->sync->name));
+             (unsigned long long)r->snapshot_rows, EFF_STR_ARG(r->sync->name),
+             r->partial ? "add them anew" : "remove them all and add them anew");
     eff_err_hint(err,
                  "Cast it in the model to what it was; or `efferent reset " EFF_STR_FMT
                  "`, then `efferent adopt`, which takes what is over there as delivered.",

@@ -573,6 +573,19 @@ eff 1 run
 derived "iif(id = 1, 'one', id)"
 eff 0 run
 counts contacts read=20 unchanged=19 added=1 removed=1 planned=2 delivered=2
+derived "'' || id"
+eff 1 run # neither one row of another type nor a read without rows makes it forget
+about "a key without a type, and no rows"
+derived 'id + 0'
+db "$P/crm.db" "delete from contact"
+rm -rf "$P/.efferent"
+eff 0 run
+db "$P/shop.db" "alter table customer rename to kept; create table customer as select * from kept where false"
+eff 3 run
+db "$P/shop.db" "drop table customer; alter table kept rename to customer"
+derived "'' || id"
+eff 1 run
+rows_are "$P/crm.db" "select count(*), sum(typeof(id) = 'integer') from contact" '20|20'
 
 start mapping_and_partial_run 30
 mapping mirror << 'END'
