@@ -7,7 +7,7 @@
 # another run would hold.
 # covers: B8
 . "$EFF_SRC/test/lib/scenario.sh"
-sandbox slack
+sandbox slack hubspot
 
 project slack << END
 sources: {w: {type: sqlite, path: w.db}}
@@ -100,4 +100,17 @@ exec 9<&-
 counts shared read=4 added=4 planned=4 delivered=4
 [ "$(j '$.seconds' | cut -d. -f1)" -ge 3 ] || fail "the messages took $(j '$.seconds') s"
 eff 0 state check
+
+about "who is not let in has appended nothing"
+project blind << END
+sources: {w: {type: sqlite, path: w.db}}
+destinations:
+  out: {type: http, url: "$HS", token: wrong, auth: {header: {Authorization: "Bearer {token}"}}, operations: {append: {class: blind, post: /crm/v3/objects/notes, json: "{fields}", answer: {all: applied}}}}
+END
+printf 'sync: notes\ntable: note\nkey: id\nto: out.notes\nmode: append\nfields: [text]\n' | sync notes
+db "$P/w.db" "create table note (id int primary key, text); insert into note values (1, 'a'), (2, 'b'), (3, 'c')"
+eff 1 run
+counts notes read=3 added=3 planned=3 pending=3
+eff 1 run
+counts notes read=3 gone=0 pending=3 planned=3 added=3
 finish
