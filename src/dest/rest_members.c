@@ -61,12 +61,16 @@ leaving_round(struct eff_delivery *outer, struct rest_leaving *leaving)
     return leaving->delivery.count > 0;
 }
 
-/* Rows that did not leave have their verdict; a fault that is nobody's own ends the delivery. */
+/*
+ * Rows that did not leave have their verdict; a fault that is nobody's own ends the delivery, and
+ * the rows whose new identifiers wait were not applied. stopped: of a STOP; else OK.
+ */
 static bool
-leaving_settle(struct eff_delivery *outer, const struct rest_leaving *leaving)
+leaving_settle(struct eff_delivery *outer, const struct rest_leaving *leaving,
+               enum eff_fault stopped)
 {
     struct rest_work *work = outer->scratch;
-    bool go_on = true;
+    const struct eff_verdict *end = NULL;
 
     for (size_t i = 0; i < leaving->delivery.count; i++) {
         const struct eff_verdict *verdict = &leaving->delivery.items[i].verdict;
@@ -79,14 +83,13 @@ leaving_settle(struct eff_delivery *outer, const struct rest_leaving *leaving)
         if (verdict->outcome == EFF_APPLIED || verdict->outcome == EFF_TAKEN)
             continue;
         outer->items[leaving->items[i]].verdict = *verdict;
-        if (verdict->outcome == EFF_REFUSED)
-            continue;
-        if (go_on)
-            rest_pending_verdict(outer, rest_verdict(EFF_NOT_APPLIED, verdict->fault, verdict->code,
-                                                     verdict->message));
-        go_on = false;
+        if (verdict->outcome != EFF_REFUSED && (!end || verdict->fault == stopped))
+            end = verdict;
     }
-    return go_on;
+    if (end)
+        rest_pending_verdict(outer, rest_verdict(EFF_NOT_APPLIED, stopped ? stopped : end->fault,
+                                                 end->code, end->message));
+    return !end;
 }
 
 void
@@ -116,11 +119,9 @@ rest_leave(struct rest_dest *dest, struct eff_task *task, struct rest_work *work
             return (struct eff_step){0};
         }
         step = rest_deliver(dest, &leaving->task, last, err);
-        if (step.kind == EFF_STEP_STOP)
-            rest_pending_verdict(outer, leaving->delivery.items[0].verdict);
-        if (step.kind != EFF_STEP_DONE)
+        if (step.kind != EFF_STEP_DONE && step.kind != EFF_STEP_STOP)
             return step;
-        if (!leaving_settle(outer, leaving))
+        if (!leaving_settle(outer, leaving, step.kind == EFF_STEP_STOP ? err->fault : EFF_OK))
             return step;
     }
 }
