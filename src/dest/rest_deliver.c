@@ -287,7 +287,8 @@ deliver_found_by(const struct eff_delivery *delivery, const struct eff_find *fin
     return by;
 }
 
-static void
+/* false: it is no record, for it has no id. */
+static bool
 deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
               const struct eff_json *record)
 {
@@ -299,7 +300,7 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
     eff_str told = find->row.ptr ? eff_json_str(eff_json_pointer(record, row_at)) : EFF_STR_NONE;
 
     if (!id.len)
-        return;
+        return false;
     for (size_t i = 0; i < work->rows_count; i++) {
         size_t row = work->rows[i];
         const struct eff_item *item = &delivery->items[row];
@@ -321,30 +322,32 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
         else
             ids[row] = eff_str_copy(delivery->arena, id);
         if (find->row.ptr && find->nth == 0) /* one record may be in many pairs */
-            return;
+            break;
     }
+    return true;
 }
 
-static const struct eff_json *
-deliver_found_list(struct rest_dest *dest, const struct eff_delivery *delivery,
-                   const struct rest_work *work, const struct eff_json *json)
-{
-    return rest_records(dest, delivery->arena, &deliver_find(work)->each, json);
-}
-
-static void
+/*
+ * false: the answer cannot be read. That there is no record is said by a list without one, or by
+ * null in its place; an answer that holds something else says nothing of records.
+ */
+static bool
 deliver_find_records(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
                      const struct eff_json *json)
 {
-    const struct eff_json *list = deliver_found_list(dest, delivery, work, json), *record;
+    const struct eff_json *list =
+                              rest_records(dest, delivery->arena, &deliver_find(work)->each, json),
+                          *record;
     struct eff_json_iter iter = eff_json_iterate(list);
+    enum eff_json_type type = eff_json_type(list);
 
-    if (eff_json_type(list) == EFF_JSON_OBJECT) {
-        deliver_found(dest, delivery, work, list);
-        return;
+    if (type == EFF_JSON_OBJECT)
+        return deliver_found(dest, delivery, work, list);
+    while (eff_json_next(&iter, NULL, &record)) {
+        if (!deliver_found(dest, delivery, work, record))
+            return false;
     }
-    while (eff_json_next(&iter, NULL, &record))
-        deliver_found(dest, delivery, work, record);
+    return type == EFF_JSON_ARRAY || (type == EFF_JSON_NULL && list != json);
 }
 
 static void
@@ -386,13 +389,12 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299) &&
         (json || !rest_looks_cut(response->body)))
         return rest_judge_failure(dest, task, work, response, json, false, err);
-    if (!json || rest_silent(response) || !deliver_found_list(dest, delivery, work, json)) {
+    if (!json || rest_silent(response) || !deliver_find_records(dest, delivery, work, json)) {
         rest_pending_verdict(
             delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),
                                    EFF_STR("the search for the records had no readable answer")));
         return (struct eff_step){.kind = EFF_STEP_DONE};
     }
-    deliver_find_records(dest, delivery, work, json);
     if (find->next.at.ptr)
         next = eff_json_str(eff_json_pointer(json, find->next.at));
     if (next.len > 0 && !eff_str_eq(next, work->cursor)) {
