@@ -132,6 +132,7 @@ deliver_start(struct rest_dest *dest, struct eff_task *task)
     work->rows = eff_new(delivery->arena, size_t, delivery->count);
     deliver_start_finds(delivery, work);
     work->hits = eff_new(delivery->arena, unsigned, delivery->count);
+    work->named = eff_new(delivery->arena, bool, delivery->count);
     work->bad = eff_new(delivery->arena, bool, delivery->count);
     work->bad_why = eff_new(delivery->arena, eff_str, delivery->count);
     for (size_t i = 0; i < delivery->count; i++) {

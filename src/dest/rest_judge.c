@@ -225,6 +225,12 @@ judge_merge(struct eff_item *item, unsigned *hits, struct eff_verdict verdict)
                      EFF_STR("the answer names this row twice, with different results"));
 }
 
+static bool
+judge_succeeded(const struct eff_results *list, const struct eff_json *element)
+{
+    return list->outcome != EFF_REFUSED && rest_tests(&list->success, element);
+}
+
 static struct eff_verdict
 judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struct eff_results *list,
               const struct eff_json *element)
@@ -232,7 +238,7 @@ judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struc
     struct eff_verdict verdict = {.outcome = list->outcome};
     struct rest_refusal refusal;
 
-    if (list->outcome != EFF_REFUSED && rest_tests(&list->success, element)) {
+    if (judge_succeeded(list, element)) {
         if (list->remote_id.ptr)
             verdict.remote_id = rest_copy(delivery->arena,
                                           eff_json_str(eff_json_pointer(element, list->remote_id)));
@@ -245,6 +251,15 @@ judge_element(struct rest_dest *dest, struct eff_delivery *delivery, const struc
     if (!list->error.message.count && eff_json_type(element) == EFF_JSON_STRING)
         refusal.message = eff_json_str(element);
     return judge_row(dest, delivery, element, refusal);
+}
+
+static void
+judge_result(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+             const struct eff_results *list, size_t row, const struct eff_json *element)
+{
+    work->named[row] |= !judge_succeeded(list, element);
+    judge_merge(&delivery->items[row], &work->hits[row],
+                judge_element(dest, delivery, list, element));
 }
 
 /* The place that names the row may be a list: then the element is about all of them. */
@@ -266,8 +281,7 @@ judge_named(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
         if (row == SIZE_MAX)
             continue;
         found++;
-        judge_merge(&delivery->items[row], &work->hits[row],
-                    judge_element(dest, delivery, list, element));
+        judge_result(dest, delivery, work, list, row, element);
     }
     *ret_strangers |= (found == 0 || found < count) && list->outcome != EFF_APPLIED;
 }
@@ -290,8 +304,7 @@ judge_items(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
 
         while (readable && (row = judge_next_named(dest, delivery, work, EFF_BY_ITEM,
                                                    eff_buf_str(&told), &at)) != SIZE_MAX) {
-            judge_merge(&delivery->items[row], &work->hits[row],
-                        judge_element(dest, delivery, list, element));
+            judge_result(dest, delivery, work, list, row, element);
             found++;
         }
         *ret_strangers |= found == 0;
@@ -321,8 +334,7 @@ rest_judge_list(struct rest_dest *dest, struct eff_delivery *delivery, struct re
         if (many && !eff_json_next(&iter, NULL, &element))
             break;
         if (list->by == EFF_BY_POSITION)
-            judge_merge(&delivery->items[work->rows[i]], &work->hits[work->rows[i]],
-                        judge_element(dest, delivery, list, element));
+            judge_result(dest, delivery, work, list, work->rows[i], element);
         else
             judge_named(dest, delivery, work, list, element, ret_strangers);
     }
@@ -552,8 +564,10 @@ judge_answer(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
     struct eff_verdict all = {.outcome = answer->unlisted};
     bool strangers = false;
 
-    for (size_t i = 0; i < work->rows_count; i++)
+    for (size_t i = 0; i < work->rows_count; i++) {
         work->hits[work->rows[i]] = 0;
+        work->named[work->rows[i]] = false;
+    }
     for (size_t i = 0; i < answer->lists_count; i++) {
         if (!rest_judge_list(dest, delivery, work, &answer->lists[i], json, &strangers))
             return judge_lost(delivery, work, EFF_MAYBE_APPLIED, "RESULTS_DIFFER",

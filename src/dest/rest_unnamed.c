@@ -99,9 +99,10 @@ unnamed_rest(struct eff_delivery *delivery, struct rest_work *work)
     for (size_t i = 0; i < work->rows_count; i++) {
         size_t row = work->rows[i];
 
+        if (delivery->items[row].verdict.outcome != EFF_PENDING)
+            continue;
         work->resent[row] = true;
-        if (delivery->items[row].verdict.outcome == EFF_PENDING)
-            rows[half.count++] = row;
+        rows[half.count++] = row;
     }
     return half;
 }
@@ -117,7 +118,7 @@ rest_judge_unnamed(struct eff_delivery *delivery, struct rest_work *work,
         return false;
     eff_str_int(eff_json_str(eff_json_pointer(json, answer->refused_count)), &told);
     for (size_t i = 0; i < work->rows_count; i++)
-        named += delivery->items[work->rows[i]].verdict.outcome == EFF_REFUSED;
+        named += work->named[work->rows[i]];
     if (work->half_left)
         unnamed_sibling(delivery, work, answer, told > named ? told : named);
     work->half_left = false;
