@@ -426,15 +426,25 @@ rest_not_allowed(struct rest_dest *dest, struct eff_delivery *delivery,
     return judge_stop(dest, delivery, response, EFF_CONFIG, &refusal, NULL, err);
 }
 
+/* Nothing of the delivery was written, or settled: it can begin anew. */
+static bool
+judge_fresh(const struct eff_delivery *delivery, const struct rest_work *work)
+{
+    bool fresh = !work->resent;
+
+    for (size_t i = 0; fresh && i < delivery->count; i++)
+        fresh = delivery->items[i].verdict.outcome == EFF_PENDING ||
+                delivery->items[i].verdict.outcome == EFF_NOT_APPLIED;
+    return fresh;
+}
+
 /* The whole was refused for what some row holds. */
 static struct eff_step
 judge_refused(struct eff_delivery *delivery, const struct rest_work *work,
               struct eff_verdict verdict)
 {
-    bool fresh = work->rows_count == delivery->count;
-
     if (work->rows_count > 1) {
-        if (fresh)
+        if (judge_fresh(delivery, work))
             return (struct eff_step){.kind = EFF_STEP_SPLIT};
         // Rows with verdicts are not to be sent again: the others come back as a batch of their own.
         verdict.outcome = EFF_NOT_APPLIED;

@@ -213,6 +213,70 @@ largest_batches(void **state)
     }
 }
 
+/* As a lane does it: what is to be split is sent in halves; verdicts go back to the whole's rows. */
+static void
+deliver_rows(const struct eff_delivery *whole, const size_t *rows, size_t count)
+{
+    struct eff_delivery part = *whole;
+    struct eff_step step;
+
+    part.count = count;
+    part.items = eff_new(&arena, struct eff_item, count);
+    for (size_t i = 0; i < count; i++) {
+        part.items[i] = whole->items[rows[i]];
+        part.items[i].index = i;
+    }
+    step = restdest_step(&world, &part, NULL);
+    while (step.kind == EFF_STEP_SEND) {
+        bool bad = eff_str_find(step.request.body, EFF_STR("\"k3\"")) != SIZE_MAX ||
+                   eff_str_find(step.request.body, EFF_STR("\"k1995\"")) != SIZE_MAX;
+        struct eff_response answer = restdest_answer(bad ? 422 : 200, "{}");
+
+        step = restdest_step(&world, &part, &answer);
+    }
+    if (step.kind == EFF_STEP_SPLIT) {
+        deliver_rows(whole, rows, count / 2);
+        deliver_rows(whole, rows + count / 2, count - count / 2);
+        return;
+    }
+    assert_int_equal(step.kind, EFF_STEP_DONE);
+    for (size_t i = 0; i < count; i++)
+        whole->items[rows[i]].verdict = part.items[i].verdict;
+}
+
+/* Each part of a batch whose address is too long has a bad row: two runs deliver all others. */
+static void
+bad_rows_in_every_part(void **state)
+{
+    struct eff_delivery *d;
+    size_t rows[2000];
+
+    (void)state;
+    opened("http", "{url: 'https://a.example', operations: {upsert: {class: converge, "
+                   "batch: {rows: 2000}, put: /x, query: {ids: '{rows.match.value}'}, "
+                   "json: {keys: {for_each: row, item: '{match.value}'}}, "
+                   "answer: {all: applied}}}}");
+    assert_true(restdest_bind(&world, EFF_MODE_UPSERT, EFF_REMOVED_KEEP, "x", 1));
+    d = restdest_rows(&world, EFF_OP_UPSERT, "x", "id", 2000, 0, NULL, NULL);
+    for (int run = 0; run < 2; run++) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < d->count; i++) {
+            enum eff_outcome outcome = d->items[i].verdict.outcome;
+
+            if (outcome != EFF_APPLIED && outcome != EFF_REFUSED)
+                rows[count++] = i;
+        }
+        if (count > 0)
+            deliver_rows(d, rows, count);
+    }
+    for (size_t i = 0; i < d->count; i++)
+        assert_int_equal(d->items[i].verdict.outcome,
+                         i == 3 || i == 1995 ? EFF_REFUSED : EFF_APPLIED);
+    world.dest->ops->close(world.dest);
+    world.dest = NULL;
+}
+
 static eff_str
 header_of(const struct eff_request *request, const char *name)
 {
@@ -624,6 +688,7 @@ main(void)
         cmocka_unit_test(rows_decide_about_bulk),
         cmocka_unit_test(mistakes_in_the_project),
         cmocka_unit_test(largest_batches),
+        cmocka_unit_test(bad_rows_in_every_part),
         cmocka_unit_test(a_job_outlives_the_process),
         cmocka_unit_test(names_that_no_row_can_have),
         cmocka_unit_test(a_cut_result_file_names_nobody),
