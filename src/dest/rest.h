@@ -82,7 +82,7 @@ struct rest_work {
     eff_str *ids;                   /* found[0] */
     bool *asked[EFF_FINDS_MAX];     /* by find, by item: it has looked */
     unsigned *hits;                 /* by item: results in this answer */
-    bool *named;                    /* by item: one of them refuses it, whatever a rule makes of that */
+    bool *named;                    /* by item: one of them refuses it */
     bool *bad;
     eff_str *bad_why;
     struct eff_shapes shapes;
@@ -99,7 +99,7 @@ struct rest_work {
     size_t halves_count, halves_sent;
     struct rest_half *halves; /* a stack; NULL: there were none */
     bool half_left;           /* the rows at hand are a left half, and its right one is on top */
-    bool *resent;             /* by item: some answer took it, or counts it as refused; NULL: none */
+    bool *resent;             /* by item: some answer took it, or counted it; NULL: none */
 };
 
 /* What an answer says went wrong. */
