@@ -710,6 +710,16 @@ read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *wor
     }
 }
 
+/* On to the rows behind the ones that were asked for. */
+static void
+read_next(struct task_work *work)
+{
+    work->at += work->many;
+    work->cursor = EFF_STR_NONE;
+    work->pages = 0;
+    work->tries = 0;
+}
+
 /* One page; the step is 0 when there is more to ask. */
 static struct eff_step
 read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
@@ -729,10 +739,7 @@ read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
             read_assign(dest, task, work, element);
     if (task_next_page(work, &reading->next, json, task->arena))
         return (struct eff_step){0};
-    work->at += work->many;
-    work->cursor = EFF_STR_NONE;
-    work->pages = 0;
-    work->tries = 0;
+    read_next(work);
     return (struct eff_step){0};
 }
 
@@ -797,7 +804,7 @@ read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
         left = kept;
     }
     if (step.kind == 0)
-        work->at += work->many;
+        read_next(work);
     return step;
 }
 
@@ -818,7 +825,7 @@ rest_read(struct rest_dest *dest, struct eff_task *task, const struct eff_respon
         step = read_page(dest, task, work, last, err);
     } else if (last && rest_missing(dest, last, &reading->missing_status, reading->rows_max == 1,
                                     task->arena)) {
-        work->at += work->many;
+        read_next(work);
     } else if (last) {
         step = rest_task_failure(dest, task, work, last, "read", err);
     }
