@@ -123,13 +123,15 @@ request_move(const struct rest_dest *dest, struct eff_arena *arena, struct eff_b
     }
 }
 
+/* Fewer rows may help; a row that is only read is not to blame for the names of many fields. */
 static enum rest_built
 request_too_long(struct eff_render *r, const struct eff_call *call, eff_str address,
                  struct eff_err *err)
 {
     eff_str why = EFF_STR("its address is too long");
+    bool reads = r->delivery && r->delivery->op == EFF_OP_NONE;
 
-    if (!address.ptr && r->rows_count > 1)
+    if (!address.ptr && (r->rows_count > 1 || (reads && r->rows_count == 1)))
         return REST_TOO_LONG;
     if (!address.ptr && r->rows_count == 1) {
         r->item = &r->delivery->items[r->rows[0]];

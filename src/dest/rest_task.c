@@ -760,6 +760,17 @@ read_forms(const struct rest_dest *dest, const struct eff_task *task,
     return forms;
 }
 
+static struct eff_step
+read_too_long(const struct rest_dest *dest, const struct eff_task *task, struct eff_err *err)
+{
+    EFF_FAIL(err, EFF_CONFIG,
+             "read: " EFF_STR_FMT " is asked by an address, and the one for a single record with "
+             "%zu fields is too long",
+             EFF_STR_ARG(dest->connector->title), task->read->fields_count);
+    eff_err_hint(err, "Map fewer fields in one sync, or divide them among several.");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
 /* Rows whose match value cannot stand in a request are not found; the others are asked for. */
 static struct eff_step
 read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
@@ -791,6 +802,8 @@ read_send(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
         if (reading->rows_max == 1)
             r.item = &work->delivery.items[work->at];
         step = rest_task_send(dest, &reading->call, &r, &reading->next, work->cursor, err);
+        if (step.kind == EFF_STEP_SPLIT && (left == 1 || work->cursor.ptr))
+            return read_too_long(dest, task, err);
         if (step.kind == EFF_STEP_SPLIT) {
             left = (left + 1) / 2;
             work->many = work->rows[left - 1] - work->at + 1;

@@ -437,6 +437,37 @@ what_no_try_can_help(void **state)
     }
 }
 
+/* Of the row nothing was asked, so nothing is known: it is not said to be missing. */
+static void
+fields_that_no_address_holds(void **state)
+{
+    eff_str names[220], match = EFF_STR("Ext__c");
+    struct eff_value ids[] = {eff_value_of_str(EFF_TEXT, EFF_STR("u-1")),
+                              eff_value_of_str(EFF_TEXT, EFF_STR("u-2"))};
+    struct eff_record records[2];
+    struct eff_read read = {.match_count = 1,
+                            .match_names = &match,
+                            .fields_count = 220,
+                            .field_names = names,
+                            .match = ids,
+                            .records = records};
+
+    (void)state;
+    for (size_t i = 0; i < 220; i++)
+        names[i] = eff_str_printf(&arena, "A_rather_long_custom_field_name_%03zu__c", i);
+    opened("salesforce", SALESFORCE);
+    for (read.count = 1; read.count <= 2; read.count++) {
+        struct eff_task task = {
+            .kind = EFF_TASK_READ, .read = &read, .object = EFF_STR("Lead"), .arena = &arena};
+
+        world.err = (struct eff_err){0};
+        assert_int_equal(world.dest->ops->step(world.dest, &task, NULL, &world.err).kind,
+                         EFF_STEP_STOP);
+        assert_int_equal(world.err.fault, EFF_CONFIG);
+        assert_true(said("with 220 fields is too long") && said("Map fewer fields"));
+    }
+}
+
 static struct eff_step
 authorize(const struct eff_response *last)
 {
@@ -693,6 +724,7 @@ main(void)
         cmocka_unit_test(names_that_no_row_can_have),
         cmocka_unit_test(a_cut_result_file_names_nobody),
         cmocka_unit_test(what_no_try_can_help),
+        cmocka_unit_test(fields_that_no_address_holds),
         cmocka_unit_test(credentials),
         cmocka_unit_test(an_answer_does_not_lower_the_scheme),
         cmocka_unit_test(rate_headers),
