@@ -568,7 +568,7 @@ rest_preview(struct eff_dest *base, struct eff_delivery *delivery, struct eff_pr
                             .arena = delivery->arena};
     struct rest_work *work = deliver_start(dest, &task);
 
-    if (rest_needs_login(dest)) { /* headers are not shown */
+    if (dest->login) { /* no session's own token is shown, and none is asked for */
         dest->token = EFF_STR("token");
         dest->expires_ms = 0;
     }

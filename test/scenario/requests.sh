@@ -3,7 +3,7 @@
 #
 # Goal: `plan --requests` shows the requests that a run then makes, to the byte, and no secret and no private value.
 # Method: what a plan shows is compared with the log of the stand-ins after the run: one request, ids that are looked up, a bulk
-# job; a destination in the project itself with a secret in its address; a column that dbt calls private; a plan without the switch.
+# job; a destination in the project itself with a secret in its address, and one with a session's token there; a column that dbt calls private; a plan without the switch.
 . "$EFF_SRC/test/lib/scenario.sh"
 sandbox salesforce hubspot
 
@@ -21,6 +21,17 @@ destinations:
     operations:
       upsert: {class: converge, post: "/hook/{object}", query: {key: "{token}"}, json: {secret: "{token}", ...: "{record}"}, answer: {all: applied}}
   files: {type: file, path: out}
+  session: # planning logs in, to ask for the fields
+    type: http
+    url: "$SF"
+    user: test-user
+    password: test-secret
+    auth:
+      login: {base: "{url}", post: /services/oauth2/token, form: {grant_type: client_credentials, client_id: "{user}", client_secret: "{password}"}, token: /access_token}
+      header: {Authorization: "Bearer {session.token}"}
+    objects: {fields: {get: "/services/data/v60.0/sobjects/{object}/describe", each: /fields, name: /name}}
+    operations:
+      upsert: {class: converge, post: "/hook/{object}", query: {key: "{session.token}"}, json: {session: "{session.token}", ...: "{fields}"}, answer: {all: applied}}
 END
 db "$P/w.db" "create table p (id text primary key, email text, name text); insert into p values ('a/1', 'a@example.com', 'Zoë \"1\"'), ('b', 'b@example.com', null)"
 leads() { # NAME TO MATCH FIELDS [MORE]
@@ -40,6 +51,7 @@ leads bulk bulk.Lead 'Ext_Id__c: id' 'LastName: {from: name, default: none}, Com
 leads hub hub.contacts 'email: email' 'lastname: name'
 leads hooks hooks.people 'id: id' 'name: name'
 leads files files.p 'id: id' 'name: name'
+leads session session.Lead 'Ext_Id__c: id' 'LastName: name'
 
 # [REQUEST]: one, by number; as METHOD URL BODY.
 shown() { db :memory: "select (value ->> '\$.method') || ' ' || (value ->> '\$.url') || ' ' || ifnull(value ->> '\$.body', '')
@@ -104,6 +116,15 @@ says_not 'canary'
 grep -q 'POST .*/hook/people?key=' text.txt || fail "the text: $(cat text.txt)"
 grep -q 'upsert: send, 1 row' text.txt || fail "the text: $(cat text.txt)"
 if grep -q canary text.txt; then fail "a secret: $(cat text.txt)"; fi
+
+about "no session's token"
+eff 0 plan session --requests
+same steps 'upsert.send.1' "$(steps)"
+case $(shown 0) in "POST $SF/hook/Lead?key=token {\"session\":\"token\","*) ;; *) fail "the request: $(shown 0)" ;; esac
+requests "$SF"
+same "the last request described the object" 1 "$(db requests.db "select path like '%/Lead/describe' and status = 200 from q order by n desc limit 1")"
+"$EFFERENT" plan session --requests --no-color -p "$P" > text.txt || fail "plan as text"
+grep -q 'POST .*/hook/Lead?key=token$' text.txt || fail "the text: $(cat text.txt)"
 
 about "only when it is asked for"
 eff 0 plan hooks
