@@ -404,9 +404,11 @@ describe_keep(struct rest_dest *dest, const struct task_work *work)
     struct eff_dest_field *kept;
     bool wanted = false;
 
-    for (size_t i = 0; i < connector->readings_count; i++)
+    for (size_t i = 0; i < connector->readings_count; i++) {
+        wanted = wanted || connector->readings[i].zoneless;
         for (size_t type = 0; type < EFF_FIELD_TYPES_COUNT; type++)
             wanted = wanted || connector->readings[i].forms[type].count > 0;
+    }
     if (!wanted)
         return;
     kept = eff_new(dest->run, struct eff_dest_field, work->fields_count);
@@ -663,6 +665,15 @@ read_zoneless(struct eff_value value)
     return value;
 }
 
+static enum eff_field_type
+read_type(const struct rest_dest *dest, eff_str name)
+{
+    for (size_t i = 0; i < dest->described_count; i++)
+        if (eff_str_eq(dest->described[i].name, name))
+            return dest->described[i].type;
+    return EFF_FIELD_ANY;
+}
+
 static void
 read_record(const struct rest_dest *dest, struct eff_task *task, const struct eff_json *json,
             struct eff_record *record)
@@ -682,7 +693,8 @@ read_record(const struct rest_dest *dest, struct eff_task *task, const struct ef
         values[i] = read_untold(reading, task->read->field_names[i])
                         ? (struct eff_value){.kind = EFF_ABSENT}
                         : read_value(read_field(fields, name), task->arena);
-        if (reading->zoneless)
+        if (reading->zoneless &&
+            read_type(dest, task->read->field_names[i]) == EFF_FIELD_TIMESTAMP)
             values[i] = read_zoneless(values[i]);
     }
     record->fields = values;
@@ -752,11 +764,11 @@ read_forms(const struct rest_dest *dest, const struct eff_task *task,
     const struct eff_text **forms =
         eff_new(task->arena, const struct eff_text *, read->fields_count);
 
-    for (size_t i = 0; i < read->fields_count; i++)
-        for (size_t k = 0; k < dest->described_count; k++)
-            if (eff_str_eq(dest->described[k].name, read->field_names[i]) &&
-                reading->forms[dest->described[k].type].count > 0)
-                forms[i] = &reading->forms[dest->described[k].type];
+    for (size_t i = 0; i < read->fields_count; i++) {
+        const struct eff_text *form = &reading->forms[read_type(dest, read->field_names[i])];
+
+        forms[i] = form->count > 0 ? form : NULL;
+    }
     return forms;
 }
 
