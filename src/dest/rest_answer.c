@@ -200,14 +200,29 @@ answer_redirects(const struct eff_response *response)
     return response->wire == EFF_WIRE_ANSWERED && response->status >= 300 && response->status < 400;
 }
 
-/* Without its parameters: a secret may be among them. */
+/* Scheme, host and path: a secret may be among the rest. */
 static eff_str
-answer_location(const struct eff_response *response)
+answer_location(const struct eff_response *response, struct eff_arena *arena)
 {
-    eff_str location = eff_response_header(response, EFF_STR("location")), rest;
+    eff_str at = eff_response_header(response, EFF_STR("location")), rest, scheme = EFF_STR("");
+    size_t slashes;
 
-    eff_str_cut(location, '?', &location, &rest);
-    return location.len ? eff_str_sub(location, 0, 200) : EFF_STR("another address");
+    eff_str_cut(at, '?', &at, &rest);
+    eff_str_cut(at, '#', &at, &rest);
+    slashes = eff_str_find(at, EFF_STR("//"));
+    if (slashes != SIZE_MAX) {
+        size_t end = slashes + 2, from = end;
+
+        for (; end < at.len && at.ptr[end] != '/' && at.ptr[end] != '\\'; end++)
+            if (at.ptr[end] == '@')
+                from = end + 1;
+        scheme = eff_str_sub(at, 0, slashes + 2);
+        at = eff_str_sub(at, from, SIZE_MAX);
+    }
+    if (scheme.len + at.len == 0)
+        return EFF_STR("another address");
+    at = eff_str_printf(arena, EFF_STR_FMT EFF_STR_FMT, EFF_STR_ARG(scheme), EFF_STR_ARG(at));
+    return eff_str_printable(arena, at, 200);
 }
 
 struct rest_refusal
@@ -223,7 +238,7 @@ rest_refusal_of(const struct eff_connector *connector, const struct eff_response
     if (!refusal.message.len && answer_redirects(response))
         refusal.message =
             eff_str_printf(arena, "it leads to " EFF_STR_FMT ", and redirects are not followed",
-                           EFF_STR_ARG(answer_location(response)));
+                           EFF_STR_ARG(answer_location(response, arena)));
     else if (!refusal.message.len)
         refusal.message =
             response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);

@@ -437,6 +437,42 @@ what_no_try_can_help(void **state)
     }
 }
 
+/* A redirect is told without what may be secret in it, and without what acts on a terminal. */
+static void
+where_a_redirect_leads(void **state)
+{
+    static const struct {
+        const char *location, *told;
+    } cases[] = {
+        {"https://b.example/x?token=s3cret", "leads to https://b.example/x, and"},
+        {"https://b.example/x#access_token=s3cret", "leads to https://b.example/x, and"},
+        {"https://u:s3cret@b.example/x@y", "leads to https://b.example/x@y, and"},
+        {"//u:s3@cret@b.example", "leads to //b.example, and"},
+        {"/login/x\x1b[31m?s3cret", "leads to /login/x\\x1b[31m, and"},
+        {"?s3cret", "leads to another address, and"},
+    };
+    eff_str names[] = {EFF_STR("a")};
+    struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1)};
+
+    (void)state;
+    opened("http", "{url: 'https://a.example', operations: {append: {class: converge, post: /x, "
+                   "answer: {all: taken}}}}");
+    assert_true(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "a", 1));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct eff_header location = {EFF_STR("location"), eff_str_of(cases[i].location)};
+        struct eff_response moved = restdest_answer(302, "");
+        struct eff_delivery *d =
+            restdest_rows(&world, EFF_OP_APPEND, "a", "id", 1, 1, names, fields);
+
+        moved.headers = &location;
+        moved.headers_count = 1;
+        assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
+        assert_int_equal(restdest_step(&world, d, &moved).kind, EFF_STEP_STOP);
+        if (!said(cases[i].told))
+            fail_msg("%s: %s", cases[i].location, world.err.msg);
+    }
+}
+
 /* Of the row nothing was asked, so nothing is known: it is not said to be missing. */
 static void
 fields_that_no_address_holds(void **state)
@@ -724,6 +760,7 @@ main(void)
         cmocka_unit_test(names_that_no_row_can_have),
         cmocka_unit_test(a_cut_result_file_names_nobody),
         cmocka_unit_test(what_no_try_can_help),
+        cmocka_unit_test(where_a_redirect_leads),
         cmocka_unit_test(fields_that_no_address_holds),
         cmocka_unit_test(credentials),
         cmocka_unit_test(an_answer_does_not_lower_the_scheme),
