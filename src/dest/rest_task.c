@@ -722,6 +722,25 @@ read_assign(struct rest_dest *dest, struct eff_task *task, struct task_work *wor
     }
 }
 
+/*
+ * An answer that is the record itself, and not one: a word of maintenance does not say that there
+ * is no record. An empty list does, and so does 204.
+ */
+static bool
+read_unreadable(struct rest_dest *dest, struct eff_task *task, const struct eff_json *json,
+                const struct eff_json *list, const struct eff_response *last)
+{
+    const struct eff_reading *reading = read_reading(dest, task);
+    eff_str row_at = rest_pointer(dest, task->arena, reading->row, task->read->match_names[0]);
+
+    if (!list || rest_silent(last))
+        return true;
+    if (eff_json_type(list) != EFF_JSON_OBJECT)
+        return list == json && last->status != 204 && eff_json_type(list) != EFF_JSON_ARRAY;
+    return (reading->remote_id.ptr && !describe_text(task->arena, list, reading->remote_id).len) ||
+           (reading->row.ptr && !describe_text(task->arena, list, row_at).len);
+}
+
 /* On to the rows behind the ones that were asked for. */
 static void
 read_next(struct task_work *work)
@@ -742,7 +761,7 @@ read_page(struct rest_dest *dest, struct eff_task *task, struct task_work *work,
     const struct eff_json *list = rest_records(dest, task->arena, &reading->each, json);
     struct eff_json_iter iter = eff_json_iterate(list);
 
-    if (!list || rest_silent(last))
+    if (read_unreadable(dest, task, json, list, last))
         return rest_task_failure(dest, task, work, last, "read", err);
     if (eff_json_type(list) == EFF_JSON_OBJECT)
         read_assign(dest, task, work, list);
