@@ -451,6 +451,19 @@ static const struct eff_option move_options[] = {
     {"to", EFF_OPT_NODE, offsetof(struct move_conf, to), .flags = EFF_OPT_REQUIRED},
 };
 
+/* An option may hold the path to move; what is written out must be one. */
+static bool
+move_from(struct eff_compile *c, const struct eff_node *node, struct eff_text *ret_text)
+{
+    if (!eff_compile_text(c, node, 0, ret_text))
+        return false;
+    if (ret_text->count > 0 &&
+        (ret_text->parts[0].is_ref || eff_str_starts(ret_text->parts[0].text, EFF_STR("/"))))
+        return true;
+    eff_compile_fail(c, node, "`from` is a path, which opens with a /");
+    return false;
+}
+
 bool
 eff_compile_moves(struct eff_compile *c, const struct eff_node *list)
 {
@@ -469,7 +482,7 @@ eff_compile_moves(struct eff_compile *c, const struct eff_node *list)
             return false;
         moves[i].is = conf.is;
         good &= eff_compile_when(c, &list->values[i], conf.when, &moves[i].option);
-        good &= eff_compile_text(c, conf.from, 0, &moves[i].from);
+        good &= move_from(c, conf.from, &moves[i].from);
         good &= eff_compile_text(c, conf.to, 0, &moves[i].to);
     }
     c->connector->moves = moves;

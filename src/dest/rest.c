@@ -67,7 +67,7 @@ rest_moves(struct rest_dest *dest, struct eff_err *err)
             continue;
         EFF_TRY(rest_text(dest, &c->moves[i].from, &move->from, err));
         EFF_TRY(rest_text(dest, &c->moves[i].to, &move->to, err));
-        dest->moves_count++;
+        dest->moves_count += move->from.len > 0; /* else an option is not given: nothing moves */
     }
     return EFF_OK;
 }

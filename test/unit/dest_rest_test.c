@@ -657,6 +657,43 @@ the_projects_file_wins(void **state)
     assert_true(eff_str_is(other.problems.at[0].place.file, "connectors/bad/connector.yaml"));
 }
 
+/* The address of the request that a destination of that connector sends. */
+static eff_str
+address_of(const char *connector, const char *block)
+{
+    struct eff_connector_file file = {EFF_STR("connectors/mv/connector.yaml"),
+                                      eff_str_of(connector)};
+    struct restdest mv;
+    struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1)};
+    eff_str names[] = {EFF_STR("a")}, url;
+    struct eff_delivery *d;
+
+    assert_true(restdest_kinds(&mv, &arena, 1, &file));
+    assert_true(restdest_open(&mv, "mv", block));
+    assert_true(restdest_bind(&mv, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "people", 1));
+    d = restdest_rows(&mv, EFF_OP_APPEND, "people", "id", 1, 1, names, fields);
+    url = restdest_step(&mv, d, NULL).request.url;
+    mv.dest->ops->close(mv.dest);
+    return url;
+}
+
+/* What moves is what an option says; where it says nothing, nothing moves. */
+static void
+paths_that_an_option_moves(void **state)
+{
+    static const char connector[] =
+        "connector: mv\ntitle: Mv\noptions:\n  url: {type: url, default: 'https://a.example', help: u.}\n"
+        "  old: {type: text, help: o.}\nhosts: [a.example]\nbase: '{url}'\n"
+        "paths: [{when: url, is: ['*'], from: '{old?}', to: /moved}]\n"
+        "operations: {append: {post: '/v1/{object}', answer: {all: taken}}}\n";
+
+    (void)state;
+    assert_true(
+        eff_str_is(address_of(connector, "{old: /v1}"), "https://a.example/moved/people"));
+    assert_true(eff_str_is(address_of(connector, "{old: /v2}"), "https://a.example/v1/people"));
+    assert_true(eff_str_is(address_of(connector, "{}"), "https://a.example/v1/people"));
+}
+
 /* ---- quoting ---- */
 
 static eff_str
@@ -766,6 +803,7 @@ main(void)
         cmocka_unit_test(an_answer_does_not_lower_the_scheme),
         cmocka_unit_test(rate_headers),
         cmocka_unit_test(the_projects_file_wins),
+        cmocka_unit_test(paths_that_an_option_moves),
         cmocka_unit_test(soql_is_quoted),
         cmocka_unit_test(components_stay_components),
     };
