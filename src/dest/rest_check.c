@@ -57,7 +57,7 @@ check_answer(struct rest_dest *dest, struct eff_task *task, const struct eff_che
         return (struct eff_step){0};
     if (!rest_task_good(last) || (check->success.at.ptr && !rest_test(&check->success, json))) {
         step = rest_task_failure(dest, task, rest_task_work(task), last, "check", err);
-        if (check->remedy.len)
+        if (check->remedy.len && step.kind == EFF_STEP_AUTH)
             dest->remedy = check->remedy; // of a 401, which another login may mend
         if (check->remedy.len && step.kind == EFF_STEP_STOP && err->fault == EFF_AUTH)
             rest_hint(check->remedy, EFF_AUTH, err);

@@ -393,11 +393,6 @@ job_failed_early(struct rest_dest *dest, struct eff_task *task, struct rest_work
     const struct eff_json *json;
     struct eff_step step;
 
-    if (response->not_allowed) {
-        if (work->job.ptr)
-            job_forget(task->delivery, work);
-        return rest_not_allowed(dest, task->delivery, response, err);
-    }
     if (response->wire != EFF_WIRE_ANSWERED) {
         if (rows && response->wire == EFF_WIRE_LOST)
             return job_unknown(task->delivery, work, "LOST", response->problem);
@@ -420,6 +415,36 @@ job_failed_early(struct rest_dest *dest, struct eff_task *task, struct rest_work
     return step;
 }
 
+/* Nothing was closed before the last upload was; from then on the memo keeps the job. */
+static struct eff_step
+job_not_allowed(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
+                const struct eff_response *response, struct eff_err *err)
+{
+    if (work->phase == REST_JOB_CREATE || work->phase == REST_JOB_UPLOAD) {
+        if (work->job.ptr)
+            job_forget(delivery, work);
+    } else {
+        job_unknown(delivery, work, "NOT_SENT", response->problem);
+    }
+    return rest_not_allowed(dest, delivery, response, err);
+}
+
+/* Another login may mend it; what the connector says of it is told if none does. */
+static struct eff_step
+job_refused_login(struct rest_dest *dest, const struct eff_delivery *delivery,
+                  const struct eff_response *response)
+{
+    const struct eff_json *json = rest_json(response, delivery->arena);
+    struct rest_refusal refusal =
+        rest_refusal_of(dest->connector, response, json, delivery->arena);
+    const struct eff_error_rule *rule =
+        rest_rule(dest->connector, response->status, &refusal, json, EFF_OP_NONE, false);
+
+    dest->refused = true;
+    dest->remedy = rule ? rule->remedy : EFF_STR_NONE;
+    return (struct eff_step){.kind = EFF_STEP_AUTH};
+}
+
 struct eff_step
 rest_job_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *work,
                const struct eff_response *response, struct eff_err *err)
@@ -428,12 +453,12 @@ rest_job_judge(struct rest_dest *dest, struct eff_task *task, struct rest_work *
 
     if (job_good(response))
         return job_good_answer(dest, task->delivery, work, response);
+    if (response->not_allowed)
+        return job_not_allowed(dest, task->delivery, work, response, err);
     if (work->phase == REST_JOB_CREATE || work->phase == REST_JOB_UPLOAD)
         return job_failed_early(dest, task, work, response, err);
-    if (response->wire == EFF_WIRE_ANSWERED && response->status == 401) {
-        dest->refused = true;
-        return (struct eff_step){.kind = EFF_STEP_AUTH};
-    }
+    if (response->wire == EFF_WIRE_ANSWERED && response->status == 401)
+        return job_refused_login(dest, task->delivery, response);
     if (work->phase == REST_JOB_CLOSE) { // Closed or not: the job itself knows.
         if (++work->failures > JOB_FAILURES_MAX)
             return job_unknown(task->delivery, work, "JOB_UNREACHABLE",

@@ -552,6 +552,73 @@ credentials(void **state)
     assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_AUTH);
 }
 
+/* A job that was made of three rows, and its poll. */
+static struct eff_delivery *
+polled(const char *more)
+{
+    eff_str *names = eff_new(&arena, eff_str, 1);
+    struct eff_value *fields = eff_new(&arena, struct eff_value, 1);
+    struct eff_response created = restdest_answer(200, "{\"id\":\"7\"}");
+    struct eff_delivery *d;
+    struct eff_step step;
+    const char *block = eff_str_c(
+        &arena,
+        eff_str_printf(&arena,
+                       "{url: 'https://a.example', error: {code: /code}, operations: {append: "
+                       "{class: converge, batch: {rows: 10}, job: {create: {post: /j, json: {rows: "
+                       "{for_each: row, item: '{record}'}}, id: /id}, poll: {get: '/j/{job.id}', "
+                       "at: /s, done: [ok]}, others: applied}}}%s}",
+                       more));
+
+    names[0] = EFF_STR("a");
+    fields[0] = eff_value_of_int(EFF_INT, 1);
+    opened("http", block);
+    assert_true(restdest_bind(&world, EFF_MODE_APPEND, EFF_REMOVED_KEEP, "a", 3));
+    d = restdest_rows(&world, EFF_OP_APPEND, "a", "id", 3, 1, names, fields);
+    assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
+    step = restdest_step(&world, d, &created);
+    assert_true(step.kind == EFF_STEP_SEND && eff_str_ends(step.request.url, EFF_STR("/j/7")));
+    return d;
+}
+
+/* Nobody asks twelve times what may not be asked; what the job did is not known, and it is kept. */
+static void
+a_job_that_may_not_be_asked(void **state)
+{
+    struct eff_response refused = {.wire = EFF_WIRE_NOT_SENT,
+                                   .not_allowed = true,
+                                   .problem = EFF_STR("address 127.0.0.1 is not allowed")};
+    struct eff_delivery *d = polled("");
+
+    (void)state;
+    assert_int_equal(restdest_step(&world, d, &refused).kind, EFF_STEP_STOP);
+    assert_int_equal(world.err.fault, EFF_CONFIG);
+    assert_true(said("nothing is sent to HTTP"));
+    assert_int_equal(d->items[2].verdict.outcome, EFF_MAYBE_APPLIED);
+    assert_true(eff_str_is(d->items[2].verdict.code, "NOT_SENT"));
+    assert_true(eff_str_find(d->memo, EFF_STR("\"job\":\"7\"")) != SIZE_MAX);
+}
+
+/* Of the last refusal the connector's word is told, and not of one before. */
+static void
+the_remedy_of_the_refusal(void **state)
+{
+    static const char rule[] =
+        ", errors: [{status: 401, code: [expired], fault: auth, remedy: renew the key}]";
+    struct eff_response expired = restdest_answer(401, "{\"code\":\"expired\"}");
+    struct eff_response other = restdest_answer(401, "{\"code\":\"other\"}");
+    struct eff_delivery *d = polled(rule);
+
+    (void)state;
+    assert_int_equal(restdest_step(&world, d, &expired).kind, EFF_STEP_AUTH);
+    assert_int_equal(authorize(NULL).kind, EFF_STEP_STOP);
+    assert_true(said("Renew the key."));
+    assert_int_equal(restdest_step(&world, d, NULL).kind, EFF_STEP_SEND);
+    assert_int_equal(restdest_step(&world, d, &other).kind, EFF_STEP_AUTH);
+    assert_int_equal(authorize(NULL).kind, EFF_STEP_STOP);
+    assert_false(said("Renew the key."));
+}
+
 /* What the step after a page of fields with that next address is. */
 static enum eff_step_kind
 next_page(const char *url, const char *next)
@@ -800,6 +867,8 @@ main(void)
         cmocka_unit_test(where_a_redirect_leads),
         cmocka_unit_test(fields_that_no_address_holds),
         cmocka_unit_test(credentials),
+        cmocka_unit_test(a_job_that_may_not_be_asked),
+        cmocka_unit_test(the_remedy_of_the_refusal),
         cmocka_unit_test(an_answer_does_not_lower_the_scheme),
         cmocka_unit_test(rate_headers),
         cmocka_unit_test(the_projects_file_wins),
