@@ -435,8 +435,7 @@ job_refused_login(struct rest_dest *dest, const struct eff_delivery *delivery,
                   const struct eff_response *response)
 {
     const struct eff_json *json = rest_json(response, delivery->arena);
-    struct rest_refusal refusal =
-        rest_refusal_of(dest->connector, response, json, delivery->arena);
+    struct rest_refusal refusal = rest_refusal_of(dest->connector, response, json, delivery->arena);
     const struct eff_error_rule *rule =
         rest_rule(dest->connector, response->status, &refusal, json, EFF_OP_NONE, false);
 

@@ -693,8 +693,7 @@ read_record(const struct rest_dest *dest, struct eff_task *task, const struct ef
         values[i] = read_untold(reading, task->read->field_names[i])
                         ? (struct eff_value){.kind = EFF_ABSENT}
                         : read_value(read_field(fields, name), task->arena);
-        if (reading->zoneless &&
-            read_type(dest, task->read->field_names[i]) == EFF_FIELD_TIMESTAMP)
+        if (reading->zoneless && read_type(dest, task->read->field_names[i]) == EFF_FIELD_TIMESTAMP)
             values[i] = read_zoneless(values[i]);
     }
     record->fields = values;

@@ -755,8 +755,7 @@ paths_that_an_option_moves(void **state)
         "operations: {append: {post: '/v1/{object}', answer: {all: taken}}}\n";
 
     (void)state;
-    assert_true(
-        eff_str_is(address_of(connector, "{old: /v1}"), "https://a.example/moved/people"));
+    assert_true(eff_str_is(address_of(connector, "{old: /v1}"), "https://a.example/moved/people"));
     assert_true(eff_str_is(address_of(connector, "{old: /v2}"), "https://a.example/v1/people"));
     assert_true(eff_str_is(address_of(connector, "{}"), "https://a.example/v1/people"));
 }
