@@ -555,7 +555,8 @@ storm_restore(void)
         return;
     if (storm_has_snapshot() && sim_chance(&sim->world, open ? 60 : 25)) {
         sim_disk_copy("/p/state", &sim->backup);
-    } else if (sim->backup.names.count > 0 && sim_chance(&sim->world, sim->options.backs_up_open ? 30 : 15)) {
+    } else if (sim->backup.names.count > 0 &&
+               sim_chance(&sim->world, sim->options.backs_up_open ? 30 : 15)) {
         sim_event("RESTORE", NULL, 0, 0);
         sim_vfs_death(); /* nobody has it open */
         sim_disk_put_back("/p/state", &sim->backup);

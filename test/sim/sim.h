@@ -199,7 +199,7 @@ struct sim_options {
     int mismatch; /* a key with other values: refused, the first answer again, or taken over */
     bool blind_twice;
     bool backs_up_open; /* with the plan of a run that died */
-    bool flaky; /* what is down answers now and then, and all rows are new to it */
+    bool flaky;         /* what is down answers now and then, and all rows are new to it */
     bool on[SIM_FAULTS];
 };
 

@@ -206,7 +206,8 @@ source_put_back(void)
     for (unsigned i = 0; i < sim->options.keys; i++) {
         struct sim_key *key = &sim->keys[i];
 
-        if (sim->options.class != SIM_BLIND && key->there && key->before > 0 && sim_chance(&sim->world, 50)) {
+        if (sim->options.class != SIM_BLIND && key->there && key->before > 0 &&
+            sim_chance(&sim->world, 50)) {
             int64_t before = key->before;
 
             key->before = key->version;
