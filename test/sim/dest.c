@@ -544,7 +544,7 @@ dest_mismatch(struct sim_flight *flight, const struct dest_row *rows)
 static void
 dest_list(struct sim_flight *flight, size_t count, const struct sim_text *results)
 {
-    size_t order[128], left = count;
+    size_t order[128] = {0}, left = count;
 
     for (size_t i = 0; i < count; i++)
         order[i] = i;
@@ -665,7 +665,7 @@ sim_dest_under_way(void)
             continue;
         list = dest_upserts(flight);
         for (size_t i = 0; i < eff_json_count(list); i++)
-            if (dest_row_read(eff_json_at(list, i), &row) && row.id < SIM_KEYS_MAX)
+            if (dest_row_read(eff_json_at(list, i), &row) && row.id >= 0 && row.id < SIM_KEYS_MAX)
                 sim->keys[row.id].under_way = true;
     }
 }
