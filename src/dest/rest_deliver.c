@@ -330,11 +330,11 @@ deliver_found(struct rest_dest *dest, struct eff_delivery *delivery, struct rest
 
 /*
  * false: the answer cannot be read. That there is no record is said by a list without one, or by
- * null in its place; an answer that holds something else says nothing of records.
+ * null in its place, or by 204; an answer that holds something else says nothing of records.
  */
 static bool
 deliver_find_records(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work *work,
-                     const struct eff_json *json)
+                     const struct eff_json *json, int status)
 {
     const struct eff_json *list =
                               rest_records(dest, delivery->arena, &deliver_find(work)->each, json),
@@ -348,7 +348,7 @@ deliver_find_records(struct rest_dest *dest, struct eff_delivery *delivery, stru
         if (!deliver_found(dest, delivery, work, record))
             return false;
     }
-    return type == EFF_JSON_ARRAY || (type == EFF_JSON_NULL && list != json);
+    return type == EFF_JSON_ARRAY || (type == EFF_JSON_NULL && (list != json || status == 204));
 }
 
 static void
@@ -390,7 +390,8 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299) &&
         (json || !rest_looks_cut(response->body)))
         return rest_judge_failure(dest, task, work, response, json, false, err);
-    if (!json || rest_silent(response) || !deliver_find_records(dest, delivery, work, json)) {
+    if (!json || rest_silent(response) ||
+        !deliver_find_records(dest, delivery, work, json, response->status)) {
         rest_pending_verdict(
             delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),
                                    EFF_STR("the search for the records had no readable answer")));
