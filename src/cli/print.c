@@ -396,7 +396,8 @@ static void
 print_preview(struct eff_cli *cli, const struct eff_report_request *at)
 {
     struct eff_term *term = &cli->out;
-    eff_str body = eff_print_safe(cli, eff_str_sub(at->body, 0, eff_utf8_prefix(at->body, PRINT_BODY)), 2 * PRINT_BODY);
+    eff_str body = eff_print_safe(
+        cli, eff_str_sub(at->body, 0, eff_utf8_prefix(at->body, PRINT_BODY)), 2 * PRINT_BODY);
 
     eff_term_addf(term, EFF_DIM, "  %s: %s, " EFF_STR_FMT, at->op, at->step,
                   EFF_STR_ARG(eff_term_plural(&cli->arena, at->rows, "row", "rows")));

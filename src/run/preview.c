@@ -63,14 +63,14 @@ preview_report(struct eff_sync_run *r, enum eff_op op, const struct eff_preview 
     struct eff_report *report = r->report;
     eff_str body = eff_redact(&r->redact, &r->run, preview->request.body);
 
-    report->previews[report->previews_count++] =
-        (struct eff_report_request){.op = eff_op_name(op),
-                                    .step = preview->step,
-                                    .rows = preview->rows,
-                                    .method = preview->request.method,
-                                    .url = eff_redact(&r->redact, &r->run, preview->request.url),
-                                    .body = eff_str_sub(body, 0, eff_utf8_prefix(body, PREVIEW_BODY_MAX)),
-                                    .body_bytes = preview->request.body.len};
+    report->previews[report->previews_count++] = (struct eff_report_request){
+        .op = eff_op_name(op),
+        .step = preview->step,
+        .rows = preview->rows,
+        .method = preview->request.method,
+        .url = eff_redact(&r->redact, &r->run, preview->request.url),
+        .body = eff_str_sub(body, 0, eff_utf8_prefix(body, PREVIEW_BODY_MAX)),
+        .body_bytes = preview->request.body.len};
 }
 
 /* Whether some of it is sent, and not held. */

@@ -108,8 +108,7 @@ types_stop(struct eff_sync_run *r, const struct eff_column *column, eff_str type
 
     EFF_FAIL(err, EFF_CONFIG,
              "the key column " EFF_STR_FMT " is " EFF_STR_FMT " now and was " EFF_STR_FMT
-             " when the %llu rows of sync " EFF_STR_FMT
-             " were delivered: to go on would %s",
+             " when the %llu rows of sync " EFF_STR_FMT " were delivered: to go on would %s",
              EFF_STR_ARG(column->name), EFF_STR_ARG(column->type_name), EFF_STR_ARG(type),
              (unsigned long long)r->snapshot_rows, EFF_STR_ARG(r->sync->name),
              r->partial ? "add them anew" : "remove them all and add them anew");
