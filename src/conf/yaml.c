@@ -254,13 +254,70 @@ yaml_inlined(struct yaml_build *b, struct fy_token *token, eff_str text)
            eff_str_find_char(text, '\n') == SIZE_MAX;
 }
 
+/* Line breaks and the blanks around them, from *at on: one is a blank, of more one is left out. */
+static void
+yaml_fold(eff_str text, size_t *at, size_t line, struct eff_buf *out)
+{
+    size_t breaks = 0;
+
+    while (out->len > line && (out->ptr[out->len - 1] == ' ' || out->ptr[out->len - 1] == '\t'))
+        out->len--;
+    for (; *at < text.len && strchr(" \t\r\n", text.ptr[*at]); ++*at)
+        breaks += text.ptr[*at] == '\n' ||
+                  (text.ptr[*at] == '\r' && (*at + 1 == text.len || text.ptr[*at + 1] != '\n'));
+    if (breaks == 1)
+        eff_buf_add_char(out, ' ');
+    for (; breaks > 1; breaks--)
+        eff_buf_add_char(out, '\n');
+}
+
+/*
+ * A text in single quotes with two quotes of its own in a row, as SQL in YAML has them: of those
+ * libfyaml 0.7 makes three, and loses what stands at the end. False: it is none, or has no end.
+ */
+static bool
+yaml_quotes(struct yaml_build *b, struct fy_token *token, struct eff_buf *out)
+{
+    const struct fy_mark *from = fy_token_start_mark(token);
+    eff_str text = eff_str_sub(b->text, from ? from->input_pos : SIZE_MAX, SIZE_MAX);
+    bool twice = false;
+    size_t line = 0;
+
+    for (size_t i = 0; i < text.len && !out->full;) {
+        bool quote = text.ptr[i] == '\'';
+
+        if (quote && (i + 1 == text.len || text.ptr[i + 1] != '\''))
+            return twice;
+        if (text.ptr[i] == '\n' || text.ptr[i] == '\r') {
+            yaml_fold(text, &i, line, out);
+            line = out->len;
+            continue;
+        }
+        twice |= quote && i + 3 < text.len && memcmp(text.ptr + i, "''''", 4) == 0;
+        eff_buf_add_char(out, text.ptr[i]);
+        i += quote ? 2 : 1;
+    }
+    return false;
+}
+
 static bool
 yaml_scalar(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
 {
     struct fy_token *token = event->scalar.value;
-    size_t len = 0;
-    const char *ptr = token ? fy_token_get_text(token, &len) : NULL;
     enum fy_scalar_style style = token ? fy_token_scalar_style(token) : FYSS_PLAIN;
+    struct eff_buf quotes = {0};
+    size_t len = 0;
+    const char *ptr = NULL;
+
+    if (style == FYSS_SINGLE_QUOTED && yaml_quotes(b, token, &quotes)) {
+        eff_str own = eff_str_copy(b->arena, eff_buf_str(&quotes));
+
+        ptr = own.ptr;
+        len = own.len;
+    } else if (token) {
+        ptr = fy_token_get_text(token, &len);
+    }
+    eff_buf_free(&quotes);
 
     yaml_refuse_properties(b, event->scalar.anchor, event->scalar.tag);
     *ret = (struct eff_node){.kind = EFF_NODE_NULL, .place = b->last};

@@ -51,6 +51,41 @@ expect_place(const struct eff_node *node, int line, int column)
     assert_int_equal(node->place.column, column);
 }
 
+/* Quotes of its own in a text in single quotes: what SQL in YAML is full of. */
+static void
+test_quotes_in_quotes(void **state)
+{
+    static const struct {
+        const char *yaml, *text;
+    } cases[] = {
+        {"'a''b'", "a'b"},
+        {"'a''''b'", "a''b"},
+        {"''''''", "''"},
+        {"'it''''s ''''x'''' y'", "it''s ''x'' y"},
+        {"'coalesce(a, '''') <> ''x'' -- ${y}'", "coalesce(a, '') <> 'x' -- ${y}"},
+        {"'a  ''''\n   b'", "a  '' b"},
+        {"'a''''  \n\n  \n  b'''", "a''\n\nb'"},
+        {"' ''''\r\n b '", " '' b "},
+        {"'\xc3\xa4''''\xc3\xb6'", "\xc3\xa4''\xc3\xb6"},
+    };
+    struct fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[200];
+
+        start(&f);
+        snprintf(text, sizeof text, "a: %s\nb: [%s, 1]\n", cases[i].yaml, cases[i].yaml);
+        assert_true(parse(&f, eff_str_of(text)));
+        assert_string_equal(eff_str_c(&f.arena, eff_node_get(f.documents, "a")->text),
+                            cases[i].text);
+        assert_string_equal(eff_str_c(&f.arena, eff_node_get(f.documents, "b")->values[0].text),
+                            cases[i].text);
+        assert_true(eff_node_get(f.documents, "a")->quoted);
+        stop(&f);
+    }
+}
+
 static void
 test_places(void **state)
 {
@@ -545,6 +580,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_quotes_in_quotes),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_documents),
         cmocka_unit_test(test_offsets),
