@@ -300,6 +300,25 @@ yaml_quotes(struct yaml_build *b, struct fy_token *token, struct eff_buf *out)
     return false;
 }
 
+/* A backslash at the end of a line of a text in double quotes: there, too, libfyaml 0.7 garbles some. */
+static void
+yaml_refuse_escaped_break(struct yaml_build *b, struct fy_token *token)
+{
+    const struct fy_mark *from = fy_token_start_mark(token);
+    eff_str text = eff_str_sub(b->text, from ? from->input_pos : SIZE_MAX, SIZE_MAX);
+
+    for (size_t i = 0; i + 1 < text.len && text.ptr[i] != '"'; i++) {
+        if (text.ptr[i] != '\\')
+            continue;
+        i++;
+        if (text.ptr[i] != '\n' && text.ptr[i] != '\r')
+            continue;
+        yaml_refuse(b, yaml_place(b, from), "YAML escaped line breaks (\\ at the end of a line)",
+                    "Write the text in one line, or as a block (| or >).");
+        return;
+    }
+}
+
 static bool
 yaml_scalar(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
 {
@@ -320,6 +339,8 @@ yaml_scalar(struct yaml_build *b, struct fy_event *event, struct eff_node *ret)
     eff_buf_free(&quotes);
 
     yaml_refuse_properties(b, event->scalar.anchor, event->scalar.tag);
+    if (style == FYSS_DOUBLE_QUOTED)
+        yaml_refuse_escaped_break(b, token);
     *ret = (struct eff_node){.kind = EFF_NODE_NULL, .place = b->last};
     /* For a value that is not there, libfyaml 0.7 gives no token, 0.8 an empty one behind the key. */
     if (token == NULL || ptr == NULL || (len == 0 && style == FYSS_PLAIN))

@@ -67,6 +67,7 @@ test_quotes_in_quotes(void **state)
         {"'a''''  \n\n  \n  b'''", "a''\n\nb'"},
         {"' ''''\r\n b '", " '' b "},
         {"'\xc3\xa4''''\xc3\xb6'", "\xc3\xa4''\xc3\xb6"},
+        {"\"x \\\\\n  y \\\"\"", "x \\ y \""},
     };
     struct fixture f;
 
@@ -331,6 +332,9 @@ test_refusals(void **state)
            "used, or quote the text.]\n"
            "a.yml:2:4 EFF1004 YAML aliases (*name) are not supported [Write the value where it is "
            "used, or quote the text.]\n");
+    expect("a: \"x\\\n  y\"\n",
+           "a.yml:1:5 EFF1004 YAML escaped line breaks (\\ at the end of a line) are not supported "
+           "[Write the text in one line, or as a block (| or >).]\n");
     expect("a: !!str 1\n", "a.yml:1:4 EFF1004 YAML tags (!type) are not supported [Leave the tag "
                            "out, or quote the text.]\n");
     expect(
