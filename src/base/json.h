@@ -104,5 +104,7 @@ void eff_json_write_raw(struct eff_json_writer *w, eff_str json); /* already JSO
 /* key and value in one call */
 void eff_json_field_str(struct eff_json_writer *w, const char *key, eff_str text);
 void eff_json_field_int(struct eff_json_writer *w, const char *key, int64_t value);
+void eff_json_field_strs(struct eff_json_writer *w, const char *key, size_t count,
+                         const eff_str *texts); /* a list */
 
 #endif

@@ -392,3 +392,13 @@ eff_json_print(struct eff_buf *buf, const struct eff_json *value, bool sorted_ke
 
     json_print(&w, value, sorted_keys);
 }
+
+void
+eff_json_field_strs(struct eff_json_writer *w, const char *key, size_t count, const eff_str *texts)
+{
+    eff_json_key(w, eff_str_of(key));
+    eff_json_begin_array(w);
+    for (size_t i = 0; i < count; i++)
+        eff_json_write_str(w, texts[i]);
+    eff_json_end_array(w);
+}

@@ -222,16 +222,6 @@ show_plain(struct eff_cli *cli, const struct eff_kind_desc *kind, size_t count,
 /* ---- as JSON ---- */
 
 static void
-json_strings(struct eff_json_writer *w, const char *key, size_t count, const eff_str *at)
-{
-    eff_json_key(w, eff_str_of(key));
-    eff_json_begin_array(w);
-    for (size_t i = 0; i < count; i++)
-        eff_json_write_str(w, at[i]);
-    eff_json_end_array(w);
-}
-
-static void
 json_bool(struct eff_json_writer *w, const char *key, bool value)
 {
     eff_json_key(w, eff_str_of(key));
@@ -275,7 +265,7 @@ static void
 json_objects(struct eff_json_writer *w, const struct eff_matrix_row *row)
 {
     eff_json_begin_object(w);
-    json_strings(w, "names", row->objects_count, row->objects);
+    eff_json_field_strs(w, "names", row->objects_count, row->objects);
     json_named(w, "modes", EFF_MODE_UPSERT, EFF_MODE_MEMBERS, row->modes, eff_mode_names);
     json_named(w, "on_removed", EFF_REMOVED_CLEAR, EFF_REMOVED_DELETE, row->removals,
                eff_removed_names);
@@ -332,8 +322,8 @@ show_json(struct eff_cli *cli, const struct eff_kind_desc *kind, size_t count,
     json_bool(&w, "overrides", dest->overrides);
     if (c) {
         eff_json_field_str(&w, "address", c->base.written);
-        json_strings(&w, "hosts", c->hosts.count, c->hosts.at);
-        json_strings(&w, "match", c->objects.match.count, c->objects.match.at);
+        eff_json_field_strs(&w, "hosts", c->hosts.count, c->hosts.at);
+        eff_json_field_strs(&w, "match", c->objects.match.count, c->objects.match.at);
         json_limits(&w, c);
     }
     if (version)

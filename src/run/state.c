@@ -170,16 +170,6 @@ eff_run_changes_path(struct eff_sync_run *r, eff_str run_id)
 
 /* ---- identity: what must not change while there is a snapshot ---- */
 
-static void
-state_names(struct eff_json_writer *w, const char *key, size_t count, const eff_str *names)
-{
-    eff_json_key(w, eff_str_of(key));
-    eff_json_begin_array(w);
-    for (size_t i = 0; i < count; i++)
-        eff_json_write_str(w, names[i]);
-    eff_json_end_array(w);
-}
-
 static eff_str
 state_identity(struct eff_sync_run *r, eff_str reader)
 {
@@ -188,8 +178,8 @@ state_identity(struct eff_sync_run *r, eff_str reader)
     eff_str identity;
 
     eff_json_begin_object(&w);
-    state_names(&w, "key", r->mapping.key_count, r->mapping.key_names);
-    state_names(&w, "match", r->dest_sync.match_count, r->dest_sync.match_names);
+    eff_json_field_strs(&w, "key", r->mapping.key_count, r->mapping.key_names);
+    eff_json_field_strs(&w, "match", r->dest_sync.match_count, r->dest_sync.match_names);
     eff_json_field_str(&w, "object", r->sync->object);
     eff_json_field_str(&w, "account", r->dest->account);
     if (r->sync->mode == EFF_MODE_MEMBERS) /* what is kept of a row is of another kind */

@@ -104,6 +104,18 @@ project() {
 }
 
 sync() { cat > "$P/syncs/$1.yml"; } # NAME, from standard input
+# sync_of NAME TO MATCH FIELDS [MORE]: of the table p
+sync_of() {
+    sync "$1" << END
+sync: $1
+table: p
+key: id
+to: $2
+match: {$3}
+fields: {$4}
+${5:-}
+END
+}
 
 # ---- the binary ----
 

@@ -5,16 +5,12 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import {before, beforeEach, test} from 'node:test';
 import {APIClient, TrackClient} from 'customerio-node';
+import {sandboxOf} from './sandbox.mjs';
 
 const url = process.env.CUSTOMERIO_URL;
 let plain, track, app;
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 const records = async object => (await sandbox('GET', `records?object=${object}`)).records.map(r => r.fields);
 async function batch(items) {
     const answer = await fetch(`${url}/api/v2/batch`, {method: 'POST', body: JSON.stringify({batch: items}),

@@ -7,6 +7,7 @@ import {createHash} from 'node:crypto';
 import {after, before, beforeEach, test} from 'node:test';
 import datamanager from '@google-ads/datamanager';
 import {OAuth2Client} from 'google-auth-library';
+import {sandboxOf} from './sandbox.mjs';
 
 const url = process.env.GOOGLE_DATA_MANAGER_URL;
 const clients = [];
@@ -23,12 +24,7 @@ function connect(token) {
     clients.push(new datamanager.v1.IngestionServiceClient({fallback: true, protocol: 'http', apiEndpoint: '127.0.0.1', port: Number(new URL(url).port), authClient}));
     return clients.at(-1);
 }
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 const members = async () => (await sandbox('GET', 'records?object=members')).records.map(r => r.fields);
 async function states(requestId) {
     const [{requestStatusPerDestination: all}] = await client.retrieveRequestStatus({requestId});

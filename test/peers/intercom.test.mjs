@@ -4,16 +4,12 @@
 import assert from 'node:assert/strict';
 import {before, beforeEach, test} from 'node:test';
 import {IntercomClient, IntercomError} from 'intercom-client';
+import {sandboxOf} from './sandbox.mjs';
 
 const url = process.env.INTERCOM_URL;
 let intercom;
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 const client = (token = 'test-token', more = {}) => new IntercomClient({token, baseUrl: url, maxRetries: 0, ...more});
 const rejects = (promise, status, code, message) => assert.rejects(promise, e => {
     assert.ok(e instanceof IntercomError, e);

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import {before, beforeEach, test} from 'node:test';
 import klaviyo from 'klaviyo-api';
+import {sandboxOf} from './sandbox.mjs';
 
 const {ApiKeySession, DataPrivacyApi, ListsApi, ProfilesApi, RetryWithExponentialBackoff} = klaviyo;
 const url = process.env.KLAVIYO_URL;
@@ -14,12 +15,7 @@ function api(Kind, key = 'test-token', retries = 1) {
     return made;
 }
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 const records = async () => (await sandbox('GET', 'records?object=profiles')).records.map(r => r.fields);
 const profile = (attributes, id) => ({data: {type: 'profile', ...(id && {id}), attributes}});
 const refused = (status, code) => error => {

@@ -6,18 +6,14 @@ import assert from 'node:assert/strict';
 import {createHash} from 'node:crypto';
 import {before, beforeEach, test} from 'node:test';
 import bizSdk from 'facebook-nodejs-business-sdk';
+import {sandboxOf} from './sandbox.mjs';
 
 const {AdAccount, CustomAudience, FacebookAdsApi} = bizSdk;
 const url = process.env.META_URL;
 const sha256 = text => createHash('sha256').update(text).digest('hex');
 let audience;
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 const members = async () => (await sandbox('GET', 'records?object=members')).records.map(r => r.fields);
 const rejects = (promise, code) => assert.rejects(promise, e => {
     assert.equal(e.response.code, code);

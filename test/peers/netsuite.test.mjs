@@ -6,18 +6,14 @@ import assert from 'node:assert/strict';
 import {constants, createHmac, createSign} from 'node:crypto';
 import {before, beforeEach, test} from 'node:test';
 import OAuth from 'oauth-1.0a';
+import {sandboxOf} from './sandbox.mjs';
 
 const url = process.env.NETSUITE_URL, rest = `${url}/services/rest`;
 const token = {key: 'test-token', secret: 'test-token-secret'};
 const signer = more => new OAuth({consumer: {key: 'test-user', secret: 'test-secret'}, signature_method: 'HMAC-SHA256', realm: 'test-account',
     hash_function: (base, key) => createHmac('sha256', key).update(base).digest('base64'), ...more});
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 async function send(method, path, {body, headers = {}, oauth = signer(), by = token, change = x => x, authorization} = {}) {
     const address = rest + path;
     const signed = authorization ?? change(oauth.toHeader(oauth.authorize({url: address, method}, by)).Authorization);

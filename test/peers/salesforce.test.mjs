@@ -4,17 +4,13 @@
 import assert from 'node:assert/strict';
 import {before, beforeEach, test} from 'node:test';
 import jsforce from 'jsforce';
+import {sandboxOf} from './sandbox.mjs';
 
 const url = process.env.SALESFORCE_URL;
 const quiet = {logLevel: 'FATAL'};
 let conn;
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 
 const records = async object => (await sandbox('GET', `records?object=${object}`)).records;
 

@@ -4,17 +4,13 @@
 import assert from 'node:assert/strict';
 import {before, beforeEach, test} from 'node:test';
 import {ErrorCode, LogLevel, WebClient} from '@slack/web-api';
+import {sandboxOf} from './sandbox.mjs';
 
 const url = process.env.SLACK_URL;
 const channel = 'C0000000001';
 let slack;
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 
 const records = async () => (await sandbox('GET', `records?object=${channel}`)).records.map(r => r.fields);
 const client = (token, more) => new WebClient(token, {

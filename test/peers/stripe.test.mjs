@@ -4,16 +4,12 @@
 import assert from 'node:assert/strict';
 import {before, beforeEach, test} from 'node:test';
 import Stripe from 'stripe';
+import {sandboxOf} from './sandbox.mjs';
 
 const url = process.env.STRIPE_URL;
 let stripe;
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 const client = (key = 'sk_test_test-token', more = {}) => new Stripe(key, {
     host: '127.0.0.1', port: new URL(url).port, protocol: 'http', maxNetworkRetries: 0, telemetry: false, ...more});
 const rejects = (promise, type, more) => assert.rejects(promise, e => {

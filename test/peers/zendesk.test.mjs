@@ -4,18 +4,14 @@
 import assert from 'node:assert/strict';
 import {before, beforeEach, test} from 'node:test';
 import zendeskClient from 'node-zendesk';
+import {sandboxOf} from './sandbox.mjs';
 
 const {createClient} = zendeskClient;
 const url = process.env.ZENDESK_URL;
 const connect = token => createClient({username: 'ann@acme.example', token, endpointUri: `${url}/api/v2`, throttle: false});
 let zendesk;
 
-async function sandbox(method, path, body) {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {method, body: body && JSON.stringify(body)});
-    const text = await answer.text();
-    assert.equal(answer.status, 200, text);
-    return JSON.parse(text);
-}
+const sandbox = sandboxOf(url);
 const records = async object => (await sandbox('GET', `records?object=${object}`)).records.map(r => r.fields);
 const result = answer => answer.result ?? answer;
 const job = answer => result(answer).job_status ?? result(answer);

@@ -34,24 +34,13 @@ destinations:
       upsert: {class: converge, post: "/hook/{object}", query: {key: "{session.token}"}, json: {session: "{session.token}", ...: "{fields}"}, answer: {all: applied}}
 END
 db "$P/w.db" "create table p (id text primary key, email text, name text); insert into p values ('a/1', 'a@example.com', 'Zoë \"1\"'), ('b', 'b@example.com', null)"
-leads() { # NAME TO MATCH FIELDS [MORE]
-    sync "$1" << END
-sync: $1
-table: p
-key: id
-to: $2
-match: {$3}
-fields: {$4}
-${5:-}
-END
-}
-leads force force.Lead 'Ext_Id__c: id' 'LastName: {from: name, default: none}, Company: {const: x}'
-leads known force.Lead 'Ext_Id__c: id' 'Segment__c: email' 'mode: update'
-leads bulk bulk.Lead 'Ext_Id__c: id' 'LastName: {from: name, default: none}, Company: {const: y}' 'on_removed: delete'
-leads hub hub.contacts 'email: email' 'lastname: name'
-leads hooks hooks.people 'id: id' 'name: name'
-leads files files.p 'id: id' 'name: name'
-leads session session.Lead 'Ext_Id__c: id' 'LastName: name'
+sync_of force force.Lead 'Ext_Id__c: id' 'LastName: {from: name, default: none}, Company: {const: x}'
+sync_of known force.Lead 'Ext_Id__c: id' 'Segment__c: email' 'mode: update'
+sync_of bulk bulk.Lead 'Ext_Id__c: id' 'LastName: {from: name, default: none}, Company: {const: y}' 'on_removed: delete'
+sync_of hub hub.contacts 'email: email' 'lastname: name'
+sync_of hooks hooks.people 'id: id' 'name: name'
+sync_of files files.p 'id: id' 'name: name'
+sync_of session session.Lead 'Ext_Id__c: id' 'LastName: name'
 
 # [REQUEST]: one, by number; as METHOD URL BODY.
 shown() { db :memory: "select (value ->> '\$.method') || ' ' || (value ->> '\$.url') || ' ' || ifnull(value ->> '\$.body', '')

@@ -20,22 +20,11 @@ END
 db "$P/w.db" "create table p (id integer primary key, email text, name text);
     with recursive n(i) as (select 1 union all select i + 1 from n where i < 450)
     insert into p select i, 'p' || i || '@example.com', 'Name ' || i from n"
-leads() { # NAME OBJECT MATCH FIELDS REMOVED
-    sync "$1" << END
-sync: $1
-table: p
-key: id
-to: $2
-match: {$3}
-fields: {$4}
-on_removed: $5
-END
-}
-leads force force.Lead 'Ext_Id__c: id' 'LastName: name, Company: {const: x}' delete
-leads bulk bulk.Contact 'Ext_Id__c: id' 'LastName: name' keep
-leads hub hub.contacts 'email: email' 'lastname: name' archive
-leads kl kl.profiles 'external_id: id' 'email: email, first_name: name' keep
-leads file file.p 'id: id' 'name: name' keep
+sync_of force force.Lead 'Ext_Id__c: id' 'LastName: name, Company: {const: x}' 'on_removed: delete'
+sync_of bulk bulk.Contact 'Ext_Id__c: id' 'LastName: name' 'on_removed: keep'
+sync_of hub hub.contacts 'email: email' 'lastname: name' 'on_removed: archive'
+sync_of kl kl.profiles 'external_id: id' 'email: email, first_name: name' 'on_removed: keep'
+sync_of file file.p 'id: id' 'name: name' 'on_removed: keep'
 
 units() { # SYNC NAME COUNT
     about "plan of $1"
@@ -71,7 +60,7 @@ db "$P/w.db" "update p set name = 'x' || id where id <= 10; insert into p values
 units force 'API calls of the day' 3
 units kl 'new profiles' 1
 about "ids that have to be looked up"
-leads byid force.Lead 'Ext_Id__c: id' 'Company: {const: y}' keep
+sync_of byid force.Lead 'Ext_Id__c: id' 'Company: {const: y}' 'on_removed: keep'
 echo 'mode: update' >> "$P/syncs/byid.yml"
 units byid 'API calls of the day' 10 # 451 ids, 100 a request; three updates, the schema, reading back
 eff 3 run byid # one is not there
