@@ -402,8 +402,7 @@ eff_lane_wait_at_most(struct eff_deliver *d, int64_t wait_ms)
 
     if (wait_ms <= DELIVER_PAUSE_MOST_MS)
         return;
-    EFF_FAIL(&err, EFF_LIMIT, "the destination asks to wait %lld s", (long long)wait_ms / 1000);
-    eff_err_hint(&err, "Run again after that; what was not sent is pending.");
+    (void)eff_limiter_too_long(wait_ms, &err);
     eff_deliver_stop(d, &err);
 }
 

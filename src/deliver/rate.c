@@ -231,6 +231,15 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
     return wait_ms;
 }
 
+enum eff_fault
+eff_limiter_too_long(int64_t wait_ms, struct eff_err *err)
+{
+    EFF_FAIL(err, EFF_LIMIT,
+             "nothing may be sent for %lld s: a limit is used up, or the destination asks to wait",
+             (long long)wait_ms / 1000);
+    return eff_err_hint(err, "Run again after that; what was not sent is pending.");
+}
+
 bool
 eff_limiter_spent(const struct eff_limiter *limiter)
 {

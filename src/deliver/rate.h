@@ -81,6 +81,8 @@ int64_t eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struc
  * longer than a run waits. -1: they did not tell.
  */
 int64_t eff_limiter_closed_ms(const struct eff_limiter *limiter, int64_t now);
+/* That so long is more than a run waits: LIMIT. */
+enum eff_fault eff_limiter_too_long(int64_t wait_ms, struct eff_err *err);
 /* A hard quota is used up. */
 bool eff_limiter_spent(const struct eff_limiter *limiter);
 /* No answer, or one that says "not now". */

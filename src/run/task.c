@@ -40,10 +40,8 @@ eff_run_obey(struct eff_sync_run *r, unsigned bucket, struct eff_err *err)
         return EFF_FAIL(err, EFF_LIMIT, "the destination's quota is used up until it resets");
     if (wait_ms <= 0)
         return EFF_OK;
-    if (wait_ms > TASK_PAUSE_MOST_MS) {
-        EFF_FAIL(err, EFF_LIMIT, "the destination asks to wait %lld s", (long long)wait_ms / 1000);
-        return eff_err_hint(err, "Run again after that; what was not sent is pending.");
-    }
+    if (wait_ms > TASK_PAUSE_MOST_MS)
+        return eff_limiter_too_long(wait_ms, err);
     return eff_run_pause(r, wait_ms, err);
 }
 

@@ -251,7 +251,7 @@ test_a_limit_that_stays_closed_ends_the_run(void **state)
     world_run(&w);
     assert_true(w.stopped);
     assert_int_equal(w.err.fault, EFF_LIMIT);
-    assert_non_null(strstr(w.err.msg, "wait 36"));
+    assert_non_null(strstr(w.err.msg, "nothing may be sent for 36"));
     assert_int_equal(w.sends, 2);
     assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
     assert_true(w.now < 600000);
