@@ -91,7 +91,7 @@ eff_run_put_aside(struct eff_sync_run *r, struct eff_hash128 key, eff_str key_js
                                    .code = EFF_STR(EFF_RUN_ASIDE_CODE),
                                    .message = EFF_STR(EFF_RUN_ASIDE_MESSAGE),
                                    .fault = EFF_ROW,
-                                   .last_ms = r->started_wall,
+                                   .last_ms = r->os->wall_ms(r->os->self),
                                    .run = r->run_id};
 
     eff_report_problem(r->report, EFF_RUN_ASIDE_CODE, EFF_ROW, 1,

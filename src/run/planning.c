@@ -71,7 +71,7 @@ planning_ledger(struct eff_sync_run *r, const struct eff_planned_item *p,
         .message = message,
         .fault = EFF_ROW,
         .row_hash = p->ack.row,
-        .last_ms = r->started_wall,
+        .last_ms = r->os->wall_ms(r->os->self),
         .run = r->run_id,
     };
 
@@ -388,6 +388,21 @@ planning_take(struct eff_sync_run *r, const struct eff_change *change, const str
     return planning_row(r, &taken, row, err);
 }
 
+/* What it is by now, nobody has read. */
+static enum eff_fault
+planning_changed_again(struct eff_sync_run *r, const struct eff_change *change, struct eff_err *err)
+{
+    struct eff_planned_item p = {.ack = {.key = change->key}};
+
+    planning_count(r, change->kind);
+    r->report->pending++;
+    eff_report_problem(r->report, "EFF2114", EFF_TRANSIENT, 1,
+                       EFF_STR("rows changed while the model was read"),
+                       EFF_STR("The next run sends them."), EFF_STR_NONE);
+    return planning_ledger(r, &p, EFF_LEDGER_PENDING, 1, EFF_STR_NONE, "EFF2114",
+                           EFF_STR("it changed while the model was read"), err);
+}
+
 /* The filter's false positives: their rows are read again, in the same snapshot of the source. */
 static enum eff_fault
 planning_again(struct eff_sync_run *r, struct planning_wanted *wanted, struct eff_err *err)
@@ -403,11 +418,7 @@ planning_again(struct eff_sync_run *r, struct planning_wanted *wanted, struct ef
     for (size_t i = 0; i < count; i++) {
         if (changes[i].kind == EFF_CHANGE_END)
             continue;
-        planning_count(r, changes[i].kind);
-        r->report->pending++;
-        eff_report_problem(r->report, "EFF2114", EFF_TRANSIENT, 1,
-                           EFF_STR("rows changed while the model was read"),
-                           EFF_STR("The next run sends them."), EFF_STR_NONE);
+        EFF_TRY(planning_changed_again(r, &changes[i], err));
     }
     eff_buf_reset(&wanted->changes);
     eff_arena_reset(&wanted->identities);

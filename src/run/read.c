@@ -78,21 +78,22 @@ static enum eff_fault
 read_ledger_invalid(struct eff_sync_run *r, struct eff_hash128 key, const struct eff_value *row,
                     const char *code, eff_str message, size_t column, struct eff_err *err)
 {
+    bool keyless = key.hi == 0 && key.lo == 0;
     struct eff_ledger_row entry = {
         .key = key,
         .state = EFF_LEDGER_INVALID,
-        .rows = 1,
+        .rows = keyless ? 0 : 1,
         .key_json = read_key_json(r, row),
         .code = eff_str_of(code),
         .message = message,
         .field = r->columns.at[column].name,
         .fault = EFF_ROW,
-        .last_ms = r->started_wall,
+        .last_ms = r->os->wall_ms(r->os->self),
         .run = r->run_id,
     };
 
-    /* Rows without a key cannot be told apart: one entry counts those with the same rest. */
-    if (key.hi == 0 && key.lo == 0)
+    /* Rows without a key cannot be told apart: one entry counts those with the same rest of it. */
+    if (keyless)
         entry.key = eff_siphash128(r->secret.key, entry.key_json.ptr, entry.key_json.len);
     if (r->options->plan || r->look)
         return EFF_OK;

@@ -87,43 +87,11 @@ resume_look(struct eff_sync_run *r, const struct eff_run_row *row, struct eff_er
     return EFF_OK;
 }
 
-/*
- * A commit may have failed, and its log been removed, without that being durable: a power loss
- * would bring the log back, and with it a plan that was taken for unwritten, or the end of a run
- * that is taken for open. So the folder is made durable before anything is built on what is read.
- */
+/* For the same reason as eff_changes_sweep: an end that failed to commit may come back. */
 static enum eff_fault
 resume_make_durable(struct eff_sync_run *r, struct eff_err *err)
 {
     return r->os->sync_dir(r->os->self, r->state_folder, err);
-}
-
-/* A change file that no plan knows is from a process that died before it had sent anything. */
-static enum eff_fault
-resume_sweep(struct eff_sync_run *r, struct eff_err *err)
-{
-    struct eff_arena scratch = r->run;
-    bool durable = false;
-    eff_str *names;
-    size_t count;
-
-    if (r->options->plan)
-        return EFF_OK;
-    EFF_TRY(r->os->list(r->os->self, r->folder, &scratch, &count, &names, err));
-    for (size_t i = 0; i < count; i++) {
-        const char *path;
-
-        if (!eff_str_starts(names[i], EFF_STR("changes-")))
-            continue;
-        if (!durable)
-            EFF_TRY(resume_make_durable(r, err));
-        durable = true;
-        path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, r->folder, EFF_STR_ARG(names[i])).ptr;
-        EFF_CRASH_AT("resume.before_sweep");
-        EFF_TRY(r->os->unlink(r->os->self, path, err));
-        EFF_CRASH_AT("resume.swept");
-    }
-    return EFF_OK;
 }
 
 enum eff_fault
@@ -138,7 +106,8 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
         return EFF_OK;
     EFF_TRY(eff_control_open_run(r->control, r->sync->name, &r->run, &found, &row, err));
     if (!found)
-        return resume_sweep(r, err);
+        return r->options->plan ? EFF_OK
+                                : eff_changes_sweep(r->os, r->state_folder, r->folder, r->run, err);
     r->report->has_resumed = true;
     if (r->options->plan)
         return resume_look(r, &row, err);

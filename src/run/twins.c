@@ -171,7 +171,7 @@ eff_run_twin_row(struct eff_sync_run *r, const struct eff_change *change,
                                   EFF_STR_ARG(r->mapping.match[0].name)),
         .field = r->mapping.match[0].name,
         .fault = EFF_ROW,
-        .last_ms = r->started_wall,
+        .last_ms = r->os->wall_ms(r->os->self),
         .run = r->run_id,
     };
 

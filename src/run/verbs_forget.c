@@ -2,13 +2,15 @@
  * run/verbs_forget: takes a person out of all that is kept of a sync, and keeps them out.
  *
  * First the keys' hashes are noted, durably: whatever happens after that, the row does
- * not come in again, and the command can be repeated. Then the snapshot and its
+ * not come in again, and the command can be repeated. With that its lines go, and the words of all
+ * problems in the reports that are kept: they often name a row or a value. Then the snapshot and its
  * identities are written anew without the key, the histories too, and the control
  * database's log is emptied. The record over there is not touched.
  */
 #include "base/clock.h"
 #include "base/crash.h"
 #include "run/verbs.h"
+#include "state/changes.h"
 #include "state/history.h"
 
 #define FORGET_FORMS_MAX 4096 /* as many as verbs_key tries */
@@ -93,7 +95,7 @@ forget_history(struct forgetting *f, struct eff_err *err)
     return EFF_OK;
 }
 
-/* Older generations, too, and what a crash left of one. */
+/* Older generations, too, and what a crash left of one, or of a plan. */
 static enum eff_fault
 forget_files(struct forgetting *f, struct eff_err *err)
 {
@@ -103,11 +105,13 @@ forget_files(struct forgetting *f, struct eff_err *err)
     eff_snapshot_close(v->snapshot);
     v->snapshot = NULL;
     EFF_CRASH_AT("forget.rewritten");
+    EFF_TRY(eff_changes_sweep(v->os, v->state_folder, v->folder, *v->arena, err));
     EFF_TRY(eff_snapshot_sweep(v->os, v->folder, UINT64_MAX, *v->arena, err));
     EFF_CRASH_AT("forget.swept");
     EFF_TRY(forget_history(f, err));
     EFF_CRASH_AT("forget.histories");
-    return eff_control_squeeze(v->control, err);
+    EFF_TRY(eff_control_squeeze(v->control, v->os, *v->arena, err));
+    return v->os->sync_dir(v->os->self, v->state_folder, err); /* else an older log may come back */
 }
 
 /* Its change file has the row's values, and nobody knows yet what became of them. */

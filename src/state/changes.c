@@ -644,3 +644,30 @@ eff_changes_close(struct eff_changes *changes)
     changes->os->close(changes->file);
     changes->file = NULL;
 }
+
+/* ---- what deaths left ---- */
+
+enum eff_fault
+eff_changes_sweep(struct eff_os *os, const char *state, const char *folder,
+                  struct eff_arena scratch, struct eff_err *err)
+{
+    bool durable = false;
+    eff_str *names;
+    size_t count;
+
+    EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
+    for (size_t i = 0; i < count; i++) {
+        const char *path;
+
+        if (!eff_str_starts(names[i], EFF_STR("changes-")))
+            continue;
+        if (!durable)
+            EFF_TRY(os->sync_dir(os->self, state, err));
+        durable = true;
+        path = eff_str_printf(&scratch, "%s/" EFF_STR_FMT, folder, EFF_STR_ARG(names[i])).ptr;
+        EFF_CRASH_AT("changes.before_sweep");
+        EFF_TRY(os->unlink(os->self, path, err));
+        EFF_CRASH_AT("changes.swept");
+    }
+    return EFF_OK;
+}

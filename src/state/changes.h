@@ -98,4 +98,13 @@ enum eff_fault eff_changes_load(struct eff_changes *changes, size_t batch, struc
                                 struct eff_acknowledged **ret_acks, struct eff_err *err);
 void eff_changes_close(struct eff_changes *changes);
 
+/*
+ * Removes the change files in the folder of a sync that has no open run: those of processes that
+ * died before they had sent anything. First `state`, the folder of control.db, is made durable: a
+ * commit may have failed, and its log been removed, without that being so. A power loss would bring
+ * the log back, and with it a plan that was taken for unwritten.
+ */
+enum eff_fault eff_changes_sweep(struct eff_os *os, const char *state, const char *folder,
+                                 struct eff_arena scratch, struct eff_err *err);
+
 #endif

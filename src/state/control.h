@@ -135,7 +135,7 @@ struct eff_ledger_row {
     struct eff_hash128 key;
     enum eff_ledger_state state;
     eff_str key_json;
-    uint64_t rows; /* of a duplicate group or of rows without a key; else 1 */
+    uint64_t rows; /* of a duplicate group or of rows without a key; else 1. Put: 0 is one more */
     enum eff_op op;
     eff_str code, message, field;
     enum eff_fault fault;
@@ -200,8 +200,9 @@ enum eff_fault eff_control_forget(struct eff_control *control, eff_str sync,
 enum eff_fault eff_control_forgotten(struct eff_control *control, eff_str sync,
                                      struct eff_arena *arena, size_t *ret_count,
                                      struct eff_hash128 **ret_keys, struct eff_err *err);
-/* Empties the write-ahead log: what was deleted is nowhere in the files any more. */
-enum eff_fault eff_control_squeeze(struct eff_control *control, struct eff_err *err);
+/* Empties the write-ahead log, durably: what was deleted is nowhere in the files any more. */
+enum eff_fault eff_control_squeeze(struct eff_control *control, struct eff_os *os,
+                                   struct eff_arena scratch, struct eff_err *err);
 
 /* ---- incarnations: how often a row needed another idempotency key ---- */
 

@@ -9,6 +9,18 @@
 
 #include "state/control_db.h"
 
+/* Of reports, codes and counts stay; which of their words name the row, nobody can tell. */
+static enum eff_fault
+forget_words(struct eff_control *control, eff_str sync, struct eff_err *err)
+{
+    return eff_control_exec(
+        control, err,
+        "UPDATE run SET report = json_set(report, '$.problems', (SELECT json_group_array("
+        "json_remove(json_set(value, '$.message', ?2), '$.hint')) FROM json_each(report,"
+        " '$.problems'))) WHERE sync = ?1 AND json_array_length(report, '$.problems') > 0",
+        "ss", sync, EFF_STR("the words were taken out when a row was forgotten"));
+}
+
 static enum eff_fault
 forget_keys(struct eff_control *control, eff_str sync, const struct eff_hash128 *keys, size_t count,
             int64_t now_ms, struct eff_err *err)
@@ -24,7 +36,7 @@ forget_keys(struct eff_control *control, eff_str sync, const struct eff_hash128 
         EFF_TRY(eff_control_exec(control, err, "DELETE FROM used WHERE sync = ?1 AND key = ?2",
                                  "sk", sync, keys[i]));
     }
-    return EFF_OK;
+    return forget_words(control, sync, err);
 }
 
 enum eff_fault
@@ -35,8 +47,26 @@ eff_control_forget(struct eff_control *control, eff_str sync, const struct eff_h
     return eff_control_end(control, forget_keys(control, sync, keys, count, now_ms, err), err);
 }
 
+/* SQLite cuts its log without an fsync: the old one would be back after a power loss. */
+static enum eff_fault
+forget_log(struct eff_control *control, struct eff_os *os, struct eff_arena scratch,
+           struct eff_err *err)
+{
+    eff_str path = eff_str_printf(&scratch, "%s-wal", control->path);
+    struct eff_file *file;
+    enum eff_fault fault;
+
+    if (!os->exists(os->self, path.ptr))
+        return EFF_OK;
+    EFF_TRY(os->open(os->self, path.ptr, EFF_OPEN_WRITE, &file, err));
+    fault = os->sync(file, err);
+    os->close(file);
+    return fault;
+}
+
 enum eff_fault
-eff_control_squeeze(struct eff_control *control, struct eff_err *err)
+eff_control_squeeze(struct eff_control *control, struct eff_os *os, struct eff_arena scratch,
+                    struct eff_err *err)
 {
     sqlite3_stmt *statement;
     enum eff_fault fault = EFF_OK;
@@ -45,8 +75,9 @@ eff_control_squeeze(struct eff_control *control, struct eff_err *err)
     EFF_TRY(eff_control_query(control, err, &statement, "PRAGMA wal_checkpoint(TRUNCATE)", ""));
     while (eff_control_row(control, statement, &fault, err))
         busy = sqlite3_column_int(statement, 0) != 0;
-    if (fault != EFF_OK || !busy)
-        return fault;
+    EFF_TRY(fault);
+    if (!busy)
+        return forget_log(control, os, scratch, err);
     EFF_FAIL(err, EFF_TRANSIENT, "another process is reading the state %s, so its log stays",
              control->path);
     return eff_err_hint(err, "Repeat the command when nothing else runs.");

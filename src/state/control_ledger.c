@@ -52,8 +52,9 @@ ledger_put(struct eff_control *control, eff_str sync, const struct eff_ledger_ro
         control, err,
         "INSERT INTO ledger (sync, key, state, key_json, rows, op, code, message, field, fault,"
         " sent, row_hash, first_seen, last, next_try, tries, run)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16)"
-        " ON CONFLICT (sync, key) DO UPDATE SET state = ?3, key_json = ?4, rows = ?5, op = ?6,"
+        " VALUES (?1, ?2, ?3, ?4, max(?5, 1), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?17, ?13, ?14, ?15, ?16)"
+        " ON CONFLICT (sync, key) DO UPDATE SET state = ?3, key_json = ?4, op = ?6,"
+        " rows = CASE WHEN ?5 > 0 THEN ?5 WHEN ledger.run IS ?16 THEN ledger.rows + 1 ELSE 1 END,"
         " code = ?7, message = ?8, field = ?9, fault = ?10, sent = ?11,"
         /* Under its key several contents were sent: it has none of them for sure. */
         " row_hash = CASE WHEN ledger.code = 'ambiguous' AND ledger.state = 4 AND ?3 = 4"

@@ -148,7 +148,7 @@ die history.swept run -p "$P" --output json
 deaths live table_equal .
 # shellcheck disable=SC2086 # they are words
 deaths_of_heirs live table_equal send.under_way $RESUMING
-deaths_of_heirs live table_equal changes.fsynced resume.before_sweep resume.swept changes.created plan.committed
+deaths_of_heirs live table_equal changes.fsynced changes.before_sweep changes.swept changes.created plan.committed
 
 about "what a guard holds"
 sed -i 's/100%/0%/' "$P/syncs/customers.yml"

@@ -213,7 +213,10 @@ a_twin_comes(void)
 static void
 test_twins_among_rows_that_were_not_kept(void **state)
 {
+    struct eff_buf text = {0};
+    struct eff_json_writer out = {.buf = &text};
     struct eff_report report;
+    struct eff_err err = {0};
 
     (void)state;
     a_twin_comes();
@@ -227,6 +230,11 @@ test_twins_among_rows_that_were_not_kept(void **state)
     assert_int_equal(report.invalid, 1);
     assert_int_equal(report.pending, 1);
     expect_problem(&report, "EFF2114", 1, "rows changed while the model was read");
+    assert_int_equal(eff_run_ledger(&w.project, &w.sync, &w.os.os, 0, &w.process, &out, &err),
+                     EFF_OK);
+    assert_true(eff_str_find(eff_buf_str(&text), EFF_STR("\"pending\":1")) != SIZE_MAX);
+    assert_true(eff_str_find(eff_buf_str(&text), EFF_STR("\"code\":\"EFF2114\"")) != SIZE_MAX);
+    eff_buf_free(&text);
 }
 
 static void

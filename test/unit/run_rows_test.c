@@ -55,7 +55,7 @@ odd_rows(struct runworld *world, int64_t id, struct eff_value *cells)
     static char long_key[5000];
 
     (void)world;
-    if (id == 1) {
+    if (id == 1 || id == 7) {
         cells[0] = eff_value_of_int(EFF_NULL, 0);
     } else if (id == 2) {
         memset(long_key, 'k', sizeof long_key);
@@ -68,6 +68,20 @@ odd_rows(struct runworld *world, int64_t id, struct eff_value *cells)
 }
 
 static void
+expect_line(bool wanted, const char *text)
+{
+    struct eff_buf buf = {0};
+    struct eff_json_writer out = {.buf = &buf};
+    struct eff_err err = {0};
+
+    assert_int_equal(eff_run_ledger(&w.project, &w.sync, &w.os.os, 0, &w.process, &out, &err),
+                     EFF_OK);
+    if (has_text(eff_buf_str(&buf), text) != wanted)
+        fail_msg(EFF_STR_FMT, EFF_STR_ARG(eff_buf_str(&buf)));
+    eff_buf_free(&buf);
+}
+
+static void
 test_rows_that_cannot_be_sent(void **state)
 {
     struct eff_run_options plan = {.plan = true, .limit = -1};
@@ -75,15 +89,16 @@ test_rows_that_cannot_be_sent(void **state)
 
     (void)state;
     runworld_column(&w, "note", eff_value_of_str(EFF_TEXT, EFF_STR("n")));
-    for (int i = 1; i <= 6; i++)
+    for (int i = 1; i <= 7; i++)
         w.model[i] = i;
     large = (eff_str){eff_new(&w.process, char, 5 << 20), 5 << 20}; // more than a quarter of 16 MiB
     w.row = odd_rows;
-    for (int turn = 0; turn < 2; turn++) {
+    for (int turn = 0; turn < 3; turn++) {
         report = runworld_run(&w, turn == 0 ? &plan : NULL);
-        assert_int_equal(report.invalid, 4);
-        assert_int_equal(report.added, 2);
-        expect_problem(&report, "EFF2109", 1, "the key is empty: column id");
+        expect_line(turn > 0, "\"state\":\"invalid\",\"rows\":2"); // those without a key
+        assert_int_equal(report.invalid, 5);
+        assert_int_equal(report.added, turn < 2 ? 2 : 0);
+        expect_problem(&report, "EFF2109", 2, "the key is empty: column id");
         expect_problem(&report, "EFF2110", 1, "the key cannot be one: column id");
         expect_problem(&report, "EFF2111", 1, "a value cannot be represented: column score");
         expect_problem(&report, "EFF2140", 1, "column note: 5 MiB of at most 4 MiB");

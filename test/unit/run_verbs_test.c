@@ -6,6 +6,7 @@
  * Method: the verbs over the state of a sync between a model and a destination in memory.
  * covers: C7, F3, H11
  */
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #include "run/verbs_state.h"
 
 #include <cmocka.h>
+
+#define PERSON "zanary.person@secret.example"
 
 static struct runworld w;
 static struct eff_err err;
@@ -199,6 +202,76 @@ test_forgotten_rows(void **state)
     assert_int_equal(report.forgotten, 2);
     assert_int_equal(report.read, 2);
     assert_int_equal(w.held[2], 5);
+}
+
+static bool
+names_the_row(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)op;
+    if (world->model[2] == 0 || item->fields[0].i != world->model[2])
+        return false;
+    item->verdict = (struct eff_verdict){.outcome = EFF_REFUSED,
+                                         .fault = EFF_ROW,
+                                         .code = EFF_STR("BAD"),
+                                         .message = EFF_STR("no such person: " PERSON)};
+    return true;
+}
+
+static int
+file_is_clean(const char *path, const struct stat *stat, int type, struct FTW *where)
+{
+    char *bytes;
+    FILE *file;
+    bool found;
+
+    (void)where;
+    if (type != FTW_F)
+        return 0;
+    bytes = malloc((size_t)stat->st_size + 1);
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fread(bytes, 1, (size_t)stat->st_size, file), stat->st_size);
+    fclose(file);
+    found = memmem(bytes, (size_t)stat->st_size, PERSON, strlen(PERSON)) != NULL;
+    free(bytes);
+    return found;
+}
+
+static bool
+is_kept(void)
+{
+    return nftw(w.folder, file_is_clean, 8, FTW_PHYS) != 0;
+}
+
+/* Of what a destination said, too, and of what a process left that died before it had a plan. */
+static void
+test_no_word_of_who_was_forgotten(void **state)
+{
+    struct eff_report report;
+    eff_str path;
+    FILE *file;
+
+    (void)state;
+    w.model[1] = w.model[2] = 5;
+    w.model[2] = 6;
+    w.judge = names_the_row;
+    report = run();
+    assert_int_equal(report.rejected, 1);
+    w.model[2] = 0;
+    assert_int_equal(run().status, EFF_STATUS_OK);
+    assert_true(is_kept()); // in the report of the run before
+    assert_int_equal(forget("2", true), EFF_OK);
+    assert_false(is_kept());
+
+    path = eff_str_printf(&w.process, "%s/state/scores/changes-01KDVWBMF9HTHF9FF4QGB2RZS4",
+                          w.folder);
+    file = fopen(path.ptr, "w");
+    assert_non_null(file);
+    fputs(PERSON, file);
+    fclose(file);
+    assert_int_equal(forget("2", true), EFF_OK);
+    assert_false(is_kept());
+    deliver_all();
 }
 
 /* ---- what stands in the way ---- */
@@ -644,6 +717,7 @@ main(void)
         IN_WORLD(test_forms_of_a_key),
         IN_WORLD(test_keys_of_several_columns),
         IN_WORLD(test_forgetting_what_is_no_key),
+        IN_WORLD(test_no_word_of_who_was_forgotten),
         IN_WORLD(test_forgotten_rows),
         IN_WORLD(test_a_run_that_is_open),
         IN_WORLD(test_a_sync_that_runs),

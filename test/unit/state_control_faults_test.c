@@ -212,7 +212,7 @@ call_forgotten(struct eff_control *c)
 static enum eff_fault
 call_squeeze(struct eff_control *c)
 {
-    return eff_control_squeeze(c, &err);
+    return eff_control_squeeze(c, &place.world.os, place.arena, &err);
 }
 
 static enum eff_fault
@@ -284,6 +284,12 @@ static enum eff_fault (*const calls[])(struct eff_control *) = {
 
 /* ---- one statement that is denied ---- */
 
+static bool
+has_text(const char *text, const char *part)
+{
+    return eff_str_find(eff_str_of(text), eff_str_of(part)) != SIZE_MAX;
+}
+
 static int
 deny(void *self, int action, const char *a, const char *b, const char *c, const char *d)
 {
@@ -346,7 +352,9 @@ one_denied(size_t at, size_t nth, struct eff_buf *before, struct eff_buf *after)
         assert_int_equal(fault, EFF_OK);
     } else {
         assert_int_not_equal(fault, EFF_OK);
-        assert_true(eff_str_find(eff_str_of(err.msg), EFF_STR("not authorized")) != SIZE_MAX);
+        /* The table that json_each is makes itself known by a statement of its own. */
+        assert_true(has_text(err.msg, "not authorized") ||
+                    has_text(err.msg, "constructor failed: json_each"));
         assert_true(sqlite3_get_autocommit(place.control->db));
         dump(after);
         assert_true(eff_str_eq(eff_buf_str(before), eff_buf_str(after)));
