@@ -466,6 +466,9 @@ planning_next(struct eff_sync_run *r, struct planning_wanted *wanted, bool *ret_
     if (*ret_end)
         return EFF_OK;
     r->hand->now.key = change.key;
+    /* Passed over while it was read, and `forget` died before the snapshot was without it. */
+    if (change.kind == EFF_CHANGE_REMOVE && eff_run_is_forgotten(r, change.key))
+        return EFF_OK;
     if (change.kind == EFF_CHANGE_REMOVE && eff_run_is_aside(r, change.key))
         return planning_aside(r, &change, err);
     if (r->look)

@@ -1,6 +1,8 @@
 /*
  * run/read: the one read of the model, row by row into the diff.
  */
+#include <stdlib.h>
+
 #include "base/crash.h"
 #include "base/json.h"
 #include "run/sync.h"
@@ -183,28 +185,28 @@ read_hash(struct eff_sync_run *r, struct read_hashed *h, struct eff_buf *buf)
     eff_diff_prefetch(r->diff, h->key);
 }
 
+static int
+read_forgotten_cmp(const void *a, const void *b)
+{
+    return eff_hash128_cmp(*(const struct eff_hash128 *)a, *(const struct eff_hash128 *)b);
+}
+
+bool
+eff_run_is_forgotten(const struct eff_sync_run *r, struct eff_hash128 key)
+{
+    return r->forgotten_count > 0 &&
+           bsearch(&key, r->forgotten, r->forgotten_count, sizeof key, read_forgotten_cmp) != NULL;
+}
+
 /* Not counted as read: what was forgotten is not there. */
 static bool
 read_is_forgotten(struct eff_sync_run *r, const struct read_hashed *h)
 {
-    size_t low = 0, high = r->forgotten_count;
+    bool forgotten = h->state != EFF_ROW_KEY_NULL && h->state != EFF_ROW_KEY_BAD &&
+                     eff_run_is_forgotten(r, h->key);
 
-    if (high == 0 || h->state == EFF_ROW_KEY_NULL || h->state == EFF_ROW_KEY_BAD)
-        return false;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = eff_hash128_cmp(r->forgotten[middle], h->key);
-
-        if (order == 0) {
-            r->report->forgotten++;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return false;
+    r->report->forgotten += forgotten;
+    return forgotten;
 }
 
 /* Its match value is not looked at either: it could be that at which the process crashes. */

@@ -225,6 +225,8 @@ void eff_run_overlaps(struct eff_sync_run *r);
 
 /* read.c: the one read, into the diff. */
 enum eff_fault eff_run_read(struct eff_sync_run *r, struct eff_err *err);
+/* Its row is passed over, by order of `forget`. */
+bool eff_run_is_forgotten(const struct eff_sync_run *r, struct eff_hash128 key);
 /* `fault` as it is, unless the run was asked to stop: that is then what is said. */
 enum eff_fault eff_run_stopped(const struct eff_sync_run *r, enum eff_fault fault,
                                struct eff_err *err);

@@ -6,6 +6,7 @@
  * Method: the verbs over the state of a sync between a model and a destination in memory.
  * covers: C7, F3, H11
  */
+#include <errno.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -263,8 +264,8 @@ test_no_word_of_who_was_forgotten(void **state)
     assert_int_equal(forget("2", true), EFF_OK);
     assert_false(is_kept());
 
-    path = eff_str_printf(&w.process, "%s/state/scores/changes-01KDVWBMF9HTHF9FF4QGB2RZS4",
-                          w.folder);
+    path =
+        eff_str_printf(&w.process, "%s/state/scores/changes-01KDVWBMF9HTHF9FF4QGB2RZS4", w.folder);
     file = fopen(path.ptr, "w");
     assert_non_null(file);
     fputs(PERSON, file);
@@ -272,6 +273,31 @@ test_no_word_of_who_was_forgotten(void **state)
     assert_int_equal(forget("2", true), EFF_OK);
     assert_false(is_kept());
     deliver_all();
+}
+
+/* Noted, and not out of the snapshot yet: its record is no row that left the model. */
+static void
+test_forgetting_that_fails_removes_nothing(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    w.sync.mode = EFF_MODE_MIRROR;
+    w.sync.on_removed = EFF_REMOVED_DELETE;
+    w.model[1] = w.model[2] = w.model[3] = 5;
+    deliver_all();
+    testos_plan(&w.os, TESTOS_RENAME, 1, EIO, false);
+    expect_fault(forget("2", true), "rename", "");
+    testos_plan(&w.os, 0, 0, 0, false);
+    for (int turn = 0; turn < 2; turn++) {
+        report = run();
+        assert_int_equal(report.status, EFF_STATUS_OK);
+        assert_int_equal(report.forgotten, 1);
+        assert_int_equal(report.removed, 0);
+        assert_int_equal(w.held[2], 5);
+        if (turn == 0)
+            assert_int_equal(forget("2", true), EFF_OK);
+    }
 }
 
 /* ---- what stands in the way ---- */
@@ -718,6 +744,7 @@ main(void)
         IN_WORLD(test_keys_of_several_columns),
         IN_WORLD(test_forgetting_what_is_no_key),
         IN_WORLD(test_no_word_of_who_was_forgotten),
+        IN_WORLD(test_forgetting_that_fails_removes_nothing),
         IN_WORLD(test_forgotten_rows),
         IN_WORLD(test_a_run_that_is_open),
         IN_WORLD(test_a_sync_that_runs),
