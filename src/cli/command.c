@@ -207,6 +207,43 @@ command_ignore_signals(void)
     sigaction(SIGXFSZ, &ignore, NULL);
 }
 
+/*
+ * A crash is told before the process ends by it: of libraries some do not look whether they got the
+ * memory that they asked for. That of a child is told by who watches over it.
+ */
+static pid_t command_pid;
+
+static void
+command_crashed(int number)
+{
+    static const char text[] =
+        "efferent crashed; where memory is short, that may be why. Nothing is lost by it: the same "
+        "command again settles what was left.\n";
+
+    if (getpid() == command_pid && write(STDERR_FILENO, text, sizeof text - 1) < 0) {
+        // There is nobody to tell.
+    }
+    raise(number); // the handler is gone by now
+}
+
+static void
+command_tell_crashes(void)
+{
+#ifndef __SANITIZE_ADDRESS__  // which tells more
+    static char stack[32768]; // where the usual one has come to its end
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
+    const stack_t other = {.ss_sp = stack, .ss_size = sizeof stack};
+    struct sigaction crashed = {.sa_handler = command_crashed,
+                                .sa_flags = (int)SA_RESETHAND | SA_ONSTACK | SA_NODEFER};
+
+    command_pid = getpid();
+    sigemptyset(&crashed.sa_mask);
+    sigaltstack(&other, NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], &crashed, NULL);
+#endif
+}
+
 int
 eff_cli_main(int argc, char **argv, const struct eff_cli_hooks *hooks)
 {
@@ -218,6 +255,7 @@ eff_cli_main(int argc, char **argv, const struct eff_cli_hooks *hooks)
     int code;
 
     command_ignore_signals();
+    command_tell_crashes();
     eff_arena_init(&cli.arena, "program", COMMAND_ARENA);
     words = eff_new(&cli.arena, eff_str, count);
     for (size_t i = 0; i < count; i++)
