@@ -468,6 +468,13 @@ judge_fault_of(int status)
     return EFF_ROW;
 }
 
+/* "See there", as forms of the web say it when the deed is done; 307 and 308 say "do it there". */
+static bool
+judge_leads_away(int status)
+{
+    return status >= 300 && status < 400 && status != 307 && status != 308;
+}
+
 static enum eff_outcome
 judge_outcome_of(enum eff_fault fault, int status, bool may_be_applied)
 {
@@ -521,8 +528,13 @@ rest_judge_failure(struct rest_dest *dest, struct eff_task *task, struct rest_wo
         rest_rows_verdict(delivery, work, verdict);
         return (struct eff_step){0};
     }
-    if ((fault == EFF_AUTH || fault == EFF_CONFIG) && !told)
+    if ((fault == EFF_AUTH || fault == EFF_CONFIG) && !told) {
+        if (may_be_applied && judge_leads_away(response->status))
+            rest_rows_verdict(
+                delivery, work,
+                rest_verdict(EFF_MAYBE_APPLIED, fault, refusal.code, refusal.message));
         return judge_stop(dest, delivery, response, fault, &refusal, rule, err);
+    }
     if ((rule && rule->split) || (verdict.outcome == EFF_REFUSED && fault == EFF_ROW))
         return judge_refused(delivery, work, verdict);
     rest_rows_verdict(delivery, work, verdict);
