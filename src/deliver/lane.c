@@ -160,11 +160,15 @@ lane_rehearse(const struct eff_deliver *d, struct deliver_lane *lane, struct del
     lane->apart = false;
 }
 
-/* Who is not let in has written nothing: of these rows all is known, unless others of them went before. */
+/*
+ * Who is not let in has written nothing: of these rows all is known, unless others of them went
+ * before. A login that comes after a yes, to ask for the job that was made, says nothing of them.
+ */
 static void
 lane_not_let_in(struct deliver_lane *lane, const struct eff_response *last)
 {
-    if (!last || last->wire != EFF_WIRE_ANSWERED || !lane->request.carries_rows)
+    if (!last || last->wire != EFF_WIRE_ANSWERED || last->status < 300 ||
+        !lane->request.carries_rows)
         return;
     for (size_t i = 0; i < lane->part.count; i++)
         if (lane->part.items[i].verdict.outcome != EFF_PENDING)
@@ -367,13 +371,27 @@ eff_lane_unsend(struct eff_deliver *d, struct deliver_lane *lane)
     d->counts.bytes_sent -= lane_request_bytes(&lane->request);
 }
 
+/* A part that was given up on the way: what it has verdicts of is known, the rest is not. */
+static void
+lane_give_up(struct deliver_lane *lane)
+{
+    for (size_t i = 0; i < lane->now.count; i++) {
+        const struct eff_verdict *verdict = &lane->part.items[i].verdict;
+
+        if (verdict->outcome != EFF_PENDING)
+            eff_lane_take(lane, lane->now.origin[i], verdict);
+        else
+            lane->whole.items[lane->now.origin[i]].verdict.maybe = true;
+    }
+}
+
 static struct eff_effect
 lane_settle(struct eff_deliver *d, struct deliver_lane *lane)
 {
     enum eff_class class = d->config.limits[lane->op].class;
 
-    for (size_t i = 0; lane->unjudged && i < lane->now.count; i++)
-        lane->whole.items[lane->now.origin[i]].verdict.maybe = true;
+    if (lane->unjudged)
+        lane_give_up(lane);
     for (size_t i = 0; i < lane->whole.count; i++) {
         enum eff_outcome outcome = lane->whole.items[i].verdict.outcome;
 

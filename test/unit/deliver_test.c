@@ -326,6 +326,96 @@ test_rows_that_are_left_open_cost_as_failures_do(void **state)
     world_close(&w);
 }
 
+/* The rows were taken for a job, and before that can be asked there must be another login. */
+static struct eff_step
+judge_job_without_token(struct world *w, struct eff_task *task, const struct eff_response *last,
+                        struct eff_err *err)
+{
+    (void)w;
+    (void)task;
+    (void)last;
+    (void)err;
+    return (struct eff_step){.kind = EFF_STEP_AUTH};
+}
+
+/* A yes that is followed by a login is no refusal: a job may be at work on these rows. */
+static void
+test_rows_of_a_job_that_no_login_lets_ask_for_are_in_doubt(void **state)
+{
+    struct world w;
+
+    (void)state;
+    for (int status = 202; status <= 401; status += 199) {
+        world_open(&w, EFF_CLASS_BLIND, 1, 4, judge_job_without_token);
+        w.status = status;
+        w.logins_fail = SIZE_MAX;
+        world_run(&w);
+        assert_true(w.stopped);
+        assert_int_equal(w.sends, 1);
+        assert_int_equal(world_outcomes(&w, EFF_PENDING), 4);
+        assert_int_equal(w.in_doubt, status == 202 ? 4 : 0);
+        world_close(&w);
+    }
+}
+
+/* The first request is about the first row, the second about the others, and is not let in. */
+static struct eff_step
+judge_first_row_then_refused(struct world *w, struct eff_task *task,
+                             const struct eff_response *last, struct eff_err *err)
+{
+    struct eff_item *first = &task->delivery->items[0];
+
+    (void)last;
+    (void)err;
+    if (first->verdict.outcome != EFF_PENDING)
+        return (struct eff_step){.kind = EFF_STEP_AUTH};
+    first->verdict.outcome = EFF_APPLIED;
+    return send_step(w);
+}
+
+static void
+test_what_was_confirmed_stays_so_when_the_rest_is_given_up(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_BLIND, 1, 3, judge_first_row_then_refused);
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_AUTH);
+    assert_int_equal(w.outcome[0][0], EFF_APPLIED);
+    assert_int_equal(world_outcomes(&w, EFF_PENDING), 2);
+    assert_int_equal(w.in_doubt, 2);
+    world_close(&w);
+}
+
+/* The credential may not do this: the run ends, and of its row it is known that it was not applied. */
+static struct eff_step
+judge_forbidden(struct world *w, struct eff_task *task, const struct eff_response *last,
+                struct eff_err *err)
+{
+    (void)last;
+    judge_all(task->delivery, w->status == 403 ? EFF_NOT_APPLIED : EFF_MAYBE_APPLIED, EFF_AUTH);
+    EFF_FAIL(err, EFF_AUTH, "not allowed");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+static void
+test_a_refusal_that_ends_the_run_leaves_no_doubt(void **state)
+{
+    struct world w;
+
+    (void)state;
+    for (int status = 403; status >= 303; status -= 100) {
+        world_open(&w, EFF_CLASS_BLIND, 1, 3, judge_forbidden);
+        w.status = status;
+        world_run(&w);
+        assert_true(w.stopped);
+        assert_int_equal(w.in_doubt, status == 403 ? 0 : 3);
+        world_close(&w);
+    }
+}
+
 /* Each batch was sent with the token that is refused, and then with the next. */
 static struct eff_step
 judge_old_token(struct world *w, struct eff_task *task, const struct eff_response *last,
@@ -599,6 +689,9 @@ main(void)
         cmocka_unit_test(test_one_poison_row_is_found_by_halving),
         cmocka_unit_test(test_only_rows_without_verdict_are_sent_again),
         cmocka_unit_test(test_rows_that_are_left_open_cost_as_failures_do),
+        cmocka_unit_test(test_rows_of_a_job_that_no_login_lets_ask_for_are_in_doubt),
+        cmocka_unit_test(test_what_was_confirmed_stays_so_when_the_rest_is_given_up),
+        cmocka_unit_test(test_a_refusal_that_ends_the_run_leaves_no_doubt),
         cmocka_unit_test(test_an_expired_token_is_renewed_once_for_all),
         cmocka_unit_test(test_a_refused_credential_stops_with_rows_pending),
         cmocka_unit_test(test_a_refusal_of_the_token_that_was),
