@@ -13,6 +13,7 @@
 #include "base/fold.h"
 #include "conf/project.h"
 #include "flow/delivery.h"
+#include "flow/ear.h"
 #include "flow/mapping.h"
 #include "flow/request.h"
 
@@ -247,6 +248,7 @@ struct eff_dest {
     int64_t read_lag_ms;   /* how late what was written shows up when it is read; 0: a second */
     size_t prepared_count; /* of members */
     const struct eff_prepared *prepared;
+    struct eff_ear ear; /* set by whoever opened it */
 };
 
 extern const struct eff_dest_ops eff_dest_sqlite;

@@ -4,6 +4,7 @@
 #include "dest/rest.h"
 
 #define ANSWER_TEXT_MAX 2048
+#define ANSWER_BODY_MAX 300
 
 const struct eff_json *
 rest_json(const struct eff_response *response, struct eff_arena *arena)
@@ -163,10 +164,22 @@ rest_cut(eff_str text)
     return eff_str_sub(text, 0, whole ? whole : ANSWER_TEXT_MAX);
 }
 
+/* What is cut says so: the end of it may be the beginning of a secret. */
+static eff_str
+answer_shorter(struct eff_arena *arena, eff_str text, size_t max)
+{
+    size_t whole = eff_utf8_prefix(text, max - 3);
+
+    if (text.len <= max)
+        return eff_str_copy(arena, text);
+    return eff_str_printf(arena, EFF_STR_FMT "...",
+                          EFF_STR_ARG(eff_str_sub(text, 0, whole ? whole : max - 3)));
+}
+
 eff_str
 rest_copy(struct eff_arena *arena, eff_str text)
 {
-    return text.ptr ? eff_str_copy(arena, rest_cut(text)) : text;
+    return text.ptr ? answer_shorter(arena, text, ANSWER_TEXT_MAX) : text;
 }
 
 /* "NO_CONSENT (12 rows), NO_TERMS (1 row)" */
@@ -240,8 +253,9 @@ rest_refusal_of(const struct eff_connector *connector, const struct eff_response
             eff_str_printf(arena, "it leads to " EFF_STR_FMT ", and redirects are not followed",
                            EFF_STR_ARG(answer_location(response, arena)));
     else if (!refusal.message.len)
-        refusal.message =
-            response->problem.len ? response->problem : eff_str_sub(response->body, 0, 300);
+        refusal.message = response->problem.len
+                              ? response->problem
+                              : answer_shorter(arena, response->body, ANSWER_BODY_MAX);
     refusal.code = rest_copy(arena, refusal.code);
     refusal.message = rest_copy(arena, refusal.message);
     refusal.field = rest_copy(arena, refusal.field);

@@ -150,6 +150,7 @@ authorize_answer(struct rest_dest *dest, struct eff_task *task, const struct eff
         return (struct eff_step){.kind = EFF_STEP_STOP};
     }
     dest->token = eff_str_copy(dest->run, token);
+    eff_ear_tell(&dest->base.ear, token);
     if (url.len)
         dest->url = eff_str_copy(dest->run, url);
     dest->expires_ms = 0;
@@ -200,6 +201,8 @@ authorize_sign(const struct rest_dest *dest, int64_t now_ms, struct eff_render *
         header = eff_str_printf(r->arena, "{\"alg\":\"%s\",\"typ\":\"JWT\"%s" EFF_STR_FMT "}",
                                 eff_jwt_alg_name(alg), header.len ? "," : "", EFF_STR_ARG(header));
         fault = eff_jwt_sign_by(eff_buf_str(&key), alg, header, claims, r->arena, ret_token, err);
+        if (fault == EFF_OK)
+            eff_ear_tell(&dest->base.ear, *ret_token);
     }
     eff_buf_free(&key);
     return fault;

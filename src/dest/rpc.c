@@ -321,10 +321,10 @@ rpc_result(struct eff_rpc_dest *dest, const struct eff_response *last, int64_t i
     if (eff_json_parse(last->body, arena, &root, &why) != EFF_OK ||
         eff_json_type(root) != EFF_JSON_OBJECT ||
         !eff_json_int(eff_json_get(root, EFF_STR("id")), &found) || found != id) {
-        char shown[120];
+        char shown[96];
 
         dest->restart = true;
-        eff_str_print_to(shown, sizeof(shown), eff_str_sub(last->body, 0, 90));
+        eff_str_print_to(shown, sizeof(shown), last->body);
         EFF_FAIL(err, EFF_CONFIG, "what it says is no answer to request %lld: %s", (long long)id,
                  shown);
         eff_err_hint(err,

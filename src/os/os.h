@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "flow/ear.h"
 #include "flow/request.h"
 
 struct eff_file; /* an open file */
@@ -82,6 +83,8 @@ struct eff_os {
     bool (*go_on)(void *self);
 
     const char *sqlite_vfs; /* NULL: SQLite's own */
+
+    struct eff_ear ear; /* of whoever runs something in this world */
 };
 
 /* The real world. One per process. */

@@ -11,28 +11,25 @@
 #include "base/hash.h"
 #include "base/json.h"
 
-struct redact_list {
-    struct eff_arena *arena;
-    eff_str *at;
-    size_t count, cap;
-};
+#define REDACT_LINE_MIN 8 /* of several */
 
 static void
-redact_add(struct redact_list *list, eff_str needle)
+redact_add(struct eff_redact *redact, eff_str needle)
 {
     if (needle.len < EFF_REDACT_MIN)
         return;
-    for (size_t i = 0; i < list->count; i++)
-        if (eff_str_eq(list->at[i], needle))
+    for (size_t i = 0; i < redact->count; i++)
+        if (eff_str_eq(redact->needles[i], needle))
             return;
-    if (list->count == list->cap) {
-        eff_str *more = eff_new(list->arena, eff_str, list->cap = list->cap ? list->cap * 2 : 64);
+    if (redact->count == redact->cap) {
+        eff_str *more =
+            eff_new(redact->arena, eff_str, redact->cap = redact->cap ? redact->cap * 2 : 64);
 
-        if (list->count)
-            memcpy(more, list->at, list->count * sizeof(*more));
-        list->at = more;
+        if (redact->count)
+            memcpy(more, redact->needles, redact->count * sizeof(*more));
+        redact->needles = more;
     }
-    list->at[list->count++] = needle;
+    redact->needles[redact->count++] = needle;
 }
 
 /*
@@ -40,18 +37,18 @@ redact_add(struct redact_list *list, eff_str needle)
  * the characters at both ends mix with its neighbours: those are left out.
  */
 static void
-redact_add_base64(struct redact_list *list, eff_str secret, bool url)
+redact_add_base64(struct eff_redact *redact, eff_str secret, bool url)
 {
     for (size_t before = 0; before < 3; before++) {
-        char *padded = eff_new(list->arena, char, secret.len + 2);
+        char *padded = eff_new(redact->arena, char, secret.len + 2);
         size_t from = before == 0 ? 0 : before + 1;
         size_t till = (before + secret.len) * 8 / 6; // whole characters
         eff_str text;
 
         memcpy(padded + before, secret.ptr, secret.len);
-        text = eff_base64(list->arena, (eff_str){padded, secret.len + before}, url);
+        text = eff_base64(redact->arena, (eff_str){padded, secret.len + before}, url);
         if (till > from)
-            redact_add(list, eff_str_sub(text, from, till - from));
+            redact_add(redact, eff_str_sub(text, from, till - from));
     }
 }
 
@@ -67,10 +64,10 @@ redact_is_plain(unsigned char c, bool strict)
 }
 
 static void
-redact_add_percent(struct redact_list *list, eff_str secret, const char *digits, bool strict,
+redact_add_percent(struct eff_redact *redact, eff_str secret, const char *digits, bool strict,
                    bool plus)
 {
-    char *text = eff_new(list->arena, char, secret.len * 3 + 1);
+    char *text = eff_new(redact->arena, char, secret.len * 3 + 1);
     size_t len = 0;
 
     for (size_t i = 0; i < secret.len; i++) {
@@ -86,47 +83,48 @@ redact_add_percent(struct redact_list *list, eff_str secret, const char *digits,
             text[len++] = digits[c & 15];
         }
     }
-    redact_add(list, (eff_str){text, len});
+    redact_add(redact, (eff_str){text, len});
 }
 
 static void
-redact_add_hex(struct redact_list *list, eff_str secret)
+redact_add_hex(struct eff_redact *redact, eff_str secret)
 {
-    eff_str lower = eff_hex(list->arena, secret.ptr, secret.len);
-    char *upper = eff_str_c(list->arena, lower);
+    eff_str lower = eff_hex(redact->arena, secret.ptr, secret.len);
+    char *upper = eff_str_c(redact->arena, lower);
 
     for (size_t i = 0; i < lower.len; i++)
         if (upper[i] >= 'a')
             upper[i] = (char)(upper[i] - ('a' - 'A'));
-    redact_add(list, lower);
-    redact_add(list, (eff_str){upper, lower.len});
+    redact_add(redact, lower);
+    redact_add(redact, (eff_str){upper, lower.len});
 }
 
 static void
-redact_add_json(struct redact_list *list, eff_str secret)
+redact_add_json(struct eff_redact *redact, eff_str secret)
 {
     struct eff_buf buf = {0};
     struct eff_json_writer writer = {.buf = &buf};
 
     eff_json_write_str(&writer, secret);
     if (buf.len > 2)
-        redact_add(list, eff_str_copy(list->arena, eff_str_sub(eff_buf_str(&buf), 1, buf.len - 2)));
+        redact_add(redact,
+                   eff_str_copy(redact->arena, eff_str_sub(eff_buf_str(&buf), 1, buf.len - 2)));
     eff_buf_free(&buf);
 }
 
 static void
-redact_add_forms(struct redact_list *list, eff_str secret)
+redact_add_forms(struct eff_redact *redact, eff_str secret)
 {
     if (secret.len < EFF_REDACT_MIN)
         return;
-    redact_add(list, secret);
-    redact_add_base64(list, secret, false);
-    redact_add_base64(list, secret, true);
+    redact_add(redact, secret);
+    redact_add_base64(redact, secret, false);
+    redact_add_base64(redact, secret, true);
     for (unsigned i = 0; i < 8; i++)
-        redact_add_percent(list, secret, (i & 1) ? "0123456789ABCDEF" : "0123456789abcdef",
+        redact_add_percent(redact, secret, (i & 1) ? "0123456789ABCDEF" : "0123456789abcdef",
                            (i & 2) != 0, (i & 4) != 0);
-    redact_add_hex(list, secret);
-    redact_add_json(list, secret);
+    redact_add_hex(redact, secret);
+    redact_add_json(redact, secret);
 }
 
 static int
@@ -158,7 +156,7 @@ redact_unpercent(struct eff_arena *arena, eff_str text)
 
 /* postgresql://user:PASSWORD@host/db */
 static void
-redact_add_url(struct redact_list *list, eff_str secret)
+redact_add_url(struct eff_redact *redact, eff_str secret)
 {
     size_t at = eff_str_find(secret, EFF_STR("://"));
     eff_str rest, user, password;
@@ -173,13 +171,13 @@ redact_add_url(struct redact_list *list, eff_str secret)
         end--;
     if (end == 0 || !eff_str_cut(eff_str_sub(rest, 0, end - 1), ':', &user, &password))
         return;
-    redact_add_forms(list, password);
-    redact_add_forms(list, redact_unpercent(list->arena, password));
+    redact_add_forms(redact, password);
+    redact_add_forms(redact, redact_unpercent(redact->arena, password));
 }
 
 /* host=x password='it''s' dbname=y, and ?password=x */
 static void
-redact_add_keyword(struct redact_list *list, eff_str secret)
+redact_add_keyword(struct eff_redact *redact, eff_str secret)
 {
     size_t at = eff_str_find(secret, EFF_STR("password"));
     eff_str rest;
@@ -199,8 +197,32 @@ redact_add_keyword(struct redact_list *list, eff_str secret)
         while (end < rest.len && strchr(" \t\n&", rest.ptr[end]) == NULL)
             end++;
     rest = eff_str_sub(rest, 0, end < rest.len ? end : rest.len);
-    redact_add_forms(list, rest);
-    redact_add_forms(list, redact_unpercent(list->arena, rest));
+    redact_add_forms(redact, rest);
+    redact_add_forms(redact, redact_unpercent(redact->arena, rest));
+}
+
+/* The lines of a key; not what frames it, which no secret is. */
+static void
+redact_add_lines(struct eff_redact *redact, eff_str secret)
+{
+    eff_str line, rest = secret;
+
+    for (bool more = eff_str_find_char(secret, '\n') != SIZE_MAX; more;) {
+        more = eff_str_cut(rest, '\n', &line, &rest);
+        line = eff_str_trim(line);
+        if (line.len >= REDACT_LINE_MIN && !eff_str_starts(line, EFF_STR("-----")))
+            redact_add(redact, line);
+    }
+}
+
+static void
+redact_add_secret(struct eff_redact *redact, eff_str secret)
+{
+    secret = eff_str_copy(redact->arena, secret);
+    redact_add_forms(redact, secret);
+    redact_add_url(redact, secret);
+    redact_add_keyword(redact, secret);
+    redact_add_lines(redact, secret);
 }
 
 static int
@@ -213,42 +235,73 @@ redact_longer(const void *a, const void *b)
     return eff_str_cmp(*left, *right);
 }
 
-void
-eff_redact_init(struct eff_redact *redact, struct eff_arena *arena, size_t count,
-                const eff_str *secrets)
+static void
+redact_index(struct eff_redact *redact)
 {
-    struct redact_list list = {.arena = arena};
-
-    *redact = (struct eff_redact){0};
-    for (size_t i = 0; i < count; i++) {
-        eff_str secret = eff_str_copy(arena, secrets[i]);
-
-        redact_add_forms(&list, secret);
-        redact_add_url(&list, secret);
-        redact_add_keyword(&list, secret);
-    }
-    if (list.count == 0)
+    if (redact->count == 0)
         return;
-    qsort(list.at, list.count, sizeof(*list.at), redact_longer);
-    redact->count = list.count;
-    redact->needles = list.at;
-    redact->next = eff_new(arena, size_t, list.count);
-    for (size_t i = list.count; i-- > 0;) {
-        unsigned char c = (unsigned char)list.at[i].ptr[0];
+    qsort(redact->needles, redact->count, sizeof(*redact->needles), redact_longer);
+    redact->next = eff_new(redact->arena, size_t, redact->count);
+    memset(redact->first, 0, sizeof redact->first);
+    for (size_t i = redact->count; i-- > 0;) {
+        unsigned char c = (unsigned char)redact->needles[i].ptr[0];
 
         redact->next[i] = redact->first[c];
         redact->first[c] = i + 1;
     }
 }
 
+void
+eff_redact_init(struct eff_redact *redact, struct eff_arena *arena, size_t count,
+                const eff_str *secrets)
+{
+    *redact = (struct eff_redact){.arena = arena};
+    for (size_t i = 0; i < count; i++)
+        redact_add_secret(redact, secrets[i]);
+    redact_index(redact);
+}
+
+void
+eff_redact_learn(struct eff_redact *redact, eff_str secret)
+{
+    if (secret.len < EFF_REDACT_MIN)
+        return;
+    for (size_t i = 0; i < redact->count; i++)
+        if (eff_str_eq(redact->needles[i], secret))
+            return;
+    redact_add_secret(redact, secret);
+    redact_index(redact);
+}
+
+/* How much of the needle stands before "..."; a dot may be the needle's own. */
+static size_t
+redact_match_cut(eff_str needle, eff_str text)
+{
+    size_t same = 0;
+
+    while (same < needle.len && same < text.len && needle.ptr[same] == text.ptr[same])
+        same++;
+    for (size_t len = same; len >= EFF_REDACT_MIN && len + 3 > same; len--)
+        if (eff_str_starts(eff_str_sub(text, len, SIZE_MAX), EFF_STR("...")))
+            return len;
+    return 0;
+}
+
 /* Length of the secret that begins here, or 0. */
 static size_t
 redact_match(const struct eff_redact *redact, eff_str text)
 {
-    for (size_t i = redact->first[(unsigned char)text.ptr[0]]; i != 0; i = redact->next[i - 1])
-        if (eff_str_starts(text, redact->needles[i - 1]))
-            return redact->needles[i - 1].len;
-    return 0;
+    size_t cut = 0;
+
+    for (size_t i = redact->first[(unsigned char)text.ptr[0]]; i != 0; i = redact->next[i - 1]) {
+        eff_str needle = redact->needles[i - 1];
+
+        if (eff_str_starts(text, needle))
+            return needle.len;
+        if (cut == 0)
+            cut = redact_match_cut(needle, text);
+    }
+    return cut;
 }
 
 void

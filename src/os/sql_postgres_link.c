@@ -121,11 +121,11 @@ postgres_connect_words(const char *message, char ret_state[6], char *ret_text, s
         if (strspn(at, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && at[5] == ':') {
             memcpy(ret_state, at, 5);
             ret_state[5] = '\0';
-            snprintf(ret_text, cap, "%.*s", (int)strcspn(at + 7, "\n"), at + 7);
+            eff_str_print_to(ret_text, cap, (eff_str){at + 7, strcspn(at + 7, "\n")});
             return;
         }
     }
-    snprintf(ret_text, cap, "%.*s", (int)strcspn(message, "\n"), message);
+    eff_str_print_to(ret_text, cap, (eff_str){message, strcspn(message, "\n")});
 }
 
 static bool

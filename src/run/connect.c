@@ -25,6 +25,7 @@ eff_run_open_dest(struct eff_sync_run *r, struct eff_err *err)
 
     EFF_TRY(eff_run_at(r->sync->dest->place, kind->ops->open(r->sync->dest, &r->run, &r->dest, err),
                        err));
+    r->dest->ear = r->os->ear;
     if (r->dest->ops->rates)
         count = r->dest->ops->rates(r->dest, &limits);
     r->os->random(r->os->self, &seed, sizeof seed);

@@ -321,6 +321,7 @@ effects_redact(struct eff_sync_run *r, const struct eff_delivery *delivery)
             continue;
         verdict->message = eff_redact(&r->redact, &r->batch, verdict->message);
         verdict->code = eff_redact(&r->redact, &r->batch, verdict->code);
+        verdict->field = eff_redact(&r->redact, &r->batch, verdict->field);
     }
 }
 

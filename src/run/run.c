@@ -12,11 +12,20 @@
 #define RUN_BATCH_BYTES ((size_t)2 << 30)
 
 static void
+run_hear(void *self, eff_str secret)
+{
+    struct eff_sync_run *r = self;
+
+    eff_redact_learn(&r->redact, secret);
+}
+
+static void
 run_start(struct eff_sync_run *r)
 {
     eff_arena_init(&r->run, "run", RUN_ARENA_BYTES);
     eff_arena_init(&r->batch, "batch", RUN_BATCH_BYTES);
     eff_redact_init(&r->redact, &r->run, r->project->secrets_count, r->project->secrets);
+    r->os->ear = (struct eff_ear){run_hear, r};
     r->started_mono = r->os->mono_ms(r->os->self);
     r->started_wall = r->os->wall_ms(r->os->self);
     r->look = r->options->look;
@@ -248,6 +257,7 @@ run_with(struct eff_sync_run *r, struct eff_arena *process,
     run_redact(r);
     eff_run_stage(r, "done");
     run_keep_report(r, process);
+    r->os->ear = (struct eff_ear){0};
     eff_run_close(r);
 }
 

@@ -236,6 +236,8 @@ faults_read_plain(struct eff_arena *arena, struct eff_effect *effect, eff_str ke
         return faults_bool(value, key, &effect->applied, err);
     if (eff_str_is(key, "stored"))
         return faults_bool(value, key, &effect->stored, err);
+    if (eff_str_is(key, "echo"))
+        return faults_bool(value, key, &effect->echo, err);
     if (eff_str_is(key, "expire_token"))
         return faults_bool(value, key, &effect->expire_token, err);
     if (eff_str_is(key, "code"))
@@ -279,8 +281,9 @@ faults_read_then(struct eff_arena *arena, struct eff_fault_rule *rule, const str
             EFF_TRY(faults_read_plain(arena, effect, key, value, err));
     }
     if (effect->status == 0 &&
-        (effect->retry != EFF_RETRY_NONE || effect->applied || effect->stored))
-        return EFF_FAIL(err, EFF_CONFIG, "retry_after, applied and stored belong to a status");
+        (effect->retry != EFF_RETRY_NONE || effect->applied || effect->stored || effect->echo))
+        return EFF_FAIL(err, EFF_CONFIG,
+                        "retry_after, applied, stored and echo belong to a status");
     return EFF_OK;
 }
 
@@ -385,6 +388,7 @@ faults_add_answer(struct eff_effect *to, const struct eff_effect *from)
         to->status = from->status;
         to->applied = from->applied;
         to->stored = from->stored;
+        to->echo = from->echo;
         to->retry = from->retry;
         to->retry_seconds = from->retry_seconds;
         to->retry_text = from->retry_text;

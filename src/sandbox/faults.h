@@ -33,6 +33,7 @@ struct eff_effect {
     enum eff_retry_after retry;
     int64_t retry_seconds;
     eff_str retry_text;
+    bool echo;               /* with status: the error's message is the request, as it came */
     eff_str code, message;   /* of the error or of the refused rows; len 0: what is usual */
     eff_str body, body_type; /* of the answer; ptr == NULL: the vendor's error */
     int64_t partial_rows;    /* refuse so many of the request's rows; -1: all */

@@ -305,6 +305,24 @@ server_retry_after(const struct eff_call *call)
     return eff_str_copy(call->arena, eff_str_of(text));
 }
 
+/* The request as it came, as a proxy or a careless vendor may show it. */
+static const char *
+server_echo(const struct eff_call *call)
+{
+    struct eff_buf buf = {0};
+    eff_str text;
+
+    eff_buf_addf(&buf, EFF_STR_FMT " " EFF_STR_FMT "\n", EFF_STR_ARG(call->method),
+                 EFF_STR_ARG(call->target));
+    for (size_t i = 0; i < call->headers_count; i++)
+        eff_buf_addf(&buf, EFF_STR_FMT ": " EFF_STR_FMT "\n", EFF_STR_ARG(call->headers[i].name),
+                     EFF_STR_ARG(call->headers[i].value));
+    eff_buf_add(&buf, call->body);
+    text = eff_str_copy(call->arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return text.ptr;
+}
+
 /* Replaces the answer by the one that a fault wants. */
 static void
 server_break_answer(struct eff_call *call)
@@ -319,7 +337,9 @@ server_break_answer(struct eff_call *call)
         call->world->vendor->refuse(
             call, effect->status,
             effect->code.len == 0 ? NULL : eff_str_c(call->arena, effect->code),
-            effect->message.len == 0 ? NULL : eff_str_c(call->arena, effect->message));
+            effect->echo               ? server_echo(call)
+            : effect->message.len == 0 ? NULL
+                                       : eff_str_c(call->arena, effect->message));
     if (effect->status != 0 && effect->retry != EFF_RETRY_NONE)
         eff_call_set(call, "Retry-After", server_retry_after(call));
     if (effect->garbage.len != 0 && eff_faults_garbage(effect->garbage, &call->answer, &type))

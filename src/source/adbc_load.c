@@ -211,8 +211,10 @@ adbc_one_line(char ret_text[ADBC_TEXT_MAX], const char *message)
         line = strcspn(message, "\r\n");
         len += (size_t)snprintf(ret_text + len, ADBC_TEXT_MAX - len, "%s%.*s", len ? "; " : "",
                                 (int)(line < ADBC_TEXT_MAX ? line : ADBC_TEXT_MAX), message);
-        if (len >= ADBC_TEXT_MAX)
+        if (len >= ADBC_TEXT_MAX) {
+            memcpy(ret_text + ADBC_TEXT_MAX - 4, "...", 4); // so that a secret's beginning is known
             return;
+        }
         message += line + (message[line] == '\r');
         message += *message == '\n';
     }

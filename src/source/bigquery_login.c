@@ -53,6 +53,9 @@ login_read(struct eff_bq_login *login, const struct eff_json *root, struct eff_e
     login->client_id = login_member(root, "client_id");
     login->client_secret = login_member(root, "client_secret");
     login->refresh_token = login_member(root, "refresh_token");
+    eff_ear_tell(&login->os->ear, login->key);
+    eff_ear_tell(&login->os->ear, login->client_secret);
+    eff_ear_tell(&login->os->ear, login->refresh_token);
     if (eff_str_is(type, "service_account")) {
         login->kind = EFF_BQ_SERVICE_ACCOUNT;
         if (login->email.len == 0)
@@ -259,6 +262,8 @@ login_assertion(const struct eff_bq_login *login, struct eff_arena *scratch, eff
                          ret_assertion, err);
     eff_buf_free(&header);
     eff_buf_free(&claims);
+    if (fault == EFF_OK)
+        eff_ear_tell(&login->os->ear, *ret_assertion);
     return fault;
 }
 
@@ -388,6 +393,7 @@ login_keep(struct eff_bq_login *login, struct eff_buf *header, eff_str token, in
     eff_buf_reset(header);
     eff_buf_add(header, EFF_STR("Bearer "));
     eff_buf_add(header, token);
+    eff_ear_tell(&login->os->ear, token);
     login->until_ms = login->os->mono_ms(login->os->self) + seconds * 1000;
 }
 

@@ -52,9 +52,7 @@ pg_first_line(const char *text, char ret_line[PG_MESSAGE_MAX])
 {
     size_t len = strcspn(text, "\n");
 
-    len = len < PG_MESSAGE_MAX ? len : PG_MESSAGE_MAX - 1;
-    memcpy(ret_line, text, len);
-    ret_line[len] = 0;
+    eff_str_print_to(ret_line, PG_MESSAGE_MAX, (eff_str){text, len});
 }
 
 /* The byte of the n-th character, from 0; SIZE_MAX beyond the end. */

@@ -99,6 +99,7 @@ snow_read_key(struct eff_snow_api *api, struct eff_err *err)
     if (pem.len == 0) {
         EFF_TRY(eff_os_read_file(api->os, eff_str_c(api->run, c->private_key_path), SNOW_KEY_BYTES,
                                  api->run, &pem, err));
+        eff_ear_tell(&api->os->ear, pem);
     }
     if (c->user.len == 0) {
         (void)EFF_FAIL(err, EFF_CONFIG, "snowflake: a private key belongs to a user");
@@ -137,6 +138,7 @@ snow_sign(struct eff_snow_api *api, struct eff_err *err)
                          eff_buf_str(&claims), api->run, &token, err);
     eff_buf_free(&claims);
     EFF_TRY(fault);
+    eff_ear_tell(&api->os->ear, token);
     api->authorization = eff_str_printf(api->run, "Bearer " EFF_STR_FMT, EFF_STR_ARG(token));
     api->expires_ms = (now + SNOW_JWT_LIFE_S) * 1000;
     api->signature++;
@@ -384,7 +386,10 @@ snow_line(eff_str json, struct eff_arena *arena)
     if (json.len == 0 || json.len > (size_t)64 << 10 ||
         eff_json_parse(json, arena, &root, &ignored) != EFF_OK)
         return "";
-    text = eff_str_c(arena, eff_str_sub(eff_json_str(root), 0, SNOW_MESSAGE_MAX));
+    text = eff_str_c(
+        arena, eff_str_printf(arena, EFF_STR_FMT "%s",
+                              EFF_STR_ARG(eff_str_sub(eff_json_str(root), 0, SNOW_MESSAGE_MAX)),
+                              eff_json_str(root).len > SNOW_MESSAGE_MAX ? "..." : ""));
     for (char *at = text; *at; at++)
         *at = (unsigned char)*at < ' ' ? ' ' : *at;
     return text;

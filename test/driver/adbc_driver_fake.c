@@ -270,13 +270,17 @@ static uint8_t
 fake_set(struct eff_adbc_handle *handle, const char *key, const char *value,
          struct eff_adbc_error *error)
 {
-    char text[256];
+    char text[256], echo[600];
 
     (void)handle;
     snprintf(text, sizeof(text), "%s=%s", key, value);
     fake_note(text);
     if (strcmp(key, "unknown") == 0)
         return fake_error(error, EFF_ADBC_NOT_IMPLEMENTED, "what is that?", 0, "\0\0\0\0\0");
+    if (strcmp(key, "echoed") == 0) { // where a message of 400 bytes is cut
+        snprintf(echo, sizeof(echo), "%0384d%s is no such thing", 0, value);
+        return fake_error(error, EFF_ADBC_INVALID_ARGUMENT, echo, 0, "28000");
+    }
     if (strcmp(key, "adbc.connection.readonly") == 0)
         return fake_error(error, EFF_ADBC_NOT_IMPLEMENTED, "no", 0, "\0\0\0\0\0");
     return EFF_ADBC_OK;

@@ -67,6 +67,8 @@ refused 'driver: efferent.yml' 'cannot be loaded'
 refused "driver: $FAKE, entrypoint: nothing_init" 'it has no nothing_init'
 refused "driver: $FAKE, password: wrong" 'password refused'
 refused "driver: $FAKE, options: {unknown: '\${secret:WHERE}'}" 'what is that?' 'setting unknown' 'efferent.yml:1:'
+refused "driver: $FAKE, options: {echoed: '\${secret:WHERE}'}" '000' 'SQLSTATE 28000'
+says_not fake://
 refused "driver: $FAKE, options: [a]" 'names and values'
 refused 'uri: x' 'driver'
 

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/err.h"
 #include "base/hash.h"
 
 #include <cmocka.h>
@@ -120,6 +121,70 @@ test_longest_wins(void **state)
     check("secre", "secre");
 }
 
+/* A message that was too long for its field ends in "...", perhaps within a secret. */
+static void
+test_cut_secrets(void **state)
+{
+    eff_str secrets[] = {EFF_STR("eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl"), EFF_STR("short")};
+    struct eff_err err = {0};
+
+    (void)state;
+    with_secrets(2, secrets);
+    check("no: eyJhbGciOi.eyJ...", "no: ***...");
+    check("no: eyJh... while reading", "no: ***... while reading");
+    check("no: eyJ...", "no: eyJ..."); // too little to be told from ordinary text
+    check("no: eyJhbGciOi.eyJ", "no: eyJhbGciOi.eyJ");
+    check("it is in short... and eyJhbGciOi.X...", "it is in ***... and eyJhbGciOi.X...");
+    for (size_t before = sizeof err.msg - secrets[0].len - 8; before < sizeof err.msg; before++) {
+        eff_str dots = eff_str_printf(&arena, "%*s", (int)before, "");
+        eff_str clean;
+
+        EFF_FAIL(&err, EFF_AUTH, EFF_STR_FMT EFF_STR_FMT " is not good, and so on",
+                 EFF_STR_ARG(dots), EFF_STR_ARG(secrets[0]));
+        clean = eff_redact(&redact, &arena, eff_str_of(err.msg));
+        assert_int_equal(eff_str_find(clean, EFF_STR("eyJh")), SIZE_MAX);
+    }
+}
+
+/* Of what stands in lines each one counts: messages are one line. */
+static void
+test_secrets_of_several_lines(void **state)
+{
+    eff_str secrets[] = {EFF_STR("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0B\r\n\nab\n"
+                                 "-----END KEY-----\n")};
+
+    (void)state;
+    with_secrets(1, secrets);
+    check("line MIIEvQIBADANBgkq is bad", "line *** is bad");
+    check("MIIEvQIBADANBgkq\\x0ahkiG9w0B", "***\\x0a***");
+    check("it begins with -----BEGIN KEY-----, ab", "it begins with -----BEGIN KEY-----, ab");
+}
+
+/* What is handed out while a run is under way; what was known before stays known. */
+static void
+test_learning(void **state)
+{
+    char token[] = "00Dxx0000001gPL!AQ";
+    eff_str secrets[] = {EFF_STR("password")};
+
+    (void)state;
+    for (size_t known = 0; known < 2; known++) {
+        with_secrets(known, secrets);
+        check("00Dxx0000001gPL!AQ", "00Dxx0000001gPL!AQ");
+        eff_redact_learn(&redact, eff_str_of(token));
+        eff_redact_learn(&redact, EFF_STR("eyJhbGciOi.eyJzdWIi"));
+        eff_redact_learn(&redact, EFF_STR("abc"));
+        token[0] = '1'; // it has a copy
+        check("expired: 00Dxx0000001gPL!AQ, abc", "expired: ***, abc");
+        check("00Dxx0000001gPL%21AQ", "***");
+        check("Bearer eyJhbGciOi.eyJzdWIi", "Bearer ***");
+        check("password", known ? "***" : "password");
+        token[0] = '0';
+    }
+    for (size_t i = 0, used = arena.used; i < 1000; i++, assert_int_equal(arena.used, used))
+        eff_redact_learn(&redact, eff_str_of(token)); // nothing new
+}
+
 static void
 test_no_secrets(void **state)
 {
@@ -144,6 +209,9 @@ main(void)
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_passwords_in_strings),
         cmocka_unit_test(test_longest_wins),
+        cmocka_unit_test(test_cut_secrets),
+        cmocka_unit_test(test_secrets_of_several_lines),
+        cmocka_unit_test(test_learning),
         cmocka_unit_test(test_no_secrets),
     };
 

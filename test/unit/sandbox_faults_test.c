@@ -367,6 +367,7 @@ bad_documents_change_nothing(void **state)
         "{'rules': [{'match': {'probability': 'x'}, 'then': {'status': 500}}]}",
         "{'rules': [{'match': {'colour': 1}, 'then': {'status': 500}}]}",
         "{'rules': [{'then': {'retry_after': 3}}]}",
+        "{'rules': [{'then': {'echo': true}}]}",
         "{'rules': [{'then': {'garbage': 'x'}}]}",
         "{'rules': [{'then': {'status': 500, 'retry_after': 'a\\r\\nb: c'}}]}",
         "{'rules': [{'then': {'rename_field': {'object': 'Lead'}}}]}",
