@@ -281,12 +281,12 @@ dest_row_read(const struct eff_json *json, struct dest_row *ret_row)
     eff_str text = eff_json_str(note), id = eff_json_str(eff_json_get(json, EFF_STR("id")));
 
     *ret_row = (struct dest_row){.index = eff_json_str(eff_json_get(json, EFF_STR("i")))};
-    if (!eff_str_int(id, &ret_row->id))
+    if (!sim_key_read(id, &ret_row->id))
         return false;
     ret_row->has_score = eff_json_int(eff_json_get(fields, EFF_STR("score")), &ret_row->score);
     ret_row->has_note = note != NULL;
-    if (text.len > 1)
-        eff_str_int(eff_str_sub(text, 1, SIZE_MAX), &ret_row->note);
+    if (text.len > 0)
+        eff_str_int(eff_str_sub(text, sizeof(SIM_NOTE_START) - 1, SIZE_MAX), &ret_row->note);
     return true;
 }
 
@@ -322,8 +322,9 @@ dest_result(struct sim_text *out, const struct dest_row *row, bool created)
 static void
 dest_refuse(struct sim_text *out, const struct dest_row *row, const char *code)
 {
-    sim_text_addf(out, "{\"i\":\"%.*s\",\"ok\":false,\"error\":\"%s\",\"text\":\"no %lld\"}",
-                  (int)row->index.len, row->index.ptr, code, (long long)row->id);
+    sim_text_addf(
+        out, "{\"i\":\"%.*s\",\"ok\":false,\"error\":\"%s\",\"text\":\"no " SIM_KEY_FORMAT "\"}",
+        (int)row->index.len, row->index.ptr, code, (long long)row->id);
 }
 
 static void
@@ -426,16 +427,17 @@ dest_read(struct sim_flight *flight, const struct eff_json *ids)
         const struct sim_record *record;
         int64_t id = -1;
 
-        eff_str_int(eff_json_str(json), &id);
+        sim_key_read(eff_json_str(json), &id);
         record = sim_record_find(id);
         sim_event("look", record ? "there" : "absent", id, 0);
         if (!record || record->found_from > sim->mono)
             continue;
         sim_text_addf(&flight->answer,
-                      "%s{\"id\":%lld,\"rid\":\"r%lld\",\"f\":{\"score\":%lld,\"note\":",
+                      "%s{\"id\":\"" SIM_KEY_FORMAT
+                      "\",\"rid\":\"r%lld\",\"f\":{\"score\":%lld,\"note\":",
                       more ? "," : "", (long long)id, (long long)id, (long long)record->score);
         if (record->note)
-            sim_text_addf(&flight->answer, "\"n%lld\"}}", (long long)record->note);
+            sim_text_addf(&flight->answer, "\"" SIM_NOTE_FORMAT "\"}}", (long long)record->note);
         else
             sim_text_addf(&flight->answer, "null}}");
         more = true;
@@ -682,7 +684,8 @@ sim_dest_apply(struct sim_flight *flight)
     if (eff_str_is(verb, "token")) {
         char text[64];
 
-        snprintf(text, sizeof(text), "{\"access\":\"t%llu\"}", (unsigned long long)sim->token);
+        snprintf(text, sizeof(text), "{\"access\":\"" SIM_TOKEN_FORMAT "\"}",
+                 (unsigned long long)sim->token);
         dest_answer(flight, 200, text);
         return;
     }

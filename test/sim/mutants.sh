@@ -63,6 +63,17 @@ backup-not-noticed src/run/older.c s/(order == 0 \&\& mark.step <= step) ||/orde
 backup-is-believed src/run/older.c /^eff_run_older_forget/,/^}/s/EFF_TRY(fault);/return fault;/;/^older_walk/,/^}/s/.row = EFF_ENTRY_UNKNOWN/.row = entries[i].row/
 backup-goes-on src/run/effects.c s/if (e->old)/if (false)/
 removal-not-recorded src/record/record.c s/return eff_snapshot_remove(walk->writer, ack->key, err);/return EFF_OK;/
+forgotten-is-sent src/run/read.c /^read_is_forgotten/,/^}/s/return forgotten;/return false;/
+forgotten-is-removed src/run/planning.c s/if (change.kind == EFF_CHANGE_REMOVE \&\& eff_run_is_forgotten/if (false \&\& eff_run_is_forgotten/
+forgotten-in-reports src/state/control_forget.c s/return forget_words(control, sync, err);/return EFF_OK;/
+forgotten-in-dead-plan src/run/verbs_forget.c s/EFF_TRY(eff_changes_sweep(.*));//
+forgotten-in-free-pages src/state/control.c s/secure_delete = ON/secure_delete = OFF/
+forgotten-in-old-log src/run/verbs_forget.c s/return v->os->sync_dir(v->os->self, v->state_folder, err);/return EFF_OK;/
+line-of-pending-missing src/run/effects.c /^effects_unsent_batch/,/^}/s/fault = eff_control_ledger_put(/if (held) fault = eff_control_ledger_put(/
+line-of-refused-missing src/state/control_batch.c /^batch_to_ledger/,/^}/s/eff_control_ledger_put(control, settle->sync/row.state == EFF_LEDGER_REJECTED ? EFF_OK : eff_control_ledger_put(control, settle->sync/
+lines-stay src/state/control.c s/"DELETE FROM ledger WHERE sync = ?1 AND run <> ?2"/"DELETE FROM ledger WHERE sync = ?1 AND run <> ?2 AND 1 = 0"/
+token-in-ledger src/run/run.c /^run_hear/,/^}/s/eff_redact_learn(&r->redact, secret);/(void)r, (void)secret;/
+values-stay src/run/finish.c s/EFF_TRY(r->os->unlink(r->os->self, path, err));//
 LIST
 }
 

@@ -139,12 +139,13 @@ net_has_suffix(eff_str url, const char *suffix)
 static void
 net_look_at_token(struct sim_flight *f, const struct eff_request *request)
 {
+    eff_str login = net_header(request, "Authorization");
     char wanted[64];
 
-    snprintf(wanted, sizeof(wanted), "Bearer t%llu", (unsigned long long)sim->token);
+    snprintf(f->login, sizeof(f->login), "%.*s", (int)login.len, login.ptr ? login.ptr : "");
+    snprintf(wanted, sizeof(wanted), "Bearer " SIM_TOKEN_FORMAT, (unsigned long long)sim->token);
     if (!sim->options.logs_in || net_has_suffix(request->url, "/token") ||
-        eff_str_is(net_header(request, "Authorization"), wanted) || f->wire != EFF_WIRE_ANSWERED ||
-        f->status != 0)
+        eff_str_is(login, wanted) || f->wire != EFF_WIRE_ANSWERED || f->status != 0)
         return;
     f->status = 401;
     f->apply_at = INT64_MAX;
@@ -248,6 +249,17 @@ net_retry_after(const struct sim_flight *f)
         sim->not_before = sim->mono + due;
 }
 
+/* Some say with what one came. */
+static eff_str
+net_no(struct sim_flight *f)
+{
+    bool echoes = sim->options.seed % 3 == 0;
+
+    f->answer.len = 0;
+    sim_text_addf(&f->answer, "{\"error\":\"E\",\"text\":\"no%s\"}", echoes ? f->login : "");
+    return (eff_str){f->answer.ptr, f->answer.len};
+}
+
 static void
 net_respond(struct sim_flight *f)
 {
@@ -266,7 +278,7 @@ net_respond(struct sim_flight *f)
     else if (f->daily)
         r->body = EFF_STR("{\"error\":\"DAILY\",\"text\":\"tomorrow\"}");
     else
-        r->body = EFF_STR("{\"error\":\"E\",\"text\":\"no\"}");
+        r->body = net_no(f);
     if (f->cut && r->body.len > 0)
         r->body.len = (size_t)sim_below(&sim->faults, r->body.len);
     if (f->retry_ms >= 0)

@@ -3,8 +3,9 @@
  *
  * O1 no lost row, O2 no twin, O3 no removal of a live key and no touch of records
  * of others, O4 the newest value at the end, O5 the accounting adds up and the
- * status is honest, O6 Retry-After and few retries, O8 nothing is sent before the plan is durable,
- * O11 files and memory are given back, O13 it converges, O14 the state opens.
+ * status is honest, O6 Retry-After and few retries, O7 a row is under way once, O8 nothing is sent
+ * before the plan is durable, O11 files and memory are given back, O13 it converges, O14 the state
+ * opens. What may be kept of a row, O9 and O10, and the lines of the ledger are kept.c's.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -75,6 +76,29 @@ oracle_plan_durable(bool marked)
 /* ---- while it runs ---- */
 
 static void
+oracle_keys(struct sim_flight *flight)
+{
+    const char *at = flight->body.ptr, *end = at + flight->body.len, *next;
+    int64_t id;
+
+    memset(flight->keys, 0, sizeof(flight->keys));
+    for (; at && (next = memmem(at, (size_t)(end - at), SIM_KEY_END, sizeof(SIM_KEY_END) - 1));
+         at = next + sizeof(SIM_KEY_END) - 1) {
+        const char *start = next;
+
+        while (start > flight->body.ptr && *start != 'p')
+            start--;
+        if (!sim_key_read((eff_str){start, (size_t)(next - start) + sizeof(SIM_KEY_END) - 1},
+                          &id) ||
+            id < 0 || id >= SIM_KEYS_MAX)
+            continue;
+        flight->keys[id / 64] |= (uint64_t)1 << id % 64;
+        if (sim->keys[id].forgotten)
+            sim_break("O10", "row %lld was forgotten and is in a request", (long long)id);
+    }
+}
+
+static void
 oracle_rows_in_flight(const struct sim_flight *flight)
 {
     for (size_t i = 0; i < SIM_FLIGHTS_MAX; i++) {
@@ -83,9 +107,9 @@ oracle_rows_in_flight(const struct sim_flight *flight)
         if (other == flight || !other->used || other == sim->handed || !other->rows ||
             other->ticket == 0)
             continue;
-        if (other->body.len == flight->body.len &&
-            memcmp(other->body.ptr, flight->body.ptr, flight->body.len) == 0)
-            sim_break("O7", "the same rows are under way twice");
+        for (size_t k = 0; k < SIM_KEYS_WORDS; k++)
+            if (other->keys[k] & flight->keys[k])
+                sim_break("O7", "a row is under way twice");
     }
 }
 
@@ -159,6 +183,7 @@ void
 sim_oracle_submit(struct sim_flight *flight, const struct eff_request *request)
 {
     oracle_few_retries(flight);
+    oracle_keys(flight);
     if (sim->mono < sim->not_before)
         sim_break("O6", "a request came %lld ms before Retry-After allows it",
                   (long long)(sim->not_before - sim->mono));
@@ -230,8 +255,9 @@ oracle_identities(const struct eff_report *r)
             (unsigned long long)r->held, (unsigned long long)r->pending);
     if (r->status == EFF_STATUS_OK && r->invalid + r->rejected + r->held + r->pending > 0)
         sim_break("O5", "a green run that did not deliver all");
-    if (sim->read_complete && !r->failed && r->read != sim->rows_given)
-        sim_break("O5", "read %llu, but the source gave %llu", (unsigned long long)r->read,
+    if (sim->read_complete && !r->failed && r->read + r->forgotten != sim->rows_given)
+        sim_break("O5", "read %llu and passed over %llu, but the source gave %llu",
+                  (unsigned long long)r->read, (unsigned long long)r->forgotten,
                   (unsigned long long)sim->rows_given);
 }
 
@@ -259,20 +285,24 @@ oracle_record_right(int64_t id, int64_t version, char *why, size_t size)
 
 /* Rows that were read and are not so over there, as far as the engine can know of it. */
 static uint64_t
-oracle_wrong_rows(char *why, size_t size)
+oracle_wrong_rows(const uint64_t kept[SIM_KEYS_WORDS], char *why, size_t size)
 {
     uint64_t wrong = 0;
 
     for (unsigned i = sim->part->first; i < sim->part->end; i++) {
         const struct sim_key *key = &sim->keys[i];
 
-        if (!key->read_valid || key->read <= 0)
+        if (!key->read_valid || key->read <= 0 || key->asked)
             continue;
         if (key->late_at && sim->run_at < key->late_at + SIM_LATE_MS)
             continue; /* nobody can know yet */
         if (sim->options.on[SIM_F_HUMAN] && !sim_record_find(i))
             continue; /* gone by hand */
-        wrong += !oracle_record_right(i, key->read, why, size);
+        if (oracle_record_right(i, key->read, why, size))
+            continue;
+        wrong++;
+        if (!sim_kept_has(kept, i))
+            sim_break("O5", "it has no line in the ledger: %s", why);
     }
     return wrong;
 }
@@ -288,12 +318,13 @@ static void
 oracle_honest(const struct eff_report *r)
 {
     uint64_t told = r->invalid + r->rejected + r->held + r->pending + oracle_told(&r->resumed);
-    uint64_t wrong;
+    uint64_t wrong, kept[SIM_KEYS_WORDS] = {0};
     char why[200];
 
     if (r->failed || !sim->read_complete)
         return;
-    wrong = oracle_wrong_rows(why, sizeof(why));
+    sim_kept_ledger(r, kept);
+    wrong = oracle_wrong_rows(kept, why, sizeof(why));
     if (wrong > told)
         sim_break("O5", "%llu rows are not as they were read, and the run tells of %llu: %s",
                   (unsigned long long)wrong, (unsigned long long)told, why);
@@ -315,6 +346,7 @@ oracle_opens(const struct eff_report *r)
 void
 sim_oracle_run(bool died, size_t leaked)
 {
+    sim_kept_files();
     if (died)
         return;
     if (leaked > 0)
@@ -323,6 +355,7 @@ sim_oracle_run(bool died, size_t leaked)
         sim_break("O11", "%zu files are still open", sim->disk.open_count);
     oracle_identities(&sim->report);
     oracle_honest(&sim->report);
+    sim_kept_report(&sim->report);
     oracle_opens(&sim->report);
 }
 
@@ -334,6 +367,8 @@ oracle_converged_key(unsigned id, char *why, size_t size)
     const struct sim_key *key = &sim->keys[id];
     const struct sim_record *record = sim_record_find(id);
 
+    if (key->asked)
+        return true;
     if (sim_record_count(id) > 1) {
         snprintf(why, size, "O2: record %u has a twin", id);
         return false;

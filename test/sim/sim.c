@@ -14,10 +14,10 @@
 struct sim *sim;
 
 const char *const sim_fault_names[SIM_FAULTS] = {
-    "kill",  "power", "enospc", "eio",     "stop",   "not-sent", "lost",   "5xx",      "rate",
-    "cut",   "odd",   "token",  "poison",  "locked", "whole",    "outage", "cut-read", "shrink",
-    "twice", "null",  "revert", "human",   "drift",  "wall",     "late",   "stored",   "down",
-    "rot",   "two",   "race",   "restore", "quota",  "sway",     "crumble"};
+    "kill",  "power", "enospc", "eio",     "stop",   "not-sent", "lost",    "5xx",      "rate",
+    "cut",   "odd",   "token",  "poison",  "locked", "whole",    "outage",  "cut-read", "shrink",
+    "twice", "null",  "revert", "human",   "drift",  "wall",     "late",    "stored",   "down",
+    "rot",   "two",   "race",   "restore", "quota",  "sway",     "crumble", "forget"};
 const char *const sim_class_names[SIM_CLASSES] = {"converge", "keyed", "keyed-batch", "lookup",
                                                   "look",     "blind", "keyed-upsert"};
 
@@ -209,6 +209,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
         o->on[SIM_F_WALL] = o->on[SIM_F_RACE] = o->on[SIM_F_RESTORE] = false;
     }
     o->on[SIM_F_CRUMBLE] = sim_chance(&apart, 30);
+    o->on[SIM_F_FORGET] = sim_chance(&apart, 25);
     if (o->on[SIM_F_CRUMBLE])
         o->on[SIM_F_KILL] = o->on[SIM_F_POWER] = true;
     if (o->on[SIM_F_RESTORE])
@@ -293,6 +294,23 @@ life_approve(void)
                      &arena); /* as who started the run does */
     if (eff_run_approve(&sim->project, &sim->sync, &sim->os, digest, &arena, &err) != EFF_OK)
         sim_break("O13", "approve: %s", err.msg);
+    eff_arena_deinit(&arena);
+}
+
+static void
+life_forget(void)
+{
+    struct eff_err err = {0};
+    struct eff_arena arena = {0};
+    struct eff_buf buf = {0};
+    struct eff_json_writer w = {.buf = &buf};
+    eff_str key = eff_str_printf(&sim->parse, SIM_KEY_FORMAT, (long long)sim->forget);
+
+    eff_arena_init(&arena, "forget", (size_t)64 << 20);
+    sim->forget_fault =
+        eff_run_forget(&sim->project, &sim->sync, &sim->os, key, true, &arena, &w, &err);
+    sim_note("      forget: %s\n", err.msg);
+    eff_buf_free(&buf);
     eff_arena_deinit(&arena);
 }
 
@@ -417,6 +435,14 @@ report_note(const struct eff_report *r)
                  r->problems[i].message.ptr);
 }
 
+/* What lies on the disk when its process is dead. */
+static void
+life_lost(void)
+{
+    sim_disk_death(&sim->disk, sim->death == SIM_DEATH_POWER, &sim->faults);
+    sim_vfs_death();
+}
+
 static void
 run_once(struct sim_part *part)
 {
@@ -435,9 +461,7 @@ run_once(struct sim_part *part)
     sim->died = !lived;
     sim->killed = !lived && sim->death == SIM_DEATH_KILL;
     if (!lived)
-        sim_disk_death(&sim->disk, sim->death == SIM_DEATH_POWER, &sim->faults);
-    if (!lived)
-        sim_vfs_death();
+        life_lost();
     if (lived && !sim->report.failed)
         sim->whole_syncs = sim->life_syncs;
     sim_oracle_run(!lived, leaked);
@@ -467,6 +491,43 @@ approve_once(void)
     life(life_approve, &leaked);
     sim->part->approved = true;
     sim_event("approved", NULL, 0, 0);
+}
+
+/* A person asks, and the command is repeated until it ends well, or for now; not while a run is open. */
+static void
+forget_once(struct sim_part *part)
+{
+    unsigned most = sim_chance(&sim->world, 30) ? 1 : 5;
+    struct sim_key *key;
+    bool asked;
+
+    if (!sim->options.on[SIM_F_FORGET] || !sim_chance(&sim->world, 20))
+        return;
+    sim->forget = part->first + (unsigned)sim_below(&sim->world, part->end - part->first);
+    key = &sim->keys[sim->forget];
+    asked = key->asked;
+    for (unsigned i = 0; i < most && !sim->broken; i++) {
+        size_t leaked;
+        bool lived;
+
+        life_plan();
+        sim_disk_mend();
+        eff_arena_reset(&sim->parse);
+        sim_event("forget", NULL, sim->forget, i);
+        key->asked = true;
+        lived = life(life_forget, &leaked);
+        if (!lived)
+            life_lost();
+        else if (leaked > 0)
+            sim_break("O11", "%zu blocks of memory were not given back", leaked);
+        if (!lived || (sim->disk_failed && sim->forget_fault != EFF_OK))
+            continue;
+        key->asked = asked || sim->forget_fault == EFF_OK;
+        key->forgotten = key->forgotten || sim->forget_fault == EFF_OK;
+        break;
+    }
+    sim_event("forgotten", NULL, sim->forget, key->forgotten);
+    sim_kept_files();
 }
 
 /* ---- one seed ---- */
@@ -561,6 +622,8 @@ storm_restore(void)
         sim_vfs_death(); /* nobody has it open */
         sim_disk_put_back("/p/state", &sim->backup);
         sim->restored = sim->put_back = true;
+        for (unsigned i = 0; i < sim->options.keys; i++)
+            sim->keys[i].forgotten = false; /* the command is to be repeated then */
     }
 }
 
@@ -583,6 +646,7 @@ storm(void)
         run_once(world_part());
         if (person_approves() && sim->truthful && sim_chance(&sim->world, 50))
             approve_once();
+        forget_once(sim->part);
         world_gap();
         storm_restore();
         world_check_foreign();

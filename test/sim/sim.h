@@ -125,6 +125,8 @@ void sim_vfs_death(void);
  * open from the first call to the end of the program: call it anew for each look, in sim_memory_aside.
  */
 struct sqlite3 *sim_vfs_platter(void);
+/* The same of control.db as a program that opens it now would see it. */
+struct sqlite3 *sim_vfs_seen(void);
 
 /* ---- the world ---- */
 
@@ -181,6 +183,7 @@ enum sim_fault {
     SIM_F_QUOTA,   /* so many requests a day */
     SIM_F_SWAY,    /* rows go and come back all the time, mostly as they were */
     SIM_F_CRUMBLE, /* what is resumed dies again, once by a kill and once by a power loss */
+    SIM_F_FORGET,  /* people ask to be forgotten */
     SIM_FAULTS
 };
 
@@ -216,7 +219,21 @@ struct sim_key { /* the truth at the source */
     uint64_t times;     /* creates or appends that were applied */
     int64_t append_max; /* the newest version that was appended */
     int64_t late_at;    /* when what was done last over there had been given up before; 0: not */
+    bool asked;         /* to be forgotten: it may be that from now on */
+    bool forgotten;     /* the command has ended well */
 };
+
+/* The key of a row as text: so long that it lies nowhere by chance. */
+#define SIM_KEY_FORMAT "p%05lld@sim"
+#define SIM_KEY_END    "@sim"
+/* So are these: what a login gives, and the values of a row. */
+#define SIM_TOKEN_FORMAT "secret-of-sim-%llu"
+#define SIM_TOKEN_START  "secret-of-sim-"
+#define SIM_NOTE_FORMAT  "note-of-sim-%lld"
+#define SIM_NOTE_START   "note-of-sim-"
+#define SIM_KEYS_WORDS   ((SIM_KEYS_MAX + 63) / 64)
+
+bool sim_key_read(eff_str text, int64_t *ret_id);
 
 struct sim_part { /* a sync, and its keys */
     eff_str sync;
@@ -262,7 +279,9 @@ struct sim_flight { /* a request under way */
     bool cut, daily;
     struct sim_text answer;
     int answer_status;
-    bool absent[64]; /* rows whose record was not there when it looked */
+    bool absent[64];               /* rows whose record was not there when it looked */
+    char login[64];                /* its Authorization */
+    uint64_t keys[SIM_KEYS_WORDS]; /* of the rows in it */
 };
 
 enum sim_death { SIM_ALIVE, SIM_DEATH_KILL, SIM_DEATH_POWER };
@@ -300,6 +319,8 @@ struct sim {
     /* the truth */
     struct sim_key keys[SIM_KEYS_MAX];
     struct sim_part parts[2], *part; /* part: whose run is under way, or was the last */
+    unsigned forget;                 /* the key that is to be forgotten */
+    enum eff_fault forget_fault;
     int64_t version_last;
     struct sim_record records[SIM_RECORDS_MAX];
     size_t records_count;
@@ -407,5 +428,17 @@ void sim_oracle_removed(int64_t id, bool was_there);
 void sim_oracle_written(int64_t id);
 void sim_oracle_run(bool died, size_t leaked);
 bool sim_oracle_converged(char *ret_why, size_t size);
+
+/* kept.c, between lives */
+void sim_kept_files(void);
+void sim_kept_report(const struct eff_report *report);
+/* ret_keys: those with a line of their own. */
+void sim_kept_ledger(const struct eff_report *report, uint64_t ret_keys[SIM_KEYS_WORDS]);
+
+static inline bool
+sim_kept_has(const uint64_t keys[SIM_KEYS_WORDS], int64_t id)
+{
+    return keys[id / 64] >> id % 64 & 1;
+}
 
 #endif

@@ -21,7 +21,7 @@ struct source {
     struct eff_arena *arena;
 };
 
-static const struct eff_column source_columns[] = {{.name = EFF_STR("id"), .kind = EFF_INT},
+static const struct eff_column source_columns[] = {{.name = EFF_STR("id"), .kind = EFF_TEXT},
                                                    {.name = EFF_STR("score"), .kind = EFF_INT},
                                                    {.name = EFF_STR("note"), .kind = EFF_TEXT}};
 
@@ -105,7 +105,22 @@ source_note(struct source *s, int64_t version)
 
     if (note == 0)
         return (struct eff_value){.kind = EFF_NULL};
-    return eff_value_of_str(EFF_TEXT, eff_str_printf(s->arena, "n%lld", (long long)note));
+    return eff_value_of_str(EFF_TEXT, eff_str_printf(s->arena, SIM_NOTE_FORMAT, (long long)note));
+}
+
+static eff_str
+source_key(struct source *s, int64_t id)
+{
+    return eff_str_printf(s->arena, SIM_KEY_FORMAT, (long long)id);
+}
+
+bool
+sim_key_read(eff_str text, int64_t *ret_id)
+{
+    size_t end = sizeof(SIM_KEY_END) - 1;
+
+    return text.len > end + 1 && text.ptr[0] == 'p' && eff_str_ends(text, EFF_STR(SIM_KEY_END)) &&
+           eff_str_int(eff_str_sub(text, 1, text.len - end - 1), ret_id);
 }
 
 static enum eff_fault
@@ -127,7 +142,7 @@ source_next(struct eff_source *base, struct eff_batch *ret_batch, struct eff_err
         struct eff_value *cells = &s->cells[i * 3];
 
         cells[0] = row->null_key ? (struct eff_value){.kind = EFF_NULL}
-                                 : eff_value_of_int(EFF_INT, row->id);
+                                 : eff_value_of_str(EFF_TEXT, source_key(s, row->id));
         cells[1] = eff_value_of_int(EFF_INT, row->version);
         cells[2] = source_note(s, row->version);
     }

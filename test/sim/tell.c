@@ -16,18 +16,21 @@
 
 static const struct {
     const char *oracle, *promise;
-} sim_promises[] = {{"O1", "no row is lost"},
-                    {"O2", "no record has a twin, and no event is appended twice"},
-                    {"O3", "no live record is removed, and none of others is touched"},
-                    {"O4", "at the end each record has the newest values"},
-                    {"O5", "the accounting adds up, and the run tells what it left open"},
-                    {"O6", "Retry-After is obeyed, and retries are few"},
-                    {"O7", "a key is under way once"},
-                    {"O8", "nothing is sent before the plan and its mark are durable"},
-                    {"O11", "memory and files are given back"},
-                    {"O12", "a seed tells one story"},
-                    {"O13", "when the faults are over, both sides become equal"},
-                    {"O14", "the state opens after each death, and damage is told"}};
+} sim_promises[] = {
+    {"O1", "no row is lost"},
+    {"O2", "no record has a twin, and no event is appended twice"},
+    {"O3", "no live record is removed, and none of others is touched"},
+    {"O4", "at the end each record has the newest values"},
+    {"O5", "the accounting adds up, and the run and the ledger tell what is left open"},
+    {"O6", "Retry-After is obeyed, and retries are few"},
+    {"O7", "a row is under way once"},
+    {"O8", "nothing is sent before the plan and its mark are durable"},
+    {"O9", "no secret is kept, and no value of a row that was delivered"},
+    {"O10", "who was forgotten is nowhere, and in no request"},
+    {"O11", "memory and files are given back"},
+    {"O12", "a seed tells one story"},
+    {"O13", "when the faults are over, both sides become equal"},
+    {"O14", "the state opens after each death, and damage is told"}};
 
 static struct {
     uint64_t seed, count;

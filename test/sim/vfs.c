@@ -393,16 +393,24 @@ vfs_error(sqlite3_vfs *vfs, int size, char *ret_text)
     return 0;
 }
 
-/* ---- the platter, for an oracle: what would be there if the power went now, read only ---- */
+/* ---- for an oracle, read only: what is there, or would be there if the power went now ---- */
+
+static bool platter_not; /* what is there */
 
 /* Looked up by each call: the handle stays open from one look, and one seed, to the next. */
 static const struct sim_text *
-platter_bytes(sqlite3_file *file)
+platter_text(const char *path)
 {
     static const struct sim_text none;
-    const struct sim_inode *inode = sim_disk_durable(((struct vfs_file *)file)->path);
+    const struct sim_inode *inode = platter_not ? sim_disk_find(path) : sim_disk_durable(path);
 
-    return inode ? &inode->platter : &none;
+    return inode == NULL ? &none : platter_not ? &inode->cache : &inode->platter;
+}
+
+static const struct sim_text *
+platter_bytes(sqlite3_file *file)
+{
+    return platter_text(((struct vfs_file *)file)->path);
 }
 
 static int
@@ -472,16 +480,14 @@ platter_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
 static int
 platter_access(sqlite3_vfs *vfs, const char *path, int flags, int *ret_there)
 {
-    const struct sim_inode *inode = sim_disk_durable(path);
-
     (void)vfs;
     (void)flags;
-    *ret_there = inode != NULL && inode->platter.len > 0;
+    *ret_there = platter_text(path)->len > 0;
     return SQLITE_OK;
 }
 
-sqlite3 *
-sim_vfs_platter(void)
+static sqlite3 *
+platter_look(bool not )
 {
     static sqlite3 *db; /* to read the schema anew each time would be most of a seed's work */
 
@@ -491,7 +497,20 @@ sim_vfs_platter(void)
     sqlite3_db_release_memory(db); /* what was cached is of another moment */
     for (size_t i = 0; i < VFS_REGIONS_MAX && vfs_platter_shm.region[i]; i++)
         memset(vfs_platter_shm.region[i], 0, vfs_platter_shm.size);
+    platter_not = not ;
     return db;
+}
+
+sqlite3 *
+sim_vfs_platter(void)
+{
+    return platter_look(false);
+}
+
+sqlite3 *
+sim_vfs_seen(void)
+{
+    return platter_look(true);
 }
 
 void
