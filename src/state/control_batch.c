@@ -112,6 +112,17 @@ batch_sent_json(struct eff_buf *buf, const struct eff_delivery *delivery,
     eff_json_end_object(&w);
 }
 
+/* The run came to its end with the batch in hand. */
+static void
+batch_no_words(struct eff_ledger_row *row, enum eff_outcome outcome)
+{
+    bool maybe = outcome == EFF_MAYBE_APPLIED;
+
+    row->code = maybe ? EFF_STR("no answer") : EFF_STR("not sent");
+    row->message = maybe ? EFF_STR("the run ended before it was answered")
+                         : EFF_STR("the run ended before it was sent");
+}
+
 static enum eff_fault
 batch_to_ledger(struct eff_control *control, const struct batch_settle *settle,
                 const struct eff_delivery *delivery, size_t at, const struct eff_acknowledged *acks,
@@ -141,6 +152,8 @@ batch_to_ledger(struct eff_control *control, const struct batch_settle *settle,
         row.code = EFF_STR("ambiguous");
         row.first_seen_ms = settle->first_attempt_ms; /* the key's window began then */
     }
+    if (row.code.len == 0 && row.message.len == 0)
+        batch_no_words(&row, batch_outcome(&item->verdict));
     batch_sent_json(&sent, delivery, item);
     row.sent = eff_buf_str(&sent);
     fault =

@@ -290,10 +290,16 @@ dest_row_read(const struct eff_json *json, struct dest_row *ret_row)
     return true;
 }
 
+bool
+sim_poisoned(int64_t version)
+{
+    return sim->options.on[SIM_F_POISON] && !sim->calm && version % 22 == 0;
+}
+
 static bool
 dest_poisoned(const struct dest_row *row)
 {
-    return sim->options.on[SIM_F_POISON] && !sim->calm && row->has_score && row->score % 22 == 0;
+    return row->has_score && sim_poisoned(row->score);
 }
 
 static void

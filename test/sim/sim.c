@@ -262,6 +262,7 @@ project_make(struct sim *s)
         .guard_removed_percent = 10,
         .guard_removed_rows = -1,
         .guard_changed_percent = -1,
+        .guard_rejected_percent = s->options.seed % 3 == 0 ? 20 : 100,
         .enabled = true,
         .memory_bytes = 16 << 20,
         .blind_twice = s->options.blind_twice,
@@ -493,6 +494,22 @@ approve_once(void)
     sim_event("approved", NULL, 0, 0);
 }
 
+/* Some row of the sync; most often one of which something is kept or told. */
+static unsigned
+forget_whom(const struct sim_part *part)
+{
+    unsigned count = part->end - part->first, at = (unsigned)sim_below(&sim->world, count);
+
+    for (unsigned i = 0; sim_chance(&sim->world, 97) && i < count; i++) {
+        unsigned id = part->first + (at + i) % count;
+        const struct sim_key *key = &sim->keys[id];
+
+        if (key->there && (key->twice || sim_poisoned(key->version)))
+            return id;
+    }
+    return part->first + at;
+}
+
 /* A person asks, and the command is repeated until it ends well, or for now; not while a run is open. */
 static void
 forget_once(struct sim_part *part)
@@ -503,7 +520,7 @@ forget_once(struct sim_part *part)
 
     if (!sim->options.on[SIM_F_FORGET] || !sim_chance(&sim->world, 20))
         return;
-    sim->forget = part->first + (unsigned)sim_below(&sim->world, part->end - part->first);
+    sim->forget = forget_whom(part);
     key = &sim->keys[sim->forget];
     asked = key->asked;
     for (unsigned i = 0; i < most && !sim->broken; i++) {

@@ -410,8 +410,9 @@ void sim_dest_kinds(void); /* once: compiles the connectors */
 void sim_dest_open(struct eff_arena *arena);
 void sim_dest_arrive(struct sim_flight *flight);
 void sim_dest_apply(struct sim_flight *flight);
-void sim_dest_live(void);      /* people over there */
-void sim_dest_under_way(void); /* tells the keys so */
+void sim_dest_live(void);           /* people over there */
+bool sim_poisoned(int64_t version); /* a row that has it is refused now */
+void sim_dest_under_way(void);      /* tells the keys so */
 struct sim_record *sim_record_find(int64_t id);
 size_t sim_record_count(int64_t id);
 
