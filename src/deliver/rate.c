@@ -224,7 +224,7 @@ eff_limiter_answered(struct eff_limiter *limiter, unsigned bucket, struct eff_de
         if (reports[i].limit < limiter->count &&
             rate_applies(&limiter->windows[reports[i].limit], bucket))
             rate_observe(&limiter->windows[reports[i].limit], &reports[i], limiter->users, now);
-    if (response->status == 429 || response->status == 503)
+    if (response->wire == EFF_WIRE_ANSWERED && eff_limiter_failed(response))
         wait_ms = eff_response_retry_after_ms(response);
     if (wait_ms > 0 && now + wait_ms > *limiter->paused_until)
         *limiter->paused_until = now + wait_ms;

@@ -83,6 +83,8 @@ task_walk(struct eff_sync_run *r, struct eff_task *task, bool *ret_auth, struct 
             EFF_TRY(task_exchange(r, task, &step.request, &last, err));
             break;
         case EFF_STEP_WAIT:
+            if (step.wait_ms > TASK_PAUSE_MOST_MS)
+                return eff_limiter_too_long(step.wait_ms, err);
             EFF_TRY(eff_run_pause(r, step.wait_ms, err));
             break;
         case EFF_STEP_DONE:

@@ -402,7 +402,7 @@ static void
 test_until_when_it_is_closed(void **state)
 {
     const struct eff_header header = {EFF_STR("retry-after"), EFF_STR("7200")};
-    const struct eff_response later = {
+    struct eff_response later = {
         .wire = EFF_WIRE_ANSWERED, .status = 429, .headers_count = 1, .headers = &header};
     struct world w;
 
@@ -420,12 +420,17 @@ test_until_when_it_is_closed(void **state)
     assert_int_equal(eff_limiter_closed_ms(&w.limiter, 2000), 4000);
     eff_arena_deinit(&w.run);
 
-    world_open(&w, 100, 3600000, false);
-    eff_limiter_sent(&w.limiter, 0, 1000);
-    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), -1);
-    eff_limiter_answered(&w.limiter, 0, &w.dest, &later, 1000);
-    assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), 7200000);
-    eff_arena_deinit(&w.run);
+    for (size_t i = 0; i < 4; i++) {
+        static const int statuses[] = {429, 500, 503, 404};
+
+        later.status = statuses[i];
+        world_open(&w, 100, 3600000, false);
+        eff_limiter_sent(&w.limiter, 0, 1000);
+        assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), -1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &later, 1000);
+        assert_int_equal(eff_limiter_closed_ms(&w.limiter, 1000), i < 3 ? 7200000 : -1);
+        eff_arena_deinit(&w.run);
+    }
 
     world_open(&w, 100, 3600000, false);
     w.tells = true;

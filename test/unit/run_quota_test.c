@@ -3,7 +3,7 @@
  * Goal: when the quota of an account is used up, nothing is sent before it resets, by no sync of
  * it; what waited goes on by itself then, whatever the clock did meanwhile.
  * Method: a destination in memory that refuses rows from some number on; the clock is moved.
- * covers: B9
+ * covers: B7, B9
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -221,6 +221,52 @@ no_reset_is_further_than_a_day(void **state)
     runworld_close(&w);
 }
 
+static int64_t asked_ms; /* what the other side asks to wait, once, before it tells its schema */
+
+static struct eff_step
+quota_later(struct runworld *w, struct eff_task *task, const struct eff_response *last,
+            struct eff_err *err)
+{
+    struct eff_step step = {.kind = EFF_STEP_WAIT, .wait_ms = asked_ms};
+
+    (void)w;
+    (void)last;
+    (void)err;
+    if (task->kind != EFF_TASK_DESCRIBE || asked_ms == 0)
+        return (struct eff_step){0};
+    asked_ms = 0;
+    return step;
+}
+
+/* A quarter of an hour is waited for; a run that is to wait longer ends, and says so. */
+static void
+who_asks_to_wait_too_long_is_not_waited_for(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    for (int64_t longer = 0; longer < 2; longer++) {
+        int64_t began_ms, wait_ms = HOUR_MS / 4 + longer;
+
+        runworld_open(&w, EFF_MODE_UPSERT);
+        w.model[1] = 1;
+        w.describes = true;
+        w.step = quota_later;
+        asked_ms = wait_ms;
+        began_ms = w.os.mono_ms;
+        report = quota_run(&w);
+        assert_int_equal(report.delivered, longer ? 0 : 1);
+        assert_true(w.os.mono_ms - began_ms >= (longer ? 0 : wait_ms));
+        assert_true(w.os.mono_ms - began_ms < (longer ? 1000 : wait_ms + 1000));
+        if (longer) {
+            assert_non_null(runworld_problem(&report, "EFF2004"));
+            expect_parked(&w);
+        }
+        runworld_close(&w);
+    }
+}
+
 int
 main(void)
 {
@@ -232,6 +278,7 @@ main(void)
         cmocka_unit_test(a_plan_does_not_wait),
         cmocka_unit_test(a_clock_that_is_put_back_does_not_hold_it),
         cmocka_unit_test(no_reset_is_further_than_a_day),
+        cmocka_unit_test(who_asks_to_wait_too_long_is_not_waited_for),
     };
 
     return cmocka_run_group_tests_name("run_quota", tests, NULL, NULL);
