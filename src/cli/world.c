@@ -439,8 +439,7 @@ world_marks(struct eff_cli *cli)
 static bool
 world_load(struct eff_cli *cli, eff_str root, int *ret_code)
 {
-    struct eff_fill fill = {0};
-    struct eff_problems problems = {.arena = &cli->arena, .fill = &fill};
+    struct eff_problems problems = {.arena = &cli->arena};
     struct eff_project_input input = {
         .root = root,
         .target = cli->options.target,
@@ -453,14 +452,15 @@ world_load(struct eff_cli *cli, eff_str root, int *ret_code)
         .read = world_read,
         .list = world_list,
     };
+    bool loaded;
 
     eff_secret_lookup(&cli->arena, &cli->lookup);
-    if (!eff_project_load(&input, &cli->arena, &cli->project, &problems)) {
-        eff_redact_init(&cli->redact, &cli->arena, fill.secrets_count, fill.secrets);
+    loaded = eff_project_load(&input, &cli->arena, &cli->project, &problems);
+    eff_redact_init(&cli->redact, &cli->arena, cli->project->secrets_count, cli->project->secrets);
+    if (!loaded) { // its mistakes may show what they found
         *ret_code = eff_cli_fail_problems(cli, &problems);
         return false;
     }
-    eff_redact_init(&cli->redact, &cli->arena, cli->project->secrets_count, cli->project->secrets);
     cli->project->marks = world_marks(cli);
     return true;
 }

@@ -74,6 +74,29 @@ SF_KEY=$(cat key.pem)
 export SF_KEY
 hides "a signed login" "$SF" '"path": "/services/oauth2/token"' check
 
+# ---- a project that cannot be read ----
+
+# mistaken OPTION: with a secret as its value, what is wrong is told in each form, without it.
+mistaken() {
+    about "a mistake: $1"
+    printf 'sources: {w: {type: sqlite, path: w.db}}\ndestinations: {d: {%s}}\n' "$1" > "$P/efferent.yml"
+    for form in "--output json" "--no-color" "--log-format json"; do
+        run_eff check -p "$P" $form
+        same "exit code" 2 "$CODE"
+        says '***'
+        says_not canary
+    done
+}
+project mistakes < "$EFF_TMP/crm/efferent.yml"
+sync_of p d.t 'id: id' 'name: name'
+export MISPLACED=misplaced-canary
+export LONG=0123456789012345678901234567890123456789012345678901234567890123456789canary
+mistaken 'type: hubspot, token: x, calls_per_10s: "${secret:MISPLACED}"'
+mistaken 'type: hubspot, token: x, url: "${secret:MISPLACED}"'
+mistaken 'type: hubspot, token: x, calls_per_10s: "${secret:LONG}"'
+mistaken 'type: "${secret:MISPLACED}"'
+mistaken 'type: hubspot, token: "Bearer ${MISPLACED}", url: "${MISPLACED}"'
+
 # ---- warehouses ----
 
 rm -rf "$P/.efferent"
