@@ -154,7 +154,7 @@ redact_unpercent(struct eff_arena *arena, eff_str text)
     return (eff_str){plain, len};
 }
 
-/* postgresql://user:PASSWORD@host/db */
+/* postgresql://user:PASSWORD@host/db; some drivers take it without what is before user */
 static void
 redact_add_url(struct eff_redact *redact, eff_str secret)
 {
@@ -162,9 +162,7 @@ redact_add_url(struct eff_redact *redact, eff_str secret)
     eff_str rest, user, password;
     size_t end;
 
-    if (at == SIZE_MAX)
-        return;
-    rest = eff_str_sub(secret, at + 3, secret.len);
+    rest = at == SIZE_MAX ? secret : eff_str_sub(secret, at + 3, secret.len);
     end = eff_str_find_char(rest, '/');
     rest = eff_str_sub(rest, 0, end == SIZE_MAX ? rest.len : end);
     for (end = rest.len; end > 0 && rest.ptr[end - 1] != '@';)
@@ -175,17 +173,13 @@ redact_add_url(struct eff_redact *redact, eff_str secret)
     redact_add_forms(redact, redact_unpercent(redact->arena, password));
 }
 
-/* host=x password='it''s' dbname=y, and ?password=x */
+/* The value of the keyword that the text follows, if it does: ='it''s' or =x */
 static void
-redact_add_keyword(struct eff_redact *redact, eff_str secret)
+redact_add_value(struct eff_redact *redact, eff_str text)
 {
-    size_t at = eff_str_find(secret, EFF_STR("password"));
-    eff_str rest;
+    eff_str rest = eff_str_trim(text);
     size_t end = 0;
 
-    if (at == SIZE_MAX)
-        return;
-    rest = eff_str_trim(eff_str_sub(secret, at + 8, secret.len));
     if (rest.len == 0 || rest.ptr[0] != '=')
         return;
     rest = eff_str_trim(eff_str_sub(rest, 1, rest.len));
@@ -199,6 +193,18 @@ redact_add_keyword(struct eff_redact *redact, eff_str secret)
     rest = eff_str_sub(rest, 0, end < rest.len ? end : rest.len);
     redact_add_forms(redact, rest);
     redact_add_forms(redact, redact_unpercent(redact->arena, rest));
+}
+
+/* host=x password='it''s' dbname=y, and ?password=x; sslpassword as well */
+static void
+redact_add_keywords(struct eff_redact *redact, eff_str secret)
+{
+    eff_str word = EFF_STR("password"), rest = secret;
+
+    for (size_t at; (at = eff_str_find(rest, word)) != SIZE_MAX;) {
+        rest = eff_str_sub(rest, at + word.len, SIZE_MAX);
+        redact_add_value(redact, rest);
+    }
 }
 
 /* The lines of a key; not what frames it, which no secret is. */
@@ -221,7 +227,7 @@ redact_add_secret(struct eff_redact *redact, eff_str secret)
     secret = eff_str_copy(redact->arena, secret);
     redact_add_forms(redact, secret);
     redact_add_url(redact, secret);
-    redact_add_keyword(redact, secret);
+    redact_add_keywords(redact, secret);
     redact_add_lines(redact, secret);
 }
 

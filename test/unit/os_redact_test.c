@@ -96,10 +96,16 @@ test_passwords_in_strings(void **state)
 {
     eff_str secrets[] = {EFF_STR("postgresql://etl:p%40ss%2Fword@db.example/x?sslmode=require"),
                          EFF_STR("host=db user=etl password='it s' dbname=x"),
-                         EFF_STR("host=db password = plainword dbname=y")};
+                         EFF_STR("host=db password = plainword dbname=y"),
+                         EFF_STR("user=password_admin sslpassword='a key''s' password=second1"),
+                         EFF_STR("mysql://a:b@h/x?sslpassword=third33&password=fourth4"),
+                         EFF_STR("etl:fifth55@acme-account/shop/public")};
 
     (void)state;
-    with_secrets(3, secrets);
+    with_secrets(6, secrets);
+    check("second1, third33, fourth4", "***, ***, ***");
+    check("etl at acme-account with fifth55", "etl at acme-account with ***");
+    check("password_admin", "password_admin");
     check("connecting as etl with p@ss/word failed", "connecting as etl with *** failed");
     check("p%40ss%2Fword", "***");
     check("the password is it s", "the password is ***");
