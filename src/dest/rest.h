@@ -67,6 +67,8 @@ struct rest_half {
     bool left;
 };
 
+#define REST_PAGES_MAX 10000 /* of one find, or of one file of results: beyond, they do not end */
+
 /* Of a delivery, in its scratch. */
 struct rest_work {
     enum rest_phase phase;
@@ -87,6 +89,7 @@ struct rest_work {
     eff_str *bad_why;
     struct eff_shapes shapes;
     eff_str cursor;
+    unsigned pages; /* of the find or file at hand */
     eff_str job;
     int64_t job_failed; /* rows that the job says it refused; -1: not told */
     bool job_strangers; /* a result was about no row that we know */

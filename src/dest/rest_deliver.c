@@ -96,6 +96,7 @@ deliver_next(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_
     if (deliver_take_find(work, delivery)) {
         work->phase = REST_FIND;
         work->cursor = EFF_STR_NONE;
+        work->pages = 0;
         return;
     }
     work->variant = 0;
@@ -390,7 +391,7 @@ deliver_judge_find(struct rest_dest *dest, struct eff_task *task, struct rest_wo
     if (response->wire == EFF_WIRE_ANSWERED && (response->status < 200 || response->status > 299) &&
         (json || !rest_looks_cut(response->body)))
         return rest_judge_failure(dest, task, work, response, json, false, err);
-    if (!json || rest_silent(response) ||
+    if (!json || rest_silent(response) || ++work->pages > REST_PAGES_MAX ||
         !deliver_find_records(dest, delivery, work, json, response->status)) {
         rest_pending_verdict(
             delivery, rest_verdict(EFF_NOT_APPLIED, EFF_TRANSIENT, EFF_STR("FIND_FAILED"),

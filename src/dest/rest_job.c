@@ -287,6 +287,7 @@ job_done(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_work
         work->hits[i] = 0;
     work->file = 0;
     work->cursor = EFF_STR_NONE;
+    work->pages = 0;
     work->job_strangers = false;
     work->job_failed = -1;
     work->job_partial = (struct eff_verdict){0};
@@ -355,11 +356,15 @@ job_fetched(struct rest_dest *dest, struct eff_delivery *delivery, struct rest_w
     work->failures = 0;
     if (file->next.at.ptr)
         next = eff_json_str(eff_json_pointer(json, file->next.at));
+    if (next.len > 0 && ++work->pages > REST_PAGES_MAX)
+        return job_unknown(delivery, work, "JOB_UNREACHABLE",
+                           EFF_STR("the job's results do not end"));
     if (next.len > 0 && !eff_str_eq(next, work->cursor)) {
         work->cursor = eff_str_copy(delivery->arena, next);
         return (struct eff_step){0};
     }
     work->cursor = EFF_STR_NONE;
+    work->pages = 0;
     work->file++;
     return job_next_file(dest, delivery, work, NULL);
 }

@@ -478,12 +478,50 @@ hostile_connectors_get_nothing(void **state)
     assert_true(loaded >= 60); /* what is not loaded is the other table's: dest_connector_test */
 }
 
+/* A server whose pages never end keeps nobody for ever, and no row is taken for missing by that. */
+static void
+endless_pages_end(void **state)
+{
+    eff_str names[] = {EFF_STR("LastName")};
+    struct eff_value fields[] = {eff_value_of_int(EFF_INT, 1)};
+    struct eff_arena before = arena;
+    struct restdest world;
+    struct eff_delivery *d;
+    struct eff_step step;
+    unsigned pages = 0;
+
+    (void)state;
+    assert_true(restdest_kinds(&world, &arena, 0, NULL));
+    assert_true(restdest_open(&world, "salesforce",
+                              "{instance_url: 'https://a.my.salesforce.com', token: t}"));
+    assert_true(restdest_bind(&world, EFF_MODE_MIRROR, EFF_REMOVED_DELETE, "Lead", 1));
+    d = restdest_rows(&world, EFF_OP_DELETE, "Lead", "Ext_Id__c", 1, 1, names, fields);
+    step = restdest_step(&world, d, NULL);
+    for (; step.kind == EFF_STEP_SEND && pages < 20000; pages++) {
+        char page[160];
+        struct eff_response answer;
+
+        snprintf(page, sizeof page,
+                 "{\"records\": [], \"nextRecordsUrl\": \"/services/data/v60.0/query/01g-%u\"}",
+                 pages);
+        answer = restdest_answer(200, page);
+        step = restdest_step(&world, d, &answer);
+    }
+    assert_in_range(pages, 1000, 19999);
+    assert_int_equal(step.kind, EFF_STEP_DONE);
+    assert_int_equal(d->items[0].verdict.outcome, EFF_NOT_APPLIED);
+    assert_int_equal(d->items[0].verdict.fault, EFF_TRANSIENT);
+    world.dest->ops->close(world.dest);
+    arena = before;
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_good_one_asks_all_and_a_leak_is_seen),
         cmocka_unit_test(hostile_connectors_get_nothing),
+        cmocka_unit_test(endless_pages_end),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
