@@ -110,15 +110,14 @@ eff_sha256(eff_str data)
     static EVP_MD *md;
     static EVP_MD_CTX *ctx;
     struct eff_sha256 digest = {0};
-    unsigned len;
 
     if (ctx == NULL) {
         eff_sha256_need((md = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL);
         eff_sha256_need((ctx = EVP_MD_CTX_new()) != NULL);
     }
-    eff_sha256_need(
-        EVP_DigestInit_ex2(ctx, md, NULL) == 1 && EVP_DigestUpdate(ctx, data.ptr, data.len) == 1 &&
-        EVP_DigestFinal_ex(ctx, digest.bytes, &len) == 1 && len == sizeof(digest.bytes));
+    eff_sha256_need(EVP_DigestInit_ex2(ctx, md, NULL) == 1);
+    eff_sha256_need(EVP_DigestUpdate(ctx, data.ptr, data.len) == 1);
+    eff_sha256_need(EVP_DigestFinal_ex(ctx, digest.bytes, NULL) == 1);
     return digest;
 }
 
@@ -128,7 +127,6 @@ eff_hmac_sha256(eff_str key, eff_str data)
     static EVP_MAC_CTX *ctx;
     const unsigned char *key_bytes = (const unsigned char *)(key.ptr == NULL ? "" : key.ptr);
     struct eff_sha256 digest = {0};
-    size_t len;
 
     if (ctx == NULL) {
         char name[] = "SHA256";
@@ -138,14 +136,14 @@ eff_hmac_sha256(eff_str key, eff_str data)
         };
         EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
-        eff_sha256_need(mac != NULL && (ctx = EVP_MAC_CTX_new(mac)) != NULL);
+        eff_sha256_need(mac != NULL);
+        eff_sha256_need((ctx = EVP_MAC_CTX_new(mac)) != NULL);
         EVP_MAC_free(mac);
         eff_sha256_need(EVP_MAC_CTX_set_params(ctx, params) == 1);
     }
-    eff_sha256_need(EVP_MAC_init(ctx, key_bytes, key.len, NULL) == 1 &&
-                    EVP_MAC_update(ctx, (const unsigned char *)data.ptr, data.len) == 1 &&
-                    EVP_MAC_final(ctx, digest.bytes, &len, sizeof(digest.bytes)) == 1 &&
-                    len == sizeof(digest.bytes));
+    eff_sha256_need(EVP_MAC_init(ctx, key_bytes, key.len, NULL) == 1);
+    eff_sha256_need(EVP_MAC_update(ctx, (const unsigned char *)data.ptr, data.len) == 1);
+    eff_sha256_need(EVP_MAC_final(ctx, digest.bytes, NULL, sizeof(digest.bytes)) == 1);
     return digest;
 }
 

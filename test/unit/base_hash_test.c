@@ -3,10 +3,14 @@
  * their block sizes, and their text forms read back and refuse anything else.
  * Method: published vectors; SipHash against OpenSSL's for random keys and
  * lengths, XXH3 against the library's streaming form, HMAC against its
- * definition by SHA-256; random bytes through hex and base64.
+ * definition by SHA-256; random bytes through hex and base64;
+ * each allocation of OpenSSL fails in a child process.
+ * covers: F9
  */
 // links: base
+#include "base/digest.h"
 #include "base/hash.h"
+#include "lib/cryptofail.h"
 #include "lib/random.h"
 
 #include <endian.h>
@@ -14,7 +18,10 @@
 #include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <cmocka.h>
@@ -218,6 +225,61 @@ test_hmac_definition(void **state)
     }
 }
 
+/* In the child: what OpenSSL needs once and each time, with the n-th allocation failing. */
+__attribute__((noreturn)) static void
+hash_in_child(size_t nth, int told)
+{
+    struct eff_digest *parts;
+    struct eff_sha256 whole, mac, sum;
+
+    dup2(told, STDERR_FILENO);
+    cryptofail_at(nth);
+    whole = eff_sha256(EFF_STR("abc"));
+    mac = eff_hmac_sha256(EFF_STR("Jefe"), EFF_STR("what do ya want for nothing?"));
+    parts = eff_digest_new();
+    eff_digest_add(parts, "ab", 2);
+    eff_digest_add(parts, "c", 1);
+    sum = eff_digest_end(parts);
+    assert_hex(&whole, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_hex(&mac, 32, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    assert_hex(&sum, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    _exit(cryptofail_end() ? 2 : 0);
+}
+
+/* Comes first: no hash was computed yet. The hash is right, or the process ends with a word. */
+static void
+test_no_memory_no_hash(void **state)
+{
+    int code = 1, died = 0;
+
+    (void)state;
+    // OpenSSL's own beginning is not at stake: it does not survive a failure of its own.
+    EVP_MD_free(EVP_MD_fetch(NULL, "SHA256", NULL));
+    EVP_MAC_free(EVP_MAC_fetch(NULL, "HMAC", NULL));
+    for (size_t nth = 1; code != 0; nth++) {
+        char text[200] = "";
+        int fds[2], status;
+        pid_t child;
+
+        assert_int_equal(pipe(fds), 0);
+        fflush(NULL);
+        child = fork();
+        if (child == 0)
+            hash_in_child(nth, fds[1]);
+        close(fds[1]);
+        (void)!read(fds[0], text, sizeof(text) - 1);
+        close(fds[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        code = WEXITSTATUS(status);
+        if (code == 1)
+            assert_string_equal(text,
+                                "efferent: out of memory, or OpenSSL cannot compute SHA-256\n");
+        died += code == 1;
+    }
+    assert_true(died > 0);
+}
+
 static void
 test_hex(void **state)
 {
@@ -309,6 +371,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_memory_no_hash),
         cmocka_unit_test(test_siphash_vectors),
         cmocka_unit_test(test_siphash_against_openssl),
         cmocka_unit_test(test_xxh3),
@@ -321,5 +384,7 @@ main(void)
         cmocka_unit_test(test_base64_random),
     };
 
+    if (!cryptofail_init())
+        return 1;
     return cmocka_run_group_tests(tests, setup, teardown);
 }

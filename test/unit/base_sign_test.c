@@ -1,10 +1,17 @@
 // links: base
 /*
- * Goal: what is signed verifies, and nothing else does; a key that cannot be read is told.
- * Method: a fresh key; tokens as they are, cut, and changed byte by byte; PEM with \n.
+ * Goal: what is signed verifies, and nothing else does; a key that cannot be read is told; without
+ * memory there is no token, and none that holds.
+ * Method: a fresh key; tokens as they are, cut, and changed byte by byte; PEM with \n; the n-th
+ * allocation of OpenSSL fails.
+ * covers: F9
  */
 #include "base/sign.h"
+#include "lib/cryptofail.h"
 
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,7 +80,149 @@ signed_and_verified(void **state)
     assert_int_equal(eff_jwt_alg_of(rsa, EFF_JWT_PS256, arena), EFF_JWT_PS256);
     assert_int_equal(eff_jwt_alg_of(p256, EFF_JWT_PS256, arena), EFF_JWT_ES256);
     assert_int_equal(eff_jwt_alg_of(EFF_STR("key"), EFF_JWT_PS256, arena), EFF_JWT_PS256);
+    assert_string_equal(eff_jwt_alg_name(EFF_JWT_RS256), "RS256");
     assert_string_equal(eff_jwt_alg_name(EFF_JWT_PS256), "PS256");
+    assert_string_equal(eff_jwt_alg_name(EFF_JWT_ES256), "ES256");
+}
+
+/* A key of another curve: ES256 is P-256 alone. */
+static eff_str
+p384_new(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-384");
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    eff_str pem;
+
+    assert_int_equal(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), 1);
+    pem = eff_str_copy(&arena, (eff_str){text, (size_t)BIO_get_mem_data(bio, &text)});
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+    return pem;
+}
+
+/* A PEM has no backslash of its own but those of \n, and is not as long as a book. */
+static void
+texts_around_a_key(void **state)
+{
+    eff_str pem = eff_p256_new(&arena), token, claims, wrong;
+    struct eff_sha256 digest;
+    struct eff_err err = {0};
+    char *book = eff_new(&arena, char, (size_t)64 << 10);
+
+    (void)state;
+    wrong = eff_str_printf(&arena, "\\t" EFF_STR_FMT "\\", EFF_STR_ARG(escaped(pem)));
+    assert_int_equal(
+        eff_jwt_sign_by(wrong, EFF_JWT_ES256, EFF_STR("{}"), EFF_STR("{}"), &arena, &token, &err),
+        EFF_CONFIG);
+    memset(book, '\n', (size_t)64 << 10);
+    memcpy(book, pem.ptr, pem.len);
+    assert_true(eff_rsa_fingerprint((eff_str){book, ((size_t)64 << 10) - 1}, arena, &digest));
+    assert_false(eff_rsa_fingerprint((eff_str){book, (size_t)64 << 10}, arena, &digest));
+
+    pem = p384_new();
+    assert_int_equal(eff_jwt_alg_of(pem, EFF_JWT_RS256, arena), EFF_JWT_RS256);
+    assert_int_equal(
+        eff_jwt_sign_by(pem, EFF_JWT_ES256, EFF_STR("{}"), EFF_STR("{}"), &arena, &token, &err),
+        EFF_CONFIG);
+    assert_non_null(strstr(err.msg, "it is no P-256 key"));
+    assert_false(eff_jwt_verify_by(pem, EFF_JWT_ES256, EFF_STR("e30.e30.AA"), &arena, &claims));
+}
+
+/* The allocation to fail after this one: each of the first and last, some of those in between. */
+static size_t
+next_to_fail(size_t nth, size_t count)
+{
+    return nth < 20 || nth + 60 > count ? nth + 1 : nth + 41 + 60 > count ? count - 59 : nth + 41;
+}
+
+static size_t
+allocations_of(enum eff_jwt_alg alg, eff_str pem, eff_str *ret_token)
+{
+    struct eff_err err = {0};
+    size_t left;
+
+    cryptofail_at(SIZE_MAX);
+    assert_int_equal(
+        eff_jwt_sign_by(pem, alg, EFF_STR("{}"), EFF_STR("{\"a\":1}"), &arena, ret_token, &err),
+        EFF_OK);
+    left = cryptofail_left;
+    cryptofail_end();
+    return SIZE_MAX - left;
+}
+
+static void
+signed_without_memory(enum eff_jwt_alg alg, eff_str pem)
+{
+    eff_str kept, token, claims;
+    size_t count = allocations_of(alg, pem, &kept);
+    bool failed = true;
+
+    for (size_t nth = 1; failed; nth = next_to_fail(nth, count)) {
+        struct eff_err err = {0};
+        enum eff_fault fault;
+
+        cryptofail_at(nth);
+        fault =
+            eff_jwt_sign_by(pem, alg, EFF_STR("{}"), EFF_STR("{\"a\":1}"), &arena, &token, &err);
+        failed = cryptofail_end();
+        assert_int_equal(fault, err.fault);
+        assert_true(fault == EFF_OK || (failed && fault == EFF_CONFIG));
+        if (fault == EFF_OK)
+            assert_true(eff_jwt_verify_by(pem, alg, token, &arena, &claims));
+    }
+    failed = true;
+    for (size_t nth = 1; failed; nth = next_to_fail(nth, count)) {
+        struct eff_arena scratch = arena;
+        eff_str forged = eff_str_printf(&scratch, "e30.eyJhIjoyfQ." EFF_STR_FMT,
+                                        EFF_STR_ARG(eff_str_sub(kept, 15, SIZE_MAX)));
+        bool holds;
+
+        cryptofail_at(nth);
+        assert_false(eff_jwt_verify_by(pem, alg, forged, &scratch, &claims));
+        cryptofail_at(nth);
+        holds = eff_jwt_verify_by(pem, alg, kept, &scratch, &claims);
+        failed = cryptofail_end();
+        assert_true(holds || failed);
+    }
+}
+
+static void
+no_memory_no_token(void **state)
+{
+    eff_str rsa = eff_rsa_new(&arena), p256 = eff_p256_new(&arena);
+
+    (void)state;
+    signed_without_memory(EFF_JWT_RS256, rsa);
+    signed_without_memory(EFF_JWT_PS256, rsa);
+    signed_without_memory(EFF_JWT_ES256, p256);
+}
+
+/* A key that is made or unlocked is that key, or none at all. */
+static void
+no_memory_no_key(void **state)
+{
+    eff_str p256 = eff_p256_new(&arena), token;
+    size_t count = allocations_of(EFF_JWT_ES256, p256, &token);
+    struct eff_sha256 digest;
+    bool failed = true;
+
+    (void)state;
+    for (size_t nth = 1; failed; nth = next_to_fail(nth, count)) {
+        struct eff_arena scratch = arena;
+        struct eff_err err = {0};
+        eff_str made, plain;
+        enum eff_fault fault;
+
+        cryptofail_at(nth);
+        made = eff_p256_new(&scratch);
+        failed = cryptofail_end();
+        assert_true(made.len > 0 ? eff_rsa_fingerprint(made, scratch, &digest) : failed);
+        cryptofail_at(nth);
+        fault = eff_rsa_unlock(p256, EFF_STR(""), &scratch, &plain, &err);
+        failed |= cryptofail_end();
+        assert_true(fault == EFF_OK ? eff_str_eq(plain, p256) : failed && fault == EFF_CONFIG);
+    }
 }
 
 static void
@@ -168,10 +317,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signed_and_verified),
-        cmocka_unit_test(keys_that_are_none),
-        cmocka_unit_test(keys_with_a_passphrase),
+        cmocka_unit_test(signed_and_verified), cmocka_unit_test(texts_around_a_key),
+        cmocka_unit_test(no_memory_no_token),  cmocka_unit_test(no_memory_no_key),
+        cmocka_unit_test(keys_that_are_none),  cmocka_unit_test(keys_with_a_passphrase),
     };
 
+    if (!cryptofail_init())
+        return 1;
     return cmocka_run_group_tests(tests, setup, teardown);
 }
