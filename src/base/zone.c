@@ -9,7 +9,7 @@
 #define ZONE_HEAD        44
 #define ZONE_OFFSET_MOST (26 * 3600)  /* RFC 9636, 3.2: less than that, both ways */
 #define ZONE_TIME_MOST   (167 * 3600) /* of a rule, counted from midnight, both ways */
-#define ZONE_STEP        900          /* no two changes of one zone lie closer than this */
+#define ZONE_STEP        900          /* changes of one zone never lie as close: 4 days, in 1939 */
 
 struct zone_day { /* of a year */
     char kind;    /* 'J': from 1, 29 February not counted; '0': from 0; 'M': the n-th weekday */
@@ -310,8 +310,7 @@ eff_zone_instants(const struct eff_zone *zone, int64_t local, int64_t *ret_insta
     int64_t first = INT64_MAX, last = INT64_MIN;
     int32_t offset = eff_zone_offset(zone, before);
 
-    if (offset == eff_zone_offset(zone, after) &&
-        offset == eff_zone_offset(zone, local - offset)) { // no change is near
+    if (offset == eff_zone_offset(zone, after)) { // no change is near, and two never are
         *ret_instant = local - offset;
         return 1;
     }

@@ -157,6 +157,8 @@ test_rules(void **state)
         "AAA3BBB,J60/0,J300/1:30:15",
         "AAA3BBB,59/0,300",
         "AAA-14BBB-15,M2.1.1,M11.5.6/2",
+        "AAA3BBB,J59/0,J365/1",
+        "AAA-10BBB,M10.1.0,M12.5.0",
     };
 
     (void)state;
@@ -204,6 +206,55 @@ test_what_clocks_show(void **state)
     }
 }
 
+/* A file with changes, each to one of two types: an hour before UTC, and UTC. No rule. */
+static void
+changes_of(struct eff_buf *buf, size_t count, const int64_t *at, const unsigned char *types)
+{
+    static const char offsets[] = "\0\0\x0e\x10\0\0\0\0\0\0\1\0";
+
+    tzif_of(buf, "");
+    buf->len = 54;
+    eff_buf_add(buf, (eff_str){buf->ptr, 44});
+    buf->ptr[54 + 35] = (char)count;
+    buf->ptr[54 + 39] = 2;
+    for (size_t i = 0; i < count; i++)
+        for (int shift = 56; shift >= 0; shift -= 8)
+            eff_buf_add_char(buf, (char)(at[i] >> shift));
+    eff_buf_add_bytes(buf, types, count);
+    eff_buf_add(buf, (eff_str){offsets, 12});
+    eff_buf_add(buf, EFF_STR("UTC\0\n\n"));
+}
+
+/* Four days back, and no rule: after the last change its offset is that for ever. */
+static void
+test_changes_without_a_rule(void **state)
+{
+    static const int64_t at[] = {1000000, 1345600};
+    static const unsigned char types[] = {1, 0};
+    const struct eff_zone *zone;
+    struct eff_err err = {0};
+    struct eff_buf buf = {0};
+
+    (void)state;
+    changes_of(&buf, 2, at, types);
+    assert_int_equal(eff_zone_parse(eff_buf_str(&buf), &arena, &zone, &err), EFF_OK);
+    assert_int_equal(eff_zone_offset(zone, 0), 3600);
+    assert_int_equal(eff_zone_offset(zone, 1000000), 0);
+    assert_int_equal(eff_zone_offset(zone, 1345599), 0);
+    assert_int_equal(eff_zone_offset(zone, 1345600), 3600);
+    assert_int_equal(eff_zone_offset(zone, INT64_C(1) << 40), 3600);
+    expect_local(zone, 999999, 1, 999999 - 3600);
+    expect_local(zone, 1000000, 2, 1000000 - 3600);
+    expect_local(zone, 1003599, 2, 1003599 - 3600);
+    expect_local(zone, 1003600, 1, 1003600);
+    expect_local(zone, 1172800, 1, 1172800);
+    expect_local(zone, 1345599, 1, 1345599);
+    expect_local(zone, 1345600, 0, 0);
+    expect_local(zone, 1349199, 0, 0);
+    expect_local(zone, 1349200, 1, 1345600);
+    eff_buf_free(&buf);
+}
+
 static void
 refused(eff_str bytes)
 {
@@ -223,6 +274,16 @@ test_what_is_no_zone(void **state)
                                         "CET-1CEST,M3.5.0",
                                         "CET-1CEST,M3.5.0,",
                                         "CET-27",
+                                        "CET26",
+                                        "CET-00001",
+                                        "CET-1CEST-27,M3.5.0,M10.5.0",
+                                        "CET-1CEST,Mx.5.0,M10.5.0",
+                                        "CET-1CEST,M13.5.0,M10.5.0",
+                                        "CET-1CEST,M3,5.0,M10.5.0",
+                                        "CET-1CEST,M3.x.0,M10.5.0",
+                                        "CET-1CEST,M3.0.0,M10.5.0",
+                                        "CET-1CEST,M3.5,0,M10.5.0",
+                                        "CET-1:30:60",
                                         "<CET-1",
                                         "CET-1CEST,M0.5.0,M10.5.0",
                                         "CET-1CEST,M3.6.0,M10.5.0",
@@ -257,6 +318,39 @@ test_what_is_no_zone(void **state)
     tzif_of(&buf, "CET-1");
     buf.ptr[54 + 44] = 1; // an offset of months
     refused(eff_buf_str(&buf));
+    tzif_of(&buf, "CET-1");
+    buf.ptr[54] = 'X'; // the second half is of something else
+    refused(eff_buf_str(&buf));
+    tzif_of(&buf, "CET-1");
+    buf.ptr[54 + 39] = 0; // no type at all
+    refused(eff_buf_str(&buf));
+    eff_buf_free(&buf);
+}
+
+/* Changes out of order, to a type that is none, or fewer than the header says. */
+static void
+test_changes_that_are_none(void **state)
+{
+    static const int64_t ordered[] = {1000000, 1007200}, twice[] = {1000000, 1000000};
+    static const unsigned char types[] = {1, 0}, unknown[] = {0, 2};
+    char *large = calloc(1, EFF_ZONE_BYTES_MAX + 1);
+    struct eff_buf buf = {0};
+
+    (void)state;
+    changes_of(&buf, 2, twice, types);
+    refused(eff_buf_str(&buf));
+    changes_of(&buf, 2, ordered, unknown);
+    refused(eff_buf_str(&buf));
+    changes_of(&buf, 2, ordered, types);
+    for (unsigned count = 3; count < 256; count++) {
+        buf.ptr[54 + 35] = (char)count;
+        refused(eff_buf_str(&buf));
+    }
+    tzif_of(&buf, "CET-1");
+    memcpy(large, buf.ptr, buf.len);
+    memset(large + buf.len - 1, '\n', EFF_ZONE_BYTES_MAX + 2 - buf.len);
+    refused((eff_str){large, EFF_ZONE_BYTES_MAX + 1});
+    free(large);
     eff_buf_free(&buf);
 }
 
@@ -267,7 +361,9 @@ main(void)
         cmocka_unit_test_setup(test_zones_of_the_database, setup),
         cmocka_unit_test_setup(test_rules, setup),
         cmocka_unit_test_setup(test_what_clocks_show, setup),
+        cmocka_unit_test_setup(test_changes_without_a_rule, setup),
         cmocka_unit_test_setup(test_what_is_no_zone, setup),
+        cmocka_unit_test_setup(test_changes_that_are_none, setup),
     };
 
     eff_arena_init(&arena, "test", (size_t)16 << 20);
