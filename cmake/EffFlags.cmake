@@ -39,7 +39,7 @@ endif()
 if(EFF_COVERAGE)
     # An inlined branch would count again at each call.
     target_compile_options(eff_flags INTERFACE "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=" --coverage -fno-inline)
-    target_link_options(eff_program_flags INTERFACE --coverage -Wl,--wrap=_exit,--wrap=kill)
+    target_link_options(eff_program_flags INTERFACE --coverage -Wl,--wrap=_exit,--wrap=abort,--wrap=kill)
     target_sources(eff_program_flags INTERFACE "${PROJECT_SOURCE_DIR}/cmake/coverage.c")
 else()
     target_compile_options(eff_flags INTERFACE "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")

@@ -1,6 +1,7 @@
 /*
  * coverage: counts of a process that ends without its exit handlers. Linked in by builds with
- * EFF_COVERAGE only: the child that runs a sync ends by _exit, and a crash point by killing itself.
+ * EFF_COVERAGE only: the child that runs a sync ends by _exit, a crash point by killing itself or by
+ * abort.
  */
 #include <signal.h>
 #include <sys/types.h>
@@ -9,6 +10,8 @@
 void __gcov_dump(void);
 __attribute__((noreturn)) void __real__exit(int code);
 __attribute__((noreturn)) void __wrap__exit(int code);
+__attribute__((noreturn)) void __real_abort(void);
+__attribute__((noreturn)) void __wrap_abort(void);
 int __real_kill(pid_t process, int signal);
 int __wrap_kill(pid_t process, int signal);
 
@@ -17,6 +20,13 @@ __wrap__exit(int code)
 {
     __gcov_dump();
     __real__exit(code);
+}
+
+void
+__wrap_abort(void)
+{
+    __gcov_dump();
+    __real_abort();
 }
 
 int
