@@ -156,10 +156,8 @@ arena_take(struct eff_arena *arena, size_t size, size_t align, size_t count, siz
         return NULL;
     if (ARENA_GUARDED && align < 8)
         align = 8;
-    if (__builtin_add_overflow(arena->used, arena->used == 0 ? 0 : ARENA_GAP, &start) ||
-        __builtin_add_overflow(start, align - 1, &start))
-        return NULL;
-    start &= ~(align - 1);
+    // What is used was mapped, with pages to spare: neither sum overflows.
+    start = (arena->used + (arena->used == 0 ? 0 : ARENA_GAP) + align - 1) & ~(align - 1);
     if (__builtin_add_overflow(start, bytes, &end) || end > arena->budget)
         return NULL;
     head = arena_head(arena);

@@ -1,6 +1,7 @@
 /*
  * base/fold: Unicode's case folding, by utf8proc.
  */
+#include <assert.h>
 #include <utf8proc.h>
 
 #include "base/fold.h"
@@ -41,5 +42,6 @@ eff_fold(enum eff_fold fold, eff_str text, struct eff_arena *arena)
     codes = eff_new(arena, utf8proc_int32_t, (size_t)count + 1);
     utf8proc_decompose(bytes, (utf8proc_ssize_t)text.len, codes, count, options);
     count = utf8proc_reencode(codes, count, options); // in its place: a code never takes more bytes
-    return count < 0 ? eff_str_lower(arena, text) : (eff_str){(const char *)codes, (size_t)count};
+    assert(count >= 0);
+    return (eff_str){(const char *)codes, (size_t)count};
 }

@@ -9,6 +9,7 @@
 
 #include "base/number.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <yyjson.h>
@@ -76,7 +77,7 @@ json_key_cmp(const void *a, const void *b)
     order = memcmp(unsafe_yyjson_get_str(x), unsafe_yyjson_get_str(y), x_len);
     if (order != 0)
         return order;
-    return x < y ? -1 : x > y;
+    return (x > y) - (x < y);
 }
 
 static bool
@@ -152,16 +153,17 @@ json_walk(const struct eff_json *value, struct eff_arena scratch, yyjson_val **r
     }
 }
 
-/* Where, in text that is known to be JSON, the nesting first passes the bound. */
+/* Where, in text that is known to be JSON and to pass the bound, the nesting first does. */
 static size_t
 json_find_too_deep(eff_str text)
 {
     unsigned depth = 0;
     bool quoted = false;
 
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0;; i++) {
         char c = text.ptr[i];
 
+        assert(i < text.len);
         if (quoted && c == '\\')
             i++;
         else if (c == '"')
@@ -171,7 +173,6 @@ json_find_too_deep(eff_str text)
         else if (!quoted && (c == ']' || c == '}'))
             depth--;
     }
-    return 0;
 }
 
 /* begin == UINT64_MAX: text is the whole; else it is a part that begins there. */
@@ -380,7 +381,7 @@ eff_json_count(const struct eff_json *array_or_object)
 bool
 eff_json_bool(const struct eff_json *value)
 {
-    return value != NULL && yyjson_is_true((yyjson_val *)value);
+    return yyjson_is_true((yyjson_val *)value);
 }
 
 eff_str
@@ -394,7 +395,7 @@ eff_json_str(const struct eff_json *value)
     case EFF_JSON_NUMBER:
         return (eff_str){unsafe_yyjson_get_raw(val), unsafe_yyjson_get_len(val)};
     case EFF_JSON_BOOL:
-        return yyjson_is_true(val) ? EFF_STR("true") : EFF_STR("false");
+        return unsafe_yyjson_is_true(val) ? EFF_STR("true") : EFF_STR("false");
     default:
         return EFF_STR_NONE;
     }

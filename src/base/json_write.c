@@ -16,10 +16,11 @@ struct json_member {
     const struct eff_json *value;
 };
 
+/* Of the innermost array or object. */
 static bool
 json_has_members(const struct eff_json_writer *w)
 {
-    return w->depth > 0 && (w->has_members >> (w->depth - 1) & 1) != 0;
+    return (w->has_members >> (w->depth - 1) & 1) != 0;
 }
 
 static void
@@ -60,9 +61,10 @@ json_begin(struct eff_json_writer *w, char bracket)
 static void
 json_end(struct eff_json_writer *w, char bracket)
 {
-    bool some = json_has_members(w);
+    bool some;
 
     assert(w->depth > 0 && !w->after_key);
+    some = json_has_members(w);
     w->depth--;
     if (some)
         json_new_line(w);
@@ -341,10 +343,10 @@ json_print_sorted(struct eff_json_writer *w, const struct eff_json *object)
         w->buf->full = true; // out of memory, as when the buffer cannot grow
         return;
     }
-    while (i < count && eff_json_next(&iter, &members[i].key, &members[i].value))
-        i++;
-    qsort(members, i, sizeof(members[0]), json_member_cmp);
-    for (size_t j = 0; j < i; j++) {
+    for (; i < count; i++)
+        eff_json_next(&iter, &members[i].key, &members[i].value);
+    qsort(members, count, sizeof(members[0]), json_member_cmp);
+    for (size_t j = 0; j < count; j++) {
         eff_json_key(w, members[j].key);
         json_print(w, members[j].value, true);
     }

@@ -217,7 +217,7 @@ eff_scan_skip(struct eff_scan *scan, struct eff_err *err)
 static void
 scan_keep_begin(struct eff_scan *scan, size_t bytes_max)
 {
-    if (scan->kept.full || scan->kept.cap > SCAN_KEY)
+    if (scan->kept.cap > SCAN_KEY)
         eff_buf_free(&scan->kept);
     eff_buf_reset(&scan->kept);
     scan->kept.max = bytes_max;

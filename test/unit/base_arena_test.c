@@ -291,6 +291,24 @@ body_over_small_budget(void)
 }
 
 static void
+body_bytes_over_budget(void)
+{
+    struct eff_arena arena;
+
+    eff_arena_init(&arena, "run", MIB);
+    eff_arena_bytes(&arena, MIB + 1);
+}
+
+/* One that was never given a name, nor any memory. */
+static void
+body_nameless(void)
+{
+    struct eff_arena arena = {0};
+
+    eff_new(&arena, char, 1);
+}
+
+static void
 body_no_addresses(void)
 {
     struct eff_arena arena;
@@ -314,6 +332,10 @@ test_default_ends_the_process(void **state)
                 "efferent: out of memory: the \"run\" arena is at its budget of 3 MiB\n");
     assert_ends(body_over_small_budget,
                 "efferent: out of memory: the \"run\" arena is at its budget of 1 MiB\n");
+    assert_ends(body_bytes_over_budget,
+                "efferent: out of memory: the \"run\" arena is at its budget of 1 MiB\n");
+    assert_ends(body_nameless,
+                "efferent: out of memory: the \"\" arena is at its budget of 0 MiB\n");
     assert_ends(body_no_addresses, "efferent: out of memory: cannot reserve 17592186044416 MiB for "
                                    "the \"run\" arena\n");
     assert_ends(body_more_than_the_machine, "efferent: out of memory: cannot reserve 1099511627776 "

@@ -2,7 +2,8 @@
  * Goal: a buffer holds exactly what was added, up to its maximum; over it, it is
  * full and unchanged. What was written is read back, and a reader given fewer
  * bytes says so instead of reading on.
- * Method: sizes around the maximum, each prefix of a written record, random adds.
+ * Method: sizes around the maximum, each prefix of a written record, random adds, more than any
+ * machine has.
  */
 // links: base
 #include "base/buf.h"
@@ -11,6 +12,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -101,6 +103,39 @@ test_maximum(void **state)
         assert_true(buf.full);
         eff_buf_free(&buf);
     }
+}
+
+/* The sanitizer would end the program, where the system's allocator only refuses. */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+static void
+test_no_memory(void **state)
+{
+    struct eff_buf buf = {.max = SIZE_MAX / 4};
+
+    (void)state;
+    eff_buf_add(&buf, EFF_STR("abc"));
+    assert_null(eff_buf_reserve(&buf, SIZE_MAX / 8)); // no machine has so much
+    assert_true(buf.full);
+    eff_buf_add_int(&buf, 7);
+    eff_buf_addf(&buf, "%d", 7);
+    assert_true(eff_str_is(eff_buf_str(&buf), "abc"));
+    eff_buf_reset(&buf);
+    eff_buf_add(&buf, EFF_STR("de"));
+    assert_null(eff_buf_reserve(&buf, SIZE_MAX));
+    assert_true(buf.full);
+    assert_true(eff_str_is(eff_buf_str(&buf), "de"));
+    eff_buf_reset(&buf);
+    eff_buf_addf(&buf, "%lc", (wint_t)0xd800); // half of a character has no bytes
+    assert_true(buf.full);
+    assert_int_equal(buf.len, 0);
+    eff_buf_free(&buf);
 }
 
 static void
@@ -194,9 +229,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_adds),        cmocka_unit_test(test_reserve),
-        cmocka_unit_test(test_maximum),     cmocka_unit_test(test_slices),
-        cmocka_unit_test(test_random_adds),
+        cmocka_unit_test(test_adds),    cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_maximum), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_slices),  cmocka_unit_test(test_random_adds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,12 @@ test_far_away(void **state)
     assert_true(eff_timeofday_text(INT64_MIN, 1, text) < EFF_TIME_TEXT_MAX);
     assert_true(eff_timeofday_text(INT64_MAX, 999, text) < EFF_TIME_TEXT_MAX);
     assert_true(eff_micros_from_civil(&civil) == INT64_MAX);
+    civil = (struct eff_civil){294247, 1, 10, .hour = 4, .second = 54, .nanos = 775807999};
+    assert_true(eff_micros_from_civil(&civil) == INT64_MAX); // the last there is
+    civil.second = 53;
+    assert_true(eff_micros_from_civil(&civil) == INT64_MAX - 1000000);
+    civil.hour = 5;
+    assert_true(eff_micros_from_civil(&civil) == INT64_MAX);
     civil.year = -400000;
     assert_true(eff_micros_from_civil(&civil) == INT64_MIN);
 }

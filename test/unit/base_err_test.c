@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -64,6 +65,8 @@ test_cut_and_visible(void **state)
     assert_string_equal(err.msg, "a\\x1b[0m\\x0ab\\xff");
     eff_err_hint(&err, "%s", "do\rthis");
     assert_string_equal(err.hint, "do\\x0dthis");
+    EFF_FAIL(&err, EFF_ROW, "%lc", (wint_t)0xd800);
+    assert_string_equal(err.msg, "a message that cannot be formatted");
     memset(text, 'h', sizeof(text));
     eff_err_hint(&err, "%.*s", 2000, text);
     assert_int_equal(strlen(err.hint), 255);
@@ -139,6 +142,14 @@ test_where(void **state)
         assert_true(strlen(err.where) >= 150);
         assert_string_equal(err.where + strlen(err.where) - 10, ".yml:12:34");
     }
+    for (size_t i = 0; i < sizeof(path); i += 4)
+        memcpy(path + i, "\xf0\x9f\x98\x80", 4);
+    eff_err_where(&err, (eff_str){path, sizeof(path)}, 0, 0);
+    assert_int_equal(strlen(err.where), 3 + 39 * 4); // whole characters, all that there is room for
+    assert_true(eff_utf8_valid(eff_str_of(err.where)));
+    memset(path, 0x80, sizeof(path)); // in which no character begins
+    eff_err_where(&err, (eff_str){path, sizeof(path)}, 7, 0);
+    assert_string_equal(err.where, "...:7");
 }
 
 static void

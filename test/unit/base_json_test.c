@@ -680,6 +680,18 @@ test_every_budget(void **state)
 }
 
 static void
+test_no_arena(void **state)
+{
+    const struct eff_json *root = NULL;
+    struct eff_arena none = {0};
+
+    (void)state;
+    assert_int_equal(eff_json_parse(S("[1]"), &none, &root, &err), EFF_BROKEN);
+    assert_string_equal(err.msg, "JSON of 3 bytes does not fit in the \"\" arena");
+    assert_null(root);
+}
+
+static void
 test_full_buffer(void **state)
 {
     const struct eff_json *root = parse(eff_str_of(document));
@@ -696,6 +708,29 @@ test_full_buffer(void **state)
         eff_buf_free(&buf);
     }
     eff_buf_free(&whole);
+}
+
+/* Numbers and what is JSON already: room for the longest is asked for, and without it none is written. */
+static void
+test_full_writer(void **state)
+{
+    (void)state;
+    for (size_t max = 1; max < 120; max++) {
+        struct eff_buf buf = {.max = max};
+        struct eff_json_writer w = {.buf = &buf};
+
+        eff_json_begin_array(&w);
+        eff_json_write_double(&w, 0.5);
+        eff_json_write_int(&w, -7);
+        eff_json_write_raw(&w, S("{\"a\":1}"));
+        eff_json_end_array(&w);
+        if (!buf.full)
+            assert_str(eff_buf_str(&buf), "[0.5,-7,{\"a\":1}]");
+        else
+            assert_true(eff_str_starts(S("[0.5,-7,{\"a\":1}]"), eff_buf_str(&buf)));
+        assert_true(buf.full ? max < 60 : max > 17);
+        eff_buf_free(&buf);
+    }
 }
 
 int
@@ -719,7 +754,9 @@ main(void)
         cmocka_unit_test(test_every_prefix_is_refused),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_every_budget),
+        cmocka_unit_test(test_no_arena),
         cmocka_unit_test(test_full_buffer),
+        cmocka_unit_test(test_full_writer),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -5,6 +5,7 @@
  * address, form and parameters; a signature that was computed by another program; a header that verifies, and does not once
  * anything in it is changed. test/peers/oauth1.test.mjs compares with another implementation.
  */
+#include "base/buf.h"
 #include "base/oauth1.h"
 
 #include <setjmp.h>
@@ -67,6 +68,29 @@ addresses(void **state)
     base_is("GET", "https://a.example/?a=%4g", NULL, 0, NULL, "none");
 }
 
+/* What cannot be read or counted is not signed, wherever it stands. */
+static void
+what_is_not_signed(void **state)
+{
+    static struct eff_oauth1_param params[513];
+    struct eff_buf form = {0};
+
+    (void)state;
+    base_is("GET", "https://a.example/?%4=a", NULL, 0, NULL, "none");
+    base_is("POST", "https://a.example/", "a=%4", 0, NULL, "none");
+    for (size_t i = 0; i < 513; i++) {
+        params[i] = (struct eff_oauth1_param){EFF_STR("a"), EFF_STR("b")};
+        eff_buf_addf(&form, "%sa=b", i ? "&" : "");
+    }
+    eff_buf_add_char(&form, '\0');
+    base_is("GET", "https://a.example/", NULL, 513, params, "none");
+    base_is("POST", "https://a.example/", form.ptr, 0, NULL, "none");
+    base_is("POST", "https://a.example/?a=b", form.ptr + 4, 0, NULL, "none");
+    base_is("POST", "https://a.example/", form.ptr + 511 * 4, 1, params,
+            "POST&https%3A%2F%2Fa.example%2F&a%3Db%26a%3Db%26a%3Db");
+    eff_buf_free(&form);
+}
+
 /* printf %s 'GET&x&y' | openssl dgst -sha256 -hmac 'a%20b&c%26' -binary | base64 */
 static void
 a_signature(void **state)
@@ -122,6 +146,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_the_rfc),
         cmocka_unit_test(addresses),
+        cmocka_unit_test(what_is_not_signed),
         cmocka_unit_test(a_signature),
         cmocka_unit_test(a_header),
     };

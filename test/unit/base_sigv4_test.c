@@ -64,7 +64,7 @@ as_the_clients_do(void **state)
           "Signature=fa97623aedc028eb591fba58f57e3ad0eae949de9bf0aa2023797fcbc488946b");
 }
 
-/* A parameter without a value is signed with its '='; a URL without a path has one. */
+/* A parameter without a value is signed with its '='; a URL without a path has one; of one name, values are sorted. */
 static void
 short_forms(void **state)
 {
@@ -80,6 +80,13 @@ short_forms(void **state)
                .authorization;
     slash = eff_sigv4_sign(&sign, EFF_STR("GET"), EFF_STR("http://h/"), EFF_STR(""), 0, &arena)
                 .authorization;
+    assert_true(eff_str_eq(bare, slash));
+    bare =
+        eff_sigv4_sign(&sign, EFF_STR("GET"), EFF_STR("http://h/?a=1&a=2"), EFF_STR(""), 0, &arena)
+            .authorization;
+    slash =
+        eff_sigv4_sign(&sign, EFF_STR("GET"), EFF_STR("http://h/?a=2&a=1"), EFF_STR(""), 0, &arena)
+            .authorization;
     assert_true(eff_str_eq(bare, slash));
 }
 

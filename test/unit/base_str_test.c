@@ -196,7 +196,11 @@ encode(uint32_t code, unsigned char *out)
 static void
 test_utf8_every_code_point(void **state)
 {
+    uint32_t none = 7;
+
     (void)state;
+    assert_int_equal(eff_utf8_decode(EFF_STR_NONE, &none), 0);
+    assert_int_equal(none, 7);
     for (uint32_t code = 0; code < 0x120000; code++) {
         unsigned char bytes[4];
         size_t len = encode(code, bytes);

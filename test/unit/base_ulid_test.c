@@ -63,6 +63,9 @@ test_other_texts_are_no_ids(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(eff_ulid_ms(eff_str_of(bad[i]), &ms));
+    assert_false(eff_ulid_ms(EFF_STR("01ARYZ6S41TSV4RRFF\0"
+                                     "69G5FAV"),
+                             &ms));
 }
 
 int
