@@ -11,7 +11,6 @@
 
 #include <endian.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/hash.h"
 #include "base/json.h"
@@ -540,102 +539,17 @@ canon_add_number(struct eff_buf *buf, const struct canon_number *number)
     }
 }
 
-struct canon_member {
-    eff_str key;
-    const struct eff_json *value;
-};
-
-static int
-canon_member_cmp(const void *a, const void *b)
-{
-    return eff_str_cmp(((const struct canon_member *)a)->key,
-                       ((const struct canon_member *)b)->key);
-}
-
-static void canon_add_json(struct eff_buf *buf, const struct eff_json *value,
-                           struct eff_arena scratch);
-
-static void
-canon_add_json_members(struct eff_buf *buf, const struct eff_json *value, bool object,
-                       struct eff_arena scratch)
-{
-    size_t count = eff_json_count(value), filled = 0;
-    struct canon_member *members =
-        eff_arena_try(&scratch, sizeof(*members), alignof(struct canon_member), count + 1);
-    struct eff_json_iter iter = eff_json_iterate(value);
-
-    if (!members) {
-        buf->full = true;
-        return;
-    }
-    while (filled < count && eff_json_next(&iter, &members[filled].key, &members[filled].value))
-        filled++;
-    if (object)
-        qsort(members, count, sizeof(*members), canon_member_cmp);
-    canon_add_word(buf, object ? CANON_OBJECT : CANON_ARRAY, count);
-    for (size_t i = 0; i < count; i++) {
-        if (object)
-            canon_add_bytes(buf, CANON_TEXT, members[i].key);
-        canon_add_json(buf, members[i].value, scratch);
-    }
-}
-
-static void
-canon_add_json(struct eff_buf *buf, const struct eff_json *value, struct eff_arena scratch)
-{
-    enum eff_json_type type = eff_json_type(value);
-    struct canon_number number;
-
-    switch (type) {
-    case EFF_JSON_NULL:
-        eff_buf_add_char(buf, CANON_NULL);
-        break;
-    case EFF_JSON_BOOL:
-        canon_add_word(buf, CANON_BOOL, eff_json_bool(value));
-        break;
-    case EFF_JSON_NUMBER:
-        number = canon_number(eff_json_str(value));
-        if (number.class == CANON_BAD)
-            canon_add_bytes(buf, CANON_BAD, eff_json_str(value));
-        else
-            canon_add_number(buf, &number);
-        break;
-    case EFF_JSON_STRING:
-        canon_add_bytes(buf, CANON_TEXT, eff_json_str(value));
-        break;
-    case EFF_JSON_ARRAY:
-    case EFF_JSON_OBJECT:
-        canon_add_json_members(buf, value, type == EFF_JSON_OBJECT, scratch);
-        break;
-    }
-}
-
-static void
-canon_add_json_text(struct eff_buf *buf, eff_str text, struct eff_arena scratch)
-{
-    const struct eff_json *root;
-    struct eff_err err = {0};
-
-    if (eff_json_parse(text, &scratch, &root, &err) != EFF_OK) {
-        canon_add_bytes(buf, CANON_BAD, text);
-        return;
-    }
-    eff_buf_add_char(buf, CANON_JSON);
-    canon_add_json(buf, root, scratch);
-}
-
 void
-eff_value_canonical(struct eff_buf *buf, const struct eff_value *value, struct eff_arena scratch)
+eff_value_canonical(struct eff_buf *buf, const struct eff_value *value)
 {
     struct canon_number number;
 
     switch ((enum eff_kind)value->kind) {
     case EFF_NULL:
-        eff_buf_add_char(buf, CANON_NULL);
-        break;
     case EFF_ABSENT:
-        eff_buf_add_char(buf, CANON_ABSENT);
-        break;
+    case EFF_JSON:
+    case EFF_BAD:
+        break; // none of them can be a key
     case EFF_BOOL:
         canon_add_word(buf, CANON_BOOL, value->i != 0);
         break;
@@ -647,10 +561,7 @@ eff_value_canonical(struct eff_buf *buf, const struct eff_value *value, struct e
         break;
     case EFF_DECIMAL:
         number = canon_number(eff_value_str(value));
-        if (number.class == CANON_BAD)
-            canon_add_bytes(buf, CANON_BAD, eff_value_str(value));
-        else
-            canon_add_number(buf, &number);
+        canon_add_number(buf, &number);
         break;
     case EFF_TEXT:
         canon_add_bytes(buf, CANON_TEXT, eff_value_str(value));
@@ -669,12 +580,6 @@ eff_value_canonical(struct eff_buf *buf, const struct eff_value *value, struct e
         break;
     case EFF_INSTANT:
         canon_add_time(buf, CANON_INSTANT, value);
-        break;
-    case EFF_JSON:
-        canon_add_json_text(buf, eff_value_str(value), scratch);
-        break;
-    case EFF_BAD:
-        canon_add_bytes(buf, CANON_BAD, eff_value_str(value));
         break;
     }
 }

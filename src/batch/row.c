@@ -60,7 +60,7 @@ eff_row_key(const struct eff_mapping *mapping, const struct eff_value *row,
             return EFF_ROW_KEY_NULL;
         if (!row_key_fit(value))
             return EFF_ROW_KEY_BAD;
-        eff_value_canonical(buf, value, (struct eff_arena){0});
+        eff_value_canonical(buf, value);
         if (buf->full || buf->len > EFF_ROW_KEY_MAX)
             return EFF_ROW_KEY_BAD;
     }

@@ -32,14 +32,16 @@ struct eff_row_secret {
 };
 
 /*
- * Canonical bytes, injective also when several values follow each other: kind
- * class, then content of fixed size or with its length before it. Scratch is
+ * Canonical bytes of a value that can be a key (see EFF_ROW_KEY_BAD), injective also
+ * when several values follow each other: kind class, then content of fixed size or
+ * with its length before it. Nothing for NULL, ABSENT, JSON and BAD.
+ */
+void eff_value_canonical(struct eff_buf *buf, const struct eff_value *value);
+
+/*
+ * Equal exactly for the same value, but for collisions; takes some nanoseconds. Scratch is
  * used for JSON only (several times the size of its text).
  */
-void eff_value_canonical(struct eff_buf *buf, const struct eff_value *value,
-                         struct eff_arena scratch);
-
-/* Equal exactly when the canonical bytes are, but for collisions; takes some nanoseconds. */
 uint64_t eff_value_hash(uint64_t seed, const struct eff_value *value, struct eff_arena scratch);
 
 enum eff_row_state {

@@ -24,17 +24,17 @@ static bool
 request_seconds(eff_str text, int64_t *ret_ms)
 {
     eff_str whole, fraction;
-    int64_t seconds, ms = 0, scale = 100;
+    int64_t seconds = 0, ms = 0, scale = 100;
     bool more = false;
 
     bool has_fraction = eff_str_cut(text, '.', &whole, &fraction);
     if (whole.len == 0 || whole.len > 9 || (has_fraction && fraction.len == 0))
         return false;
-    for (size_t i = 0; i < whole.len; i++)
+    for (size_t i = 0; i < whole.len; i++) {
         if (whole.ptr[i] < '0' || whole.ptr[i] > '9')
             return false;
-    if (!eff_str_int(whole, &seconds))
-        return false;
+        seconds = seconds * 10 + (whole.ptr[i] - '0');
+    }
     for (size_t i = 0; has_fraction && i < fraction.len; i++, scale /= 10) {
         if (fraction.ptr[i] < '0' || fraction.ptr[i] > '9')
             return false;

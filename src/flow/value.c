@@ -59,7 +59,7 @@ eff_kind_name(enum eff_kind kind)
     return "unknown";
 }
 
-/* The three forms of time; nothing for other kinds. */
+/* Of DATE, TIME, DATETIME or INSTANT. */
 static size_t
 value_time_text(const struct eff_value *value, char ret_text[EFF_TIME_TEXT_MAX])
 {
@@ -70,10 +70,8 @@ value_time_text(const struct eff_value *value, char ret_text[EFF_TIME_TEXT_MAX])
         return eff_timeofday_text(value->i, value->len, ret_text);
     case EFF_DATETIME:
         return eff_datetime_text(value->i, value->len, false, ret_text);
-    case EFF_INSTANT:
-        return eff_datetime_text(value->i, value->len, true, ret_text);
     default:
-        return 0;
+        return eff_datetime_text(value->i, value->len, true, ret_text);
     }
 }
 

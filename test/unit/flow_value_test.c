@@ -138,6 +138,34 @@ several_values_come_back(void **state)
     eff_buf_free(&buf);
 }
 
+/* Without room for it there is nothing of a value, and what was there before stays. */
+static void
+full_buffers_hold_whole_values(void **state)
+{
+    struct eff_value values[64];
+    size_t count = boundaries(values);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        struct eff_buf whole = {0};
+
+        eff_value_write(&whole, &values[i]);
+        for (size_t max = 1; max < whole.len + 24; max++) {
+            struct eff_buf buf = {.max = max};
+
+            eff_buf_add_char(&buf, 'x');
+            eff_value_write(&buf, &values[i]);
+            assert_true(buf.full || max > whole.len);
+            assert_int_equal(buf.len, buf.full ? 1 : 1 + whole.len);
+            assert_int_equal(buf.ptr[0], 'x');
+            if (!buf.full)
+                assert_memory_equal(buf.ptr + 1, whole.ptr, whole.len);
+            eff_buf_free(&buf);
+        }
+        eff_buf_free(&whole);
+    }
+}
+
 static void
 small_values_are_small(void **state)
 {
@@ -312,6 +340,34 @@ decimals_in_json(void **state)
     eff_arena_deinit(&arena);
 }
 
+/* Base64 is written straight into the buffer: all of it, or none. */
+static void
+bytes_that_do_not_fit(void **state)
+{
+    struct eff_value value = eff_value_of_str(EFF_BYTES, EFF_STR("abcd"));
+
+    (void)state;
+    for (size_t max = 1; max < 12; max++) {
+        struct eff_buf buf = {.max = max};
+
+        eff_value_text(&buf, &value);
+        assert_int_equal(buf.full, max < 8);
+        assert_int_equal(buf.len, max < 8 ? 0 : 8);
+        eff_buf_free(&buf);
+    }
+}
+
+static void
+kinds_have_names(void **state)
+{
+    (void)state;
+    for (int i = EFF_NULL; i <= EFF_ABSENT; i++)
+        for (int k = EFF_NULL; k < i; k++)
+            assert_string_not_equal(eff_kind_name((enum eff_kind)i),
+                                    eff_kind_name((enum eff_kind)k));
+    assert_string_equal(eff_kind_name((enum eff_kind)99), "unknown");
+}
+
 static void
 columns_are_found_by_exact_name(void **state)
 {
@@ -331,12 +387,15 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_value_comes_back),
         cmocka_unit_test(several_values_come_back),
+        cmocka_unit_test(full_buffers_hold_whole_values),
         cmocka_unit_test(small_values_are_small),
         cmocka_unit_test(every_cut_is_noticed),
         cmocka_unit_test(random_bytes_do_no_harm),
         cmocka_unit_test(text_forms),
         cmocka_unit_test(json_forms),
         cmocka_unit_test(decimals_in_json),
+        cmocka_unit_test(bytes_that_do_not_fit),
+        cmocka_unit_test(kinds_have_names),
         cmocka_unit_test(columns_are_found_by_exact_name),
     };
 
