@@ -8,6 +8,7 @@
 #include "plan/convert.h"
 #include "plan/identity.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct compile_missing {
@@ -434,9 +435,10 @@ eff_compile_mapping(const struct eff_sync_conf *sync, const struct eff_columns *
 static void
 compile_mark(const size_t *columns, size_t count, bool *ret_needed, size_t width)
 {
-    for (size_t i = 0; i < count; i++)
-        if (columns[i] < width)
-            ret_needed[columns[i]] = true;
+    for (size_t i = 0; i < count; i++) {
+        assert(columns[i] < width);
+        ret_needed[columns[i]] = true;
+    }
 }
 
 void

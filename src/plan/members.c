@@ -49,8 +49,6 @@ members_value_equal(const struct eff_value *a, const struct eff_value *b)
     struct eff_buf left = {0}, right = {0};
     bool equal;
 
-    if (a->kind == EFF_ABSENT || b->kind == EFF_ABSENT)
-        return a->kind == b->kind;
     eff_value_text(&left, a);
     eff_value_text(&right, b);
     equal = eff_str_eq(eff_buf_str(&left), eff_buf_str(&right));
@@ -64,7 +62,8 @@ static bool
 members_within(const struct eff_value *a, const struct eff_value *b, size_t width)
 {
     for (size_t i = 0; i < width; i++)
-        if (a[i].kind != EFF_ABSENT && !members_value_equal(&a[i], &b[i]))
+        if (a[i].kind != EFF_ABSENT &&
+            (b[i].kind == EFF_ABSENT || !members_value_equal(&a[i], &b[i])))
             return false;
     return true;
 }

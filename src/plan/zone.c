@@ -6,6 +6,8 @@
  */
 #include "plan/convert.h"
 
+#include <assert.h>
+
 #define ZONE_SECOND 1000000
 
 static enum eff_fault
@@ -36,8 +38,7 @@ eff_convert_zone(const struct eff_transform *transform, const struct eff_value *
     struct eff_value time = *value;
     int64_t seconds;
 
-    if (!transform->zone)
-        return EFF_FAIL(err, EFF_BROKEN, "the time zone was not read");
+    assert(transform->zone);
     if (value->kind == EFF_TEXT && !eff_convert_time(eff_value_str(value), &time))
         return zone_refuse(transform, "it is not a date and time as in 2026-01-31T12:30:00", err);
     if (time.kind == EFF_DATE) {

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "lib/planvalue.h"
 #include "lib/random.h"
+#include "plan/convert.h"
 #include "plan/transform.h"
 
 #include <math.h>
@@ -624,6 +625,22 @@ test_borrows(void **state)
     assert_int_equal(arena.used, used);
 }
 
+/* A value's length has 32 bits: what is longer is refused, and never cut. */
+static void
+test_longer_than_a_value(void **state)
+{
+    struct eff_value to = planvalue_of("int:7");
+    struct eff_err err = {0};
+
+    (void)state;
+    assert_int_equal(eff_convert_str(EFF_TEXT, (eff_str){"", (size_t)UINT32_MAX + 1}, &to, &err),
+                     EFF_ROW);
+    assert_string_equal(err.msg, "the result is larger than 4 GiB");
+    assert_int_equal(to.kind, EFF_INT);
+    assert_int_equal(eff_convert_str(EFF_TEXT, (eff_str){"", UINT32_MAX}, &to, &err), EFF_OK);
+    assert_int_equal(to.len, UINT32_MAX);
+}
+
 /* INT -> TEXT -> INT and FLOAT -> DECIMAL -> FLOAT give the same value for any value. */
 static void
 test_round_trips(void **state)
@@ -661,7 +678,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),          cmocka_unit_test(test_table_is_complete),
         cmocka_unit_test(test_no_such_target), cmocka_unit_test(test_zone_hint),
-        cmocka_unit_test(test_borrows),        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_borrows),        cmocka_unit_test(test_longer_than_a_value),
+        cmocka_unit_test(test_round_trips),
     };
     int failed;
 

@@ -169,6 +169,8 @@ test_match_is_key(void **state)
     assert_false(compiled(&sync, "a b v").match_is_key);
     sync.match = template;
     assert_false(compiled(&sync, "a b v").match_is_key);
+    template[0] = field_of("A", "{{ a }}{{ b }}");
+    assert_false(compiled(&sync, "a b v").match_is_key);
     same[0].transforms = &lower;
     same[0].transforms_count = 1;
     sync.match = same;
@@ -195,7 +197,7 @@ test_case_of_names(void **state)
     m = compiled(&sync, "id SCORE Score score");
     assert_int_equal(m.fields[0].inputs[0], 2);
     // Without an exact one nobody can tell which is meant.
-    err = refused(&sync, "id SCORE score");
+    err = refused(&sync, "id SCORE score scorE");
     assert_non_null(strstr(err.msg, "`SCORE`"));
     assert_non_null(strstr(err.msg, "`score`"));
     assert_string_equal(err.where, "syncs/a.yml:7:3");
@@ -203,6 +205,10 @@ test_case_of_names(void **state)
     err = refused(&sync, "id Score Score");
     assert_non_null(strstr(err.msg, "column 2"));
     assert_non_null(strstr(err.msg, "column 3"));
+    fields[0] = field_of("x", "{{ Score }}");
+    assert_non_null(strstr(refused(&sync, "id SCORE score").msg, "`score`"));
+    fields[0] = field_of("x", "Score");
+    assert_string_equal(refused(&sync, "Id ID Score").where, "syncs/a.yml:3:6"); // the key's own
     // Only what is mapped has to be unambiguous.
     compiled(&sync, "id a a Score");
 }
@@ -253,6 +259,50 @@ test_missing_many(void **state)
     assert_non_null(strstr(err.msg, "; and 80 more"));
     refused(&sync, "");
     assert_non_null(strstr(earlier.at[0].msg, "`id` (key)"));
+}
+
+/* The nearer a short name is, the fewer letters may differ. */
+static void
+test_missing_short(void **state)
+{
+    struct eff_field_conf fields[] = {field_of("x", "ab")};
+    struct eff_sync_conf sync = sync_of(fields, 1);
+
+    (void)state;
+    assert_non_null(strstr(refused(&sync, "id xy ax a").msg, "did you mean `ax`?"));
+    assert_null(strstr(refused(&sync, "id xy yz").msg, "did you mean"));
+}
+
+/* All of a key that is missing is told, and not that one column is there twice. */
+static void
+test_missing_key(void **state)
+{
+    static const eff_str key[] = {{"a", 1}, {"b", 1}};
+    struct eff_sync_conf sync = sync_of(NULL, 0);
+
+    (void)state;
+    sync.key = key;
+    sync.key_count = 2;
+    assert_non_null(strstr(refused(&sync, "v").msg, "no column `b` (key)"));
+    assert_int_equal(earlier.count, 1);
+    assert_non_null(strstr(earlier.at[0].msg, "no column `a` (key)"));
+}
+
+/* What says nothing of where a value comes from: as a field, and as what finds the record. */
+static void
+test_no_source(void **state)
+{
+    struct eff_field_conf fields[] = {{.name = EFF_STR("x"), .place = {EFF_STR("a.yml"), 4, 2}}};
+    struct eff_sync_conf sync = sync_of(fields, 1);
+    struct eff_err err = refused(&sync, "id");
+
+    (void)state;
+    assert_string_equal(err.msg, "field `x` has no source");
+    assert_string_equal(err.where, "a.yml:4:2");
+    sync.match = fields;
+    sync.match_count = 1;
+    sync.fields_count = 0;
+    assert_string_equal(refused(&sync, "id").msg, "field `x` has no source");
 }
 
 static void
@@ -427,6 +477,9 @@ test_map_is_sorted_and_unique(void **state)
     assert_str(pairs[0].from, "c"); // The configuration is left as it is.
     pairs[2].from = EFF_STR("c");
     assert_non_null(strstr(refused(&sync, "id").msg, "`c` twice"));
+    map.pairs = NULL; // a map of nothing but its `else`
+    map.pairs_count = 0;
+    assert_int_equal(compiled(&sync, "id").fields[0].transforms[0].pairs_count, 0);
 }
 
 /* ---------------------------------------------------------------------- identities */
@@ -678,6 +731,9 @@ main(void)
         cmocka_unit_test_setup(test_case_of_names, setup),
         cmocka_unit_test_setup(test_missing_all_at_once, setup),
         cmocka_unit_test_setup(test_missing_many, setup),
+        cmocka_unit_test_setup(test_missing_short, setup),
+        cmocka_unit_test_setup(test_missing_key, setup),
+        cmocka_unit_test_setup(test_no_source, setup),
         cmocka_unit_test_setup(test_hostile_names, setup),
         cmocka_unit_test_setup(test_key_twice, setup),
         cmocka_unit_test_setup(test_columns_are_copied, setup),

@@ -158,7 +158,62 @@ test_a_new_column(void **state)
     assert_int_equal(plan(EFF_CHANGE_REMOVE, NULL, NULL, NULL), EFF_PLANNED_GONE);
 }
 
+/* A record that is made and one that is changed are two requests, where one cannot be both. */
+static void
+test_create_and_update(void **state)
+{
+    (void)state;
+    planner.mode = EFF_MODE_UPSERT;
+    limits[EFF_OP_CREATE].supported = true;
+    assert_int_equal(plan(EFF_CHANGE_ADD, "a@x", "1", "z"), EFF_PLANNED_SEND);
+    assert_int_equal(p.op, EFF_OP_UPSERT);
+    limits[EFF_OP_UPDATE].supported = true;
+    assert_int_equal(plan(EFF_CHANGE_ADD, "a@x", "1", "z"), EFF_PLANNED_SEND);
+    assert_int_equal(p.op, EFF_OP_CREATE);
+    assert_int_equal(plan(EFF_CHANGE_CHANGE, "a@x", "1", "z"), EFF_PLANNED_SEND);
+    assert_int_equal(p.op, EFF_OP_UPDATE);
+    limits[EFF_OP_UPSERT].supported = true;
+    assert_int_equal(plan(EFF_CHANGE_ADD, "a@x", "1", "z"), EFF_PLANNED_SEND);
+    assert_int_equal(p.op, EFF_OP_UPSERT);
+}
+
+/* A value that cannot be sent: of what finds the record, and of a field. */
+static void
+test_bad_values(void **state)
+{
+    struct eff_value row[4] = {{.kind = EFF_INT, .i = 7}};
+
+    (void)state;
+    planner.mode = EFF_MODE_UPSERT;
+    row[1] = eff_value_of_str(EFF_BAD, EFF_STR("no e-mail"));
+    assert_int_equal(eff_plan_change(&planner, &change, row, &arena, &p, &err),
+                     EFF_PLANNED_INVALID);
+    expect_why("no e-mail");
+    row[1] = eff_value_of_str(EFF_TEXT, EFF_STR("a@x"));
+    row[3] = eff_value_of_str(EFF_BAD, EFF_STR("no ad"));
+    assert_int_equal(eff_plan_change(&planner, &change, row, &arena, &p, &err),
+                     EFF_PLANNED_INVALID);
+    expect_why("no ad");
+}
+
 /* ---- members ---- */
+
+/* A new column that is no identifier: the list knows the row by what it knew before. */
+static void
+test_a_member_and_a_new_column(void **state)
+{
+    (void)state;
+    assert_int_equal(plan(EFF_CHANGE_ADD, "a@x", "1", NULL), EFF_PLANNED_SEND);
+    acknowledged();
+    planner.any_added = false;
+    assert_int_equal(plan(EFF_CHANGE_COLUMNS, "a@x", "1", "z"), EFF_PLANNED_FOLLOW);
+    assert_null(p.ack.identity.ptr); // what was kept of it is longer, and stays
+    planner.any_added = true;
+    assert_int_equal(plan(EFF_CHANGE_COLUMNS, "a@x", "1", "z"), EFF_PLANNED_SEND);
+    assert_int_equal(p.op, EFF_OP_ADD);
+    assert_int_equal(p.item.fields[0].kind, EFF_TEXT); // a member is told whole
+    assert_int_equal(p.item.leaving_count, 0);
+}
 
 static void
 test_a_member_is_who_shares_its_identifiers(void **state)
@@ -194,7 +249,14 @@ test_a_row_that_says_of_nobody_who_it_is(void **state)
     assert_int_equal(plan(EFF_CHANGE_ADD, "a@x", "1", NULL), EFF_PLANNED_SEND);
     acknowledged();
     uses_fields[0] = false; // what it was known by is used no more
+    assert_int_equal(plan(EFF_CHANGE_CHANGE, "a@x", "1", NULL), EFF_PLANNED_INVALID);
+    expect_why("the row has no identifier");
     assert_int_equal(plan(EFF_CHANGE_REMOVE, NULL, NULL, NULL), EFF_PLANNED_SEND);
+    mapping.fields = fields + 1; // by what is left nobody is taken out
+    mapping.fields_count = 1;
+    uses_fields[0] = true;
+    assert_int_equal(plan(EFF_CHANGE_CHANGE, "a@x", "z", "z"), EFF_PLANNED_SEND);
+    assert_int_equal(p.item.leaving_count, 0);
     mapping.fields_count = 0;
     assert_int_equal(plan(EFF_CHANGE_REMOVE, NULL, NULL, NULL), EFF_PLANNED_HELD);
     expect_why("its identifiers left the mapping");
@@ -224,6 +286,16 @@ test_identifiers_that_were_not_kept(void **state)
     assert_true(eff_members_read(&planner, whole, &arena, &members));
     for (size_t len = 0; len < whole.len; len++)
         assert_false(eff_members_read(&planner, eff_str_sub(whole, 0, len), &arena, &members));
+    for (uint32_t count = 0; count <= EFF_MEMBERS_MAX + 1; count += EFF_MEMBERS_MAX + 1) {
+        eff_identity_write(&buf, EFF_STR("{\"id\":7}"), EFF_STR_NONE, &value, 1);
+        eff_buf_add_u32(&buf, count); // none, and more than there can be
+        for (uint32_t i = 0; i < count; i++) {
+            eff_value_write(&buf, &value);
+            eff_buf_add_u32(&buf, 0);
+        }
+        assert_false(eff_members_read(&planner, eff_buf_str(&buf), &arena, &members));
+        eff_buf_free(&buf);
+    }
 }
 
 /* Each change without an answer leaves one more who may be in: there is an end to it. */
@@ -311,6 +383,9 @@ main(void)
         cmocka_unit_test_setup(test_a_match_value_that_changes, setup),
         cmocka_unit_test_setup(test_a_match_value_of_a_record_with_an_id, setup),
         cmocka_unit_test_setup(test_a_new_column, setup),
+        cmocka_unit_test_setup(test_create_and_update, setup),
+        cmocka_unit_test_setup(test_bad_values, setup),
+        cmocka_unit_test_setup(test_a_member_and_a_new_column, setup),
         cmocka_unit_test_setup(test_a_member_is_who_shares_its_identifiers, setup),
         cmocka_unit_test_setup(test_a_row_that_says_of_nobody_who_it_is, setup),
         cmocka_unit_test_setup(test_identifiers_that_were_not_kept, setup),

@@ -572,7 +572,8 @@ test_normalize_names(void **state)
                                          {"text:", "text:"},
                                          {"int:2134", "text:2134"},
                                          {"text:02134", "text:02134"},
-                                         {"text:1234a-6789", "text:1234a6789"}};
+                                         {"text:1234a-6789", "text:1234a6789"},
+                                         {"text:12345 67890", "text:1234567890"}};
     static const struct change countries[] = {
         {"text:DE", "text:de"},         {"text: us ", "text:us"},
         {"text:XK", "text:xk"},         {"text:ZW", "text:zw"},
@@ -597,6 +598,9 @@ test_normalize_google_names(void **state)
                                           {"text:Alex Dr.", "text:alex"},
                                           {"text:Mralex", "text:mralex"},
                                           {"text:Mr.", "text:"},
+                                          {"text:\xe2\x80\xa8Mary\xe2\x80\xa8\xe2\x80\xa9"
+                                           "Ann\xe2\x80\xa9",
+                                           "text:mary ann"},
                                           {"text:\xc3\x89MILIE", "text:\xc3\xa9milie"},
                                           {"text:", "text:"},
                                           {"text:\xc0\x80", "!UTF-8"}};
@@ -610,6 +614,7 @@ test_normalize_google_names(void **state)
                                            {"text:Boardds", "text:boardds"},
                                            {"text:ii", "text:ii"},
                                            {"text:, Jr.", "text:"},
+                                           {"text:,Jr.", "text:"},
                                            {"text:", "text:"}};
 
     (void)state;
@@ -652,10 +657,10 @@ test_normalize_birth(void **state)
                                           {"text:", "text:"},
                                           {"text:1900", "text:1900"}};
     static const struct change months[] = {
-        {"int:1", "text:01"},     {"text: 1 ", "text:01"},     {"text:01", "text:01"},
-        {"text:12", "text:12"},   {"text:0", "!1 to 12"},      {"int:13", "!1 to 12"},
-        {"text:001", "!1 to 12"}, {"text:May", "!1 to 12"},    {"text:", "text:"},
-        {"text:+1", "!1 to 12"},  {"decimal:1.0", "!fraction"}};
+        {"int:1", "text:01"},     {"text: 1 ", "text:01"},      {"text:01", "text:01"},
+        {"text:12", "text:12"},   {"text:0", "!1 to 12"},       {"int:13", "!1 to 12"},
+        {"text:001", "!1 to 12"}, {"text:May", "!1 to 12"},     {"text:", "text:"},
+        {"text:+1", "!1 to 12"},  {"decimal:1.0", "!fraction"}, {"decimal:7", "text:07"}};
     static const struct change days[] = {{"int:9", "text:09"},    {"text:31", "text:31"},
                                          {"text:32", "!1 to 31"}, {"int:0", "!1 to 31"},
                                          {"text:-1", "!1 to 31"}, {"text:", "text:"}};
