@@ -287,10 +287,8 @@ eff_json_type(const struct eff_json *value)
         return EFF_JSON_STRING;
     case YYJSON_TYPE_ARR:
         return EFF_JSON_ARRAY;
-    case YYJSON_TYPE_OBJ:
+    default: // YYJSON_TYPE_OBJ: what was parsed has no other
         return EFF_JSON_OBJECT;
-    default:
-        return (enum eff_json_type)0;
     }
 }
 

@@ -289,15 +289,16 @@ number_round(const struct number_scaled *scaled)
     return whole + (rest > half || (rest == half && whole % 2 == 1));
 }
 
-/* Whether n is nearer to it than to its neighbours; what lies half-way is read as the even one. */
+/*
+ * Whether n is nearer to it than to its neighbours; what lies half-way is read as the even one.
+ * Below a power of two they are twice as dense, but all of those here have short texts.
+ */
 static bool
 number_reads_back(const struct number_scaled *scaled, uint64_t n)
 {
     unsigned __int128 at = (unsigned __int128)n << scaled->shift, distance;
 
     distance = at > scaled->product ? at - scaled->product : scaled->product - at;
-    if (at < scaled->product && scaled->mantissa == (uint64_t)1 << 52)
-        distance *= 2; // below a power of two they are twice as dense
     return scaled->mantissa % 2 == 0 ? distance * 2 <= scaled->power : distance * 2 < scaled->power;
 }
 

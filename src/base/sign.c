@@ -237,12 +237,12 @@ sign_pem(const EVP_PKEY *key, struct eff_arena *arena)
     BIO *bio = BIO_new(BIO_s_mem());
     eff_str pem = EFF_STR("");
     char *text = NULL;
-    long len = 0;
 
-    if (key && bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1)
-        len = BIO_get_mem_data(bio, &text);
-    if (len > 0)
-        pem = eff_str_copy(arena, (eff_str){text, (size_t)len});
+    if (key && bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1) {
+        size_t len = (size_t)BIO_get_mem_data(bio, &text);
+
+        pem = eff_str_copy(arena, (eff_str){text, len});
+    }
     BIO_free(bio);
     return pem;
 }

@@ -252,6 +252,37 @@ nesting_and_sizes_have_bounds(void **state)
     eff_buf_free(&out);
 }
 
+/* A large value among small ones: each is what it is, and the room for it is given back. */
+static void
+large_values_leave_nothing(void **state)
+{
+    struct eff_buf text = {0};
+    struct pieces pieces;
+    struct eff_scan scan;
+    bool there, more;
+
+    (void)state;
+    eff_buf_add(&text, EFF_STR("[1,\""));
+    for (int i = 0; i < 200000; i++)
+        eff_buf_add_char(&text, 'x');
+    eff_buf_add(&text, EFF_STR("\",[2]]"));
+    pieces = (struct pieces){eff_buf_str(&text), SIZE_MAX};
+    eff_scan_open(&scan, pieces_fill, &pieces);
+    assert_int_equal(eff_scan_array(&scan, &there, &err), EFF_OK);
+    for (int i = 0; i < 3; i++) {
+        const struct eff_json *value;
+
+        assert_int_equal(eff_scan_item(&scan, &more, &err), EFF_OK);
+        assert_true(more);
+        assert_int_equal(eff_scan_value(&scan, 1 << 20, &arena, &value, &err), EFF_OK);
+        assert_int_equal(i == 2 ? eff_json_count(value) : eff_json_str(value).len,
+                         i == 1 ? 200000 : 1);
+        assert_int_equal(scan.kept.cap > 200000, i == 1);
+    }
+    eff_scan_close(&scan);
+    eff_buf_free(&text);
+}
+
 /* ---- random documents ---- */
 
 static void
@@ -316,6 +347,7 @@ main(void)
         cmocka_unit_test(what_is_no_json_is_told_with_its_byte),
         cmocka_unit_test(a_source_that_fails_is_passed_on),
         cmocka_unit_test(nesting_and_sizes_have_bounds),
+        cmocka_unit_test(large_values_leave_nothing),
         cmocka_unit_test(random_documents_are_kept_as_they_are),
     };
     int failed;

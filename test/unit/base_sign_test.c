@@ -93,9 +93,11 @@ p384_new(void)
     BIO *bio = BIO_new(BIO_s_mem());
     char *text = NULL;
     eff_str pem;
+    long len;
 
     assert_int_equal(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), 1);
-    pem = eff_str_copy(&arena, (eff_str){text, (size_t)BIO_get_mem_data(bio, &text)});
+    len = BIO_get_mem_data(bio, &text);
+    pem = eff_str_copy(&arena, (eff_str){text, (size_t)len});
     BIO_free(bio);
     EVP_PKEY_free(key);
     return pem;
@@ -121,6 +123,7 @@ texts_around_a_key(void **state)
     assert_false(eff_rsa_fingerprint((eff_str){book, (size_t)64 << 10}, arena, &digest));
 
     pem = p384_new();
+    assert_true(eff_rsa_fingerprint(pem, arena, &digest));
     assert_int_equal(eff_jwt_alg_of(pem, EFF_JWT_RS256, arena), EFF_JWT_RS256);
     assert_int_equal(
         eff_jwt_sign_by(pem, EFF_JWT_ES256, EFF_STR("{}"), EFF_STR("{}"), &arena, &token, &err),

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "diff/diff.h"
+#include "diff/filter.h"
 #include "lib/testos.h"
 
 struct place {
@@ -297,6 +298,30 @@ test_filter_misses_few(void **state)
     place_close(&p);
 }
 
+/* From 64 bits a row to 16: none is forgotten, and few are taken for what is there. */
+static void
+test_filters_of_any_size(void **state)
+{
+    static const uint64_t rows[] = {1000, 3000000, 9000000};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct diff_filter filter;
+        uint64_t taken = 0;
+
+        diff_filter_init(&filter, rows[i], SIZE_MAX);
+        assert_true(filter.count * 64 >= (i == 0 ? rows[i] * 8 : i == 1 ? 16 << 20 : rows[i] * 2));
+        for (uint64_t k = 0; k < rows[i]; k += i + 1)
+            diff_filter_add(&filter, key_of(k), 5);
+        for (uint64_t k = 0; k < rows[i]; k += i + 1)
+            assert_true(diff_filter_has(&filter, key_of(k), 5));
+        for (uint64_t k = 0; k < 100000; k++)
+            taken += diff_filter_has(&filter, key_of(k), 6);
+        assert_true(taken < 100000 / 100);
+        diff_filter_deinit(&filter);
+    }
+}
+
 /* Far more rows than memory, and nobody said so: entries spill, partitions are split. */
 static void
 test_wrong_expectation(void **state)
@@ -329,15 +354,15 @@ test_wrong_expectation(void **state)
     place_close(&p);
 }
 
+/* With content, or with so few rows expected that partitions are split. */
 static enum eff_fault
-run_all(struct place *p, struct eff_err *err)
+run_all(struct place *p, int64_t expected, eff_str content, struct eff_err *err)
 {
     struct eff_change change;
 
-    EFF_TRY(try_open(p, 40 << 10, 1000, err));
+    EFF_TRY(try_open(p, 40 << 10, expected, err));
     for (uint64_t i = 500; i < 9000; i++)
-        EFF_TRY(eff_diff_add(p->diff, key_of(i), i, i,
-                             i % 3 == 0 ? EFF_STR("some content") : EFF_STR_NONE, err));
+        EFF_TRY(eff_diff_add(p->diff, key_of(i), i, i, i % 3 == 0 ? content : EFF_STR_NONE, err));
     do
         EFF_TRY(eff_diff_next(p->diff, &change, err));
     while (change.kind != EFF_CHANGE_END);
@@ -345,12 +370,11 @@ run_all(struct place *p, struct eff_err *err)
 }
 
 static void
-test_every_file_call_fails_once(void **state)
+every_call_fails(uint64_t step, int64_t expected, eff_str content)
 {
-    uint64_t nth, faults = 0;
+    uint64_t faults = 0;
 
-    (void)state;
-    for (nth = 1;; nth++) {
+    for (uint64_t nth = 1;; nth += step) {
         struct eff_err err = {0};
         enum eff_fault fault;
         struct place p;
@@ -359,7 +383,7 @@ test_every_file_call_fails_once(void **state)
         place_open(&p);
         make_snapshot(&p, 8000);
         testos_plan(&p.world, TESTOS_ALL, nth, nth % 2 ? EIO : ENOSPC, false);
-        fault = run_all(&p, &err);
+        fault = run_all(&p, expected, content, &err);
         failed = p.world.failed;
         if (failed) {
             assert_int_equal(fault, EFF_BROKEN);
@@ -374,6 +398,17 @@ test_every_file_call_fails_once(void **state)
             break;
     }
     assert_true(faults > 50);
+}
+
+static void
+test_every_file_call_fails_once(void **state)
+{
+    static char large[400];
+
+    (void)state;
+    memset(large, 'x', sizeof(large));
+    every_call_fails(1, 1000, EFF_STR("some content"));
+    every_call_fails(3, 3, (eff_str){large, sizeof(large)});
 }
 
 /* A block that rotted between two runs is told, by the filter's pass or by the comparison. */
@@ -398,7 +433,7 @@ test_damaged_snapshot_is_told(void **state)
         fseek(file, at, SEEK_SET);
         fputc(byte ^ 16, file);
         fclose(file);
-        assert_int_equal(run_all(&p, &err), EFF_BROKEN);
+        assert_int_equal(run_all(&p, 1000, EFF_STR("some content"), &err), EFF_BROKEN);
         assert_non_null(strstr(err.msg, "block 0"));
         place_close(&p);
     }
@@ -414,6 +449,7 @@ main(void)
         cmocka_unit_test(test_hot_keys_stay_small),
         cmocka_unit_test(test_content_of_any_size),
         cmocka_unit_test(test_filter_misses_few),
+        cmocka_unit_test(test_filters_of_any_size),
         cmocka_unit_test(test_wrong_expectation),
         cmocka_unit_test(test_every_file_call_fails_once),
         cmocka_unit_test(test_damaged_snapshot_is_told),

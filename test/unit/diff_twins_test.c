@@ -77,13 +77,18 @@ take(void *self, struct eff_hash128 key, struct eff_err *err)
     return EFF_OK;
 }
 
+static bool descending; /* rows come from the last to the first */
+
 /* Row i has the match value i / each, up to `shared` rows; later ones have their own. */
 static enum eff_fault
 told_fill(struct told *t, uint64_t shared, uint64_t each, struct eff_err *err)
 {
-    for (uint64_t i = 0; i < t->rows; i++)
+    for (uint64_t at = 0; at < t->rows; at++) {
+        uint64_t i = descending ? t->rows - 1 - at : at;
+
         EFF_TRY(eff_twins_add(t->twins, i < shared ? hash_of(i / each, 1) : hash_of(i + t->rows, 1),
                               hash_of(i, 2), false, err));
+    }
     return eff_twins_find(t->twins, take, t, err);
 }
 
@@ -114,6 +119,9 @@ test_shared_values(void **state)
     told_right(300000, 0, 1);
     told_right(300000, 2, 2);
     told_right(300000, 100000, 2);
+    descending = true; // so that others come before those that stand for several
+    told_right(300000, 300000, 3);
+    descending = false;
     told_right(300000, 300000, 1000);
     told_right(300000, 300000, 300000); // one value for all: no partition can be split
     told_right(300000, 200000, 200000);
@@ -140,30 +148,92 @@ test_silent(void **state)
     told_close(&t);
 }
 
+/* Keys that differ in one of their halves only are two keys. */
+static void
+test_keys_that_are_alike(void **state)
+{
+    static const struct eff_hash128 keys[][2] = {{{9, 0}, {9, 1}}, {{8, 2}, {9, 2}}};
+    struct eff_err err = {0};
+    struct told t;
+
+    (void)state;
+    told_open(&t, 3);
+    for (uint64_t i = 0; i < 2; i++)
+        for (uint64_t k = 0; k < 2; k++)
+            assert_int_equal(eff_twins_add(t.twins, hash_of(i, 1), keys[i][k], false, &err),
+                             EFF_OK);
+    assert_int_equal(eff_twins_find(t.twins, take, &t, &err), EFF_OK);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(t.count[i], 1);
+    told_close(&t);
+}
+
+static enum eff_fault
+take_until(void *self, struct eff_hash128 key, struct eff_err *err)
+{
+    uint64_t *left = self;
+
+    (void)key;
+    if (*left == 0)
+        return EFF_FAIL(err, EFF_BROKEN, "no more");
+    --*left;
+    return EFF_OK;
+}
+
+/* Who takes the twins may fail, too, in the middle of a partition or at its end. */
+static void
+test_taking_fails(void **state)
+{
+    static const uint64_t rows[] = {10, 300000};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct eff_err err = {0};
+        uint64_t left = 1;
+        struct told t;
+
+        told_open(&t, rows[i]);
+        for (uint64_t k = 0; k < rows[i]; k++)
+            assert_int_equal(eff_twins_add(t.twins, hash_of(7, 1), hash_of(k, 2), false, &err),
+                             EFF_OK);
+        assert_int_equal(eff_twins_find(t.twins, take_until, &left, &err), EFF_BROKEN);
+        assert_string_equal(err.msg, "no more");
+        assert_int_equal(left, 0);
+        told_close(&t);
+    }
+}
+
 /* Each file call once: told, nothing leaks, and what was told of twins is not made up. */
 static void
-test_faults(void **state)
+each_call_fails(uint64_t rows, uint64_t shared, uint64_t step)
 {
-    (void)state;
-    for (uint64_t nth = 1;; nth += 3) {
+    for (uint64_t nth = 1;; nth += step) {
         struct told t;
         struct eff_err err = {0};
         enum eff_fault fault;
         bool failed;
 
-        told_open(&t, 60000);
+        told_open(&t, rows);
         testos_plan(&t.world, TESTOS_ALL, nth, 0, false);
-        fault = told_fill(&t, 1000, 2, &err);
+        fault = told_fill(&t, shared, 2, &err);
         failed = t.world.failed;
         assert_int_equal(fault != EFF_OK, failed);
-        for (uint64_t i = 1000; i < t.rows; i++)
+        for (uint64_t i = shared; i < t.rows; i++)
             assert_int_equal(t.count[i], 0);
         told_close(&t);
         if (!failed) {
-            assert_true(nth > 3);
+            assert_true(nth > step);
             return;
         }
     }
+}
+
+static void
+test_faults(void **state)
+{
+    (void)state;
+    each_call_fails(60000, 1000, 3);
+    each_call_fails(300000, 10, 400); // whose partitions are split
 }
 
 /* A row without and with changes, a removed one, a new one: as twins nothing happens to them. */
@@ -231,6 +301,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shared_values),
         cmocka_unit_test(test_silent),
+        cmocka_unit_test(test_keys_that_are_alike),
+        cmocka_unit_test(test_taking_fails),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_in_the_diff),
     };
