@@ -57,8 +57,7 @@ eff_buf_reserve_more(struct eff_buf *buf, size_t more)
     assert(max <= SIZE_MAX / 4);
     if (buf->full)
         return NULL;
-    if (__builtin_add_overflow(buf->len, more, &len) || len > max ||
-        (len >= buf->cap && !buf_enlarge(buf, len, max))) {
+    if (__builtin_add_overflow(buf->len, more, &len) || len > max || !buf_enlarge(buf, len, max)) {
         buf->full = true;
         return NULL;
     }

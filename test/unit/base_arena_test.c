@@ -11,6 +11,7 @@
 #include "lib/random.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -243,6 +244,37 @@ test_hook(void **state)
     eff_arena_deinit(&arena);
 }
 
+static void
+hook_that_returns(const char *name, size_t budget)
+{
+    (void)name;
+    (void)budget;
+}
+
+/* Whoever asked for memory goes on with what it got: a hook must not let it. */
+static void
+test_hook_that_returns(void **state)
+{
+    int status;
+    pid_t child;
+
+    (void)state;
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        struct eff_arena arena;
+
+        signal(SIGABRT, SIG_DFL);
+        eff_arena_init(&arena, "batch", 100);
+        eff_arena_on_overflow(hook_that_returns);
+        eff_new(&arena, char, 101);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 /* Runs `body` in a child process; expects exit code 1 and this one line on standard error. */
 static void
 assert_ends(void (*body)(void), const char *line)
@@ -390,6 +422,7 @@ main(void)
         cmocka_unit_test(test_scratch_copies),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_hook),
+        cmocka_unit_test(test_hook_that_returns),
         cmocka_unit_test(test_default_ends_the_process),
         cmocka_unit_test(test_poison),
     };

@@ -112,6 +112,7 @@ test_the_chosen_time(void **state)
     assert_int_equal(ends("test.a:4", NULL, log), LIVES);
     assert_int_equal(logged(log, "test.ab"), 3);
     assert_int_equal(ends(NULL, NULL, "no/such/folder/log"), -SIGABRT); // and is not passed over
+    assert_int_equal(ends(NULL, NULL, "/dev/full"), -SIGABRT);
 }
 
 static void

@@ -600,6 +600,32 @@ test_no_such_target(void **state)
     }
 }
 
+/* Neither a transform nor a rule of normalizing that there is not sends a value as it is. */
+static void
+test_no_such_transform(void **state)
+{
+    static const size_t inputs[] = {0};
+    static const eff_str names[] = {{"c", 1}};
+    struct eff_transform transform = {.kind = (enum eff_transform_kind)99};
+    struct eff_field field = {.name = EFF_STR("x"),
+                              .inputs_count = 1,
+                              .inputs = inputs,
+                              .input_names = names,
+                              .transforms = &transform,
+                              .transforms_count = 1};
+    struct eff_value from = planvalue_of("text:a"), to = planvalue_of("int:1");
+    struct eff_err err = {0};
+
+    (void)state;
+    assert_int_equal(eff_transform_field(&field, &from, &arena, &to, &err), EFF_BROKEN);
+    assert_non_null(strstr(err.msg, "unknown transform 99"));
+    transform = (struct eff_transform){.kind = EFF_TRANSFORM_NORMALIZE,
+                                       .normalize = (enum eff_normalize)99};
+    assert_int_equal(eff_transform_field(&field, &from, &arena, &to, &err), EFF_ROW);
+    assert_non_null(strstr(err.msg, "there is no such rule"));
+    assert_int_equal(to.kind, EFF_INT);
+}
+
 static void
 test_zone_hint(void **state)
 {
@@ -676,9 +702,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),          cmocka_unit_test(test_table_is_complete),
-        cmocka_unit_test(test_no_such_target), cmocka_unit_test(test_zone_hint),
-        cmocka_unit_test(test_borrows),        cmocka_unit_test(test_longer_than_a_value),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_is_complete),
+        cmocka_unit_test(test_no_such_target),
+        cmocka_unit_test(test_no_such_transform),
+        cmocka_unit_test(test_zone_hint),
+        cmocka_unit_test(test_borrows),
+        cmocka_unit_test(test_longer_than_a_value),
         cmocka_unit_test(test_round_trips),
     };
     int failed;
