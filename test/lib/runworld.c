@@ -271,11 +271,32 @@ sql_deny(void *self, int action, const char *a, const char *b, const char *c, co
     return testos_planned(&the_world->os, TESTOS_STATEMENT) ? SQLITE_DENY : SQLITE_OK;
 }
 
+/* One that is known already is not prepared again: it fails as it is carried out. */
+static bool sql_fails;
+
+static int
+sql_begins(unsigned type, void *self, void *statement, void *text)
+{
+    (void)type, (void)self, (void)statement, (void)text;
+    sql_fails = testos_planned(&the_world->os, TESTOS_STEP);
+    return 0;
+}
+
+static int
+sql_goes_on(void *self)
+{
+    (void)self;
+    return sql_fails;
+}
+
 static int
 sql_opened(sqlite3 *db, const char **ret_message, const sqlite3_api_routines *api)
 {
     (void)ret_message, (void)api;
-    return sqlite3_set_authorizer(db, sql_deny, NULL);
+    sqlite3_progress_handler(db, 1, sql_goes_on, NULL);
+    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, sql_begins, NULL) == SQLITE_OK
+               ? sqlite3_set_authorizer(db, sql_deny, NULL)
+               : SQLITE_ERROR;
 }
 
 /* ---- requests, time ---- */

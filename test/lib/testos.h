@@ -29,6 +29,7 @@ enum testos_call { /* bits, so that a plan can name several */
                    TESTOS_STATEMENT = 1024,
                    TESTOS_SOURCE = 2048,
                    TESTOS_DEST = 4096,
+                   TESTOS_STEP = 8192,
 };
 
 struct testos {

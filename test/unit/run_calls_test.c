@@ -24,7 +24,8 @@
 #include <cmocka.h>
 
 #define KEYS       14
-#define EVERY_CALL (TESTOS_ALL | TESTOS_STATEMENT | TESTOS_SOURCE | TESTOS_DEST)
+#define EVERY_CALL \
+    (TESTOS_ALL | TESTOS_STATEMENT | TESTOS_STEP | TESTOS_SOURCE | TESTOS_DEST)
 
 static struct runworld w;
 static const struct eff_dest_field schema_fields[] = {{.name = EFF_STR("id")},
