@@ -15,7 +15,7 @@
 #include "source/source.h"
 
 #define RUNWORLD_KEYS    400
-#define RUNWORLD_COLUMNS 8
+#define RUNWORLD_COLUMNS 12
 
 struct runworld {
     struct testos os;

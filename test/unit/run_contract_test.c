@@ -100,11 +100,35 @@ test_group_tells_its_names(void **state)
     (void)state;
     w.schema.group = EFF_STR("user.");
     runworld_column(&w, "user.zodiac", text("z"));
+    runworld_column(&w, "address.city", text("Rome")); // leads into a field whose inside is not told
     has("id", EFF_FIELD_ANY);
     has("score", EFF_FIELD_ANY);
     report = runworld_run(&w, NULL);
-    expect_said("upsert 1 score=5\n");
+    expect_said("upsert 1 score=5 address.city=Rome\n");
+    assert_int_equal(report.fields_held_count, 1);
     expect_problem(&report, "EFF2104", "user.zodiac does not exist", "create the field over there");
+}
+
+/* What says which record a row is may lie inside of a field, too. */
+static void
+test_a_match_inside_of_a_field(void **state)
+{
+    static struct eff_field_conf match = {.name = EFF_STR("person.id"), .from = EFF_STR("id")};
+
+    (void)state;
+    w.sync.match = &match;
+    w.sync.match_count = 1;
+    has("score", EFF_FIELD_ANY);
+    assert_int_equal(runworld_run(&w, NULL).status, EFF_STATUS_OK);
+    expect_said("upsert 1 score=5\n");
+}
+
+static bool
+applied(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)world, (void)op;
+    item->verdict = (struct eff_verdict){.outcome = EFF_APPLIED};
+    return true;
 }
 
 static void
@@ -121,10 +145,27 @@ test_nothing_can_be_written(void **state)
     assert_true(report.contract_broken);
 }
 
+/* Whom a row stands for can be all that is sent: that none is mapped is no breach. */
+static void
+test_no_field_is_mapped(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    w.sync.fields_count = 0;
+    w.judge = applied;
+    has("id", EFF_FIELD_ANY);
+    report = runworld_run(&w, NULL);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_false(report.contract_broken);
+    expect_said("upsert 1\n");
+}
+
 static void
 test_object_and_match_stop_the_sync(void **state)
 {
-    static const eff_str near_names[] = {EFF_STR("orders"), EFF_STR("oo"), EFF_STR("o")};
+    static const eff_str near_names[] = {EFF_STR("orders"), EFF_STR("oo"), EFF_STR("O"),
+                                         EFF_STR("o")};
     struct eff_report report;
 
     (void)state;
@@ -147,7 +188,7 @@ test_object_and_match_stop_the_sync(void **state)
     w.schema.objects_count = 2;
     report = runworld_run(&w, NULL);
     expect_problem(&report, "EFF2005", "the destination d has no o", "Did you mean oo?");
-    w.schema.objects_count = 3;
+    w.schema.objects_count = 4; // of two that differ by case, the one that is written so
     report = runworld_run(&w, NULL);
     expect_problem(&report, "EFF2005", "the destination d has no o", "not at this address");
     w.schema.known = false; // cannot be asked: all is sent
@@ -166,9 +207,10 @@ test_required_fields_and_choices(void **state)
         {EFF_STR("5"), {.kind = EFF_TEXT, .len = 3, .ptr = "RED"}},
         {EFF_STR("6"), {.kind = EFF_TEXT, .len = 5, .ptr = "green"}},
         {EFF_STR("7"), {.kind = EFF_NULL}},
+        {EFF_STR("8"), {.kind = EFF_TEXT, .len = 0, .ptr = ""}},
     };
     static const struct eff_transform map = {.kind = EFF_TRANSFORM_MAP,
-                                             .pairs_count = 3,
+                                             .pairs_count = 4,
                                              .pairs = pairs,
                                              .has_otherwise = true,
                                              .value = {.kind = EFF_TEXT, .len = 4, .ptr = "pink"}};
@@ -182,7 +224,7 @@ test_required_fields_and_choices(void **state)
     w.fields[2] = (struct eff_field_conf){
         .name = EFF_STR("shade"), .has_constant = true, .constant = text("dark")};
     w.sync.fields_count = 3;
-    has("id", EFF_FIELD_ANY);
+    has("id", EFF_FIELD_ANY)->required = true; // is what the rows are matched by
     has("score", EFF_FIELD_ANY);
     has("must", EFF_FIELD_TEXT)->required = true;
     *has("own", EFF_FIELD_TEXT) =
@@ -204,6 +246,41 @@ test_required_fields_and_choices(void **state)
     w.sync.mode = EFF_MODE_UPDATE; // makes no record
     report = runworld_run(&w, NULL);
     assert_null(runworld_problem(&report, "EFF2131"));
+}
+
+/* Only what the mapping names itself is looked at: what the rows will have, nobody knows yet. */
+static void
+test_choices_that_only_rows_tell(void **state)
+{
+    static const eff_str colours[] = {EFF_STR("red")};
+    static const struct eff_map_pair red = {EFF_STR("5"),
+                                            {.kind = EFF_TEXT, .len = 3, .ptr = "red"}};
+    static const struct eff_transform trim = {.kind = EFF_TRANSFORM_TRIM},
+                                      map = {.kind = EFF_TRANSFORM_MAP,
+                                             .pairs_count = 1,
+                                             .pairs = &red};
+    static const char *const names[] = {"plain", "trimmed", "mapped", "made"};
+    struct eff_report report;
+
+    (void)state;
+    w.sync.fields_count = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        w.fields[w.sync.fields_count++] = (struct eff_field_conf){
+            .name = eff_str_of(names[i]),
+            .from = i == 3 ? EFF_STR_NONE : EFF_STR("score"),
+            .template = i == 3 ? EFF_STR("{{ score }} shades") : EFF_STR_NONE,
+            .transforms_count = i == 1 || i == 2,
+            .transforms = i == 1 ? &trim : &map,
+        };
+        *has(names[i], EFF_FIELD_CHOICE) = (struct eff_dest_field){.name = eff_str_of(names[i]),
+                                                                   .type = EFF_FIELD_CHOICE,
+                                                                   .choices_count = 1,
+                                                                   .choices = colours};
+    }
+    has("id", EFF_FIELD_ANY);
+    report = runworld_run(&w, NULL);
+    expect_said("upsert 1 plain=5 trimmed=5 mapped=red made=5 shades\n");
+    assert_int_equal(report.problems_count, 0);
 }
 
 /* A number for a text field is sent as text, where the destination wants its own types. */
@@ -230,6 +307,7 @@ test_values_fit_the_types(void **state)
 
 static char made[200];
 static enum eff_fault refuses; /* what making a field ends with */
+static bool silent_afterwards; /* nothing is described once one was to be made */
 
 static struct eff_step
 make(struct runworld *world, struct eff_task *task, const struct eff_response *last,
@@ -238,6 +316,10 @@ make(struct runworld *world, struct eff_task *task, const struct eff_response *l
     size_t at = strlen(made);
 
     (void)last;
+    if (task->kind == EFF_TASK_DESCRIBE && silent_afterwards && made[0]) {
+        EFF_FAIL(err, EFF_AUTH, "not any more");
+        return (struct eff_step){.kind = EFF_STEP_STOP};
+    }
     if (task->kind != EFF_TASK_CREATE)
         return (struct eff_step){0};
     snprintf(made + at, sizeof made - at, EFF_STR_FMT ":" EFF_STR_FMT " ",
@@ -289,7 +371,12 @@ test_types_of_made_fields(void **state)
         to_date = {.kind = EFF_TRANSFORM_CAST, .cast = EFF_DATE},
         to_text = {.kind = EFF_TRANSFORM_HASH},
         trim = {.kind = EFF_TRANSFORM_DEFAULT, .value = {.kind = EFF_INT}},
-        map = {.kind = EFF_TRANSFORM_MAP, .pairs_count = 2, .pairs = same},
+        local = {.kind = EFF_TRANSFORM_ZONE, .zone_name = EFF_STR("Etc/UTC")},
+        map = {.kind = EFF_TRANSFORM_MAP,
+               .pairs_count = 2,
+               .pairs = same,
+               .has_otherwise = true,
+               .value = {.kind = EFF_BOOL}},
         odd_map = {.kind = EFF_TRANSFORM_MAP, .pairs_count = 2, .pairs = mixed};
     struct eff_report report;
 
@@ -300,11 +387,15 @@ test_types_of_made_fields(void **state)
     runworld_column(&w, "x", eff_value_of_str(EFF_BYTES, EFF_STR("x")));
     w.cells[w.columns_count] = text("2026-01-02");
     w.columns[w.columns_count++] = (struct eff_column){.name = EFF_STR("when"), .kind = EFF_TEXT};
+    w.cells[w.columns_count] = eff_value_of_int(EFF_DATE, 0);
+    w.columns[w.columns_count++] = (struct eff_column){.name = EFF_STR("on"), .kind = EFF_DATE};
     field("d", "when", &to_date);
     field("h", "when", &to_text);
     field("n", "score", &trim);
+    field("l", "t", &local);
+    field("day", "on", &local);
     report = runworld_run(&w, NULL);
-    assert_string_equal(made, "t:time d:date h:string n:number ");
+    assert_string_equal(made, "t:time d:date h:string n:number l:time day:date ");
     expect_problem(&report, "EFF2139", "was created over there, of type time", "");
     expect_problem(&report, "EFF2104", "o.j does not exist over there, and is not created", "");
     assert_int_equal(report.fields_held_count, 2); // j, x
@@ -347,7 +438,8 @@ test_a_name_outside_of_the_group(void **state)
     runworld_column(&w, "note", text("n"));
     runworld_column(&w, "user.note", text("n"));
     runworld_column(&w, "user.", text("n"));
-    assert_int_equal(runworld_run(&w, NULL).fields_held_count, 2);
+    runworld_column(&w, "remark", text("n"));
+    assert_int_equal(runworld_run(&w, NULL).fields_held_count, 3);
     assert_string_equal(made, "user.note:string ");
 }
 
@@ -371,6 +463,64 @@ test_a_field_that_is_refused(void **state)
     report = runworld_run(&w, NULL);
     assert_int_equal(report.status, EFF_STATUS_OK);
     expect_said("upsert 1 note=n\n");
+}
+
+/* What may be better by the next run ends this one: else the column would be held by mistake. */
+static void
+test_a_field_that_cannot_be_made_now(void **state)
+{
+    static const enum eff_fault faults[] = {EFF_TRANSIENT, EFF_RATE, EFF_LIMIT};
+
+    (void)state;
+    can_make();
+    runworld_column(&w, "note", text("n"));
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct eff_report report;
+
+        refuses = faults[i];
+        report = runworld_run(&w, NULL);
+        assert_int_equal(report.status, EFF_STATUS_FAILED);
+        assert_int_equal(report.problems[0].fault, faults[i]);
+        assert_int_equal(report.fields_held_count, 0);
+        expect_said("");
+    }
+}
+
+/* Whether it is there after all cannot be asked: then the column is not held either. */
+static void
+test_a_field_that_cannot_be_looked_for(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    can_make();
+    runworld_column(&w, "note", text("n"));
+    refuses = EFF_CONTRACT;
+    silent_afterwards = true;
+    report = runworld_run(&w, NULL);
+    silent_afterwards = false;
+    assert_int_equal(report.status, EFF_STATUS_FAILED);
+    assert_int_equal(report.problems[0].fault, EFF_AUTH);
+    assert_int_equal(report.fields_held_count, 0);
+    expect_said("");
+}
+
+/* verify only looks: it makes no field, and has none to compare. */
+static void
+test_verify_makes_nothing(void **state)
+{
+    struct eff_look_options look = {.named = true, .sample = -1};
+    struct eff_report report;
+
+    (void)state;
+    can_make();
+    w.reads = true;
+    assert_int_equal(runworld_run(&w, NULL).status, EFF_STATUS_OK);
+    runworld_column(&w, "note", text("n"));
+    report = runworld_look(&w, &look);
+    assert_string_equal(made, "");
+    assert_int_equal(report.fields_held_count, 1);
+    assert_int_equal(report.unchanged, 1);
 }
 
 static int
@@ -400,10 +550,15 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(test_column_stops_alone),          IN_WORLD(test_group_tells_its_names),
+        IN_WORLD(test_a_match_inside_of_a_field),   IN_WORLD(test_no_field_is_mapped),
         IN_WORLD(test_nothing_can_be_written),      IN_WORLD(test_object_and_match_stop_the_sync),
+        IN_WORLD(test_choices_that_only_rows_tell),
         IN_WORLD(test_required_fields_and_choices), IN_WORLD(test_values_fit_the_types),
         IN_WORLD(test_types_of_made_fields),        IN_WORLD(test_a_plan_makes_nothing),
         IN_WORLD(test_a_name_outside_of_the_group), IN_WORLD(test_a_field_that_is_refused),
+        IN_WORLD(test_a_field_that_cannot_be_made_now),
+        IN_WORLD(test_a_field_that_cannot_be_looked_for),
+        IN_WORLD(test_verify_makes_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
