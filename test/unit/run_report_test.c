@@ -159,6 +159,67 @@ a_plan_reads_back_with_its_samples(void **state)
 }
 
 static void
+a_plan_reads_back_with_its_requests(void **state)
+{
+    struct world *world = *state;
+    struct eff_report_request requests[] = {
+        {"upsert", "send", 3, EFF_STR("POST"), EFF_STR("https://x/o"), EFF_STR("{\"a\":1}"), 700},
+        {"delete", "send", 1, EFF_STR("DELETE"), EFF_STR("https://x/o/7"), EFF_STR_NONE, 0},
+    };
+    const char *before;
+    const struct eff_json *json;
+    struct eff_err err = {0};
+
+    world->report.is_plan = true;
+    world->report.previews = requests;
+    world->report.previews_count = 2;
+    eff_report_close(&world->report);
+    before = document(world);
+    assert_non_null(strstr(before, "\"url\":\"https://x/o\",\"body\":\"{\\\"a\\\":1}\","
+                                   "\"body_bytes\":700}"));
+    assert_non_null(strstr(before, "\"url\":\"https://x/o/7\"}"));
+    assert_int_equal(eff_json_parse(eff_str_of(before), &world->arena, &json, &err), EFF_OK);
+    memset(&world->report, 0xa5, sizeof world->report);
+    assert_true(eff_report_read(json, &world->arena, &world->report));
+    assert_string_equal(document(world), before);
+}
+
+/* A row whose key is not told has an empty one; a field that is new has no value before. */
+static void
+a_sample_without_a_key(void **state)
+{
+    struct world *world = *state;
+    struct eff_sample_field field = {EFF_STR("score"), EFF_STR("7"), EFF_STR_NONE};
+    struct eff_sample sample = {EFF_STR_NONE, "remove", 1, &field};
+
+    world->report.is_plan = true;
+    world->report.samples = &sample;
+    world->report.samples_count = 1;
+    eff_report_close(&world->report);
+    assert_non_null(strstr(document(world), "{\"key\":{},\"change\":\"remove\","
+                                            "\"fields\":{\"score\":{\"before\":7}}}"));
+}
+
+/* Numbers that cannot be are taken as not told; a kind of fault that is not known, as the worst. */
+static void
+what_a_report_says_amiss_is_not_believed(void **state)
+{
+    struct world *world = *state;
+    const char *text = "{\"sync\":\"a\",\"status\":\"ok\",\"bytes_scanned\":-5,"
+                       "\"units\":{\"name\":\"calls\",\"count\":-1},\"problems\":["
+                       "{\"code\":\"EFF2105\",\"fault\":\"odd\",\"rows\":1}]}";
+    const struct eff_json *json;
+    struct eff_err err = {0};
+
+    assert_int_equal(eff_json_parse(eff_str_of(text), &world->arena, &json, &err), EFF_OK);
+    assert_true(eff_report_read(json, &world->arena, &world->report));
+    assert_false(world->report.has_scanned);
+    assert_int_equal(world->report.bytes_scanned, 0);
+    assert_int_equal(world->report.units, 0);
+    assert_int_equal(world->report.problems[0].fault, EFF_BROKEN);
+}
+
+static void
 what_is_no_report_is_refused(void **state)
 {
     static const char *const texts[] = {
@@ -172,6 +233,11 @@ what_is_no_report_is_refused(void **state)
         "{\"sync\":\"a\",\"status\":\"ok\",\"read\":\"1\"}",
         "{\"sync\":\"a\",\"status\":\"ok\",\"read\":1.5}",
         "{\"sync\":\"a\",\"status\":\"ok\",\"problems\":[{}]}",
+        "{\"sync\":\"a\",\"status\":\"ok\",\"problems\":[{\"rows\":-1}]}",
+        "{\"sync\":\"a\",\"status\":\"ok\",\"delivered\":-1}",
+        "{\"sync\":\"a\",\"status\":\"ok\",\"requests\":-1}",
+        "{\"sync\":\"a\",\"status\":\"ok\",\"calls_other\":-1}",
+        "{\"sync\":\"a\",\"status\":\"ok\",\"resumed\":{\"planned\":-1}}",
     };
     struct world *world = *state;
 
@@ -348,6 +414,8 @@ the_exit_code_says_the_worst(void **state)
     assert_int_equal(exit_code_of(2, r, "partial"), 3);
     r[1].status = EFF_STATUS_HELD;
     assert_int_equal(exit_code_of(2, r, "partial"), 3);
+    r[0].wants_yes = true; // adopt, which would go on with --yes
+    assert_int_equal(exit_code_of(3, r, "failed"), 2);
     r[2].status = EFF_STATUS_FAILED;
     assert_int_equal(exit_code_of(3, r, "failed"), 1);
 }
@@ -363,9 +431,16 @@ a_plan_is_green_unless_a_contract_broke(void **state)
     assert_int_equal(exit_code_of(1, &r, "ok"), 0);
     r.contract_broken = true;
     assert_int_equal(exit_code_of(1, &r, "partial"), 3);
+    r.contract_broken = false;
+    r.drifted = true; // verify: the destination has other values
+    assert_int_equal(exit_code_of(1, &r, "partial"), 3);
+    r.drifted = false;
+    r.skipped_by_failure = true;
+    assert_int_equal(exit_code_of(1, &r, "partial"), 3);
+    r.contract_broken = true;
     r.status = EFF_STATUS_FAILED;
     assert_int_equal(exit_code_of(1, &r, "partial"), 3);
-    r.contract_broken = false;
+    r.contract_broken = r.skipped_by_failure = false;
     assert_int_equal(exit_code_of(1, &r, "failed"), 1);
 }
 
@@ -379,6 +454,9 @@ main(void)
         TEST(document_of_several_adds_them_up),
         TEST(it_reads_back_what_it_wrote),
         TEST(a_plan_reads_back_with_its_samples),
+        TEST(a_plan_reads_back_with_its_requests),
+        TEST(a_sample_without_a_key),
+        TEST(what_a_report_says_amiss_is_not_believed),
         TEST(what_is_no_report_is_refused),
         TEST(status_follows_from_the_counts),
         TEST(an_invalid_row_or_a_stopped_column_is_not_green),
