@@ -15,7 +15,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -87,6 +90,18 @@ poison(eff_str name, struct eff_hand *hand, struct eff_report *report)
         die_with(hand, held, eff_str_eq(name, EFF_STR("poison_batch")) ? SIGABRT : SIGBUS);
 }
 
+/* As a library does that writes into a descriptor which is not its own: each pipe gets it. */
+static void
+garble(void)
+{
+    static const char text[] = "\nPno JSON\nX{}\nP{\"stage\":\"nonsense\",\"read\":-4}\n";
+    struct stat info;
+
+    for (int fd = STDERR_FILENO + 1; fd < 64; fd++)
+        if (fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode))
+            assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+}
+
 static void
 work(const struct eff_sync_conf *sync, const struct eff_run_options *options,
      struct eff_arena *process, struct eff_report *report)
@@ -102,6 +117,10 @@ work(const struct eff_sync_conf *sync, const struct eff_run_options *options,
         signal(SIGSEGV, SIG_DFL);
         raise(SIGSEGV);
     }
+    if (eff_str_starts(sync->name, EFF_STR("realtime")))
+        raise(SIGRTMIN + 1);
+    if (eff_str_starts(sync->name, EFF_STR("garbled")))
+        garble();
     if (eff_str_starts(sync->name, EFF_STR("exit")))
         _exit(5);
     if (eff_str_starts(sync->name, EFF_STR("greedy")))
@@ -388,8 +407,9 @@ a_death_is_reported(void **state)
     add("segv", 1, NULL);
     add("exit", 0, NULL);
     add("greedy", 1, NULL);
+    add("realtime", 0, NULL);
     go(4);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         assert_int_equal(world.reports[i].status, EFF_STATUS_FAILED);
         assert_int_equal(world.reports[i].delivered, 0);
     }
@@ -397,7 +417,105 @@ a_death_is_reported(void **state)
     says(1, "EFF2010", "SIGSEGV");
     says(2, "EFF2010", "exit code 5");
     says(3, "EFF2010", "memory");
+    says(4, "EFF2010", "SIG? (Real-time signal");
     assert_true(world.reports[0].seconds > 0.05);
+}
+
+/* What is no word of a child's is passed over, and its report comes all the same. */
+static void
+damaged_words_are_passed_over(void **state)
+{
+    (void)state;
+    add("garbled", 0, NULL);
+    go(1);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_OK);
+    assert_int_equal(world.reports[0].delivered, 5);
+    assert_int_equal(world.progresses, 2);
+    assert_string_equal(world.last.stage, "");
+    assert_int_equal(world.last.read, 0);
+}
+
+/* Of two that it comes after, one has failed, and the other one still runs: that is enough. */
+static void
+one_failure_is_enough(void **state)
+{
+    eff_str both[] = {EFF_STR("slow"), EFF_STR("failing")};
+    struct eff_sync_conf *last;
+
+    (void)state;
+    last = add("last", 1, NULL);
+    last->after = both;
+    last->after_count = 2;
+    add("failing", 1, NULL);
+    add("slow", 0, "failing_not");
+    go(4);
+    assert_true(world.reports[0].skipped_by_failure);
+    says(0, "EFF2011", "because sync failing failed");
+    assert_int_equal(atomic_load(&world.shared->started[0]), 0);
+    assert_int_equal(world.reports[2].status, EFF_STATUS_OK);
+}
+
+static void
+a_circle_ends(void **state)
+{
+    (void)state;
+    add("a", 0, "b");
+    add("b", 1, "a");
+    go(4);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(world.reports[i].status, EFF_STATUS_FAILED);
+        says(i, "EFF2012", "not started");
+        assert_int_equal(atomic_load(&world.shared->started[i]), 0);
+    }
+}
+
+/* So many descriptors may be open from now on that `more` can still be opened. */
+static void
+descriptors(int more)
+{
+    struct rlimit limit;
+    int free_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    close(free_fd);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = more < 0 ? limit.rlim_max : (rlim_t)(free_fd + more);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* A process that cannot be started is the sync's failure; with descriptors it runs again. */
+static void
+without_descriptors_it_is_told(void **state)
+{
+    (void)state;
+    add("a", 0, NULL);
+    descriptors(0);
+    go(1);
+    descriptors(-1);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_FAILED);
+    says(0, "EFF2010", "cannot make a pipe");
+    world.finished = 0;
+    assert_int_equal(atomic_load(&world.shared->started[0]), 0);
+    world.finished = 0;
+    go(1);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_OK);
+}
+
+static void
+nobody_has_to_listen(void **state)
+{
+    (void)state;
+    world.options.finished = NULL;
+    world.options.progress = NULL;
+    setenv("EFF_NO_FORK", "0", 1); // only 1 says so: the death of a child is not ours
+    add("killed", 0, NULL);
+    add("garbled", 0, NULL);
+    world.count = eff_run_syncs(&world.project, world.chosen, 1, world.os, &world.options,
+                                &world.arena, world.reports);
+    unsetenv("EFF_NO_FORK");
+    assert_int_equal(world.count, 2);
+    assert_int_equal(world.progresses, 0);
+    assert_int_equal(world.reports[0].status, EFF_STATUS_FAILED);
+    assert_int_equal(world.reports[1].status, EFF_STATUS_OK);
 }
 
 static void
@@ -490,6 +608,11 @@ main(void)
         TEST(what_is_off_is_skipped),
         TEST(a_death_is_reported),
         TEST(a_row_that_crashes_is_put_aside),
+        TEST(damaged_words_are_passed_over),
+        TEST(one_failure_is_enough),
+        TEST(a_circle_ends),
+        TEST(without_descriptors_it_is_told),
+        TEST(nobody_has_to_listen),
         TEST(a_wish_to_stop_is_passed_on),
         TEST(without_forks_it_is_the_same),
     };
