@@ -13,6 +13,7 @@
 
 #include "lib/runworld.h"
 #include "run/remember.h"
+#include "run/share.h"
 #include "run/verbs_state.h"
 #include "state/snapshot_file.h"
 
@@ -163,8 +164,12 @@ test_which_generation_is_expected(void **state)
     expect(0, 0, NULL, NULL);
     sql("UPDATE run SET report = '{\"delivered\": 0}'");
     expect(0, 0, NULL, NULL);
+    sql("UPDATE run SET report = '{}'");
+    expect(0, 0, NULL, NULL);
     sql("UPDATE run SET report = '{\"delivered\": 1}'");
     expect(1, 0, "snapshot", "which knows 2");
+    sql("DELETE FROM run"); // they are kept for some time only
+    expect(0, 0, NULL, NULL);
 }
 
 static void
@@ -213,6 +218,168 @@ test_names_that_lie_about(void **state)
     assert_int_equal(report.parts[1].findings_count, 20);
 }
 
+/* What an import keeps its copies in, and removes last; and what tells how many runs send at once. */
+static void
+test_what_is_no_stranger(void **state)
+{
+    (void)state;
+    folder(".import");
+    put(EFF_SHARE_PREFIX "d", "", 0);
+    expect(0, 0, NULL, NULL);
+    put(".imports", "", 0);
+    put(".export", "", 0);
+    expect(0, 2, ".imports", "no part of a state");
+}
+
+/* ---- what changes meanwhile ---- */
+
+static enum eff_fault (*list_really)(void *self, const char *path, struct eff_arena *arena,
+                                     size_t *ret_count, eff_str **ret_names, struct eff_err *err);
+static bool (*exists_really)(void *self, const char *path);
+static void (*meanwhile)(unsigned look); /* after each look at the folder of the sync */
+static unsigned looks;
+
+static enum eff_fault
+list(void *self, const char *path, struct eff_arena *arena, size_t *ret_count, eff_str **ret_names,
+     struct eff_err *ret_err)
+{
+    enum eff_fault fault = list_really(self, path, arena, ret_count, ret_names, ret_err);
+
+    if (eff_str_ends(eff_str_of(path), EFF_STR("/scores")))
+        meanwhile(++looks);
+    return fault;
+}
+
+static bool
+log_exists(void *self, const char *path)
+{
+    if (!eff_str_ends(eff_str_of(path), EFF_STR("/control.db-wal")))
+        return exists_really(self, path);
+    meanwhile(++looks);
+    return looks % 3 == 0;
+}
+
+static void
+each_look(void (*then)(unsigned look))
+{
+    list_really = w.os.os.list;
+    w.os.os.list = list;
+    meanwhile = then;
+    looks = 0;
+}
+
+static void
+each_look_for_a_log(void (*then)(unsigned look))
+{
+    exists_really = w.os.os.exists;
+    w.os.os.exists = log_exists;
+    meanwhile = then;
+    looks = 0;
+}
+
+/*
+ * The folder is listed once to see whose it is; then, each time that it is looked at, for its mark,
+ * for all files, for the newest snapshot, and for its mark once more.
+ */
+static void
+a_run_ends(unsigned look)
+{
+    if (look == 3)
+        put("scores/history-x.new", "", 0);
+    if (look == 5)
+        lie(0, 0, true);
+}
+
+static void
+runs_go_on(unsigned look)
+{
+    char name[80];
+
+    snprintf(name, sizeof name, "scores/snapshot-%020u.tmp", look + 1);
+    put(name, "", 0);
+}
+
+static void
+history_goes(unsigned look)
+{
+    struct eff_err ignored = {0};
+
+    if (look == 3)
+        w.os.os.unlink(&w.os, path_of("scores/history-x"), &ignored);
+}
+
+/* What seems to be damaged while a run is under way is looked at again. */
+static void
+test_a_run_that_ends_meanwhile(void **state)
+{
+    (void)state;
+    lie(0, 0, true);
+    each_look(a_run_ends);
+    expect(0, 1, "history-x.new", "left over from an interrupted run");
+    assert_int_equal(looks, 1 + 2 * 4);
+}
+
+/* But not for ever. */
+static void
+test_runs_that_go_on_and_on(void **state)
+{
+    (void)state;
+    lie(0, 0, true);
+    each_look(runs_go_on);
+    assert_int_equal(check(), EFF_OK);
+    assert_int_equal(looks, 1 + 5 * 4);
+    assert_int_equal(report.damages, 1);
+}
+
+static void
+no_database(void)
+{
+    assert_int_equal(w.os.os.rename(&w.os, path_of("control.db"), path_of("kept"), &err), EFF_OK);
+    put("control.db", "this is no database, and it is longer than a header of one would be", 66);
+}
+
+/* Looked for before the file is read, as it is opened, and after. */
+static void
+a_write_ends(unsigned look)
+{
+    if (look == 3)
+        assert_int_equal(w.os.os.rename(&w.os, path_of("kept"), path_of("control.db"), &err),
+                         EFF_OK);
+}
+
+static void
+writes_go_on(unsigned look)
+{
+    (void)look;
+}
+
+/* A log that comes while the control file is read: it was read in the middle of a write. */
+static void
+test_a_control_file_that_is_written_meanwhile(void **state)
+{
+    (void)state;
+    no_database();
+    each_look_for_a_log(a_write_ends);
+    expect(0, 0, NULL, NULL);
+    assert_int_equal(looks, 5);
+    no_database();
+    looks = 0;
+    meanwhile = writes_go_on;
+    assert_int_equal(check(), EFF_OK);
+    assert_int_equal(looks, 15);
+    assert_int_equal(report.parts[0].damages, 1);
+}
+
+/* Another process removed it between the two looks: no damage. */
+static void
+test_a_history_that_goes_meanwhile(void **state)
+{
+    (void)state;
+    put("scores/history-x", "", 0);
+    each_look(history_goes);
+    expect(0, 1, "history-x", "No such file");
+}
+
 /* Folders of others, of another target, and of a sync that the control file does not know. */
 static void
 test_folders_that_lie_about(void **state)
@@ -233,6 +400,9 @@ test_folders_that_lie_about(void **state)
     put("oldest/changes-x", "", 0);
     expect(0, 5, "changes-x", "the next run removes it");
     assert_int_equal(report.count, 5);
+    folder("oldest/history-x");
+    expect(1, 5, "history-x", "Is a directory");
+    assert_int_equal(w.os.os.rmdir(&w.os, path_of("oldest/history-x"), &err), EFF_OK);
     assert_int_equal(w.os.os.rename(&w.os, path_of("scores"), path_of("renamed"), &err), EFF_OK);
     expect(2, 5, "snapshot", "the control file does not know this sync");
 }
@@ -261,6 +431,12 @@ test_without_a_control_file(void **state)
     w.project.state = eff_str_printf(&w.process, "%s/nowhere", w.folder);
     assert_int_equal(check(), EFF_OK);
     assert_false(report.exists);
+    assert_int_equal(w.os.os.mkdir(&w.os, eff_str_c(&w.process, w.project.state), &err), EFF_OK);
+    folder("notes"); // of others
+    put("notes/junk", "", 0);
+    assert_int_equal(check(), EFF_OK);
+    assert_false(report.exists);
+    assert_int_equal(report.damages, 0);
 }
 
 static int
@@ -295,6 +471,11 @@ main(void)
         IN_WORLD(test_the_change_file_of_an_open_run),
         IN_WORLD(test_names_that_lie_about),
         IN_WORLD(test_folders_that_lie_about),
+        IN_WORLD(test_what_is_no_stranger),
+        IN_WORLD(test_a_run_that_ends_meanwhile),
+        IN_WORLD(test_runs_that_go_on_and_on),
+        IN_WORLD(test_a_control_file_that_is_written_meanwhile),
+        IN_WORLD(test_a_history_that_goes_meanwhile),
         IN_WORLD(test_the_control_file),
         IN_WORLD(test_without_a_control_file),
     };
