@@ -9,23 +9,22 @@
  * run must leave the destination equal to the model.
  * covers: A1, A2, A5, A6, A7, F2
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/eachcall.h"
 #include "lib/nosync.h"
 #include "lib/runworld.h"
+#include "run/hand.h"
 #include "run/remember.h"
 #include "run/verbs_state.h"
 
 #include <cmocka.h>
 
-#define KEYS       14
-#define EVERY_CALL \
-    (TESTOS_ALL | TESTOS_STATEMENT | TESTOS_STEP | TESTOS_SOURCE | TESTOS_DEST)
+#define KEYS 14
 
 static struct runworld w;
 static const struct eff_dest_field schema_fields[] = {{.name = EFF_STR("id")},
@@ -34,9 +33,9 @@ static const struct eff_dest_field schema_fields[] = {{.name = EFF_STR("id")},
 /* ---- the world goes on ---- */
 
 static unsigned turn;
-static bool moving;                /* rows are found by `place`, which changes */
-static sqlite3_int64 sqlite_bytes; /* with nothing open */
-static char forgotten[8];          /* the key of a row that no model has any more, or "" */
+static bool moving;          /* rows are found by `place`, which changes */
+static char forgotten[8];    /* the key of a row that no model has any more, or "" */
+static struct eff_hand hand; /* with a row at which the process is said to have crashed */
 
 static void
 live(void)
@@ -155,7 +154,8 @@ deliver_all(void)
 {
     struct eff_report report = runworld_run(&w, NULL);
 
-    assert_int_equal(report.status, EFF_STATUS_OK);
+    if (report.status != EFF_STATUS_OK)
+        fail_msg(EFF_STR_FMT, EFF_STR_ARG(report.problems[0].message));
     eff_run_remember(&w.project, &w.os.os, &report, &w.process);
 }
 
@@ -183,6 +183,55 @@ cmd_run(struct eff_json_writer *out, struct eff_err *err)
     else
         assert_true(report.problems_count > 0);
     return of_report(&report, err);
+}
+
+/* A row without a key, one without a match value, two of one, and one that is put aside. */
+static void
+odd_place(struct runworld *world, int64_t id, struct eff_value *cells)
+{
+    place(world, id, cells);
+    if (id == 1)
+        cells[0].kind = EFF_NULL;
+    if (id == 2)
+        cells[2].kind = EFF_NULL;
+    if (id == 3 || id == 4)
+        cells[2] = eff_value_of_int(EFF_INT, 399);
+}
+
+static enum eff_fault
+cmd_odd(struct eff_json_writer *out, struct eff_err *err)
+{
+    struct eff_run_options options = {.limit = -1, .hand = &hand};
+    struct eff_report report;
+
+    (void)out;
+    hand.aside_count = 1;
+    w.row = odd_place;
+    report = runworld_run(&w, &options);
+    w.row = place;
+    if (report.status == EFF_STATUS_FAILED)
+        return of_report(&report, err);
+    assert_int_equal(report.invalid, 5);
+    return EFF_OK;
+}
+
+/* The rows that are not asked for are looked at as well: they may have the match value of one. */
+static enum eff_fault
+cmd_some(struct eff_json_writer *out, struct eff_err *err)
+{
+    static const eff_str keys[] = {EFF_STR("3"), EFF_STR("7")};
+    struct eff_run_options options = {.plan = true, .limit = -1, .keys_count = 2, .keys = keys};
+    struct eff_report report;
+
+    (void)out;
+    w.row = odd_place;
+    report = runworld_run(&w, &options);
+    w.row = place;
+    if (report.status == EFF_STATUS_FAILED)
+        return of_report(&report, err);
+    assert_int_equal(report.read, 2);
+    assert_int_equal(report.invalid, 1);
+    return EFF_OK;
 }
 
 static enum eff_fault
@@ -414,65 +463,91 @@ something_changed(void)
     live();
 }
 
+static void
+copy_folder(const char *from, const char *to)
+{
+    char command[512];
+
+    snprintf(command, sizeof command, "rm -rf '%s/%s' && cp -a '%s/%s' '%s/%s'", w.folder, to,
+             w.folder, from, w.folder, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* The state forgets what a later run has sent. */
+static void
+state_was_put_back(void)
+{
+    live();
+    deliver_all();
+    copy_folder("state", "backup");
+    live();
+    w.model[0] = turn;
+    w.os.wall_ms += 60000;
+    deliver_all();
+    copy_folder("backup", "state");
+    w.os.wall_ms += 60000;
+}
+
+/* Known to the control file alone: its first run died before it made its folder. */
+static void
+a_sync_without_a_folder(void)
+{
+    sqlite3 *db;
+
+    live();
+    deliver_all();
+    assert_int_equal(
+        sqlite3_open(
+            eff_str_printf(&w.process, EFF_STR_FMT "/control.db", EFF_STR_ARG(w.project.state)).ptr,
+            &db),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "INSERT OR IGNORE INTO sync (name, secret)"
+                                  " VALUES ('other', zeroblob(32))",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void
+there_is_no_state(void)
+{
+    struct eff_err err = {0};
+
+    live();
+    w.project.state = eff_str_printf(&w.process, "%s/none-%u", w.folder, turn);
+    assert_int_equal(w.os.os.mkdir(&w.os, eff_str_c(&w.process, w.project.state), &err), EFF_OK);
+}
+
+/* Row 8 alone has that score, and moves each time. */
+static bool
+note_key(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)world, (void)op;
+    if (item->fields[0].i == 9)
+        hand.aside[0] = item->key;
+    return false;
+}
+
+static void
+a_key_is_known(void)
+{
+    live_moving();
+    hand = (struct eff_hand){0};
+    w.judge = note_key;
+    deliver_all();
+    w.judge = NULL;
+    assert_true(hand.aside[0].lo != 0);
+}
+
 /* ---- the n-th call ---- */
 
-struct command {
-    const char *name;
-    void (*before)(void);
-    enum eff_fault (*run)(struct eff_json_writer *out, struct eff_err *err);
-    bool forgets;     /* what was delivered: so nothing is removed that is gone by the next run */
-    const char *then; /* what it may say when it is repeated, since all was done but the last */
-    bool looks;       /* it changes nothing: one state is good for all */
-    unsigned step;    /* each of its calls comes more than once: so many are passed over */
-};
+static struct eachcall_world world = {.w = &w};
 
 static void
-all_closed(const struct command *command, uint64_t n)
+goes_on(const struct eachcall *command, uint64_t n)
 {
-    if (w.os.open_files > 0 || sqlite3_memory_used() > sqlite_bytes)
-        fail_msg("%s, call %llu: %zu files and %lld bytes of SQLite stay open", command->name,
-                 (unsigned long long)n, w.os.open_files,
-                 (long long)(sqlite3_memory_used() - sqlite_bytes));
-}
-
-static enum eff_fault
-run_command(const struct command *command, struct eff_err *err)
-{
-    struct eff_buf text = {0};
-    struct eff_json_writer out = {.buf = &text};
-    enum eff_fault fault;
-
-    *err = (struct eff_err){0};
-    fault = command->run(&out, err);
-    eff_buf_free(&text);
-    return fault;
-}
-
-/* False: the command has no n-th call. */
-static bool
-nth_fails(const struct command *command, uint64_t n)
-{
-    struct eff_err err;
-    enum eff_fault fault;
-    bool failed;
-
-    testos_plan(&w.os, EVERY_CALL, n, EIO, false);
-    fault = run_command(command, &err);
-    failed = w.os.failed;
-    testos_plan(&w.os, 0, 0, 0, false);
-    all_closed(command, n);
-    if (fault != EFF_OK && (!failed || err.msg[0] == 0))
-        fail_msg("%s, call %llu: %s", command->name, (unsigned long long)n, err.msg);
-    if (fault != EFF_OK && run_command(command, &err) != EFF_OK &&
-        (!command->then || !strstr(err.msg, command->then)))
-        fail_msg("%s, repeated after call %llu: %s", command->name, (unsigned long long)n, err.msg);
-    return failed;
-}
-
-static void
-goes_on(const struct command *command, uint64_t n)
-{
-    static const struct command after = {.name = "the run after it", .run = cmd_run};
+    static const struct eachcall after = {.name = "the run after it", .run = cmd_run};
     struct eff_err err;
 
     (moving ? live_moving : live)();
@@ -480,37 +555,22 @@ goes_on(const struct command *command, uint64_t n)
         if (w.model[i] == 0)
             w.held[i] = 0;
     w.os.wall_ms += (int64_t)40 * 24 * 3600 * 1000; // what was refused is due
-    if (run_command(&after, &err) != EFF_OK)
+    if (eachcall_run(&after, &err) != EFF_OK)
         fail_msg("a run after %s, call %llu: %s", command->name, (unsigned long long)n, err.msg);
-    all_closed(&after, n);
+    eachcall_closed(&world, &after, n);
 }
 
-/* Under the sanitizers, which take their time, one in seven. */
 static void
-each_fails(size_t count, const struct command *commands)
+each_fails(size_t count, const struct eachcall *commands)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct command *command = &commands[i];
-        uint64_t n = 1,
-                 step = (command->step ? command->step : 1) * (getenv("EFF_SANITIZED") ? 7 : 1);
-        bool failed = true;
-
-        for (; failed; n += step) {
-            if (n == 1 || !command->looks)
-                command->before();
-            failed = nth_fails(command, n);
-            if (!failed || !command->looks)
-                goes_on(command, n);
-        }
-        print_message("%s: %llu calls\n", command->name, (unsigned long long)(n - step));
-        assert_true(n > 2 * step);
-    }
+    world.goes_on = goes_on;
+    eachcall_fails(&world, count, commands);
 }
 
 static void
 test_runs(void **state)
 {
-    static const struct command commands[] = {
+    static const struct eachcall commands[] = {
         {.name = "run", .before = something_changed, .run = cmd_run},
         {.name = "run, after a death", .before = left_open, .run = cmd_run},
         {.name = "plan", .before = something_changed, .run = cmd_plan, .looks = true},
@@ -539,7 +599,7 @@ test_runs(void **state)
 static void
 test_runs_with_keys(void **state)
 {
-    static const struct command commands[] = {
+    static const struct eachcall commands[] = {
         {.name = "keyed run, answers lost", .before = answers_were_lost, .run = cmd_run},
         {.name = "keyed run, after a death", .before = left_open, .run = cmd_run, .step = 3},
         {.name = "keyed verify --repair",
@@ -559,27 +619,61 @@ test_runs_with_keys(void **state)
 }
 
 static void
-test_runs_that_move(void **state)
+move(void)
 {
-    static const struct command commands[] = {
-        {.name = "run, rows move", .before = live_moving, .run = cmd_run},
-    };
     static struct eff_field_conf match = {.name = EFF_STR("place"), .from = EFF_STR("place")};
 
-    (void)state;
     runworld_column(&w, "place", eff_value_of_int(EFF_INT, 0));
     w.sync.fields_count = w.sync.match_count = 1;
     w.sync.match = &match;
     w.row = place;
     w.describes = false;
     w.limits.rematch = moving = true;
+}
+
+static void
+test_runs_that_move(void **state)
+{
+    static const struct eachcall commands[] = {
+        {.name = "run, rows move", .before = live_moving, .run = cmd_run},
+    };
+
+    (void)state;
+    move();
+    each_fails(sizeof commands / sizeof *commands, commands);
+}
+
+static void
+test_runs_with_odd_rows(void **state)
+{
+    static const struct eachcall commands[] = {
+        {.name = "run, odd rows", .before = a_key_is_known, .run = cmd_odd},
+        {.name = "plan --key, odd rows", .before = a_key_is_known, .run = cmd_some, .looks = true},
+    };
+
+    (void)state;
+    move();
+    each_fails(sizeof commands / sizeof *commands, commands);
+}
+
+static void
+test_a_state_that_is_older(void **state)
+{
+    static const struct eachcall commands[] = {
+        {.name = "run, the state was put back", .before = state_was_put_back, .run = cmd_run},
+    };
+
+    (void)state;
+    w.sync.mode = EFF_MODE_UPSERT;
+    w.sync.on_removed = EFF_REMOVED_KEEP;
+    w.project.marks = eff_str_printf(&w.process, "%s/marks", w.folder);
     each_fails(sizeof commands / sizeof *commands, commands);
 }
 
 static void
 test_verbs(void **state)
 {
-    static const struct command commands[] = {
+    static const struct eachcall commands[] = {
         {.name = "status", .before = left_open, .run = cmd_status, .looks = true},
         {.name = "rows", .before = with_refusals, .run = cmd_rows, .looks = true},
         {.name = "ledger", .before = with_refusals, .run = cmd_ledger, .looks = true},
@@ -596,7 +690,7 @@ test_verbs(void **state)
 static void
 test_the_state_as_a_whole(void **state)
 {
-    static const struct command commands[] = {
+    static const struct eachcall commands[] = {
         {.name = "state check", .before = left_open, .run = cmd_state_check, .looks = true},
         {.name = "state export", .before = left_open, .run = cmd_export, .looks = true},
         {.name = "state import",
@@ -604,6 +698,19 @@ test_the_state_as_a_whole(void **state)
          .run = cmd_import,
          .then = "there is a state"},
         {.name = "state purge", .before = another_sync_was_there, .run = cmd_purge},
+        {.name = "state purge, no folder",
+         .before = a_sync_without_a_folder,
+         .run = cmd_purge,
+         .then = "knows no sync"},
+        {.name = "state check, no folder",
+         .before = a_sync_without_a_folder,
+         .run = cmd_state_check,
+         .looks = true},
+        {.name = "state check, no state",
+         .before = there_is_no_state,
+         .run = cmd_state_check,
+         .forgets = true,
+         .looks = true},
     };
 
     (void)state;
@@ -615,7 +722,7 @@ open_world(void **state)
 {
     (void)state;
     runworld_open(&w, EFF_MODE_MIRROR);
-    sqlite_bytes = sqlite3_memory_used();
+    world.sqlite_bytes = sqlite3_memory_used();
     w.sync.read_back = w.reads = w.describes = true;
     w.schema = (struct eff_schema){
         .known = true, .object_exists = true, .fields_count = 2, .fields = schema_fields};
@@ -639,6 +746,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_runs, open_world, close_world),
         cmocka_unit_test_setup_teardown(test_runs_with_keys, open_world, close_world),
         cmocka_unit_test_setup_teardown(test_runs_that_move, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_runs_with_odd_rows, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_a_state_that_is_older, open_world, close_world),
         cmocka_unit_test_setup_teardown(test_verbs, open_world, close_world),
         cmocka_unit_test_setup_teardown(test_the_state_as_a_whole, open_world, close_world),
     };

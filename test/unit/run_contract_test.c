@@ -100,7 +100,8 @@ test_group_tells_its_names(void **state)
     (void)state;
     w.schema.group = EFF_STR("user.");
     runworld_column(&w, "user.zodiac", text("z"));
-    runworld_column(&w, "address.city", text("Rome")); // leads into a field whose inside is not told
+    runworld_column(&w, "address.city",
+                    text("Rome")); // leads into a field whose inside is not told
     has("id", EFF_FIELD_ANY);
     has("score", EFF_FIELD_ANY);
     report = runworld_run(&w, NULL);
@@ -367,17 +368,20 @@ test_types_of_made_fields(void **state)
                                                {EFF_STR("6"), {.kind = EFF_NULL}}};
     static const struct eff_map_pair mixed[] = {{EFF_STR("5"), {.kind = EFF_BOOL, .i = 1}},
                                                 {EFF_STR("6"), {.kind = EFF_INT, .i = 1}}};
-    static const struct eff_transform
-        to_date = {.kind = EFF_TRANSFORM_CAST, .cast = EFF_DATE},
-        to_text = {.kind = EFF_TRANSFORM_HASH},
-        trim = {.kind = EFF_TRANSFORM_DEFAULT, .value = {.kind = EFF_INT}},
-        local = {.kind = EFF_TRANSFORM_ZONE, .zone_name = EFF_STR("Etc/UTC")},
-        map = {.kind = EFF_TRANSFORM_MAP,
-               .pairs_count = 2,
-               .pairs = same,
-               .has_otherwise = true,
-               .value = {.kind = EFF_BOOL}},
-        odd_map = {.kind = EFF_TRANSFORM_MAP, .pairs_count = 2, .pairs = mixed};
+    static const struct eff_transform to_date = {.kind = EFF_TRANSFORM_CAST, .cast = EFF_DATE},
+                                      to_text = {.kind = EFF_TRANSFORM_HASH},
+                                      trim = {.kind = EFF_TRANSFORM_DEFAULT,
+                                              .value = {.kind = EFF_INT}},
+                                      local = {.kind = EFF_TRANSFORM_ZONE,
+                                               .zone_name = EFF_STR("Etc/UTC")},
+                                      map = {.kind = EFF_TRANSFORM_MAP,
+                                             .pairs_count = 2,
+                                             .pairs = same,
+                                             .has_otherwise = true,
+                                             .value = {.kind = EFF_BOOL}},
+                                      odd_map = {.kind = EFF_TRANSFORM_MAP,
+                                                 .pairs_count = 2,
+                                                 .pairs = mixed};
     struct eff_report report;
 
     (void)state;
@@ -549,13 +553,19 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_WORLD(test_column_stops_alone),          IN_WORLD(test_group_tells_its_names),
-        IN_WORLD(test_a_match_inside_of_a_field),   IN_WORLD(test_no_field_is_mapped),
-        IN_WORLD(test_nothing_can_be_written),      IN_WORLD(test_object_and_match_stop_the_sync),
+        IN_WORLD(test_column_stops_alone),
+        IN_WORLD(test_group_tells_its_names),
+        IN_WORLD(test_a_match_inside_of_a_field),
+        IN_WORLD(test_no_field_is_mapped),
+        IN_WORLD(test_nothing_can_be_written),
+        IN_WORLD(test_object_and_match_stop_the_sync),
         IN_WORLD(test_choices_that_only_rows_tell),
-        IN_WORLD(test_required_fields_and_choices), IN_WORLD(test_values_fit_the_types),
-        IN_WORLD(test_types_of_made_fields),        IN_WORLD(test_a_plan_makes_nothing),
-        IN_WORLD(test_a_name_outside_of_the_group), IN_WORLD(test_a_field_that_is_refused),
+        IN_WORLD(test_required_fields_and_choices),
+        IN_WORLD(test_values_fit_the_types),
+        IN_WORLD(test_types_of_made_fields),
+        IN_WORLD(test_a_plan_makes_nothing),
+        IN_WORLD(test_a_name_outside_of_the_group),
+        IN_WORLD(test_a_field_that_is_refused),
         IN_WORLD(test_a_field_that_cannot_be_made_now),
         IN_WORLD(test_a_field_that_cannot_be_looked_for),
         IN_WORLD(test_verify_makes_nothing),

@@ -47,9 +47,7 @@ copy(void)
     return eff_str_printf(&w.process, "%s/copy", w.folder).ptr;
 }
 
-static enum eff_fault
-export(void)
-{
+static enum eff_fault export(void) {
     return eff_run_state_export(&w.project, &w.os.os, copy(), EFF_STR("1"), 0, &w.process, &made,
                                 &err);
 }
@@ -228,8 +226,8 @@ test_a_state_that_must_exist_and_does(void **state)
                  EFF_CONFIG, "there is a state");
     w.project.state = eff_str_printf(&w.process, "%s/mounted", w.folder);
     assert_int_equal(w.os.os.mkdir(&w.os, eff_str_c(&w.process, w.project.state), &err), EFF_OK);
-    assert_int_equal(
-        eff_run_state_import(&w.project, &w.os.os, copy(), &w.process, &import, &err), EFF_OK);
+    assert_int_equal(eff_run_state_import(&w.project, &w.os.os, copy(), &w.process, &import, &err),
+                     EFF_OK);
     assert_int_equal(runworld_run(&w, NULL).unchanged, 3);
 }
 
