@@ -201,7 +201,7 @@ eff_run_types_see(struct eff_sync_run *r, const struct eff_change *change,
     uint64_t hash;
     size_t column;
 
-    if (!r->retyped || change->kind != EFF_CHANGE_CHANGE || !row)
+    if (!r->retyped || change->kind != EFF_CHANGE_CHANGE)
         return;
     old = eff_new(&scratch, struct eff_value, r->columns.count);
     for (size_t i = 0; i < r->columns.count; i++) {

@@ -54,6 +54,12 @@ older_step(struct runworld *w, struct eff_task *task, const struct eff_response 
     return (struct eff_step){0};
 }
 
+static void
+copy_before_the_plan(struct runworld *w)
+{
+    older_copy(w, "state", "backup");
+}
+
 /* Some time after the one before. */
 static struct eff_report
 older_run(struct runworld *w)
@@ -370,6 +376,151 @@ without_a_mark_nothing_is_claimed(void **state)
     }
 }
 
+/* A run's name, a space, a number of six digits, and a line's end: what is not just that is none. */
+static void
+a_mark_that_is_damaged_claims_nothing(void **state)
+{
+    static const char *const marks[] = {
+        "7ZZZZZZZZZZZZZZZZZZZZZZZZZ 000001 ",  "7ZZZZZZZZZZZZZZZZZZZZZZZZZ_000001\n",
+        "7ZZZZZZZZZZZZZZZZZZZZZZZZ! 000001\n", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ 00000x\n",
+        "7ZZZZZZZZZZZZZZZZZZZZZZZZZ 000001\n",
+    };
+    const size_t count = sizeof marks / sizeof *marks;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        struct eff_report report;
+        struct runworld w;
+        char command[512];
+
+        older_open(&w, EFF_MODE_APPEND);
+        older_restore(&w);
+        snprintf(command, sizeof command,
+                 "for f in '%s/user/.local/marks/'*; do printf '%s' > \"$f\"; done", w.folder,
+                 marks[i]);
+        assert_int_equal(system(command), 0);
+        report = older_run(&w);
+        assert_int_equal(report.delivered, i + 1 < count ? 5 : 0); // the last one is a mark
+        assert_int_equal(runworld_problem(&report, "EFF2141") != NULL, i + 1 == count);
+        runworld_close(&w);
+    }
+}
+
+/* The backup is from before its first plan: no run is known to it. */
+static void
+a_state_without_a_run_may_be_older(void **state)
+{
+    const struct eff_run_problem *problem;
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_world(&w, EFF_MODE_UPSERT);
+    w.query = copy_before_the_plan;
+    w.model[1] = 1;
+    assert_int_equal(older_run(&w).status, EFF_STATUS_OK);
+    w.query = NULL;
+    older_restore(&w);
+    report = older_run(&w);
+    problem = runworld_problem(&report, "EFF2142");
+    assert_non_null(problem);
+    assert_true(eff_str_find(problem->message, EFF_STR("it ends with no run")) < SIZE_MAX);
+    assert_int_equal(report.delivered, 1);
+    assert_null(runworld_problem((report = older_run(&w), &report), "EFF2142"));
+    runworld_close(&w);
+}
+
+/* It has delivered nothing yet: all of the model is sent. */
+static void
+an_empty_state_may_be_older(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_world(&w, EFF_MODE_UPSERT);
+    assert_int_equal(older_run(&w).status, EFF_STATUS_OK);
+    older_copy(&w, "state", "backup");
+    w.model[1] = w.model[2] = 3;
+    assert_int_equal(older_run(&w).delivered, 2);
+    older_restore(&w);
+    report = older_run(&w);
+    assert_non_null(runworld_problem(&report, "EFF2142"));
+    assert_int_equal(report.delivered, 2);
+    assert_int_equal(older_run(&w).planned, 0);
+    runworld_close(&w);
+}
+
+/* Whether the others are as they were, some rows do not tell. */
+static void
+some_rows_do_not_settle_it(void **state)
+{
+    const eff_str key = EFF_STR("3");
+    const struct eff_run_options some = {.limit = -1, .keys_count = 1, .keys = &key};
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_UPSERT);
+    older_restore(&w);
+    for (int i = 0; i < 2; i++) {
+        w.os.wall_ms += 60000;
+        report = runworld_run(&w, &some);
+        assert_int_equal(report.read, 1);
+        assert_non_null(runworld_problem(&report, "EFF2142"));
+    }
+    report = older_run(&w);
+    assert_non_null(runworld_problem(&report, "EFF2142"));
+    assert_int_equal(older_run(&w).problems_count, 0);
+    runworld_close(&w);
+}
+
+/* A new column is not sent of events that were: they are taken note of beside what is held. */
+static void
+a_new_column_beside_what_is_held(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    older_open(&w, EFF_MODE_APPEND);
+    older_restore(&w);
+    runworld_column(&w, "note", eff_value_of_str(EFF_TEXT, EFF_STR("n")));
+    for (int i = 0; i < 2; i++) {
+        report = older_run(&w);
+        assert_int_equal(report.status, EFF_STATUS_HELD);
+        assert_int_equal(report.held, 5);
+        assert_int_equal(report.unchanged, 10);
+    }
+    each_made_once(&w);
+    runworld_close(&w);
+}
+
+/* Where to send a row again makes it twice, all of it is held, and told once: not as changes, too. */
+static void
+changes_that_make_anew_are_told_once(void **state)
+{
+    struct eff_report report;
+    struct runworld w;
+
+    (void)state;
+    for (int blind = 0; blind < 2; blind++) {
+        older_open(&w, EFF_MODE_UPSERT);
+        w.limits.class = blind ? EFF_CLASS_BLIND : EFF_CLASS_CONVERGE;
+        w.sync.guard_changed_percent = 10;
+        older_restore(&w);
+        for (size_t i = 0; i < 10; i++)
+            w.model[i] += 100;
+        report = older_run(&w);
+        assert_int_equal(report.status, EFF_STATUS_HELD);
+        assert_int_equal(runworld_problem(&report, "EFF2141") != NULL, blind);
+        assert_int_equal(runworld_problem(&report, "EFF2117") != NULL, !blind);
+        assert_int_equal(report.held, blind ? 15 : 10);
+        assert_int_equal(w.held[3], 4);
+        runworld_close(&w);
+    }
+}
+
 /* A clone for a test, and a state that moves, are not taken for one that was put back. */
 static void
 a_copy_at_another_place_is_another_state(void **state)
@@ -477,6 +628,12 @@ main(void)
         cmocka_unit_test(reset_begins_anew),
         cmocka_unit_test(a_plan_tells_and_changes_nothing),
         cmocka_unit_test(without_a_mark_nothing_is_claimed),
+        cmocka_unit_test(a_mark_that_is_damaged_claims_nothing),
+        cmocka_unit_test(a_state_without_a_run_may_be_older),
+        cmocka_unit_test(an_empty_state_may_be_older),
+        cmocka_unit_test(some_rows_do_not_settle_it),
+        cmocka_unit_test(a_new_column_beside_what_is_held),
+        cmocka_unit_test(changes_that_make_anew_are_told_once),
         cmocka_unit_test(a_copy_at_another_place_is_another_state),
         cmocka_unit_test(a_mark_outlives_a_power_loss),
     };
