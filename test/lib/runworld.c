@@ -285,14 +285,18 @@ sql_begins(unsigned type, void *self, void *statement, void *text)
 static int
 sql_goes_on(void *self)
 {
+    bool now = sql_fails;
+
     (void)self;
-    return sql_fails;
+    sql_fails = false;
+    return now;
 }
 
 static int
 sql_opened(sqlite3 *db, const char **ret_message, const sqlite3_api_routines *api)
 {
     (void)ret_message, (void)api;
+    sql_fails = false;
     sqlite3_progress_handler(db, 1, sql_goes_on, NULL);
     return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, sql_begins, NULL) == SQLITE_OK
                ? sqlite3_set_authorizer(db, sql_deny, NULL)
