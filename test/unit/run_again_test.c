@@ -397,6 +397,67 @@ test_a_form_of_its_own(void **state)
     assert_non_null(runworld_problem(&report, "EFF2138"));
 }
 
+/* Of a run long ago, among others; two fields are told of once each. */
+static void
+test_which_reports_tell_of_a_form(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    read_back();
+    runworld_column(&w, "note", eff_value_of_str(EFF_TEXT, EFF_STR("N")));
+    runworld_column(&w, "name", eff_value_of_str(EFF_TEXT, EFF_STR("A")));
+    w.found[1] = eff_value_of_str(EFF_TEXT, EFF_STR("n"));
+    w.found[2] = eff_value_of_str(EFF_TEXT, EFF_STR("a"));
+    assert_int_equal(run().problems_count, 2);
+    w.model[1] = 6;
+    assert_int_equal(run().problems_count, 0);
+    w.model[1] = 7;
+    assert_int_equal(run().problems_count, 0);
+    sql("UPDATE run SET report = '' WHERE report IS NOT NULL");
+    w.model[1] = 8;
+    assert_int_equal(run().problems_count, 2);
+    sql("UPDATE run SET report = '{\"problems\": [{\"message\": \"of another kind\"}]}'");
+    w.model[1] = 9;
+    report = run();
+    expect_problem(&report, "EFF2138", 0, "o.note");
+    assert_int_equal(report.problems_count, 2);
+}
+
+static struct eff_step
+stopped_by_reading(struct runworld *world, struct eff_task *task, const struct eff_response *last,
+                   struct eff_err *err)
+{
+    (void)last, (void)err;
+    if (task->kind == EFF_TASK_READ)
+        world->stop_at = world->looks + 1;
+    return (struct eff_step){0};
+}
+
+/* Whoever stops does not wait until it can be told whether all was kept: then nothing is told. */
+static void
+test_stopped_before_it_is_read_back_again(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    read_back();
+    w.judge = keep_otherwise;
+    kept = 7;
+    w.read_lag_ms = 5000;
+    w.step = stopped_by_reading;
+    report = run();
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(report.delivered, 2);
+    assert_int_equal(report.problems_count, 0);
+    assert_true(w.os.mono_ms < 5000);
+    w.step = NULL;
+    w.stop_at = 0;
+    w.model[1] = 8; // the next run that sends looks again
+    report = run();
+    expect_problem(&report, "EFF2136", 1, "o.score");
+}
+
 /* It refuses what it cannot keep; or shows too late what it has. */
 static void
 test_where_nothing_is_read_back(void **state)
@@ -480,6 +541,8 @@ main(void)
         IN_WORLD(test_where_nothing_is_read_back),
         IN_WORLD(test_records_that_are_not_kept),
         IN_WORLD(test_a_form_of_its_own),
+        IN_WORLD(test_which_reports_tell_of_a_form),
+        IN_WORLD(test_stopped_before_it_is_read_back_again),
         IN_WORLD(test_records_that_cannot_be_read),
     };
 

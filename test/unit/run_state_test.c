@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/nosync.h"
 #include "lib/runworld.h"
@@ -193,7 +194,93 @@ test_a_folder_without_locks(void **state)
     assert_true(exists("state/scores/lock"));
 }
 
-/* One sync of several runs: those that were locked before it are let go. */
+/* A killed process is about to let go: it is waited for a moment, unless one is asked to stop. */
+static void
+test_a_lock_that_is_not_waited_for(void **state)
+{
+    const char *path = eff_str_printf(&w.process, "%s/state/scores/lock", w.folder).ptr;
+    struct eff_report report;
+    struct eff_file *lock;
+    int64_t before = w.os.mono_ms;
+
+    (void)state;
+    assert_int_equal(w.os.os.lock(&w.os, path, &lock, &err), EFF_OK);
+    report = runworld_run(&w, NULL);
+    assert_int_equal(report.status, EFF_STATUS_FAILED);
+    assert_true(w.os.mono_ms - before >= 200);
+    before = w.os.mono_ms;
+    w.stop_at = 1;
+    report = runworld_run(&w, NULL);
+    assert_int_equal(report.status, EFF_STATUS_FAILED);
+    assert_int_equal(w.os.mono_ms, before);
+    w.os.os.close(lock);
+}
+
+/* ---- where scratch files lie ---- */
+
+static enum eff_fault (*open_really)(void *self, const char *path, unsigned flags,
+                                     struct eff_file **ret_file, struct eff_err *err);
+static const char *scratch; /* where a file without a name was made last */
+
+static enum eff_fault
+open_elsewhere(void *self, const char *path, unsigned flags, struct eff_file **ret_file,
+               struct eff_err *ret_err)
+{
+    if (flags & EFF_OPEN_UNNAMED) {
+        if (eff_str_starts(eff_str_of(path), w.project.state))
+            return EFF_FAIL(ret_err, EFF_BROKEN, "a read-only file system");
+        scratch = eff_str_c(&w.process, eff_str_of(path));
+    }
+    return open_really(self, path, flags, ret_file, ret_err);
+}
+
+static void
+expect_scratch(const char *tmpdir, const char *wanted)
+{
+    const struct eff_run_options plan = {.plan = true, .limit = -1};
+    const char *before = getenv("TMPDIR");
+    char *kept = before ? strdup(before) : NULL;
+
+    scratch = NULL;
+    if (tmpdir)
+        setenv("TMPDIR", tmpdir, 1);
+    else
+        unsetenv("TMPDIR");
+    assert_int_equal(runworld_run(&w, &plan).planned, 1);
+    if (kept)
+        setenv("TMPDIR", kept, 1);
+    else
+        unsetenv("TMPDIR");
+    free(kept);
+    assert_non_null(scratch);
+    assert_string_equal(scratch, wanted);
+}
+
+/* A plan can be made where nothing can be written. */
+static void
+test_a_plan_beside_a_state_that_cannot_be_written(void **state)
+{
+    (void)state;
+    w.model[1] = 9;
+    open_really = w.os.os.open;
+    w.os.os.open = open_elsewhere;
+    expect_scratch(w.folder, w.folder);
+    expect_scratch("", "/tmp");
+    expect_scratch(NULL, "/tmp");
+}
+
+/* Of a later version, whose runs are named otherwise: ours are, all the same. */
+static void
+test_a_run_with_another_name(void **state)
+{
+    (void)state;
+    sql("UPDATE run SET id = 'zz'");
+    w.model[1] = 9;
+    assert_int_equal(runworld_run(&w, NULL).delivered, 1);
+    assert_int_equal(runworld_run(&w, NULL).planned, 0);
+}
+
+/* One of several syncs runs: the others, which were locked before it, are let go. */
 static void
 test_all_locks_or_none(void **state)
 {
@@ -266,6 +353,9 @@ main(void)
         IN_WORLD(test_a_sync_that_takes_the_place_of_another),
         IN_WORLD(test_a_copy_that_cannot_be_removed),
         IN_WORLD(test_a_folder_without_locks),
+        IN_WORLD(test_a_lock_that_is_not_waited_for),
+        IN_WORLD(test_a_plan_beside_a_state_that_cannot_be_written),
+        IN_WORLD(test_a_run_with_another_name),
         IN_WORLD(test_all_locks_or_none),
         IN_WORLD(test_a_state_that_must_exist_and_does),
     };
