@@ -234,6 +234,21 @@ cmd_some(struct eff_json_writer *out, struct eff_err *err)
     return EFF_OK;
 }
 
+/* What a guard holds stays as it is: a run that ends otherwise has failed. */
+static enum eff_fault
+cmd_held(struct eff_json_writer *out, struct eff_err *err)
+{
+    uint64_t applied = w.applied;
+    struct eff_report report;
+
+    (void)out;
+    w.sync.guard_removed_rows = 0;
+    report = runworld_run(&w, NULL);
+    w.sync.guard_removed_rows = -1;
+    assert_int_equal(w.applied, applied);
+    return report.status == EFF_STATUS_HELD ? EFF_OK : of_report(&report, err);
+}
+
 static enum eff_fault
 cmd_plan(struct eff_json_writer *out, struct eff_err *err)
 {
@@ -573,6 +588,8 @@ test_runs(void **state)
     static const struct eachcall commands[] = {
         {.name = "run", .before = something_changed, .run = cmd_run},
         {.name = "run, after a death", .before = left_open, .run = cmd_run},
+        {.name = "run, removals are held", .before = removals_are_held, .run = cmd_held},
+        {.name = "plan, after a death", .before = left_open, .run = cmd_plan, .looks = true},
         {.name = "plan", .before = something_changed, .run = cmd_plan, .looks = true},
         {.name = "check", .before = something_changed, .run = cmd_check, .looks = true},
         {.name = "verify --repair",

@@ -319,6 +319,37 @@ test_rows_that_go_to_and_fro(void **state)
     assert_null(runworld_problem(&report, "EFF2128"));
 }
 
+static struct eff_report
+run_by(const char *reader, int64_t score)
+{
+    w.reader = reader;
+    w.model[3] = score;
+    return run();
+}
+
+/* Another one may see fewer rows; but it must be known that it is another one. */
+static void
+test_who_reads_the_model(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    w.sync.mode = EFF_MODE_MIRROR;
+    w.sync.on_removed = EFF_REMOVED_DELETE;
+    w.model[1] = w.model[2] = 5;
+    assert_int_equal(run_by(NULL, 5).status, EFF_STATUS_OK);
+    assert_int_equal(run_by("a", 0).removed, 1); // nothing is known of the one before
+    assert_int_equal(run_by(NULL, 5).status, EFF_STATUS_OK);
+    assert_int_equal(run_by(NULL, 0).removed, 1); // nor of this one
+    assert_int_equal(run_by("a", 5).status, EFF_STATUS_OK);
+    report = run_by("b", 0);
+    assert_int_equal(report.status, EFF_STATUS_HELD);
+    assert_true(has_text(report.problems[0].message, "now b; before a"));
+    assert_int_equal(run_by("b", 0).status, EFF_STATUS_HELD); // until it is approved
+    assert_int_equal(run_by("a", 0).status, EFF_STATUS_OK);
+    assert_int_equal(w.held[3], 0);
+}
+
 /* ---- a match value that is mapped otherwise, with a new column ---- */
 
 static void
@@ -411,6 +442,46 @@ test_verify_of_inserts(void **state)
     assert_int_equal(w.held[1], 99);
 }
 
+/* About as many as were asked for; of those that changed since, too. */
+static void
+test_a_sample_is_verified(void **state)
+{
+    struct eff_look_options some = {.named = true, .sample = 30};
+    struct eff_report report;
+
+    (void)state;
+    w.reads = true;
+    for (int i = 0; i < 300; i++)
+        w.model[i] = 5;
+    deliver_all();
+    for (int i = 0; i < 150; i++)
+        w.model[i] = 6;
+    report = runworld_look(&w, &some);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_in_range(report.unchanged, 5, 40);
+    assert_int_equal(report.planned, 0);
+    assert_int_equal(runworld_problem(&report, "EFF2121")->rows, 150);
+}
+
+/* A value that is not sent when there is none is not missed over there. */
+static void
+test_verify_of_a_field_that_is_left_out(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    w.reads = true;
+    runworld_column(&w, "note", (struct eff_value){.kind = EFF_NULL});
+    w.columns[2].kind = EFF_TEXT;
+    w.fields[1].on_null = EFF_NULL_SKIP;
+    w.found[1] = eff_value_of_str(EFF_TEXT, EFF_STR("by a person"));
+    w.model[1] = 5;
+    deliver_all();
+    report = look(false);
+    assert_int_equal(report.status, EFF_STATUS_OK);
+    assert_int_equal(report.unchanged, 1);
+}
+
 static int
 open_world(void **state)
 {
@@ -446,9 +517,12 @@ main(void)
         IN_WORLD(test_an_identity_that_cannot_be_read),
         IN_WORLD(test_a_model_that_changes_with_every_read),
         IN_WORLD(test_rows_that_go_to_and_fro),
+        IN_WORLD(test_who_reads_the_model),
         IN_WORLD(test_records_that_change_places_by_the_mapping),
         IN_WORLD(test_looking_at_odd_rows),
         IN_WORLD(test_verify_of_inserts),
+        IN_WORLD(test_a_sample_is_verified),
+        IN_WORLD(test_verify_of_a_field_that_is_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,17 @@ expect_fault(enum eff_fault fault, const char *message, const char *hint)
     if (!strstr(err.msg, message) || !strstr(err.hint, hint))
         fail_msg("%s: %s", err.msg, err.hint);
     err = (struct eff_err){0};
+}
+
+static void
+sql(const char *statement)
+{
+    const char *path = eff_str_printf(&w.process, "%s/state/control.db", w.folder).ptr;
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, statement, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
 }
 
 static struct eff_report
@@ -184,6 +196,16 @@ test_forgetting_what_is_no_key(void **state)
 
 /* It is passed over from then on, and counted apart. */
 static void
+no_keys(struct runworld *world, int64_t id, struct eff_value *cells)
+{
+    (void)world;
+    if (id == 1)
+        cells[0].kind = EFF_NULL;
+    if (id == 3)
+        cells[0] = eff_value_of_str(EFF_BAD, EFF_STR("it is odd"));
+}
+
+static void
 test_forgotten_rows(void **state)
 {
     struct eff_report report;
@@ -203,6 +225,10 @@ test_forgotten_rows(void **state)
     assert_int_equal(report.forgotten, 2);
     assert_int_equal(report.read, 2);
     assert_int_equal(w.held[2], 5);
+    w.row = no_keys; // whether those were forgotten, nobody knows: they are invalid as ever
+    report = run();
+    assert_int_equal(report.forgotten, 2);
+    assert_int_equal(report.invalid, 2);
 }
 
 static bool
@@ -411,6 +437,24 @@ without_key(struct runworld *world, int64_t id, struct eff_value *cells)
 }
 
 /* What was approved as gone may be there by now, without its key: nobody was shown that. */
+/* Nothing was held by runs that failed; and what a report says that cannot be read, nobody knows. */
+static void
+test_approval_beside_failed_and_damaged_reports(void **state)
+{
+    (void)state;
+    w.model[1] = 5;
+    testos_plan(&w.os, TESTOS_SOURCE, 1, 0, false);
+    assert_int_equal(run().status, EFF_STATUS_FAILED);
+    testos_plan(&w.os, 0, 0, 0, false);
+    expect_fault(approve(EFF_STR("3f9a27c1")), "holds nothing that could be approved", "");
+    deliver_all();
+    sql("UPDATE run SET report = 'no JSON'");
+    assert_int_not_equal(approve(EFF_STR("3f9a27c1")), EFF_OK);
+    err = (struct eff_err){0};
+    deliver_all();
+    expect_fault(approve(EFF_STR("3f9a27c1")), "holds nothing that could be approved", "");
+}
+
 static void
 test_an_approval_is_for_what_was_told(void **state)
 {
@@ -618,6 +662,55 @@ test_verify_beside_a_model_that_moves_on(void **state)
     assert_true(runworld_equal(&w, false));
 }
 
+static struct eff_step
+no_reading(struct runworld *world, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *ret_err)
+{
+    (void)world, (void)last;
+    if (task->kind != EFF_TASK_READ)
+        return (struct eff_step){0};
+    EFF_FAIL(ret_err, EFF_AUTH, "this credential may not read");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+/* It is no drift, and nothing is mended by it. */
+static void
+test_verify_that_may_not_read(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    w.reads = true;
+    w.model[1] = 5;
+    deliver_all();
+    w.held[1] = 0;
+    w.step = no_reading;
+    report = look(false, true, false, true);
+    assert_int_equal(report.status, EFF_STATUS_FAILED);
+    assert_int_equal(report.problems[0].fault, EFF_AUTH);
+    w.step = NULL;
+    assert_int_equal(run().planned, 0);
+}
+
+/* Rows that cannot be told apart, or have the match value of another, are counted, and that is all. */
+static void
+test_verify_beside_invalid_rows(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    w.reads = true;
+    for (int i = 1; i <= 4; i++)
+        w.model[i] = 5;
+    deliver_all();
+    w.row = no_keys;
+    report = look(false, true, false, true);
+    assert_int_equal(report.invalid, 2);
+    assert_int_equal(report.unchanged, 2);
+    w.row = NULL;
+    expect_row("1", "\"state\":\"delivered\"");
+}
+
 static void
 test_adopt_takes_what_is_there(void **state)
 {
@@ -749,12 +842,15 @@ main(void)
         IN_WORLD(test_a_run_that_is_open),
         IN_WORLD(test_a_sync_that_runs),
         IN_WORLD(test_only_what_is_held_is_approved),
+        IN_WORLD(test_approval_beside_failed_and_damaged_reports),
         IN_WORLD(test_an_approval_is_for_what_was_told),
         IN_WORLD(test_a_person_is_believed),
         IN_WORLD(test_the_ledger_is_listed),
         IN_WORLD(test_a_damaged_snapshot),
         IN_WORLD(test_what_cannot_be_looked_at),
         IN_WORLD(test_verify_beside_a_model_that_moves_on),
+        IN_WORLD(test_verify_that_may_not_read),
+        IN_WORLD(test_verify_beside_invalid_rows),
         IN_WORLD(test_adopt_takes_what_is_there),
         IN_WORLD(test_looking_is_stopped),
         IN_WORLD(test_where_an_export_goes),
