@@ -156,6 +156,39 @@ test_rows_that_are_put_aside(void **state)
     runworld_close(&w);
 }
 
+/* verify tells of it as well, and leaves what is known of it alone. */
+static void
+test_verify_beside_a_row_that_is_aside(void **state)
+{
+    struct eff_look_options look = {.named = true, .write = true, .sample = -1};
+    struct eff_report report;
+
+    (void)state;
+    runworld_open(&w, EFF_MODE_UPSERT);
+    hand = (struct eff_hand){0};
+    w.reads = true;
+    w.judge = note_key;
+    for (int i = 1; i <= 3; i++)
+        w.model[i] = i;
+    assert_int_equal(run(false).status, EFF_STATUS_OK);
+    hand.aside[0] = keys[2];
+    hand.aside_count = 1;
+    hand.deaths = 2;
+    hand.signal = SIGRTMIN + 1;
+    report = run(false);
+    assert_true(eff_str_find(runworld_problem(&report, "EFF2014")->message,
+                             EFF_STR("crashed (SIG?) and was started again, 2 times")) < SIZE_MAX);
+    w.held[2] = 0;
+    report = runworld_look(&w, &look);
+    expect_aside(&report, 1);
+    assert_int_equal(report.unchanged, 2);
+    assert_int_equal(report.planned, 0);
+    hand = (struct eff_hand){0};
+    report = run(false); // still known
+    expect_aside(&report, 1);
+    runworld_close(&w);
+}
+
 /* Whether another row stands for a record is asked of all rows but those. */
 static void
 test_a_claim_beside_a_row_that_is_aside(void **state)
@@ -191,6 +224,7 @@ main(void)
         cmocka_unit_test(test_a_batch_at_which_it_crashes_twice),
         cmocka_unit_test(test_what_is_no_crash),
         cmocka_unit_test(test_rows_that_are_put_aside),
+        cmocka_unit_test(test_verify_beside_a_row_that_is_aside),
         cmocka_unit_test(test_a_claim_beside_a_row_that_is_aside),
     };
 

@@ -298,6 +298,16 @@ test_a_model_that_changes_with_every_read(void **state)
         w.model[i] = 70;
     report = run();
     assert_null(runworld_problem(&report, "EFF2125"));
+    sql("UPDATE run SET report = '{\"changed\": 25, \"read\": -1}' WHERE report IS NOT NULL");
+    for (int i = 1; i <= 25; i++)
+        w.model[i] = 80;
+    report = run();
+    assert_null(runworld_problem(&report, "EFF2125"));
+    sql("UPDATE run SET report = '' WHERE report IS NOT NULL");
+    for (int i = 1; i <= 25; i++)
+        w.model[i] = 90;
+    report = run();
+    assert_null(runworld_problem(&report, "EFF2125"));
 }
 
 static void
@@ -482,6 +492,96 @@ test_verify_of_a_field_that_is_left_out(void **state)
     assert_int_equal(report.unchanged, 1);
 }
 
+/* ---- what is told meanwhile, and beforehand ---- */
+
+static unsigned told_sending;
+static uint64_t told_sent;
+
+static void
+progress(void *self, const struct eff_progress *now)
+{
+    assert_ptr_equal(self, &w);
+    if (strcmp(now->stage, "send") != 0)
+        return;
+    told_sending++;
+    assert_true(now->sent >= told_sent);
+    told_sent = now->sent;
+}
+
+static bool
+takes_a_while(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)op, (void)item;
+    world->os.mono_ms += 50;
+    return false;
+}
+
+/* A few times in a second, however many rows there are. */
+static void
+test_progress_is_told_now_and_then(void **state)
+{
+    struct eff_run_options options = {.limit = -1, .progress = progress, .self = &w};
+
+    (void)state;
+    told_sending = 0;
+    told_sent = 0;
+    w.limits.rows_max = 1;
+    w.judge = takes_a_while;
+    for (int i = 1; i <= 20; i++)
+        w.model[i] = i;
+    assert_int_equal(runworld_run(&w, &options).status, EFF_STATUS_OK);
+    assert_in_range(told_sending, 3, 10);
+    assert_true(told_sent >= 15);
+}
+
+static struct eff_step
+no_reading(struct runworld *world, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    (void)world, (void)last;
+    if (task->kind != EFF_TASK_READ)
+        return (struct eff_step){0};
+    EFF_FAIL(err, EFF_AUTH, "this credential may not read");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+static void
+expect_sample(const struct eff_report *report, const char *before, const char *after)
+{
+    assert_int_equal(report->samples_count, 1);
+    assert_true(eff_str_is(report->samples[0].fields[0].after, after));
+    if (before)
+        assert_true(eff_str_is(report->samples[0].fields[0].before, before));
+    else
+        assert_null(report->samples[0].fields[0].before.ptr);
+}
+
+/* What a plan shows as before is what is there, where the record is now; if that can be read. */
+static void
+test_samples_of_a_plan(void **state)
+{
+    static struct eff_field_conf match = {.name = EFF_STR("place"), .from = EFF_STR("place")};
+    struct eff_run_options plan = {.plan = true, .limit = -1};
+    struct eff_report report;
+
+    (void)state;
+    w.reads = w.limits.rematch = true;
+    runworld_column(&w, "place", eff_value_of_int(EFF_INT, 7));
+    w.sync.fields_count = w.sync.match_count = 1;
+    w.sync.match = &match;
+    w.model[1] = 5;
+    deliver_all();
+    w.held[7] = 4; // by a person
+    w.model[1] = 6;
+    w.cells[2] = eff_value_of_int(EFF_INT, 8);
+    report = runworld_run(&w, &plan);
+    expect_sample(&report, "4", "6");
+    w.step = no_reading;
+    report = runworld_run(&w, &plan);
+    assert_int_equal(report.planned, 1);
+    expect_sample(&report, NULL, "6");
+}
+
 static int
 open_world(void **state)
 {
@@ -518,6 +618,8 @@ main(void)
         IN_WORLD(test_a_model_that_changes_with_every_read),
         IN_WORLD(test_rows_that_go_to_and_fro),
         IN_WORLD(test_who_reads_the_model),
+        IN_WORLD(test_progress_is_told_now_and_then),
+        IN_WORLD(test_samples_of_a_plan),
         IN_WORLD(test_records_that_change_places_by_the_mapping),
         IN_WORLD(test_looking_at_odd_rows),
         IN_WORLD(test_verify_of_inserts),

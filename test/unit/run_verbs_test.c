@@ -739,6 +739,29 @@ test_adopt_takes_what_is_there(void **state)
     assert_int_equal(w.held[7], 0);
 }
 
+/* What changed on both sides alike is known from then on; what changed on one is sent. */
+static void
+test_adopt_of_rows_that_changed(void **state)
+{
+    struct eff_report report;
+
+    (void)state;
+    w.reads = true;
+    w.model[1] = w.model[2] = w.model[3] = 5;
+    deliver_all();
+    w.model[2] = w.held[2] = 9;
+    w.model[3] = 8;
+    runworld_column(&w, "note", eff_value_of_str(EFF_TEXT, EFF_STR("n")));
+    report = look(true, true, false, true);
+    assert_int_equal(report.unchanged, 2);
+    assert_int_equal(report.changed, 1);
+    eff_buf_reset(&w.said);
+    deliver_all();
+    assert_int_equal(w.held[3], 8);
+    assert_true(eff_str_find(eff_buf_str(&w.said), EFF_STR("upsert 3 score=8")) < SIZE_MAX);
+    assert_true(eff_str_find(eff_buf_str(&w.said), EFF_STR("upsert 2 score")) == SIZE_MAX);
+}
+
 static void
 test_looking_is_stopped(void **state)
 {
@@ -852,6 +875,7 @@ main(void)
         IN_WORLD(test_verify_that_may_not_read),
         IN_WORLD(test_verify_beside_invalid_rows),
         IN_WORLD(test_adopt_takes_what_is_there),
+        IN_WORLD(test_adopt_of_rows_that_changed),
         IN_WORLD(test_looking_is_stopped),
         IN_WORLD(test_where_an_export_goes),
     };
