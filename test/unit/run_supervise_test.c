@@ -90,7 +90,7 @@ poison(eff_str name, struct eff_hand *hand, struct eff_report *report)
         die_with(hand, held, eff_str_eq(name, EFF_STR("poison_batch")) ? SIGABRT : SIGBUS);
 }
 
-/* As a library does that writes into a descriptor which is not its own: each pipe gets it. */
+/* As a library does that writes into a descriptor which is not its own: each pipe of ours gets it. */
 static void
 garble(void)
 {
@@ -98,7 +98,7 @@ garble(void)
     struct stat info;
 
     for (int fd = STDERR_FILENO + 1; fd < 64; fd++)
-        if (fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode))
+        if (fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode) && fcntl(fd, F_GETFD) == FD_CLOEXEC)
             assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
 }
 
