@@ -286,6 +286,7 @@ odd_places(struct runworld *world, int64_t id, struct eff_value *cells)
                : id == 2 ? eff_value_of_str(EFF_BAD, EFF_STR("it is odd"))
                : id == 3 ? eff_value_of_float(5.0)
                : id == 4 ? eff_value_of_float(4.5)
+               : id == 6 ? eff_value_of_float(1e300) // no whole number, as far as can be told
                          : eff_value_of_int(EFF_INT, id);
 }
 
@@ -310,7 +311,10 @@ test_odd_match_values(void **state)
     assert_int_equal(report.invalid, 1);
     w.reads = true;
     report = runworld_look(&w, &look);
-    assert_true(report.invalid > 0);
+    assert_int_equal(report.invalid, 2); // it does not look at twins
+    look.adopt = look.write = true;
+    report = runworld_look(&w, &look);
+    assert_int_equal(report.invalid, 4);
 }
 
 static void

@@ -391,6 +391,50 @@ test_records_that_change_places_by_the_mapping(void **state)
     assert_int_equal(run().planned, 0);
 }
 
+/* ---- records that another row may stand for ---- */
+
+static void
+named(struct runworld *world, int64_t id, struct eff_value *cells)
+{
+    static const char *const names[] = {"", "Rene", "Zoe", "ren\xc3\xa9"};
+
+    (void)world;
+    cells[2] = eff_value_of_str(EFF_TEXT, eff_str_of(names[id]));
+}
+
+/* Where case does not matter over there, accents may not either: then it is not removed. */
+static void
+test_a_name_that_may_be_the_same_over_there(void **state)
+{
+    static const enum eff_fold folds[] = {EFF_FOLD_NONE, EFF_FOLD_CASE, EFF_FOLD_MARKS};
+    static struct eff_field_conf match = {.name = EFF_STR("name"), .from = EFF_STR("name")};
+    static struct eff_dest_field fields[] = {{.name = EFF_STR("name")}, {.name = EFF_STR("score")}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof folds / sizeof *folds; i++) {
+        struct eff_report report;
+
+        runworld_close(&w);
+        runworld_open(&w, EFF_MODE_MIRROR);
+        runworld_column(&w, "name", eff_value_of_str(EFF_TEXT, EFF_STR("")));
+        w.sync.fields_count = w.sync.match_count = 1;
+        w.sync.match = &match;
+        w.row = named;
+        w.describes = true;
+        fields[0].fold = folds[i];
+        w.schema = (struct eff_schema){
+            .known = true, .object_exists = true, .fields_count = 2, .fields = fields};
+        w.model[1] = w.model[2] = 5;
+        deliver_all();
+        w.model[1] = 0;
+        w.model[3] = 6;
+        report = run();
+        assert_int_equal(report.status, EFF_STATUS_OK);
+        assert_int_equal(report.removed, folds[i] == EFF_FOLD_NONE);
+        assert_int_equal(report.gone, folds[i] != EFF_FOLD_NONE);
+    }
+}
+
 /* ---- looking ---- */
 
 static struct eff_report
@@ -621,6 +665,7 @@ main(void)
         IN_WORLD(test_progress_is_told_now_and_then),
         IN_WORLD(test_samples_of_a_plan),
         IN_WORLD(test_records_that_change_places_by_the_mapping),
+        IN_WORLD(test_a_name_that_may_be_the_same_over_there),
         IN_WORLD(test_looking_at_odd_rows),
         IN_WORLD(test_verify_of_inserts),
         IN_WORLD(test_a_sample_is_verified),
