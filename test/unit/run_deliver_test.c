@@ -263,6 +263,47 @@ test_a_removal_that_is_under_way(void **state)
     assert_true(runworld_equal(&w, true));
 }
 
+static bool
+lose_the_answer(struct runworld *world, enum eff_op op, struct eff_item *item)
+{
+    (void)world, (void)op;
+    item->verdict = (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED, .fault = EFF_TRANSIENT};
+    return true;
+}
+
+/* Once its key has expired, sending it again could make it twice: a plan says so and notes nothing. */
+static void
+test_a_key_that_expires(void **state)
+{
+    struct eff_run_options plan = {.plan = true, .limit = -1};
+    struct eff_report report;
+    uint64_t count;
+    struct eff_err err = {0};
+
+    (void)state;
+    w.limits.class = EFF_CLASS_KEYED;
+    w.limits.rows_max = 1;
+    w.limits.key_window_ms = 3600000;
+    rows(1, 5);
+    w.judge = lose_the_answer;
+    assert_int_equal(runworld_run(&w, NULL).pending, 1);
+    w.judge = NULL;
+    assert_int_equal(runworld_run(&w, &plan).held, 0); // it can still be sent under its key
+    w.os.wall_ms += 7200000;
+    assert_int_equal(runworld_run(&w, &plan).held, 1);
+    w.os.wall_ms -= 7200000;
+    assert_int_equal(runworld_run(&w, &plan).held, 0);
+    w.os.wall_ms += 7200000;
+    report = runworld_run(&w, NULL);
+    assert_int_equal(report.held, 1);
+    assert_int_equal(report.delivered, 0);
+    w.os.wall_ms -= 7200000;
+    assert_int_equal(runworld_run(&w, NULL).held, 1); // a person decides from now on
+    assert_int_equal(eff_run_retry(&w.project, &w.sync, &w.os.os, &w.process, &count, &err),
+                     EFF_OK);
+    assert_int_equal(runworld_run(&w, NULL).delivered, 1);
+}
+
 /* ---- rows that go one by one ---- */
 
 static struct eff_hand hand;
@@ -545,6 +586,7 @@ main(void)
         IN_WORLD(test_what_was_taken_but_for_some),
         IN_WORLD(test_a_new_record_with_some_of_the_fields),
         IN_WORLD(test_a_removal_that_is_under_way),
+        IN_WORLD(test_a_key_that_expires),
         IN_WORLD(test_rows_of_a_batch_that_can_be_repeated),
         IN_WORLD(test_rows_of_a_batch_that_cannot),
         IN_WORLD(test_rows_of_a_batch_that_was_not_begun),
