@@ -198,6 +198,20 @@ planning_held(struct eff_sync_run *r, const struct eff_change *change,
     return planning_ledger(r, p, EFF_LEDGER_HELD, 1, p->item.key_json, "EFF2116", message, err);
 }
 
+/* The record is where it was written, though the row has another match value by now. */
+static void
+planning_look_where(struct eff_sync_run *r, const struct eff_change *change,
+                    struct eff_planned_item *p)
+{
+    struct eff_identity identity;
+
+    if (r->look->adopt || change->kind != EFF_CHANGE_CHANGE || !change->identity.ptr ||
+        !eff_identity_read(change->identity, r->mapping.match_count, &r->batch, &identity))
+        return;
+    p->item.match = identity.match;
+    p->item.old_match = NULL;
+}
+
 /* As a new row would be sent: whole. */
 static enum eff_fault
 planning_look(struct eff_sync_run *r, const struct eff_change *change, const struct eff_value *row,
@@ -210,6 +224,7 @@ planning_look(struct eff_sync_run *r, const struct eff_change *change, const str
     whole.kind = EFF_CHANGE_ADD;
     if (eff_plan_change(&r->planner, &whole, row, &r->batch, &p, &why) == EFF_PLANNED_INVALID)
         return planning_invalid(r, &p, &why, err);
+    planning_look_where(r, change, &p);
     return eff_run_look_row(r, &p, change->kind == EFF_CHANGE_CHANGE, err);
 }
 

@@ -5,7 +5,7 @@
 # table and on two APIs; neither sends anything, and the next run mends exactly the difference.
 # Method: records are edited and deleted behind the engine's back, and states are thrown away; the
 # targets and the stand-ins' own logs say what each command and the run after it did.
-# covers: A16, B17, B18, B19, E2, H11, H12
+# covers: A16, B17, B18, B19, C17, E2, H11, H12
 . "$EFF_SRC/test/lib/scenario.sh"
 
 sandbox salesforce hubspot
@@ -69,6 +69,20 @@ mirrors "after the repair"
 eff 0 verify --all --repair # nothing to mend, nothing to send
 eff 0 run
 counts customers read=1500 unchanged=1500 delivered=0
+
+start moved 20
+printf 'sync: customers\ntable: customer\nkey: id\nto: crm.contact\nmode: mirror\nmatch: {email: email}\nfields: [score]\n' |
+    sync customers
+db "$P/crm.db" "create table contact (email text primary key, score int)"
+eff 0 run
+db "$P/shop.db" "update customer set email = 'new' || id, score = score + 100 where id <= 3"
+db "$P/crm.db" "delete from contact where email = 'c3@example.com'"
+eff 3 verify --all --repair # a record is where it was written, not where the model has it by now
+counts customers read=18 unchanged=17 added=1 planned=1
+same "the record that is gone" 3 "$(j '$.syncs[0].samples[0].key.id')"
+eff 0 run
+counts customers read=20 unchanged=17 added=1 changed=2 planned=3 delivered=3
+tables_equal "no twin, and none left behind" "$P/shop.db" 'select email, score from customer' "$P/crm.db" 'select * from contact'
 
 about "verify is stopped by an open run and by what cannot be read"
 sync events << 'END'
