@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/number.h"
 #include "batch/row.h"
 #include "run/verbs.h"
@@ -59,6 +60,8 @@ key_add_time(struct key_forms *forms, eff_str text)
 static void
 key_forms_of(eff_str text, struct eff_arena *arena, struct key_forms *ret_forms)
 {
+    eff_str bytes;
+
     *ret_forms = (struct key_forms){0};
     key_add_number(ret_forms, text, arena);
     key_add(ret_forms, eff_value_of_str(EFF_TEXT, text));
@@ -66,6 +69,8 @@ key_forms_of(eff_str text, struct eff_arena *arena, struct key_forms *ret_forms)
         key_add(ret_forms, eff_value_of_int(EFF_BOOL, text.len == 4));
     key_add_time(ret_forms, text);
     key_add(ret_forms, eff_value_of_str(EFF_BYTES, text));
+    if (eff_base64_decode(arena, text, &bytes)) /* as they are shown */
+        key_add(ret_forms, eff_value_of_str(EFF_BYTES, bytes));
 }
 
 /* ---- the parts of the text ---- */

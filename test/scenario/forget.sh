@@ -109,6 +109,49 @@ same "format" 4 "$(db "$P/.efferent/control.db" 'pragma user_version')"
 eff 0 plan
 counts people read=500 unchanged=500 forgotten=1
 
+about "what runs told, and what a run planned that died before anything was sent"
+db "$P/shop.db" "create table q as select * from person; drop table person; alter table q rename to person;
+    insert into person values ('$KEY-2', '2$MAIL', 8), ('$KEY-2', '2$MAIL', 9)"
+eff 3 run
+says "$KEY-2" # two rows of one key
+db "$P/shop.db" "delete from person where id = '$KEY-2' and score = 9; update person set score = 1000 where id = 'p1'"
+if EFF_CRASH_AT=list "$EFFERENT" 2> /dev/null | grep -Eq '^plan\.before_commit$'; then
+    EFF_CRASH_AT=plan.before_commit EFF_NO_FORK=1 "$EFFERENT" run -p "$P" --output json > out.json 2> err.txt
+    same "exit code of the one that dies" 137 $?
+    found | grep -q /changes- || fail "no trace in a change file: $(found)"
+fi
+found | grep -q /control.db || fail "no trace in the control file: $(found)"
+eff 0 status people
+same "problems of the last run" 1 "$(j '$.syncs[0].last_run.report.problems' | grep -c EFF2108)"
+eff 0 forget people "$KEY-2" --yes
+same "files with a trace" '' "$(found)"
+eff 0 status people
+same "problem, its words, and counts, of the last run" 'EFF2108|the words were taken out when a row was forgotten||2' \
+    "$(j '$.syncs[0].last_run.report.problems[0].code')|$(j '$.syncs[0].last_run.report.problems[0].message')|$(
+        j '$.syncs[0].last_run.report.problems[0].hint')|$(j '$.syncs[0].last_run.report.invalid')"
+eff 0 run
+counts people read=500 unchanged=499 changed=1 planned=1 delivered=1 forgotten=2
+eff 0 state check
+
+about "a key of bytes, by the text that shows it"
+sync faces << 'END'
+sync: faces
+table: face
+key: [id, at]
+to: crm.face
+mode: mirror
+fields: [name]
+END
+db "$P/shop.db" "create table face (id blob, at text, name text); insert into face values (x'00ff10', 'x', 'one'), (x'00ff11', 'x', 'two')"
+db "$P/crm.db" "create table face (id blob, at text, name text, primary key (id, at))"
+eff 0 run faces
+eff 0 rows faces 'AP8Q,x'
+same "state of the row" delivered "$(j '$.result.state')"
+eff 0 forget faces 'AP8Q,x' --yes
+same "snapshot, history" '1 1' "$(j '$.result.snapshot') $(j '$.result.history')"
+eff 0 run faces
+counts faces read=1 unchanged=1 forgotten=1
+
 about "what cannot be"
 eff 2 forget peple "$KEY"
 says 'Did you mean'
