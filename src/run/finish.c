@@ -13,6 +13,44 @@ finish_key_cmp(const void *a, const void *b)
     return eff_hash128_cmp(*(const struct eff_hash128 *)a, *(const struct eff_hash128 *)b);
 }
 
+static enum eff_fault
+finish_doubtful(struct eff_sync_run *r, size_t count, const struct eff_hash128 *keys,
+                struct eff_arena scratch, struct eff_err *err)
+{
+    struct eff_snapshot *snapshot;
+    enum eff_fault fault = EFF_OK;
+
+    EFF_TRY(eff_snapshot_open(r->os, r->folder, &scratch, &snapshot, err));
+    for (size_t i = 0; fault == EFF_OK && i < count; i++) {
+        struct eff_arena here = scratch;
+        struct eff_entry entry;
+        bool found;
+
+        fault = eff_snapshot_find(snapshot, keys[i], &found, &entry, &here, NULL, err);
+        if (fault == EFF_OK && found && entry.row != EFF_ENTRY_UNKNOWN)
+            fault = eff_control_ledger_drop(r->control, r->sync->name, keys[i], err);
+    }
+    eff_snapshot_close(snapshot);
+    return fault;
+}
+
+/*
+ * What may have been applied stays in the ledger until it is sent and answered. But a person may
+ * have had it taken as delivered, by `adopt`: then the snapshot has its values, and it is.
+ */
+static enum eff_fault
+finish_adopted(struct eff_sync_run *r, struct eff_err *err)
+{
+    struct eff_arena scratch = r->run;
+    struct eff_hash128 *keys;
+    size_t count;
+
+    if (!r->has_ledger)
+        return EFF_OK;
+    EFF_TRY(eff_control_ledger_doubtful(r->control, r->sync->name, &scratch, &count, &keys, err));
+    return count > 0 ? finish_doubtful(r, count, keys, scratch, err) : EFF_OK;
+}
+
 enum eff_fault
 eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
                const struct eff_snapshot_column *columns, size_t columns_count,
@@ -48,6 +86,7 @@ eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
     EFF_CRASH_AT("record.before");
     EFF_TRY(eff_record_run(&record, err));
     EFF_CRASH_AT("record.done");
+    EFF_TRY(finish_adopted(r, err));
     row->state = EFF_RUN_CLOSED;
     row->ended_ms = r->os->wall_ms(r->os->self);
     EFF_TRY(eff_control_close_run(r->control, row, complete_read, err));

@@ -57,6 +57,22 @@ key_add_time(struct key_forms *forms, eff_str text)
     }
 }
 
+/* One of the first day, and nothing besides. */
+static void
+key_add_time_of_day(struct key_forms *forms, eff_str text, struct eff_arena *arena)
+{
+    struct eff_civil civil;
+    struct eff_value value;
+
+    if (!eff_time_parse(eff_str_printf(arena, "1970-01-01T" EFF_STR_FMT, EFF_STR_ARG(text)),
+                        &civil) ||
+        civil.has_offset)
+        return;
+    value = eff_value_of_int(EFF_TIME, eff_micros_from_civil(&civil));
+    value.len = (uint32_t)(civil.nanos % 1000);
+    key_add(forms, value);
+}
+
 static void
 key_forms_of(eff_str text, struct eff_arena *arena, struct key_forms *ret_forms)
 {
@@ -68,6 +84,7 @@ key_forms_of(eff_str text, struct eff_arena *arena, struct key_forms *ret_forms)
     if (eff_str_is(text, "true") || eff_str_is(text, "false"))
         key_add(ret_forms, eff_value_of_int(EFF_BOOL, text.len == 4));
     key_add_time(ret_forms, text);
+    key_add_time_of_day(ret_forms, text, arena);
     key_add(ret_forms, eff_value_of_str(EFF_BYTES, text));
     if (eff_base64_decode(arena, text, &bytes)) /* as they are shown */
         key_add(ret_forms, eff_value_of_str(EFF_BYTES, bytes));

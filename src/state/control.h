@@ -174,6 +174,12 @@ enum eff_fault eff_control_ledger_each(struct eff_control *control, eff_str sync
 enum eff_fault eff_control_ledger_keys(struct eff_control *control, eff_str sync, eff_str code,
                                        int64_t since_ms, struct eff_arena *arena, size_t *ret_count,
                                        struct eff_hash128 **ret_keys, struct eff_err *err);
+/* Keys of the entries of what may have been applied, which no run takes away by itself. */
+enum eff_fault eff_control_ledger_doubtful(struct eff_control *control, eff_str sync,
+                                           struct eff_arena *arena, size_t *ret_count,
+                                           struct eff_hash128 **ret_keys, struct eff_err *err);
+enum eff_fault eff_control_ledger_drop(struct eff_control *control, eff_str sync,
+                                       struct eff_hash128 key, struct eff_err *err);
 enum eff_fault eff_control_ledger_count(struct eff_control *control, eff_str sync,
                                         uint64_t ret_counts[EFF_LEDGER_PENDING + 1],
                                         struct eff_err *err);

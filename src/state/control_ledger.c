@@ -169,25 +169,51 @@ eff_control_ledger_each(struct eff_control *control, eff_str sync, enum eff_ledg
     return fault;
 }
 
-enum eff_fault
-eff_control_ledger_keys(struct eff_control *control, eff_str sync, eff_str code, int64_t since_ms,
-                        struct eff_arena *arena, size_t *ret_count, struct eff_hash128 **ret_keys,
-                        struct eff_err *err)
+static enum eff_fault
+ledger_keys(struct eff_control *control, eff_str sync, const char *sql, eff_str code,
+            int64_t since_ms, struct eff_arena *arena, size_t *ret_count,
+            struct eff_hash128 **ret_keys, struct eff_err *err)
 {
     sqlite3_stmt *s;
     enum eff_fault fault = EFF_OK;
 
     *ret_count = 0;
-    EFF_TRY(eff_control_query(control, err, &s,
-                              "SELECT key, count(*) OVER () FROM ledger WHERE sync = ?1"
-                              " AND code = ?2 AND last > ?3 AND next_try > 0",
-                              "ssi", sync, code, since_ms));
+    EFF_TRY(eff_control_query(control, err, &s, sql, "ssi", sync, code, since_ms));
     while (eff_control_row(control, s, &fault, err)) {
         if (*ret_count == 0)
             *ret_keys = eff_new(arena, struct eff_hash128, (size_t)sqlite3_column_int64(s, 1));
         (*ret_keys)[(*ret_count)++] = eff_control_key(s, 0);
     }
     return fault;
+}
+
+enum eff_fault
+eff_control_ledger_keys(struct eff_control *control, eff_str sync, eff_str code, int64_t since_ms,
+                        struct eff_arena *arena, size_t *ret_count, struct eff_hash128 **ret_keys,
+                        struct eff_err *err)
+{
+    return ledger_keys(control, sync,
+                       "SELECT key, count(*) OVER () FROM ledger WHERE sync = ?1"
+                       " AND code = ?2 AND last > ?3 AND next_try > 0",
+                       code, since_ms, arena, ret_count, ret_keys, err);
+}
+
+enum eff_fault
+eff_control_ledger_doubtful(struct eff_control *control, eff_str sync, struct eff_arena *arena,
+                            size_t *ret_count, struct eff_hash128 **ret_keys, struct eff_err *err)
+{
+    return ledger_keys(control, sync,
+                       "SELECT key, count(*) OVER () FROM ledger WHERE sync = ?1"
+                       " AND code = ?2 AND last > ?3",
+                       EFF_STR("ambiguous"), INT64_MIN, arena, ret_count, ret_keys, err);
+}
+
+enum eff_fault
+eff_control_ledger_drop(struct eff_control *control, eff_str sync, struct eff_hash128 key,
+                        struct eff_err *err)
+{
+    return eff_control_exec(control, err, "DELETE FROM ledger WHERE sync = ?1 AND key = ?2", "sk",
+                            sync, key);
 }
 
 enum eff_fault
