@@ -33,6 +33,7 @@ struct eff_change {
     eff_str content;
     /* Key, match values and remote id as last acknowledged; ptr == NULL when none are kept. */
     eff_str identity;
+    bool passed_on; /* that identity was another row's: its record is this row's from now on */
     /* Members of that identity, a bit each, that other rows stand for: run has looked, and they stay. */
     bool looked;
     uint32_t claimed;

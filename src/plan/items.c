@@ -190,6 +190,19 @@ items_match_equal(const struct eff_mapping *mapping, const struct eff_value *a,
     return equal;
 }
 
+/* What is kept of a record that was passed on to this row, when it is not written after all. */
+static eff_str
+items_unsure(const struct eff_planner *planner, const struct eff_change *change, eff_str key_json,
+             struct eff_arena *arena)
+{
+    struct eff_identity identity;
+
+    if (!change->passed_on ||
+        !eff_identity_read(change->identity, planner->mapping->match_count, arena, &identity))
+        return EFF_STR_NONE;
+    return items_identity(planner, key_json, identity.remote_id, identity.match, arena);
+}
+
 /* The record that was written before is followed to its new match value: no twin. */
 static enum eff_planned
 items_follow_match(const struct eff_planner *planner, const struct eff_change *change,
@@ -300,5 +313,6 @@ eff_plan_change(const struct eff_planner *planner, const struct eff_change *chan
     planned = items_follow_match(planner, change, arena, p, err);
     p->ack.identity =
         items_identity(planner, p->item.key_json, p->item.remote_id, p->item.match, arena);
+    p->ack.unsure = items_unsure(planner, change, p->item.key_json, arena);
     return planned;
 }

@@ -113,7 +113,8 @@ record_tracks(enum eff_op op)
  * known, so that the next diff sends the row again even if it is back to what was
  * acknowledged before, and removes it if it is gone. Which match value the record
  * has is told by the identity from before, if there was one. Identifiers of a member
- * that were to leave may have left even when the row itself was refused.
+ * that were to leave may have left even when the row itself was refused; and a record
+ * that was passed on to this row is its own even then, since its owner has another.
  */
 static enum eff_fault
 record_unknown(struct record_walk *walk, const struct eff_item *item,
@@ -157,7 +158,7 @@ record_doubted(struct record_walk *walk, const struct eff_item *item,
                struct eff_err *err)
 {
     struct eff_entry entry = {.key = ack->key, .row = EFF_ENTRY_UNKNOWN};
-    eff_str identity = ack->unsure.ptr ? ack->unsure : ack->identity;
+    eff_str identity = item->leaving_count ? ack->unsure : ack->identity;
 
     if (removes)
         return record_unknown(walk, item, ack, removes, err);
@@ -176,7 +177,7 @@ record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const str
     if (row->outcome == EFF_MAYBE_APPLIED && record_tracks(ref->op))
         return record_unknown(walk, item, ack, removes, err);
     if (row->outcome != EFF_APPLIED && row->outcome != EFF_TAKEN)
-        return item->leaving_count ? record_unknown(walk, item, ack, removes, err) : EFF_OK;
+        return ack->unsure.ptr ? record_unknown(walk, item, ack, removes, err) : EFF_OK;
     if (ref->op != EFF_OP_NONE)
         EFF_TRY(eff_history_add(walk->history, ref->op, item, ack->row, row->outcome,
                                 row->remote_id, err));
@@ -217,13 +218,13 @@ record_batch(struct record_walk *walk, size_t batch, const struct eff_batch_ref 
 
     bool lost = !settled && ref->op != EFF_OP_NONE; /* sent by a process that died, or not sent */
 
-    if (ref->held || (lost && !record->resumed))
+    if (ref->held || (lost && !record->resumed && !record->passed_on))
         return EFF_OK;
     eff_arena_reset(record->batch);
     EFF_TRY(eff_changes_load(record->changes, batch, record->batch, &delivery, &acks, err));
     rows = eff_new(record->batch, struct eff_settled_row, delivery.count);
     for (size_t i = 0; lost && i < delivery.count; i++)
-        rows[i].outcome = EFF_MAYBE_APPLIED;
+        rows[i].outcome = record->resumed ? EFF_MAYBE_APPLIED : EFF_NOT_APPLIED;
     if (!lost &&
         !eff_verdicts_read(settled ? settled->verdicts : EFF_STR_NONE, delivery.count, rows))
         return EFF_FAIL(err, EFF_BROKEN, "the verdicts of batch %zu do not add up", batch);

@@ -32,6 +32,7 @@ struct eff_recording {
     bool resumed;                      /* an earlier process may have sent what is not settled */
     size_t amiss_count;
     const struct eff_hash128 *amiss; /* acknowledged, and not kept: sorted; sent again next time */
+    bool passed_on;                  /* records were, of which some rows may not have been sent */
     int64_t now_ms;
     struct eff_arena *run, *batch;
 };

@@ -6,7 +6,8 @@
  * the other: each would have to wait until the other has gone. So then each value's
  * record stays where it is, and the row that has the value now is written to it; only
  * the end of a row of neighbours, whose new value nobody had, takes along the record
- * that nobody stands for any more. That can be delivered in any order.
+ * that nobody stands for any more. That can be delivered in any order. Whatever becomes of each,
+ * the record is that row's from now on, or it would be nobody's.
  *
  * Rows with a new match value are put off until all of them are known. Should they be
  * more than memory is set aside for, the others take their records along at once, as if
@@ -295,6 +296,8 @@ eff_run_moves_settle(struct eff_sync_run *r, eff_run_put_off go_on, struct eff_e
 
         eff_arena_reset(&r->batch);
         change.identity = moves.rows[i].identity;
+        change.passed_on =
+            change.identity.ptr && change.identity.ptr != moves.rows[i].change.identity.ptr;
         if (change.kind == EFF_CHANGE_COLUMNS &&
             change.identity.ptr != moves.rows[i].change.identity.ptr)
             change.kind = EFF_CHANGE_CHANGE; /* the record has another row's values */

@@ -118,6 +118,24 @@ planning_count_waiting(struct eff_sync_run *r, enum eff_ledger_state state)
                        EFF_STR_NONE);
 }
 
+/* It waits, but its record was another row's until now, who takes one that was a third's. */
+static enum eff_fault
+planning_pass_on(struct eff_sync_run *r, const struct eff_planned_item *p, struct eff_err *err)
+{
+    struct eff_planned_item noted = *p;
+    struct eff_value *fields = eff_new(&r->batch, struct eff_value, r->mapping.fields_count);
+
+    for (size_t i = 0; i < r->mapping.fields_count; i++)
+        fields[i].kind = EFF_ABSENT;
+    noted.op = EFF_OP_NONE;
+    noted.item.fields = fields;
+    noted.item.old_match = NULL;
+    noted.ack = (struct eff_acknowledged){
+        .key = p->ack.key, .row = EFF_ENTRY_UNKNOWN, .identity = p->ack.unsure};
+    r->followed++;
+    return eff_run_plan_add(r, &noted, EFF_GROUP_FREE, err);
+}
+
 static enum eff_fault
 planning_not_due(struct eff_sync_run *r, const struct eff_planned_item *p, bool *ret_not_due,
                  struct eff_err *err)
@@ -134,6 +152,8 @@ planning_not_due(struct eff_sync_run *r, const struct eff_planned_item *p, bool 
         return EFF_OK;
     *ret_not_due = true;
     planning_count_waiting(r, entry.state);
+    if (p->ack.unsure.ptr && p->item.leaving_count == 0)
+        EFF_TRY(planning_pass_on(r, p, err));
     if (entry.state == EFF_LEDGER_PENDING && !r->options->plan) { /* its key has expired */
         entry.state = EFF_LEDGER_HELD;
         entry.run = r->run_id;

@@ -139,7 +139,16 @@ eff_changes_create(struct eff_os *os, const char *path, bool unnamed,
 }
 
 /* Behind the idempotency key: which of the optional parts follow. */
-enum { ITEM_PLAIN = 0, ITEM_MOVED, ITEM_LEAVING };
+enum { ITEM_PLAIN = 0, ITEM_MOVED, ITEM_LEAVING, ITEM_UNSURE = 4 /* with one of the first two */ };
+
+static uint8_t
+changes_item_parts(const struct eff_item *item, const struct eff_acknowledged *ack)
+{
+    if (item->leaving_count > 0)
+        return ITEM_LEAVING;
+    return (uint8_t)((item->old_match ? ITEM_MOVED : ITEM_PLAIN) |
+                     (ack->unsure.ptr ? ITEM_UNSURE : 0));
+}
 
 static void
 changes_put_values(struct eff_buf *buf, size_t count, const struct eff_value *values)
@@ -159,15 +168,16 @@ changes_put_item(struct eff_buf *buf, const struct eff_changes_writer *writer,
     eff_buf_add_slice(buf, item->key_json);
     eff_buf_add_slice(buf, item->remote_id);
     eff_buf_add_slice(buf, item->idempotency_key);
-    eff_buf_add_char(buf, item->leaving_count ? ITEM_LEAVING
-                          : item->old_match   ? ITEM_MOVED
-                                              : ITEM_PLAIN);
+    eff_buf_add_char(buf, (char)changes_item_parts(item, ack));
     changes_put_values(buf, writer->match_count, item->match);
     if (item->old_match)
         changes_put_values(buf, writer->match_count, item->old_match);
     changes_put_values(buf, writer->fields_count, item->fields);
-    if (item->leaving_count == 0)
+    if (item->leaving_count == 0) {
+        if (ack->unsure.ptr)
+            eff_buf_add_slice(buf, ack->unsure);
         return;
+    }
     eff_buf_add_u32(buf, (uint32_t)item->leaving_count);
     changes_put_values(buf, item->leaving_count * (writer->match_count + writer->fields_count),
                        item->leaving);
@@ -561,20 +571,21 @@ changes_read_item(struct eff_changes *changes, struct eff_reader *reader, struct
     item->remote_id = eff_read_slice(reader);
     item->idempotency_key = eff_read_slice(reader);
     parts = eff_read_u8(reader);
-    if (parts == ITEM_MOVED) {
+    if ((parts & ~ITEM_UNSURE) == ITEM_MOVED) {
         item->match = changes_read_values(reader, names->match_count, arena);
         item->old_match = changes_read_values(reader, names->match_count, arena);
         item->fields = changes_read_values(reader, names->fields_count, arena);
-        return;
+    } else {
+        item->match = changes_read_values(reader, names->match_count + names->fields_count, arena);
+        item->fields = item->match + names->match_count;
     }
-    item->match = changes_read_values(reader, names->match_count + names->fields_count, arena);
-    item->fields = item->match + names->match_count;
-    if (parts != ITEM_LEAVING)
-        return;
-    item->leaving_count = eff_read_u32(reader);
-    item->leaving = changes_read_values(
-        reader, item->leaving_count * (names->match_count + names->fields_count), arena);
-    ack->unsure = eff_read_slice(reader);
+    if (parts == ITEM_LEAVING) {
+        item->leaving_count = eff_read_u32(reader);
+        item->leaving = changes_read_values(
+            reader, item->leaving_count * (names->match_count + names->fields_count), arena);
+    }
+    if (parts == ITEM_LEAVING || (parts & ITEM_UNSURE))
+        ack->unsure = eff_read_slice(reader);
 }
 
 static enum eff_fault

@@ -18,7 +18,11 @@ struct eff_acknowledged {
     struct eff_hash128 key;
     uint64_t row;     /* row hash to record; unused when the operation removes */
     eff_str identity; /* ptr == NULL: none is kept */
-    eff_str unsure;   /* with item->leaving: what is kept when it is not all acknowledged */
+    /*
+     * What is kept when it is not, or not all: with item->leaving, or of a record that was another
+     * row's.
+     */
+    eff_str unsure;
 };
 
 struct eff_changes_names {
