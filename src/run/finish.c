@@ -13,6 +13,17 @@ finish_key_cmp(const void *a, const void *b)
     return eff_hash128_cmp(*(const struct eff_hash128 *)a, *(const struct eff_hash128 *)b);
 }
 
+/*
+ * The snapshot does not know the values of a row whose update may have been applied, and has no entry
+ * of a create; of an event it keeps what was acknowledged before.
+ */
+static bool
+finish_is_known(const struct eff_ledger_row *row, const struct eff_entry *entry)
+{
+    return entry->row != EFF_ENTRY_UNKNOWN &&
+           (row->op != EFF_OP_APPEND || entry->row == row->row_hash);
+}
+
 static enum eff_fault
 finish_doubtful(struct eff_sync_run *r, size_t count, const struct eff_hash128 *keys,
                 struct eff_arena scratch, struct eff_err *err)
@@ -23,11 +34,15 @@ finish_doubtful(struct eff_sync_run *r, size_t count, const struct eff_hash128 *
     EFF_TRY(eff_snapshot_open(r->os, r->folder, &scratch, &snapshot, err));
     for (size_t i = 0; fault == EFF_OK && i < count; i++) {
         struct eff_arena here = scratch;
+        struct eff_ledger_row row;
         struct eff_entry entry;
-        bool found;
+        bool listed = false, found = false;
 
-        fault = eff_snapshot_find(snapshot, keys[i], &found, &entry, &here, NULL, err);
-        if (fault == EFF_OK && found && entry.row != EFF_ENTRY_UNKNOWN)
+        fault =
+            eff_control_ledger_get(r->control, r->sync->name, keys[i], &here, &listed, &row, err);
+        if (fault == EFF_OK)
+            fault = eff_snapshot_find(snapshot, keys[i], &found, &entry, &here, NULL, err);
+        if (fault == EFF_OK && listed && found && finish_is_known(&row, &entry))
             fault = eff_control_ledger_drop(r->control, r->sync->name, keys[i], err);
     }
     eff_snapshot_close(snapshot);

@@ -813,6 +813,28 @@ test_adopt_ends_what_was_in_doubt(void **state)
     assert_int_equal(run().status, EFF_STATUS_OK);
 }
 
+/* The snapshot has the row, with the values of the event before: this one may still have arrived. */
+static void
+test_an_event_in_doubt_stays(void **state)
+{
+    (void)state;
+    w.sync.mode = EFF_MODE_APPEND;
+    w.limits.class = EFF_CLASS_BLIND;
+    w.model[1] = 1;
+    deliver_all();
+    w.model[1] = 2;
+    w.judge = lose_most;
+    assert_int_equal(run().held, 1);
+    w.judge = NULL;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run().held, 1);
+        assert_int_equal(rows_held(), 1);
+    }
+    assert_int_equal(look(true, true, true, true).unchanged, 1);
+    assert_int_equal(rows_held(), 0);
+    assert_int_equal(run().planned, 0);
+}
+
 static void
 test_looking_is_stopped(void **state)
 {
@@ -928,6 +950,7 @@ main(void)
         IN_WORLD(test_adopt_takes_what_is_there),
         IN_WORLD(test_adopt_of_rows_that_changed),
         IN_WORLD(test_adopt_ends_what_was_in_doubt),
+        IN_WORLD(test_an_event_in_doubt_stays),
         IN_WORLD(test_looking_is_stopped),
         IN_WORLD(test_where_an_export_goes),
     };
