@@ -167,21 +167,24 @@ verbs_look(void *self, struct eff_hash128 key, bool *ret_found, struct eff_err *
 {
     struct verbs_found *found = self;
     struct eff_verbs *v = found->verbs;
+    struct eff_arena scratch = *v->arena; /* there may be thousands of forms */
     struct eff_history_row *history = NULL;
     struct eff_entry entry;
     size_t count = 0;
 
     if (v->snapshot)
         EFF_TRY(
-            eff_snapshot_find(v->snapshot, key, &found->delivered, &entry, v->arena, NULL, err));
+            eff_snapshot_find(v->snapshot, key, &found->delivered, &entry, &scratch, NULL, err));
     if (v->control)
         EFF_TRY(eff_control_ledger_get(v->control, v->sync->name, key, v->arena, &found->in_ledger,
                                        &found->row, err));
-    if (v->os->exists(v->os->self, v->folder))
-        EFF_TRY(eff_history_find(v->os, v->folder, key, VERBS_HISTORY_MOST, v->arena, &count,
-                                 &history, err));
     *ret_found = found->delivered || found->in_ledger;
+    scratch = *v->arena;
+    if (v->os->exists(v->os->self, v->folder))
+        EFF_TRY(eff_history_find(v->os, v->folder, key, VERBS_HISTORY_MOST, &scratch, &count,
+                                 &history, err));
     if (*ret_found || count > 0) {
+        *v->arena = scratch;
         found->history_count = count;
         found->history = history;
     }

@@ -32,8 +32,10 @@ void eff_verbs_close(struct eff_verbs *v);
  * Looks a key up that is given as text: which kind its columns are, only the source
  * knows, so each form that the text can have is tried until `look` finds one.
  * Several columns: a,b in the order of `key:`, or a JSON object. ret_json is the key
- * as a JSON object of texts.
+ * as a JSON object of texts. Where all forms together are too many, those of the types
+ * that the columns had when rows were delivered.
  */
+#define EFF_KEY_FORMS_MAX 4096
 enum eff_fault eff_verbs_key(struct eff_verbs *v, eff_str text,
                              enum eff_fault (*look)(void *self, struct eff_hash128 key,
                                                     bool *ret_found, struct eff_err *err),

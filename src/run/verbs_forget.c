@@ -13,8 +13,6 @@
 #include "state/changes.h"
 #include "state/history.h"
 
-#define FORGET_FORMS_MAX 4096 /* as many as verbs_key tries */
-
 struct forgetting {
     struct eff_verbs *verbs;
     size_t count; /* forms of the key */
@@ -28,9 +26,8 @@ forget_collect(void *self, struct eff_hash128 key, bool *ret_found, struct eff_e
 {
     struct forgetting *f = self;
 
+    (void)err;
     *ret_found = false;
-    if (f->count == FORGET_FORMS_MAX)
-        return EFF_FAIL(err, EFF_CONFIG, "the key has too many forms");
     f->keys[f->count++] = key;
     return EFF_OK;
 }
@@ -167,7 +164,7 @@ forget(struct eff_verbs *v, eff_str key, bool really, struct eff_json_writer *w,
        struct eff_err *err)
 {
     struct forgetting f = {.verbs = v,
-                           .keys = eff_new(v->arena, struct eff_hash128, FORGET_FORMS_MAX)};
+                           .keys = eff_new(v->arena, struct eff_hash128, EFF_KEY_FORMS_MAX)};
     eff_str json;
 
     EFF_TRY(forget_nothing_open(&f, err));

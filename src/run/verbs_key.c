@@ -9,9 +9,8 @@
 #include "batch/row.h"
 #include "run/verbs.h"
 
-#define KEY_FORMS_MAX 8    /* of one column */
-#define KEY_COLUMNS   64   /* conf allows no more */
-#define KEY_LOOKS_MAX 4096 /* forms of all columns together */
+#define KEY_FORMS_MAX 8  /* of one column */
+#define KEY_COLUMNS   64 /* conf allows no more */
 
 struct key_forms {
     size_t count;
@@ -86,7 +85,7 @@ key_forms_of(eff_str text, struct eff_arena *arena, struct key_forms *ret_forms)
     key_add_time(ret_forms, text);
     key_add_time_of_day(ret_forms, text, arena);
     key_add(ret_forms, eff_value_of_str(EFF_BYTES, text));
-    if (eff_base64_decode(arena, text, &bytes)) /* as they are shown */
+    if (text.len <= EFF_ROW_KEY_MAX && eff_base64_decode(arena, text, &bytes)) /* as shown */
         key_add(ret_forms, eff_value_of_str(EFF_BYTES, bytes));
 }
 
@@ -154,6 +153,47 @@ key_json(const struct eff_sync_conf *sync, const eff_str *parts, struct eff_aren
 
 /* ---- all combinations ---- */
 
+static bool
+key_too_many(const struct key_forms *forms, size_t count)
+{
+    size_t all = 1;
+
+    for (size_t i = 0; i < count && all <= EFF_KEY_FORMS_MAX; i++)
+        all *= forms[i].count;
+    return all > EFF_KEY_FORMS_MAX;
+}
+
+/* Whole and decimal numbers have one form. */
+static bool
+key_is_of_kind(const struct eff_value *form, eff_str kind)
+{
+    return eff_str_is(kind, eff_kind_name(form->kind)) ||
+           (form->kind == EFF_DECIMAL && eff_str_is(kind, eff_kind_name(EFF_INT)));
+}
+
+/* To the types that the columns had when rows were delivered, as far as those are known. */
+static void
+key_narrow(const struct eff_verbs *v, struct key_forms *forms, struct eff_arena scratch)
+{
+    const struct eff_json *identity = NULL;
+    struct eff_err ignored = {0};
+
+    if (!v->state.identity.ptr ||
+        eff_json_parse(v->state.identity, &scratch, &identity, &ignored) != EFF_OK)
+        return;
+    for (size_t i = 0; i < v->sync->key_count; i++) {
+        const struct eff_json *type =
+            eff_json_get(eff_json_get(identity, EFF_STR("types")), v->sync->key[i]);
+        struct key_forms kept = {0};
+
+        for (size_t k = 0; k < forms[i].count; k++)
+            if (key_is_of_kind(&forms[i].at[k], eff_json_str(eff_json_at(type, 0))))
+                key_add(&kept, forms[i].at[k]);
+        if (kept.count > 0)
+            forms[i] = kept;
+    }
+}
+
 /* Counts up like an odometer; false after the last one. */
 static bool
 key_next(const struct key_forms *forms, size_t count, size_t *at)
@@ -181,7 +221,7 @@ eff_verbs_key(struct eff_verbs *v, eff_str text,
                                      struct eff_err *err),
               void *self, eff_str *ret_json, struct eff_err *err)
 {
-    size_t count = v->sync->key_count, looks = 0, at[KEY_COLUMNS] = {0}, index[KEY_COLUMNS];
+    size_t count = v->sync->key_count, at[KEY_COLUMNS] = {0}, index[KEY_COLUMNS];
     struct eff_mapping mapping = {.key_count = count, .key = index, .key_names = v->sync->key};
     struct key_forms *forms = eff_new(v->arena, struct key_forms, count);
     struct eff_row_secret secret = key_secret(v);
@@ -198,6 +238,11 @@ eff_verbs_key(struct eff_verbs *v, eff_str text,
         index[i] = i;
         key_forms_of(parts[i], v->arena, &forms[i]);
     }
+    if (key_too_many(forms, count))
+        key_narrow(v, forms, *v->arena);
+    if (key_too_many(forms, count))
+        return EFF_FAIL(err, EFF_CONFIG,
+                        "the key has too many forms: its columns' types are not known");
     do {
         struct eff_value row[KEY_COLUMNS];
         struct eff_hash128 key;
@@ -207,7 +252,7 @@ eff_verbs_key(struct eff_verbs *v, eff_str text,
             row[i] = forms[i].at[at[i]];
         if (eff_row_key(&mapping, row, &secret, &buf, &key, &column) == EFF_ROW_GOOD)
             fault = look(self, key, &found, err);
-    } while (fault == EFF_OK && !found && ++looks < KEY_LOOKS_MAX && key_next(forms, count, at));
+    } while (fault == EFF_OK && !found && key_next(forms, count, at));
     eff_buf_free(&buf);
     return fault;
 }

@@ -183,6 +183,40 @@ test_keys_of_several_columns(void **state)
     expect_fault(rows("1"), "a key of 65 columns", "");
 }
 
+/*
+ * Each text could be four others. Of five columns all can be tried, one after the other; of eight they
+ * are more than that, but their types are known.
+ */
+static void
+test_keys_of_many_columns(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    eff_str key[8] = {EFF_STR("id"), EFF_STR("score")};
+    size_t used;
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        runworld_column(&w, names[i], eff_value_of_str(EFF_TEXT, EFF_STR("1234")));
+        key[2 + i] = eff_str_of(names[i]);
+    }
+    w.sync.key = key;
+    w.sync.key_count = 5;
+    w.model[1] = 5;
+    deliver_all();
+    used = w.process.used;
+    expect_row("1,6,1234,1234,1234", "\"delivered\":false");
+    assert_in_range(w.process.used - used, 1, 16 << 20);
+    expect_row("1,5,1234,1234,1234", "\"delivered\":true");
+    assert_int_equal(
+        eff_run_reset(&w.project, &w.sync, &w.os.os, true, &w.process, &(uint64_t){0}, &err),
+        EFF_OK);
+    w.sync.key_count = 8;
+    deliver_all();
+    expect_row("1,5,1234,1234,1234,1234,1234,1234", "\"delivered\":true");
+    assert_int_equal(forget("1,5,1234,1234,1234,1234,1234,1234", true), EFF_OK);
+    assert_int_equal(run().forgotten, 1);
+}
+
 /* An empty text can be no key: nothing is noted that would keep other rows out. */
 static void
 test_forgetting_what_is_no_key(void **state)
@@ -193,6 +227,8 @@ test_forgetting_what_is_no_key(void **state)
     w.model[1] = 5;
     deliver_all();
     memset(text, 'x', sizeof text - 1);
+    expect_fault(forget(text, true), "this cannot be a key of sync scores", "");
+    text[5000] = '\0'; // as base64 it would not be too long
     expect_fault(forget(text, true), "this cannot be a key of sync scores", "");
     deliver_all();
 }
@@ -931,6 +967,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(test_forms_of_a_key),
         IN_WORLD(test_keys_of_several_columns),
+        IN_WORLD(test_keys_of_many_columns),
         IN_WORLD(test_forgetting_what_is_no_key),
         IN_WORLD(test_no_word_of_who_was_forgotten),
         IN_WORLD(test_forgetting_that_fails_removes_nothing),
