@@ -277,6 +277,25 @@ moves_join(const struct moves *moves)
             moves_pass_on(moves, &rows[i]);
 }
 
+/* A record that all leave who shared it is the first one's, or it would be nobody's. */
+static void
+moves_own(const struct eff_sync_run *r, const struct moves *moves)
+{
+    struct moves_row *rows = moves->rows;
+
+    for (size_t i = 0, end; i < moves->count; i = end) {
+        const struct moves_twice *twice = moves_find_twice(r, rows[i].from);
+        uint64_t leaving = 0;
+
+        for (end = i; end < moves->count && eff_hash128_cmp(rows[end].from, rows[i].from) == 0 &&
+                      rows[end].shared == rows[i].shared;
+             end++)
+            leaving += eff_hash128_cmp(rows[end].from, rows[end].to) != 0;
+        if (rows[i].shared && twice && leaving == twice->count)
+            rows[i].shared = false;
+    }
+}
+
 enum eff_fault
 eff_run_moves_settle(struct eff_sync_run *r, eff_run_put_off go_on, struct eff_err *err)
 {
@@ -287,6 +306,8 @@ eff_run_moves_settle(struct eff_sync_run *r, eff_run_put_off go_on, struct eff_e
         return EFF_FAIL(err, EFF_BROKEN, "out of memory for match values that changed places");
     if (moves.count == 0)
         return EFF_OK;
+    qsort(moves.rows, moves.count, sizeof *moves.rows, moves_cmp);
+    moves_own(r, &moves);
     qsort(moves.rows, moves.count, sizeof *moves.rows, moves_cmp);
     while (moves.owners < moves.count && !moves.rows[moves.owners].shared)
         moves.owners++;

@@ -70,6 +70,16 @@ eff 0 run
 equal "the record that was left waits with it"
 rows_are "$P/crm.db" "select count(*) from contact where note = 'first'" 4
 
+start shared 3 # a new row was written to the record of one that could not leave; then both leave
+change 1 c9 -11
+db "$P/shop.db" "insert into customer values (4, 'c1', 4)"
+eff 3 run
+counts contacts read=4 unchanged=2 added=1 changed=1 planned=2 delivered=1 rejected=1
+change 1 c8 11
+change 4 c7 44
+eff 0 run
+equal "one of them takes it along"
+
 start stopped 6000 # of neighbours some are not sent at all, and leave the model
 sed -i '/^guard:/d' "$P/syncs/contacts.yml"
 db "$P/shop.db" "update customer set email = iif(id <= 3000, 'c' || (id + 3000), 'new' || id),
