@@ -79,26 +79,27 @@ record_removes(enum eff_op op, enum eff_group group)
     return group == EFF_GROUP_RELEASED || group == EFF_GROUP_LOST || eff_op_removes(op);
 }
 
-/* The identity was frozen before the destination told its id: put the id in. */
-static eff_str
-record_identity(const struct eff_recording *record, eff_str identity, eff_str remote_id)
+/* The identity, if there is one, was frozen before the destination told its id: the id is put in. */
+static enum eff_fault
+record_set(struct record_walk *walk, const struct eff_entry *entry, eff_str identity,
+           eff_str remote_id, struct eff_err *err)
 {
     struct eff_reader reader = eff_reader_of(identity);
     struct eff_buf buf = {0};
-    eff_str known, key_json;
+    enum eff_fault fault;
+    eff_str key_json;
 
-    if (!identity.ptr || !remote_id.ptr)
-        return identity;
     key_json = eff_read_slice(&reader);
     eff_read_slice(&reader);
-    if (reader.bad)
-        return identity;
+    if (reader.bad || !remote_id.ptr)
+        return eff_snapshot_set(walk->writer, entry, identity, err);
     eff_buf_add_slice(&buf, key_json);
     eff_buf_add_slice(&buf, remote_id);
     eff_buf_add_bytes(&buf, reader.at, (size_t)(reader.end - reader.at));
-    known = eff_str_copy(record->batch, eff_buf_str(&buf));
+    fault = buf.full ? EFF_FAIL(err, EFF_BROKEN, "out of memory for the identity of a row")
+                     : eff_snapshot_set(walk->writer, entry, eff_buf_str(&buf), err);
     eff_buf_free(&buf);
-    return known;
+    return fault;
 }
 
 /* Operations after which the record over there is one of this sync's. */
@@ -162,8 +163,7 @@ record_doubted(struct record_walk *walk, const struct eff_item *item,
 
     if (removes)
         return record_unknown(walk, item, ack, removes, err);
-    return eff_snapshot_set(walk->writer, &entry,
-                            record_identity(walk->record, identity, remote_id), err);
+    return record_set(walk, &entry, identity, remote_id, err);
 }
 
 static enum eff_fault
@@ -187,8 +187,7 @@ record_item(struct record_walk *walk, const struct eff_batch_ref *ref, const str
         return eff_snapshot_remove(walk->writer, ack->key, err);
     if (record_amiss(walk->record, ack->key))
         entry.row = EFF_ENTRY_UNKNOWN;
-    return eff_snapshot_set(walk->writer, &entry,
-                            record_identity(walk->record, ack->identity, row->remote_id), err);
+    return record_set(walk, &entry, ack->identity, row->remote_id, err);
 }
 
 static const struct eff_settled *

@@ -112,6 +112,7 @@ changes_put_head(struct eff_changes_writer *writer, const struct eff_changes_nam
     eff_buf_add_u32(&writer->out, (uint32_t)head.len);
     eff_buf_add_u64(&writer->out, checksum);
     eff_buf_add(&writer->out, eff_buf_str(&head));
+    writer->out.full |= head.full; // told when it is written
     writer->digest = changes_mix(0, checksum);
     eff_buf_free(&head);
 }

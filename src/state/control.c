@@ -225,20 +225,18 @@ static const char *
 control_uri(struct eff_os *os, const char *path, bool read_only, struct eff_arena *arena)
 {
     const char *wal = eff_str_printf(arena, "%s-wal", path).ptr;
-    struct eff_buf buf = {0};
-    const char *uri;
+    size_t room = sizeof "file:?immutable=1" + 3 * strlen(path), len = strlen("file:");
+    char *uri = eff_arena_bytes(arena, room);
 
-    eff_buf_add(&buf, EFF_STR("file:"));
+    memcpy(uri, "file:", len);
     for (const char *c = path; *c; c++) {
         if (strchr("?#%", *c))
-            eff_buf_addf(&buf, "%%%02x", (unsigned char)*c);
+            len += (size_t)snprintf(uri + len, room - len, "%%%02x", (unsigned char)*c);
         else
-            eff_buf_add_char(&buf, *c);
+            uri[len++] = *c;
     }
-    if (read_only && !os->exists(os->self, wal))
-        eff_buf_add(&buf, EFF_STR("?immutable=1"));
-    uri = eff_str_c(arena, eff_buf_str(&buf));
-    eff_buf_free(&buf);
+    snprintf(uri + len, room - len, "%s",
+             read_only && !os->exists(os->self, wal) ? "?immutable=1" : "");
     return uri;
 }
 

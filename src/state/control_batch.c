@@ -86,6 +86,12 @@ struct batch_settle { /* what goes along to every row */
     bool hold_ambiguous;
 };
 
+static enum eff_fault
+batch_no_memory(struct eff_err *err)
+{
+    return EFF_FAIL(err, EFF_BROKEN, "out of memory for the verdicts of a batch");
+}
+
 static enum eff_ledger_state
 batch_ledger_state(const struct eff_verdict *verdict, bool hold_ambiguous)
 {
@@ -156,8 +162,9 @@ batch_to_ledger(struct eff_control *control, const struct batch_settle *settle,
         batch_no_words(&row, batch_outcome(&item->verdict));
     batch_sent_json(&sent, delivery, item);
     row.sent = eff_buf_str(&sent);
-    fault =
-        eff_control_ledger_put(control, settle->sync, &row, row.state == EFF_LEDGER_REJECTED, err);
+    fault = sent.full ? batch_no_memory(err)
+                      : eff_control_ledger_put(control, settle->sync, &row,
+                                               row.state == EFF_LEDGER_REJECTED, err);
     eff_buf_free(&sent);
     return fault;
 }
@@ -220,14 +227,17 @@ eff_control_settle(struct eff_control *control, eff_str sync, eff_str run, size_
 
     EFF_TRY(eff_control_begin(control, !lazy, err));
     batch_verdicts_write(&verdicts, delivery);
-    fault =
-        eff_control_exec(control, err,
-                         "INSERT INTO batch (run, batch, settled, attempts, first_attempt, memo,"
-                         " verdicts) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)"
-                         " ON CONFLICT (run, batch) DO UPDATE SET settled = 1, attempts = ?3,"
-                         " memo = coalesce(?5, memo), verdicts = ?6",
-                         "siiibb", run, (int64_t)batch, (int64_t)attempts, now_ms, delivery->memo,
-                         eff_buf_str(&verdicts));
+    if (verdicts.full) // empty ones would say that all was applied
+        fault = batch_no_memory(err);
+    else
+        fault =
+            eff_control_exec(control, err,
+                             "INSERT INTO batch (run, batch, settled, attempts, first_attempt,"
+                             " memo, verdicts) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)"
+                             " ON CONFLICT (run, batch) DO UPDATE SET settled = 1, attempts = ?3,"
+                             " memo = coalesce(?5, memo), verdicts = ?6",
+                             "siiibb", run, (int64_t)batch, (int64_t)attempts, now_ms,
+                             delivery->memo, eff_buf_str(&verdicts));
     if (fault == EFF_OK)
         fault = batch_ledger(control, &settle, delivery, acks, err);
     eff_buf_free(&verdicts);

@@ -276,7 +276,9 @@ out_write_header(struct eff_snapshot_writer *writer, struct eff_buf *buf, struct
     uint64_t checksum;
 
     out_header(writer, buf);
-    if (buf->full || buf->len > SNAPSHOT_HEADER_MAX)
+    if (buf->full)
+        return EFF_FAIL(err, EFF_BROKEN, "out of memory for the header of a snapshot");
+    if (buf->len > SNAPSHOT_HEADER_MAX)
         return EFF_FAIL(err, EFF_CONFIG, "the names of %zu columns are too long to be recorded",
                         writer->head.columns_count);
     if (writer->out.layout.header_bytes == 0) { // the first time it is only measured
@@ -291,7 +293,7 @@ out_write_header(struct eff_snapshot_writer *writer, struct eff_buf *buf, struct
 static enum eff_fault
 out_put_header(struct eff_snapshot_writer *writer, struct eff_err *err)
 {
-    struct eff_buf buf = {.max = SNAPSHOT_HEADER_MAX + 64};
+    struct eff_buf buf = {0};
     enum eff_fault fault = out_write_header(writer, &buf, err);
 
     eff_buf_free(&buf);

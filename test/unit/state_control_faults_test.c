@@ -1,9 +1,10 @@
 // links: base flow os conf state testlib
 /*
- * Goal: a statement that control.db refuses is told, leaves nothing half done and no transaction
- * open, and the same call works once the database does.
- * Method: SQLite's authorizer denies the n-th statement of each call, for every n; all tables are
- * compared with what they were, and the call is repeated.
+ * Goal: a statement that control.db refuses, or has no memory for, is told, leaves nothing half
+ * done and no transaction open, and the same call works once the database does.
+ * Method: SQLite's authorizer denies the n-th statement of each call, for every n; then its n-th
+ * allocation fails. All tables are compared with what they were, and the call is repeated.
+ * covers: F9
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "lib/nosync.h"
 #include "lib/testos.h"
 #include "state/control_db.h"
 
@@ -274,13 +276,115 @@ call_purge(struct eff_control *c)
     return eff_control_sync_purge(c, SYNC, &err);
 }
 
+static enum eff_fault
+call_flush(struct eff_control *c)
+{
+    return eff_control_flush(c, &err);
+}
+
+static enum eff_fault
+call_copy(struct eff_control *c)
+{
+    const char *path = eff_str_printf(&place.arena, "%s/copy", place.folder).ptr;
+    struct eff_err none = {0};
+
+    place.world.os.unlink(&place.world, path, &none);
+    return eff_control_copy(c, &place.world.os, path, &err);
+}
+
+static enum eff_fault
+call_ledger_put(struct eff_control *c)
+{
+    const struct eff_ledger_row row = {.key = {9, 9}, .state = EFF_LEDGER_INVALID, .rows = 1};
+
+    return eff_control_ledger_put(c, SYNC, &row, true, &err);
+}
+
+static enum eff_fault
+call_incarnation(struct eff_control *c)
+{
+    uint64_t number;
+
+    return eff_control_incarnation(c, SYNC, keys[0], &number, &err);
+}
+
+static enum eff_fault
+call_key_used(struct eff_control *c)
+{
+    int64_t since_ms;
+
+    return eff_control_key_used(c, SYNC, keys[0], &since_ms, &err);
+}
+
+static enum eff_fault
+call_doubted(struct eff_control *c)
+{
+    int64_t until_ms;
+
+    return eff_control_doubted(c, SYNC, keys[0], 8, &until_ms, &err);
+}
+
+static enum eff_fault
+call_newest(struct eff_control *c)
+{
+    uint64_t step;
+    eff_str run;
+
+    return eff_control_newest(c, SYNC, &place.arena, &run, &step, &err);
+}
+
+static enum eff_fault
+call_resumed(struct eff_control *c)
+{
+    uint64_t times;
+
+    return eff_control_resumed(c, SYNC, RUN, &times, &err);
+}
+
+static enum eff_fault
+call_older(struct eff_control *c)
+{
+    eff_str than;
+    bool told;
+
+    return eff_control_older(c, SYNC, &place.arena, &than, &told, &err);
+}
+
+static enum eff_fault
+call_older_save(struct eff_control *c)
+{
+    return eff_control_older_save(c, SYNC, RUN, true, &err);
+}
+
+static enum eff_fault
+call_quota(struct eff_control *c)
+{
+    struct eff_quota quota;
+
+    return eff_control_quota(c, EFF_STR("crm"), EFF_STR("a"), &place.arena, &quota, &err);
+}
+
+static enum eff_fault
+call_quota_save(struct eff_control *c)
+{
+    const struct eff_quota quota = {.since_ms = 1, .until_ms = 2, .sync = SYNC};
+
+    return eff_control_quota_save(c, EFF_STR("crm"), EFF_STR("a"), &quota, &err);
+}
+
 static enum eff_fault (*const calls[])(struct eff_control *) = {
-    call_sync,       call_sync_save,    call_plan,       call_open_run,    call_mark,
-    call_settle,     call_settled,      call_ledger_get, call_ledger_each, call_ledger_keys,
-    call_ledger_due, call_ledger_count, call_approve,    call_approved,    call_incarnate,
-    call_doubt,      call_doubts_sweep, call_close_run,  call_reports,     call_newest_plan,
-    call_act,        call_forget,       call_forgotten,  call_squeeze,     call_integrity,
-    call_syncs,      call_reset,        call_purge};
+    call_sync,       call_sync_save,    call_plan,        call_open_run,    call_mark,
+    call_settle,     call_settled,      call_ledger_get,  call_ledger_each, call_ledger_keys,
+    call_ledger_due, call_ledger_count, call_approve,     call_approved,    call_incarnate,
+    call_doubt,      call_doubts_sweep, call_close_run,   call_reports,     call_newest_plan,
+    call_act,        call_forget,       call_forgotten,   call_squeeze,     call_integrity,
+    call_flush,      call_ledger_put,   call_incarnation, call_key_used,    call_doubted,
+    call_newest,     call_resumed,      call_older,       call_older_save,  call_quota,
+    call_quota_save, call_syncs,        call_reset,       call_purge,
+    call_copy, // the last: it asks for pages, not by statements
+};
+
+#define CALLS (sizeof calls / sizeof *calls)
 
 /* ---- one statement that is denied ---- */
 
@@ -316,7 +420,8 @@ static void
 dump(struct eff_buf *buf)
 {
     static const char *const tables[] = {"sync",     "run",       "batch",       "ledger",
-                                         "approval", "forgotten", "incarnation", "doubt"};
+                                         "approval", "forgotten", "incarnation", "doubt",
+                                         "used",     "older",     "resumed",     "quota"};
     char sql[64];
 
     eff_buf_reset(buf);
@@ -370,7 +475,7 @@ test_each_statement_denied(void **state)
     size_t nth, all = 0;
 
     (void)state;
-    for (size_t at = 0; at < sizeof(calls) / sizeof(calls[0]); at++) {
+    for (size_t at = 0; at < CALLS - 1; at++) {
         for (nth = 1; one_denied(at, nth, &before, &after); nth++)
             all++;
         assert_true(nth > 1);
@@ -380,12 +485,161 @@ test_each_statement_denied(void **state)
     eff_buf_free(&after);
 }
 
+/* ---- memory that ends once ---- */
+
+static sqlite3_mem_methods heap;
+static size_t allocations, ends_at; /* 0: never */
+
+static void *
+allocate(int bytes)
+{
+    return ends_at > 0 && ++allocations == ends_at ? NULL : heap.xMalloc(bytes);
+}
+
+static void *
+reallocate(void *ptr, int bytes)
+{
+    return ends_at > 0 && ++allocations == ends_at ? NULL : heap.xRealloc(ptr, bytes);
+}
+
+/* Only what SQLite itself asks for fails. */
+static void
+heap_is_ours(void)
+{
+    sqlite3_mem_methods ours;
+
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &heap), SQLITE_OK);
+    ours = heap;
+    ours.xMalloc = allocate;
+    ours.xRealloc = reallocate;
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &ours), SQLITE_OK);
+    // Each connection asks the heap itself: none is given from what another has put aside.
+    assert_int_equal(sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0), SQLITE_OK);
+}
+
+/* Some it can do without: then the call does what it does. False: there is no n-th. */
+static bool
+one_without_memory(size_t at, size_t nth, struct eff_buf *before, struct eff_buf *after,
+                   size_t *failures)
+{
+    enum eff_fault fault;
+    bool failed;
+
+    open_control();
+    dump(before);
+    allocations = 0;
+    ends_at = nth;
+    err = (struct eff_err){0};
+    fault = calls[at](place.control);
+    ends_at = 0;
+    failed = allocations >= nth;
+    if (fault != EFF_OK) {
+        assert_true(failed);
+        assert_true(err.msg[0] != '\0');
+        assert_true(sqlite3_get_autocommit(place.control->db));
+        dump(after);
+        assert_true(eff_str_eq(eff_buf_str(before), eff_buf_str(after)));
+        assert_int_equal(calls[at](place.control), EFF_OK); // with the same connection
+        ++*failures;
+    }
+    eff_control_close(place.control);
+    return failed;
+}
+
+static void
+test_each_allocation_fails(void **state)
+{
+    size_t step = getenv("EFF_SANITIZED") ? 3 : 1, all = 0;
+    struct eff_buf before = {0}, after = {0};
+
+    (void)state;
+    for (size_t at = 0; at < CALLS; at++) {
+        size_t failures = 0;
+
+        for (size_t nth = 1; one_without_memory(at, nth, &before, &after, &failures); nth += step)
+            ;
+        assert_true(failures > 0);
+        all += failures;
+    }
+    assert_true(all > 300);
+    eff_buf_free(&before);
+    eff_buf_free(&after);
+}
+
+/* A new state, and one that is there: each opens or is told, and is then the same as ever. */
+static void
+open_without_memory(struct eff_buf *before, struct eff_buf *after)
+{
+    bool failed = true;
+
+    for (size_t nth = 1; failed; nth++) {
+        enum eff_fault fault;
+
+        err = (struct eff_err){0};
+        allocations = 0;
+        ends_at = nth;
+        fault = eff_control_open(&place.world.os, place.folder, false, false, &place.arena,
+                                 &place.control, &err);
+        ends_at = 0;
+        failed = allocations >= nth;
+        if (fault == EFF_OK) {
+            eff_control_close(place.control);
+        } else {
+            assert_true(failed);
+            assert_null(place.control);
+        }
+        open_control();
+        dump(after);
+        assert_true(eff_str_eq(eff_buf_str(before), eff_buf_str(after)));
+        eff_control_close(place.control);
+    }
+}
+
+static void
+test_opening_without_memory(void **state)
+{
+    struct eff_buf before = {0}, after = {0}, none = {0};
+    char *folder = place.folder;
+    size_t nth = 1;
+
+    (void)state;
+    open_control();
+    dump(&before);
+    eff_control_close(place.control);
+    open_without_memory(&before, &after);
+    for (bool failed = true; failed; nth++) { // each time in a new place
+        place.folder = testos_folder();
+        allocations = 0;
+        ends_at = nth;
+        eff_control_open(&place.world.os, place.folder, false, false, &place.arena, &place.control,
+                         &err);
+        ends_at = 0;
+        failed = allocations >= nth;
+        eff_control_close(place.control);
+        open_control();
+        dump(&after);
+        assert_true(eff_str_eq(eff_buf_str(&none), eff_buf_str(&after)));
+        eff_control_close(place.control);
+        testos_remove(place.folder);
+        free(place.folder);
+    }
+    place.folder = folder;
+    assert_true(nth > 100);
+    eff_buf_free(&before);
+    eff_buf_free(&after);
+}
+
 int
 main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_statement_denied)};
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_statement_denied),
+        cmocka_unit_test(test_each_allocation_fails),
+        cmocka_unit_test(test_opening_without_memory),
+    };
     int failed;
 
+    heap_is_ours();
     place.folder = testos_folder();
     testos_init(&place.world, 7);
     eff_arena_init(&place.arena, "test", (size_t)1 << 26);
