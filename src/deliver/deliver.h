@@ -20,7 +20,7 @@
 #include "dest/dest.h"
 
 enum eff_effect_kind {
-    EFF_EFFECT_MARK = 1, /* record the attempt (and memo), durably unless lazy, before its SEND */
+    EFF_EFFECT_MARK = 1, /* record the attempt (and memo), durably, before its SEND */
     EFF_EFFECT_SEND,     /* submit request under ticket */
     EFF_EFFECT_WAIT,     /* for an answer, or until mono ms (INT64_MAX: an answer only) */
     EFF_EFFECT_SETTLE,   /* record the verdicts of a batch */
@@ -29,7 +29,7 @@ enum eff_effect_kind {
 
 struct eff_effect {
     enum eff_effect_kind kind;
-    bool lazy;    /* MARK, SETTLE: losing it to a power cut only repeats a harmless send */
+    bool lazy;    /* SETTLE: losing it to a power cut only repeats a harmless send */
     size_t batch; /* MARK, SETTLE */
     uint32_t attempts;
     int64_t first_attempt_ms; /* MARK, SETTLE: wall clock of the first MARK, or 0 */

@@ -161,7 +161,7 @@ eff_lane_looked(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
     for (size_t i = 0; i < count; i++)
         lane->whole.items[absent[i]].verdict = keyed ? doubt_absent_keyed : doubt_absent;
     if (count > 0 && !keyed && ++lane->rounds < DELIVER_TRIES_MAX)
-        lane->parts[lane->parts_count++] = eff_lane_part_of(lane, absent, count);
+        eff_lane_push_part(lane, eff_lane_part_of(lane, absent, count));
     eff_lane_next_part(lane);
 }
 

@@ -55,8 +55,7 @@ void
 eff_lane_take(struct deliver_lane *lane, size_t item, const struct eff_verdict *verdict)
 {
     struct eff_verdict *known = &lane->whole.items[item].verdict;
-    bool maybe = known->maybe || known->outcome == EFF_MAYBE_APPLIED ||
-                 verdict->outcome == EFF_MAYBE_APPLIED;
+    bool maybe = known->maybe || verdict->outcome == EFF_MAYBE_APPLIED;
 
     if (known->outcome == EFF_APPLIED)
         return; /* sent again along with others, for the sake of their key */
@@ -188,9 +187,9 @@ eff_lane_judge(struct eff_deliver *d, struct deliver_lane *lane, int64_t now)
     }
     judge_collect(d, lane, &rest);
     judge_crowd(d, lane, &rest);
-    if (rest.look_count > 0 && !d->stopping && lane->parts_count + 1 < DELIVER_PARTS_MAX) {
+    if (rest.look_count > 0 && !d->stopping) {
         if (rest.count > 0)
-            lane->parts[lane->parts_count++] = eff_lane_part_of(lane, rest.origin, rest.count);
+            eff_lane_push_part(lane, eff_lane_part_of(lane, rest.origin, rest.count));
         eff_lane_look(d, lane, rest.look, rest.look_count, now);
         return;
     }

@@ -8,6 +8,8 @@
  */
 #include "deliver/lane.h"
 
+#include <assert.h>
+
 #include "base/crash.h"
 
 /* ---- parts ---- */
@@ -54,13 +56,20 @@ eff_lane_part_of(struct deliver_lane *lane, const size_t *origin, size_t count)
     return part;
 }
 
+void
+eff_lane_push_part(struct deliver_lane *lane, struct deliver_part part)
+{
+    assert(lane->parts_count < DELIVER_PARTS_MAX);
+    lane->parts[lane->parts_count++] = part;
+}
+
 static void
 lane_halve(struct deliver_lane *lane, struct deliver_part part)
 {
     size_t half = part.count / 2;
 
-    lane->parts[lane->parts_count++] = (struct deliver_part){part.count - half, part.origin + half};
-    lane->parts[lane->parts_count++] = (struct deliver_part){half, part.origin};
+    eff_lane_push_part(lane, (struct deliver_part){part.count - half, part.origin + half});
+    eff_lane_push_part(lane, (struct deliver_part){half, part.origin});
 }
 
 void
@@ -83,9 +92,9 @@ lane_split(struct deliver_lane *lane)
 {
     lane->unjudged = false;
     // Nothing of the part lives on, so that all rows of a batch can be refused one by one.
-    if (lane->looks == 0 && lane->whole.memo.ptr == NULL)
+    if (lane->whole.memo.ptr == NULL)
         lane->arena.used = lane->now_at;
-    if (lane->now.count < 2 || lane->parts_count + 2 > DELIVER_PARTS_MAX) {
+    if (lane->now.count < 2) {
         lane->whole.items[lane->now.origin[0]].verdict =
             (struct eff_verdict){EFF_REFUSED,
                                  EFF_ROW,
@@ -270,7 +279,7 @@ lane_load(struct eff_deliver *d, struct deliver_lane *lane, int64_t now, int64_t
     if (lane->apart && c->limits[lane->op].class != EFF_CLASS_CONVERGE)
         lane_rehearse(d, lane, part);
     if (part.count > 0)
-        lane->parts[lane->parts_count++] = part;
+        eff_lane_push_part(lane, part);
     eff_lane_next_part(lane);
     return true;
 }
@@ -284,8 +293,7 @@ lane_is_crowded(const struct eff_deliver *d, const struct deliver_lane *lane)
     if (d->lanes_most == d->lanes_count || lane->unjudged || !lane->request.carries_rows)
         return false;
     for (size_t i = 0; i < d->lanes_count; i++)
-        others += d->lanes[i].unjudged && d->lanes[i].state != LANE_IDLE &&
-                  d->lanes[i].state != LANE_SETTLE && d->lanes[i].state != LANE_SETTLED;
+        others += d->lanes[i].unjudged; // unless all is stopping, none is settled so
     return others >= d->lanes_most;
 }
 
@@ -302,14 +310,12 @@ lane_needs_mark(const struct eff_deliver *d, const struct deliver_lane *lane)
 }
 
 static struct eff_effect
-lane_mark(struct eff_deliver *d, struct deliver_lane *lane, int64_t wall_ms)
+lane_mark(struct deliver_lane *lane, int64_t wall_ms)
 {
     struct eff_effect effect = {.kind = EFF_EFFECT_MARK, .batch = lane->batch};
 
     if (lane->first_attempt_ms == 0)
         lane->first_attempt_ms = wall_ms;
-    effect.lazy =
-        d->config.limits[lane->op].class == EFF_CLASS_CONVERGE && !lane->part.memo_changed;
     effect.attempts = lane->attempts + 1;
     effect.first_attempt_ms = lane->first_attempt_ms;
     if (lane->part.memo_changed)
@@ -449,7 +455,7 @@ eff_lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticke
             break;
         case LANE_SLEEP:
             if (lane->part.memo_changed) {
-                *ret_effect = lane_mark(d, lane, wall_ms);
+                *ret_effect = lane_mark(lane, wall_ms);
                 return true;
             }
             if (d->stopping)
@@ -478,11 +484,11 @@ eff_lane_effect(struct eff_deliver *d, struct deliver_lane *lane, uint64_t ticke
                 lane->state = LANE_SETTLE;
                 break;
             }
-            if (lane_is_crowded(d, lane))
-                lane->wake = INT64_MAX; // until another lane's answer
-            if (lane->wake > now || d->logging_in)
+            if (lane_is_crowded(d, lane) || d->logging_in)
+                lane->wake = INT64_MAX; // until another lane's answer, or that of the login
+            if (lane->wake > now)
                 return false;
-            *ret_effect = lane_needs_mark(d, lane) ? lane_mark(d, lane, wall_ms)
+            *ret_effect = lane_needs_mark(d, lane) ? lane_mark(lane, wall_ms)
                                                    : eff_lane_send(d, lane, ticket, now);
             return true;
         case LANE_SETTLE:

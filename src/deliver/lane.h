@@ -5,7 +5,7 @@
 #include "deliver/deliver.h"
 #include "deliver/hope.h"
 
-#define DELIVER_PARTS_MAX        72 /* halving 2^32 rows, and a rest of each */
+#define DELIVER_PARTS_MAX        72 /* halving 2^32 rows, and a rest of each: never more */
 #define DELIVER_TRIES_MAX        6  /* of one part, for transient trouble */
 #define DELIVER_CALM             16 /* parts without a row that was busy: one lane more again */
 #define DELIVER_BACKOFF_FIRST_MS 400
@@ -95,6 +95,8 @@ void eff_deliver_login_start(struct eff_deliver *d);
 /* Makes a delivery of the part's items; index is the place within the part. */
 void eff_lane_start_part(struct deliver_lane *lane, struct deliver_part part);
 struct deliver_part eff_lane_part_of(struct deliver_lane *lane, const size_t *origin, size_t count);
+/* To be delivered after the one under way; what was put last goes first. */
+void eff_lane_push_part(struct deliver_lane *lane, struct deliver_part part);
 /* The part under way is done with. */
 void eff_lane_next_part(struct deliver_lane *lane);
 /* last: the answer to the lane's request; NULL: there was none. */

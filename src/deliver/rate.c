@@ -3,6 +3,8 @@
  */
 #include "deliver/rate.h"
 
+#include <assert.h>
+
 #include "base/hash.h"
 
 #define RATE_REPORTS_MAX  8
@@ -91,8 +93,9 @@ rate_leaves(const struct eff_limiter_window *window, size_t users)
 
     if (users > 1 && allowed > 0)
         allowed = allowed > users ? allowed / users : 1;
-    if (allowed == 0 || window->ring == 0 || window->marks->sends < allowed)
+    if (allowed == 0 || window->marks->sends < allowed)
         return 0;
+    assert(window->ring > 0); // where nothing is kept, `most` is 0
     nth = window->marks->sends - allowed;
     came_in = window->sent[nth % window->ring] +
               (margin_ms < RATE_MARGIN_MS ? margin_ms : RATE_MARGIN_MS);

@@ -127,7 +127,7 @@ record_unknown(struct record_walk *walk, const struct eff_item *item,
     if (removes && walk->record->snapshot) /* it may have been recorded already */
         EFF_TRY(
             eff_snapshot_find(walk->record->snapshot, ack->key, &found, &known, NULL, NULL, err));
-    if (!found && removes)
+    if (!found)
         return EFF_OK;
     return eff_snapshot_set(walk->writer, &entry,
                             ack->unsure.ptr   ? ack->unsure

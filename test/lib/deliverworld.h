@@ -58,6 +58,12 @@ struct world {
     bool varies;         /* each answer has another body */
     bool keyless;        /* the next request has no key */
     bool changed;        /* rows were sent under their keys before, with other values */
+    bool matchless;      /* rows have nothing by which they could be looked for */
+    bool lost;           /* no answer comes to what is sent */
+    enum eff_op ops[2];  /* of even and odd batches; 0: upsert */
+    eff_str memo_before; /* what an earlier process noted of each batch */
+    size_t op_under_way[EFF_OPS_COUNT],
+        op_most[EFF_OPS_COUNT]; /* batches, between load and settle */
     struct eff_err err;
     bool stopped;
     struct eff_deliver_counts counts;
@@ -134,9 +140,9 @@ static const struct eff_dest_ops fake_ops = {.kind = "fake", .title = "Fake", .s
 static inline enum eff_op
 world_op(void *self, size_t batch)
 {
-    (void)self;
-    (void)batch;
-    return EFF_OP_UPSERT;
+    struct world *w = self;
+
+    return w->ops[batch % 2] ? w->ops[batch % 2] : EFF_OP_UPSERT;
 }
 
 static const eff_str world_name = EFF_STR("score");
@@ -150,8 +156,11 @@ world_load(void *self, size_t batch, struct eff_arena *arena, struct eff_deliver
     if (w->load_fails)
         return EFF_FAIL(err, EFF_BROKEN, "the disk is gone");
     w->field = eff_value_of_str(EFF_DECIMAL, EFF_STR("1.5"));
-    *ret_delivery = (struct eff_delivery){.op = EFF_OP_UPSERT,
-                                          .match_count = 1,
+    if (++w->op_under_way[world_op(w, batch)] > w->op_most[world_op(w, batch)])
+        w->op_most[world_op(w, batch)]++;
+    *ret_delivery = (struct eff_delivery){.op = world_op(w, batch),
+                                          .memo = w->memo_before,
+                                          .match_count = w->matchless ? 0 : 1,
                                           .match_names = &world_name,
                                           .fields_count = 1,
                                           .field_names = &world_name,
@@ -191,9 +200,11 @@ static inline void
 world_answer(struct world *w, struct eff_deliver *d, uint64_t ticket)
 {
     struct eff_header header = {EFF_STR("retry-after"), eff_str_of(w->retry_after)};
-    struct eff_response response = {.wire = w->not_allowed ? EFF_WIRE_NOT_SENT : EFF_WIRE_ANSWERED,
+    struct eff_response response = {.wire = w->not_allowed ? EFF_WIRE_NOT_SENT
+                                            : w->lost      ? EFF_WIRE_LOST
+                                                           : EFF_WIRE_ANSWERED,
                                     .not_allowed = w->not_allowed,
-                                    .status = w->not_allowed ? 0 : w->status,
+                                    .status = w->not_allowed || w->lost ? 0 : w->status,
                                     .body = w->varies && w->sends % 2 ? EFF_STR("other")
                                                                       : EFF_STR("same"),
                                     .headers_count = w->retry_after ? 1 : 0,
@@ -206,6 +217,7 @@ static inline void
 world_settle(struct world *w, const struct eff_effect *effect)
 {
     w->settles++;
+    w->op_under_way[effect->delivery->op]--;
     for (size_t i = 0; i < effect->delivery->count; i++)
         w->in_doubt += effect->delivery->items[i].verdict.maybe;
     for (size_t i = 0; i < effect->delivery->count; i++) {

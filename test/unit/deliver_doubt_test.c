@@ -368,6 +368,138 @@ test_the_rows_of_a_key_are_sent_again_together(void **state)
     world_close(&w);
 }
 
+/* Repeated for ever, a create that is never there would make one record for each try. */
+static void
+test_a_create_is_repeated_a_few_times_only(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_lookup(&w, 0);
+    w.status = 200; // each is answered, and leaves open what became of it
+    w.fails_left = SIZE_MAX;
+    world_run(&w);
+    assert_false(w.stopped);
+    assert_int_equal(w.sends, 6);
+    assert_int_equal(w.reads, 12);
+    assert_int_equal(world_outcomes(&w, EFF_NOT_APPLIED), 4);
+    world_close(&w);
+}
+
+/* Nothing to look by: it is held, as where nothing can be read. */
+static void
+test_a_create_without_a_match_value_is_not_looked_for(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_lookup(&w, 4);
+    w.matchless = true;
+    world_run(&w);
+    assert_int_equal(w.sends, 1);
+    assert_int_equal(w.reads, 0);
+    assert_int_equal(world_outcomes(&w, EFF_MAYBE_APPLIED), 4);
+    world_close(&w);
+}
+
+/* A job that was noted is asked what became of it: it is not held, and not looked for. */
+static void
+test_a_noted_job_of_a_dead_process_is_gone_on_with(void **state)
+{
+    static const enum eff_class classes[] = {EFF_CLASS_KEYED, EFF_CLASS_BLIND};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+
+        world_open(&w, classes[i], 1, 4, judge_good);
+        w.attempts_before = 2;
+        w.memo_before = EFF_STR("job 7");
+        world_run(&w);
+        assert_int_equal(w.sends, 1);
+        assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+        world_close(&w);
+    }
+}
+
+/* A create whose key has a failure stored: a record with other values is somebody else's. */
+static void
+test_a_keyed_create_that_finds_another_record(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_stuck(&w, true, 4);
+    w.limits[EFF_OP_CREATE] = w.limits[EFF_OP_UPSERT];
+    w.ops[0] = EFF_OP_CREATE;
+    w.other = 2;
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(w.outcome[0][2], EFF_REFUSED);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 3);
+    world_close(&w);
+}
+
+static struct eff_step
+judge_slow_down(struct world *w, struct eff_task *task, const struct eff_response *last,
+                struct eff_err *err)
+{
+    if (w->fails_left == 0)
+        return judge_good(w, task, last, err);
+    w->fails_left--;
+    judge_all(task->delivery, EFF_NOT_APPLIED, EFF_RATE);
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* "Too many" in the words of a 400, twice the same, is nobody's stored answer. */
+static void
+test_being_throttled_again_is_no_stored_failure(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_stuck(&w, true, 0);
+    w.judge = judge_slow_down;
+    w.status = 400;
+    w.fails_left = 3;
+    world_run(&w);
+    assert_int_equal(w.sends, 4);
+    assert_int_equal(w.reads, 0);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+static struct eff_step
+step_keyed(struct eff_dest *dest, struct eff_task *task, const struct eff_response *last,
+           struct eff_err *err)
+{
+    struct eff_step step = fake_step(dest, task, last, err);
+
+    step.request.keyed = step.request.carries_rows;
+    return step;
+}
+
+/* Where repeating is harmless, the key is not what it depends on: it is sent to the last try. */
+static void
+test_a_key_beside_an_upsert_is_never_stuck(void **state)
+{
+    struct eff_dest_ops ops = fake_ops;
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_CONVERGE, 1, 4, judge_late);
+    ops.step = step_keyed;
+    w.dest.ops = &ops;
+    w.dest.can_read = true;
+    w.status = 500;
+    w.fails_left = SIZE_MAX;
+    world_run(&w);
+    assert_int_equal(w.sends, 6);
+    assert_int_equal(w.reads + w.held, 0);
+    assert_int_equal(world_outcomes(&w, EFF_MAYBE_APPLIED), 4);
+    world_close(&w);
+}
+
 static void
 test_a_key_is_good_for_its_window(void **state)
 {
@@ -401,6 +533,12 @@ main(void)
         cmocka_unit_test(test_a_refusal_of_other_values_is_looked_behind),
         cmocka_unit_test(test_a_lost_answer_stays_in_doubt_until_a_yes),
         cmocka_unit_test(test_the_rows_of_a_key_are_sent_again_together),
+        cmocka_unit_test(test_a_create_is_repeated_a_few_times_only),
+        cmocka_unit_test(test_a_create_without_a_match_value_is_not_looked_for),
+        cmocka_unit_test(test_a_noted_job_of_a_dead_process_is_gone_on_with),
+        cmocka_unit_test(test_a_keyed_create_that_finds_another_record),
+        cmocka_unit_test(test_being_throttled_again_is_no_stored_failure),
+        cmocka_unit_test(test_a_key_beside_an_upsert_is_never_stuck),
         cmocka_unit_test(test_a_key_is_good_for_its_window),
     };
 

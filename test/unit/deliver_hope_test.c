@@ -75,12 +75,30 @@ refusals_of_all_kinds_end_it_too(void **unused)
     assert_int_equal(ends_after(100, 1, many, 6, true), 200);
 }
 
+/* Some destinations have no codes: then all that is told is in the message. */
+static void
+a_cause_without_a_code(void **unused)
+{
+    struct eff_hope hope = {.hopeful = true};
+    struct eff_verdict verdict = refused("", "");
+    struct eff_arena arena;
+    struct eff_err err = {0};
+
+    (void)unused;
+    verdict.message = EFF_STR("too long");
+    eff_arena_init(&arena, "test", (size_t)1 << 20);
+    assert_int_equal(eff_hope_judge(&hope, &verdict, false, &arena, &err), EFF_CONTRACT);
+    assert_string_equal(err.msg, "1 of the first 1 rows were refused for one cause, too long");
+    eff_arena_deinit(&arena);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_cause_ends_it),
         cmocka_unit_test(refusals_of_all_kinds_end_it_too),
+        cmocka_unit_test(a_cause_without_a_code),
     };
 
     return cmocka_run_group_tests_name("deliver_hope", tests, NULL, NULL);

@@ -47,6 +47,7 @@ the_same_in_other_words(void **unused)
         struct eff_value sent, found;
     } rows[] = {
         {text("a"), text("a")},
+        {text("a"), {.kind = EFF_ABSENT}}, // nothing was told of it
         {text(" a\t"), text("a")},
         {text(""), null},
         {null, text("")},
@@ -87,12 +88,14 @@ something_else(void **unused)
         {number("12345678901234567890"), number("12345678901234567891")},
         {number("0.1"), number("0.10000000000000001")},
         {eff_value_of_int(EFF_BOOL, 1), text("false")},
+        {eff_value_of_int(EFF_BOOL, 1), text("perhaps")},
         {text("true"), text("yes")},
         {eff_value_of_int(EFF_DATE, 19782), text("2024-03-01")},
         {eff_value_of_int(EFF_INSTANT, moment), text("2024-02-29T12:30:46Z")},
         {eff_value_of_int(EFF_INSTANT, moment), text("2024-02-29T12:30:45.124Z")},
         {eff_value_of_int(EFF_INSTANT, moment), text("2024-02-29T12:30:45+02:00")},
         {eff_value_of_int(EFF_INSTANT, moment), number("1709209846123")},
+        {eff_value_of_int(EFF_INSTANT, moment), text("1709209846")},
         {eff_value_of_int(EFF_INSTANT, moment), text("soon")},
         {eff_value_of_int(EFF_INSTANT, moment), zoneless("2024-02-29 12:31:45")},
         {eff_value_of_int(EFF_INSTANT, moment), zoneless("2024-03-01 12:30:45")},
@@ -135,6 +138,8 @@ what_became_of_it(void **unused)
         {text("Ann@Example.com"), text("ann@example.com"), true},
         {text("+49 (30) 12-34"), text("+49301234"), true},
         {text(long_text), text("a text of which no vendor would keep mor"), true},
+        {text("Zo\xc3\xab K."), text("zo\xc3\xab k"), true},
+        {text("[1]"), eff_value_of_str(EFF_JSON, EFF_STR("[2]")), true},
         {number("1.996"), number("2"), true},
         {number("1.996"), number("1.99"), true},
         {eff_value_of_str(EFF_JSON, EFF_STR("[1,2]")), text("2;1"), true},
@@ -143,6 +148,9 @@ what_became_of_it(void **unused)
         {text("a"), text("b"), false},
         {text("gold plus"), text("gold"), false}, // may as well be the value from before
         {text("-"), text("+"), false},
+        {text("Zo\xc3\xab"), text("zo\xc3\xa9"), false},
+        {text(long_text), text("a text of which every vendor would keep mor"), false},
+        {eff_value_of_int(EFF_DATE, 19782), text("1709209846"), false},
         {number("1"), number("2"), false},
         {number("15"), number("1.5"), false},
         {number("1.996"), number("3"), false},
@@ -158,14 +166,34 @@ what_became_of_it(void **unused)
             fail_msg("row %zu", i);
 }
 
+/* A field that was not sent is nobody's business, whatever is there. */
+static void
+what_was_not_sent(void **unused)
+{
+    const eff_str names[] = {EFF_STR("a"), EFF_STR("b")};
+    const struct eff_value sent[] = {{.kind = EFF_ABSENT}, text("x")};
+    const struct eff_value same[] = {text("theirs"), text("x")},
+                           other[] = {text("theirs"), text("y")};
+    const struct eff_delivery delivery = {.fields_count = 2, .field_names = names};
+    const struct eff_item item = {.fields = sent};
+    const struct eff_record record = {.found = true, .fields = same};
+    const struct eff_record differs = {.found = true, .fields = other};
+    struct eff_verdict verdict = eff_look_judge(&delivery, &item, &record);
+
+    (void)unused;
+    assert_int_equal(verdict.outcome, EFF_APPLIED);
+    verdict = eff_look_judge(&delivery, &item, &differs);
+    assert_int_equal(verdict.outcome, EFF_REFUSED);
+    assert_true(eff_str_is(verdict.field, "b"));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_in_other_words),
-        cmocka_unit_test(something_else),
-        cmocka_unit_test(what_nobody_can_tell),
-        cmocka_unit_test(what_became_of_it),
+        cmocka_unit_test(the_same_in_other_words), cmocka_unit_test(something_else),
+        cmocka_unit_test(what_nobody_can_tell),    cmocka_unit_test(what_became_of_it),
+        cmocka_unit_test(what_was_not_sent),
     };
 
     return cmocka_run_group_tests_name("deliver_look", tests, NULL, NULL);

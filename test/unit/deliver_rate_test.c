@@ -280,6 +280,122 @@ test_a_request_that_is_given_up(void **state)
     assert_int_equal(eff_limiter_answered(&w.limiter, 0, &w.dest, NULL, 6), -1);
     assert_int_equal(eff_limiter_ready(&w.limiter, 0, 6), 6);
     eff_arena_deinit(&w.run);
+
+    // One that nobody answered may have come in as late as can be: an answer would have told.
+    for (size_t answered = 0; answered < 2; answered++) {
+        world_open(&w, 1, 1000, false);
+        eff_limiter_sent(&w.limiter, 0, 1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, answered ? &good : NULL, 2);
+        assert_int_equal(eff_limiter_ready(&w.limiter, 0, 3), answered ? 1003 : 1016);
+        eff_arena_deinit(&w.run);
+    }
+}
+
+/* A rest that was told is corrected by a later one, unless that answer was only overtaken. */
+static void
+test_which_rest_is_believed(void **state)
+{
+    static const struct {
+        int64_t left, later_ms, told, then;
+    } rows[] = {
+        {3, 10, 5, 3},   // it left the server before the one that said 3
+        {3, 10, 2, 2},   // less is always news
+        {3, 10, 20, 20}, // more than what can be under way: a window opened
+        {3, 1000, 5, 5}, // so it is after a whole window
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+
+        world_open(&w, 100, 1000, false);
+        w.tells = true;
+        w.report = (struct eff_rate_report){0, rows[i].left, -1, -1};
+        eff_limiter_sent(&w.limiter, 0, 1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1);
+        w.report.remaining = rows[i].told;
+        eff_limiter_sent(&w.limiter, 0, 1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1 + rows[i].later_ms);
+        assert_int_equal(w.limiter.windows[0].marks->left, rows[i].then);
+        eff_arena_deinit(&w.run);
+    }
+}
+
+/* A reset far behind our own requests' is that of others': theirs are not known. */
+static void
+test_a_reset_behind_our_own(void **state)
+{
+    static const int64_t resets[] = {1500, 5000}, opens[] = {1002, 5001};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct world w;
+
+        world_open(&w, 1, 1000, false);
+        w.tells = true;
+        w.report = (struct eff_rate_report){0, 0, -1, resets[i]};
+        eff_limiter_sent(&w.limiter, 0, 1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1);
+        assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1), opens[i]);
+        eff_arena_deinit(&w.run);
+    }
+}
+
+/* More runs than the window has requests: each gets one, since none would be the end of it. */
+static void
+test_more_runs_than_requests(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 2, 1000, false);
+    w.limiter.users = 5;
+    eff_limiter_sent(&w.limiter, 0, 1);
+    eff_limiter_answered(&w.limiter, 0, &w.dest, &good, 1);
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 2), 1002);
+    w.limiter.users = 1;
+    assert_int_equal(eff_limiter_ready(&w.limiter, 0, 2), 2);
+    eff_arena_deinit(&w.run);
+}
+
+static void
+test_a_shorter_wait_ends_no_longer_one(void **state)
+{
+    static const char *const seconds[] = {"10", "2"};
+    struct world w;
+
+    (void)state;
+    world_open(&w, 100, 1000, false);
+    for (size_t i = 0; i < 2; i++) {
+        const struct eff_header header = {EFF_STR("retry-after"), eff_str_of(seconds[i])};
+        const struct eff_response later = {
+            .wire = EFF_WIRE_ANSWERED, .status = 429, .headers_count = 1, .headers = &header};
+
+        eff_limiter_sent(&w.limiter, 0, 1);
+        eff_limiter_answered(&w.limiter, 0, &w.dest, &later, 1);
+        assert_int_equal(eff_limiter_ready(&w.limiter, 0, 1), 10001);
+    }
+    eff_arena_deinit(&w.run);
+}
+
+/* Between floor and most, however often it failed. */
+static void
+test_backing_off_has_its_bounds(void **state)
+{
+    struct world w;
+    int64_t longest = 0;
+
+    (void)state;
+    world_open(&w, 100, 1000, false);
+    for (unsigned attempt = 0; attempt < 80; attempt++) {
+        int64_t wait = eff_limiter_backoff(&w.limiter, attempt, 100, 400, 30000);
+
+        assert_in_range(wait, 100, 29999);
+        longest = wait > longest ? wait : longest;
+        assert_int_equal(eff_limiter_backoff(&w.limiter, attempt, 5000, 10, 5000), 5000);
+    }
+    assert_true(longest > 20000);
+    eff_arena_deinit(&w.run);
 }
 
 /* The limit of the account is another than the usual one, or than the one that was asked for. */
@@ -480,6 +596,30 @@ test_a_run_goes_on_with_the_account(void **state)
     eff_arena_deinit(&w.run);
 }
 
+/* Limits beyond those that an account has room for are kept by each run alone. */
+static void
+test_more_limits_than_an_account_keeps(void **state)
+{
+    static struct eff_limiter_account account;
+    struct eff_rate_limit limits[EFF_LIMITER_ACCOUNT_MOST + 1];
+    struct world w;
+
+    (void)state;
+    world_open(&w, 1, 1000, false);
+    for (size_t i = 0; i < EFF_LIMITER_ACCOUNT_MOST + 1; i++)
+        limits[i] = (struct eff_rate_limit){
+            .per_ms = 1000 + (int64_t)i, .requests = 1, .bucket = (unsigned)i + 1};
+    eff_limiter_init(&w.limiter, limits, EFF_LIMITER_ACCOUNT_MOST + 1, 7, &account, &w.run);
+    for (unsigned bucket = 1; bucket <= EFF_LIMITER_ACCOUNT_MOST + 1; bucket++) {
+        eff_limiter_sent(&w.limiter, bucket, 5000);
+        assert_true(eff_limiter_ready(&w.limiter, bucket, 5000) > 6000);
+    }
+    eff_limiter_init(&w.limiter, limits, EFF_LIMITER_ACCOUNT_MOST + 1, 7, &account, &w.run);
+    assert_true(eff_limiter_ready(&w.limiter, EFF_LIMITER_ACCOUNT_MOST, 5000) > 6000);
+    assert_int_equal(eff_limiter_ready(&w.limiter, EFF_LIMITER_ACCOUNT_MOST + 1, 5000), 5000);
+    eff_arena_deinit(&w.run);
+}
+
 /* What the answers told holds for the next run, too; but a hard quota, which others keep for it. */
 static void
 test_what_was_told_outlives_a_run(void **state)
@@ -538,6 +678,12 @@ main(void)
         cmocka_unit_test(test_a_limit_that_others_use_too),
         cmocka_unit_test(test_a_quota_is_used_to_its_end),
         cmocka_unit_test(test_a_request_that_is_given_up),
+        cmocka_unit_test(test_which_rest_is_believed),
+        cmocka_unit_test(test_a_reset_behind_our_own),
+        cmocka_unit_test(test_more_runs_than_requests),
+        cmocka_unit_test(test_a_shorter_wait_ends_no_longer_one),
+        cmocka_unit_test(test_backing_off_has_its_bounds),
+        cmocka_unit_test(test_more_limits_than_an_account_keeps),
         cmocka_unit_test(test_a_limit_that_is_told),
         cmocka_unit_test(test_failures_of_an_outage_are_few),
         cmocka_unit_test(test_a_tenth_may_fail),
