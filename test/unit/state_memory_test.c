@@ -29,6 +29,7 @@
 static struct place place;
 static struct eff_err err;
 static char long_text[400]; /* more than a buffer has at first */
+static eff_str identity;
 
 /* ---- memory that ends once ---- */
 
@@ -116,7 +117,7 @@ changes_rows(struct eff_changes_writer *writer)
 
     for (uint64_t i = 0; i < ROWS; i++) {
         struct eff_item item = item_of(values, i);
-        struct eff_acknowledged ack = {.key = {i, i}, .row = i, .identity = EFF_STR("{\"id\":7}")};
+        struct eff_acknowledged ack = {.key = {i, i}, .row = i, .identity = identity};
 
         EFF_TRY(eff_changes_add(writer, EFF_OP_UPSERT, EFF_GROUP_FREE, &item, &ack, &err));
         EFF_TRY(eff_changes_cut(writer, EFF_OP_UPSERT, EFF_GROUP_FREE, 1, &err));
@@ -158,7 +159,7 @@ read_changes(void)
         assert_int_equal(eff_changes_load(changes, i, &place.arena, &d, &acks, &err), EFF_OK);
         assert_int_equal(d.items[0].match[0].i, i);
         assert_int_equal(eff_value_str(&d.items[0].fields[0]).len, sizeof long_text);
-        assert_true(eff_str_is(acks[0].identity, "{\"id\":7}"));
+        assert_true(eff_str_eq(acks[0].identity, identity));
     }
     eff_changes_close(changes);
 }
@@ -261,7 +262,7 @@ read_snapshot(void)
 {
     struct eff_snapshot *snapshot;
     struct eff_entry entry;
-    eff_str identity;
+    eff_str text;
     bool found;
 
     assert_int_equal(
@@ -270,10 +271,9 @@ read_snapshot(void)
         struct eff_hash128 key = {i << 32, i};
 
         assert_int_equal(
-            eff_snapshot_find(snapshot, key, &found, &entry, &place.arena, &identity, &err),
-            EFF_OK);
+            eff_snapshot_find(snapshot, key, &found, &entry, &place.arena, &text, &err), EFF_OK);
         assert_true(found && entry.row == i);
-        assert_true(eff_str_eq(identity, (eff_str){long_text, sizeof long_text}));
+        assert_true(eff_str_eq(text, (eff_str){long_text, sizeof long_text}));
     }
     eff_snapshot_close(snapshot);
 }
@@ -310,6 +310,85 @@ test_a_large_row_on_disk(void **state)
     assert_int_equal(eff_scatter_blob(scatter, &item, &bytes, &err), EFF_OK);
     assert_true(eff_str_eq(bytes, row));
     eff_scatter_close(scatter);
+}
+
+/* ---- what was acknowledged ---- */
+
+/* The key, and the id over there. */
+static eff_str
+identity_of(eff_str remote_id)
+{
+    struct eff_buf buf = {0};
+    eff_str copy;
+
+    eff_buf_add_slice(&buf, (eff_str){long_text, sizeof long_text});
+    eff_buf_add_slice(&buf, remote_id);
+    copy = eff_str_copy(&place.arena, eff_buf_str(&buf));
+    eff_buf_free(&buf);
+    return copy;
+}
+
+static enum eff_fault
+write_record(void)
+{
+    static const char verdict[] = {0x10 | EFF_APPLIED, 2, 0, 0, 0, 'r', '1'};
+    static const struct eff_snapshot_column column = {.id = 1, .field = {"Email", 5}};
+    static struct eff_settled settled[ROWS];
+    struct eff_arena scratch;
+    struct eff_recording recording = {.os = &place.world.os,
+                                      .folder = place.folder,
+                                      .run_id = RUN,
+                                      .columns_count = 1,
+                                      .columns = &column,
+                                      .with_identities = true,
+                                      .memory_bytes = (size_t)1 << 20,
+                                      .settled_count = ROWS,
+                                      .settled = settled,
+                                      .now_ms = 5,
+                                      .run = &place.arena,
+                                      .batch = &scratch};
+    enum eff_fault fault;
+
+    for (size_t i = 0; i < ROWS; i++)
+        settled[i] = (struct eff_settled){
+            .batch = i, .settled = true, .verdicts = {verdict, sizeof verdict}};
+    EFF_TRY(
+        eff_changes_open(&place.world.os, changes_path(), &place.arena, &recording.changes, &err));
+    eff_arena_init(&scratch, "batch", (size_t)1 << 20);
+    fault = eff_record_run(&recording, &err);
+    eff_arena_deinit(&scratch);
+    eff_changes_close(recording.changes);
+    return fault;
+}
+
+static void
+read_record(void)
+{
+    eff_str wanted = identity_of(EFF_STR("r1")), text;
+    struct eff_snapshot *snapshot;
+    struct eff_entry entry;
+    bool found;
+
+    assert_int_equal(
+        eff_snapshot_open(&place.world.os, place.folder, &place.arena, &snapshot, &err), EFF_OK);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        struct eff_hash128 key = {i, i};
+
+        assert_int_equal(
+            eff_snapshot_find(snapshot, key, &found, &entry, &place.arena, &text, &err), EFF_OK);
+        assert_true(found && entry.row == i && eff_str_eq(text, wanted));
+    }
+    eff_snapshot_close(snapshot);
+    read_history();
+}
+
+static void
+test_what_was_acknowledged(void **state)
+{
+    (void)state;
+    assert_int_equal(write_changes(), EFF_OK);
+    each_growth_fails(
+        &(struct writing){.before = nothing, .write = write_record, .after = read_record}, 40);
 }
 
 /* ---- the manifest of an export ---- */
@@ -479,6 +558,7 @@ set_up(void **state)
     (void)state;
     memset(long_text, 'x', sizeof long_text);
     place_open(&place, (size_t)4 << 30);
+    identity = identity_of(EFF_STR_NONE);
     return 0;
 }
 
@@ -500,6 +580,7 @@ main(void)
         IN_PLACE(test_the_history),
         IN_PLACE(test_the_snapshot),
         IN_PLACE(test_a_large_row_on_disk),
+        IN_PLACE(test_what_was_acknowledged),
         IN_PLACE(test_the_manifest),
         IN_PLACE(test_verdicts),
         IN_PLACE(test_the_state_is_not_taken_for_a_new_one),
