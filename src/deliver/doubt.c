@@ -33,7 +33,7 @@ eff_lane_hear_failure(struct deliver_lane *lane, const struct eff_response *resp
         return;
     print = eff_xxh3(print, lane->request.body.ptr, lane->request.body.len);
     print = failed ? eff_xxh3(print, response->body.ptr, response->body.len) : 0;
-    lane->replayed = print != 0 && print == lane->failure;
+    lane->replayed = failed && print == lane->failure;
     lane->failure = print;
 }
 

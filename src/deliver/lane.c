@@ -185,6 +185,19 @@ lane_not_let_in(struct deliver_lane *lane, const struct eff_response *last)
     lane->unjudged = false;
 }
 
+/* At the end, too, what was judged is known; of a row that was not, and was sent, nothing is. */
+static void
+lane_take_part(struct deliver_lane *lane)
+{
+    bool judged = true;
+
+    for (size_t i = 0; i < lane->part.count; i++) {
+        judged = judged && lane->part.items[i].verdict.outcome != EFF_PENDING;
+        eff_lane_take(lane, lane->now.origin[i], &lane->part.items[i].verdict);
+    }
+    lane->unjudged = lane->unjudged && !judged;
+}
+
 void
 eff_lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff_response *last,
               int64_t now)
@@ -213,8 +226,8 @@ eff_lane_step(struct eff_deliver *d, struct deliver_lane *lane, const struct eff
         lane_wants_login(d, lane);
         break;
     case EFF_STEP_STOP:
-        for (size_t i = 0; lane->looks == 0 && i < lane->part.count; i++)
-            eff_lane_take(lane, lane->now.origin[i], &lane->part.items[i].verdict);
+        if (lane->looks == 0)
+            lane_take_part(lane);
         eff_deliver_stop(d, &err);
         lane->state = LANE_SETTLE;
         break;

@@ -500,6 +500,84 @@ test_a_key_beside_an_upsert_is_never_stuck(void **state)
     world_close(&w);
 }
 
+static struct eff_step
+judge_lost_and_busy(struct world *w, struct eff_task *task, const struct eff_response *last,
+                    struct eff_err *err)
+{
+    w->sent_rows[w->sends] = task->delivery->count;
+    judge_good(w, task, last, err);
+    if (w->sends > 1)
+        return (struct eff_step){.kind = EFF_STEP_DONE};
+    task->delivery->items[0].verdict =
+        (struct eff_verdict){.outcome = EFF_MAYBE_APPLIED, .fault = EFF_TRANSIENT};
+    task->delivery->items[1].verdict =
+        (struct eff_verdict){.outcome = EFF_NOT_APPLIED, .fault = EFF_TRANSIENT};
+    return (struct eff_step){.kind = EFF_STEP_DONE};
+}
+
+/* Of one answer: a row that may be there is looked for, one that surely is not goes again alone. */
+static void
+test_what_is_looked_for_and_what_goes_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open_lookup(&w, 4);
+    w.judge = judge_lost_and_busy;
+    w.status = 200;
+    world_run(&w);
+    assert_int_equal(w.sends, 2);
+    assert_int_equal(w.sent_rows[2], 1);
+    assert_int_equal(w.reads, 1);
+    assert_int_equal(world_outcomes(&w, EFF_APPLIED), 4);
+    world_close(&w);
+}
+
+static size_t
+observe_nothing_left(struct eff_dest *dest, const struct eff_response *response,
+                     struct eff_rate_report *ret_reports, size_t max)
+{
+    (void)dest, (void)response, (void)max;
+    ret_reports[0] = (struct eff_rate_report){.remaining = 0, .allowed = -1, .reset_ms = -1};
+    return 1;
+}
+
+/* With the last of a quota nothing is looked for any more: it stays in doubt, for the next run. */
+static void
+test_nothing_is_looked_for_when_all_ends(void **state)
+{
+    struct eff_dest_ops ops = fake_ops;
+    struct world w;
+
+    (void)state;
+    world_open_lookup(&w, 4);
+    ops.observe = observe_nothing_left;
+    w.dest.ops = &ops;
+    w.rate = (struct eff_rate_limit){.per_ms = 86400000, .requests = 1000, .hard = true};
+    w.status = 200;
+    world_run(&w);
+    assert_true(w.stopped);
+    assert_int_equal(w.err.fault, EFF_LIMIT);
+    assert_int_equal(w.reads, 0);
+    assert_int_equal(w.in_doubt, 4);
+    world_close(&w);
+}
+
+/* Whether it is about the older values nobody can tell without an id: it is not taken for a yes. */
+static void
+test_a_yes_to_older_values_without_an_id(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, EFF_CLASS_KEYED, 1, 1, judge_good);
+    w.changed = true;
+    world_run(&w);
+    assert_int_equal(w.sends, 6);
+    assert_int_equal(world_outcomes(&w, EFF_MAYBE_APPLIED), 1);
+    world_close(&w);
+}
+
 static void
 test_a_key_is_good_for_its_window(void **state)
 {
@@ -539,6 +617,9 @@ main(void)
         cmocka_unit_test(test_a_keyed_create_that_finds_another_record),
         cmocka_unit_test(test_being_throttled_again_is_no_stored_failure),
         cmocka_unit_test(test_a_key_beside_an_upsert_is_never_stuck),
+        cmocka_unit_test(test_what_is_looked_for_and_what_goes_again),
+        cmocka_unit_test(test_nothing_is_looked_for_when_all_ends),
+        cmocka_unit_test(test_a_yes_to_older_values_without_an_id),
         cmocka_unit_test(test_a_key_is_good_for_its_window),
     };
 

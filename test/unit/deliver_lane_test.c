@@ -265,6 +265,8 @@ judge_lost_then_ours(struct world *w, struct eff_task *task, const struct eff_re
                      struct eff_err *err)
 {
     judge_all(task->delivery, EFF_MAYBE_APPLIED, EFF_TRANSIENT);
+    if (w->status == 429)
+        judge_all(task->delivery, EFF_NOT_APPLIED, EFF_RATE);
     w->not_allowed = true;
     if (!last->not_allowed)
         return done;
@@ -286,10 +288,11 @@ step_ours(struct eff_dest *dest, struct eff_task *task, const struct eff_respons
 static void
 test_what_is_refused_on_this_side_counts_as_no_request(void **state)
 {
-    static const enum eff_class classes[] = {EFF_CLASS_CONVERGE, EFF_CLASS_LOOKUP};
+    static const enum eff_class classes[] = {EFF_CLASS_CONVERGE, EFF_CLASS_LOOKUP,
+                                             EFF_CLASS_CONVERGE};
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) { // what is refused is a second try, or a look
+    for (size_t i = 0; i < 3; i++) { // what is refused is a second try, a look, a throttled one
         struct eff_dest_ops ops = fake_ops;
         struct world w;
 
@@ -297,6 +300,7 @@ test_what_is_refused_on_this_side_counts_as_no_request(void **state)
         ops.step = step_ours;
         w.dest.ops = &ops;
         w.dest.can_read = true;
+        w.status = i == 2 ? 429 : 200;
         world_run(&w);
         assert_true(w.stopped);
         assert_int_equal(w.err.fault, EFF_CONFIG);
@@ -304,8 +308,41 @@ test_what_is_refused_on_this_side_counts_as_no_request(void **state)
         assert_int_equal(w.counts.retries, 0);
         assert_int_equal(w.counts.calls_other, 0);
         assert_int_equal(w.counts.bytes_sent, 2);
-        assert_int_equal(w.in_doubt, 2);
+        assert_int_equal(w.in_doubt, i == 2 ? 0 : 2);
         assert_int_equal(world_outcomes(&w, EFF_APPLIED), 0);
+        world_close(&w);
+    }
+}
+
+/* The end of all, with a word on the rows, on the first of them, or without one. */
+static struct eff_step
+judge_the_end(struct world *w, struct eff_task *task, const struct eff_response *last,
+              struct eff_err *err)
+{
+    (void)last;
+    for (size_t i = 0; i < w->poison; i++)
+        task->delivery->items[i].verdict =
+            (struct eff_verdict){.outcome = EFF_NOT_APPLIED, .fault = EFF_CONFIG};
+    EFF_FAIL(err, EFF_CONFIG, "forbidden");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}
+
+/* Rows that cannot be sent twice are held for a person only where nobody knows of them. */
+static void
+test_what_is_judged_at_the_end_is_in_no_doubt(void **state)
+{
+    static const size_t judged[] = {4, 1, 0}, in_doubt[] = {0, 4, 4};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct world w;
+
+        world_open(&w, EFF_CLASS_BLIND, 1, 4, judge_the_end);
+        w.poison = judged[i];
+        world_run(&w);
+        assert_int_equal(w.err.fault, EFF_CONFIG);
+        assert_int_equal(w.in_doubt, in_doubt[i]);
+        assert_int_equal(world_outcomes(&w, EFF_NOT_APPLIED), judged[i]);
         world_close(&w);
     }
 }
@@ -411,6 +448,7 @@ main(void)
         cmocka_unit_test(test_the_last_of_a_limit_is_not_taken_twice),
         cmocka_unit_test(test_each_operation_has_its_own_lanes),
         cmocka_unit_test(test_what_is_refused_on_this_side_counts_as_no_request),
+        cmocka_unit_test(test_what_is_judged_at_the_end_is_in_no_doubt),
         cmocka_unit_test(test_what_no_row_can_mend_ends_the_run),
         cmocka_unit_test(test_a_contract_that_names_no_column_blames_the_row),
         cmocka_unit_test(test_busy_and_throttled_rows_together),
