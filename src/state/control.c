@@ -76,8 +76,10 @@ control_number(struct eff_control *control, const char *sql, int64_t *ret_value,
     return fault;
 }
 
-/* Two processes may open a new state at the same time: the second finds it made. */
-/* From nothing, or from an older format, in one transaction: old or new, never between. */
+/*
+ * From nothing, or from an older format, in one transaction: old or new, never between. Two
+ * processes may open a new state at the same time: the second finds it made.
+ */
 static enum eff_fault
 control_make_tables(struct eff_control *control, struct eff_err *err)
 {

@@ -574,8 +574,7 @@ scatter_load_bytes(struct eff_scatter *scatter, const struct scatter_level *leve
     block = scatter->blocks[LANE_BYTES];
     for (const struct scatter_extent *extent = cold->first; extent != NULL; extent = extent->next)
         EFF_TRY(scatter_read_at(scatter, extent->offset, block + extent->start, extent->len, err));
-    if (cold->buf != NULL)
-        memcpy(block + cold->flushed, cold->buf, len - cold->flushed);
+    memcpy(block + cold->flushed, cold->buf, len - cold->flushed); // what is not in the file yet
     return EFF_OK;
 }
 

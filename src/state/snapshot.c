@@ -282,9 +282,8 @@ snapshot_newest(struct eff_os *os, const char *folder, struct eff_arena scratch,
 
     *ret_generation = 0;
     EFF_TRY(os->list(os->self, folder, &scratch, &count, &names, err));
-    for (size_t i = 0; i < count; i++)
-        if (eff_snapshot_name_read(names[i], &generation) == SNAPSHOT_NAME_ENTRIES &&
-            generation > *ret_generation)
+    for (size_t i = 0; i < count; i++) // sorted: the highest comes last
+        if (eff_snapshot_name_read(names[i], &generation) == SNAPSHOT_NAME_ENTRIES)
             *ret_generation = generation;
     return EFF_OK;
 }

@@ -188,6 +188,7 @@ static void
 test_the_id_that_was_told_is_kept(void **state)
 {
     const struct sent odd = {EFF_OP_UPSERT, EFF_STR("odd"), false, verdict_of(APPLIED, "r2")};
+    const struct sent quiet = {EFF_OP_UPSERT, identity_of("{\"id\":7}", "r1"), false, EFF_STR_NONE};
     struct eff_entry entry;
     eff_str identity;
 
@@ -196,6 +197,9 @@ test_the_id_that_was_told_is_kept(void **state)
     assert_true(recorded(&entry, &identity));
     assert_int_equal(entry.row, 9);
     assert_true(eff_str_eq(identity, identity_of("{\"id\":7}", "r1")));
+    assert_int_equal(record(&quiet, true, true), EFF_OK); // no id is told: that of the row is kept
+    assert_true(recorded(&entry, &identity));
+    assert_true(eff_str_eq(identity, quiet.identity));
     // What cannot be read is left as it was frozen, not cut.
     assert_int_equal(record(&odd, true, true), EFF_OK);
     assert_true(recorded(&entry, &identity));

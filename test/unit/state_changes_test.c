@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "lib/place.h"
@@ -203,7 +204,7 @@ all_that_was_frozen_comes_back(void **state)
 static void
 no_byte_may_be_another(void **state)
 {
-    uint64_t digest, found;
+    uint64_t digest, found = 0;
     eff_str bytes;
     char *other;
 
@@ -227,7 +228,7 @@ no_byte_may_be_another(void **state)
 static void
 no_part_may_be_missing(void **state)
 {
-    uint64_t digest, found;
+    uint64_t digest, found = 0;
     eff_str bytes;
 
     (void)state;
@@ -255,6 +256,31 @@ another_format_is_for_another_version(void **state)
     put_file((eff_str){other, bytes.len});
     assert_int_equal(read_file(&digest), EFF_CONFIG);
     assert_non_null(strstr(err.msg, "has format 02, this efferent reads format 01"));
+}
+
+/* A head that is shorter than the end of a file, and nothing behind it. */
+static void
+nothing_but_a_head(void **state)
+{
+    static const struct eff_changes_names none = {.object = {"", 0}};
+    struct eff_changes_writer *writer;
+    const struct eff_chunk *chunks;
+    uint64_t digest;
+    eff_str bytes;
+    size_t count;
+
+    (void)state;
+    assert_int_equal(eff_changes_create(&place.world.os, changes_path, false, &none, &place.arena,
+                                        &writer, &err),
+                     EFF_OK);
+    assert_int_equal(eff_changes_chunks(writer, &count, &chunks, &err), EFF_OK);
+    assert_int_equal(eff_changes_seal(writer, NULL, 0, &digest, &err), EFF_OK);
+    eff_changes_writer_close(writer);
+    assert_int_equal(read_file(&digest), EFF_OK);
+    bytes = bytes_of_file();
+    put_file((eff_str){bytes.ptr, 32});
+    assert_int_equal(read_file(&digest), EFF_BROKEN);
+    assert_non_null(strstr(err.msg, "it ends too early"));
 }
 
 /* ---- lies with right checksums ---- */
@@ -318,6 +344,9 @@ static const struct lie lies[] = {
     {"the count of batches", .in_table = true, .at = 8 + 4 * TABLE, .width = 8, .value = 1u << 30},
     {"where a chunk is", .in_table = true, .at = 8, .width = 8, .value = 0},
     {"a chunk's bytes", .in_table = true, .at = 16, .width = 8, .value = UINT64_C(1) << 32},
+    {"the last chunk's bytes", .in_table = true, .at = 8 + 3 * TABLE + 8, .width = 8,
+     .value = 5000},
+    {"fewer batches", .in_table = true, .at = 8 + 4 * TABLE, .width = 8, .value = 2},
     {"a chunk's rows", .in_table = true, .at = 24, .width = 4, .value = 100000000,
      .told_by_chunk = true},
     {"a chunk's operation", .in_table = true, .at = 28, .width = 4, .value = 99 << 8},
@@ -336,7 +365,7 @@ static const struct lie lies[] = {
 static void
 lies_are_refused_whatever_their_checksums(void **state)
 {
-    uint64_t digest, found;
+    uint64_t digest, found = 0;
     eff_str bytes;
 
     (void)state;
@@ -366,7 +395,7 @@ lies_are_refused_whatever_their_checksums(void **state)
 static void
 a_lie_about_what_leaves(void **state)
 {
-    uint64_t digest, found;
+    uint64_t digest, found = 0;
     char *other;
     eff_str bytes;
     size_t at, table;
@@ -407,11 +436,30 @@ a_write_that_fails_is_told(void **state)
     assert_true(nth > 4);
 }
 
+/* A path without a folder is in the present one. */
+static void
+a_path_without_a_folder(void **state)
+{
+    const char *path = changes_path;
+    uint64_t digest, found = 0;
+    char here[4096];
+
+    (void)state;
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(place.folder), 0);
+    changes_path = "changes-01";
+    assert_int_equal(write_file(&digest), EFF_OK);
+    assert_int_equal(chdir(here), 0);
+    changes_path = path;
+    assert_int_equal(read_file(&found), EFF_OK);
+    assert_true(found == digest);
+}
+
 /* A disk that cannot be read is no damage: its own words are what helps. */
 static void
 a_read_that_fails_is_told(void **state)
 {
-    uint64_t digest, found;
+    uint64_t digest, found = 0;
     enum eff_fault fault;
     uint64_t nth = 0;
 
@@ -485,6 +533,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_but_a_head, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_path_without_a_folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_that_was_frozen_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_byte_may_be_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_part_may_be_missing, set_up, tear_down),

@@ -5,6 +5,7 @@
  * Method: a real control file in folders of all kinds; rows that are removed, forgotten and
  * refused, some of them in a transaction that fails.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -277,6 +278,253 @@ a_copy_that_cannot_be_made_is_told(void **state)
     assert_true(err.msg[0] != '\0');
 }
 
+/* ---- others who use it ---- */
+
+static int
+no_sleep(sqlite3_vfs *vfs, int us)
+{
+    (void)vfs;
+    return us;
+}
+
+/* What was deleted stays in the log while somebody reads what was before: that is told. */
+static void
+a_log_that_is_read_is_not_emptied(void **state)
+{
+    static sqlite3_vfs quick;
+    const struct eff_hash128 key = {1, 1};
+    sqlite3_stmt *reading;
+    sqlite3 *other;
+
+    (void)state;
+    quick = *sqlite3_vfs_find(NULL);
+    quick.zName = "quick";
+    quick.xSleep = no_sleep;
+    quick.pNext = NULL;
+    assert_int_equal(sqlite3_vfs_register(&quick, false), SQLITE_OK);
+    world.os.sqlite_vfs = "quick";
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    assert_int_equal(sqlite3_open(below("control.db"), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(other, "SELECT * FROM sqlite_schema", -1, &reading, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(reading), SQLITE_ROW);
+    assert_int_equal(eff_control_forget(control, EFF_STR("a"), &key, 1, 1, &err), EFF_OK);
+    assert_int_equal(eff_control_squeeze(control, &err), EFF_TRANSIENT);
+    assert_non_null(strstr(err.msg, "another process is reading the state"));
+    sqlite3_finalize(reading);
+    assert_int_equal(eff_control_squeeze(control, &err), EFF_OK);
+    sqlite3_close(other);
+    eff_control_close(control);
+    control = NULL;
+    sqlite3_vfs_unregister(&quick);
+}
+
+static bool (*real_exists)(void *self, const char *path);
+
+/* Between two looks, another process makes a state of the folder. */
+static bool
+made_meanwhile(void *self, const char *path)
+{
+    bool there = real_exists(self, path);
+
+    if (there || !strstr(path, "/control.db"))
+        return there;
+    world.os.exists = real_exists;
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    return false;
+}
+
+static void
+a_state_that_another_makes_meanwhile(void **state)
+{
+    struct eff_control *second;
+    struct eff_sync_state a, b;
+
+    (void)state;
+    real_exists = world.os.exists;
+    world.os.exists = made_meanwhile;
+    assert_int_equal(eff_control_open(&world.os, folder, false, false, &arena, &second, &err),
+                     EFF_OK);
+    assert_int_equal(eff_control_sync(control, &world.os, EFF_STR("s"), &arena, &a, &err), EFF_OK);
+    assert_int_equal(eff_control_sync(second, &world.os, EFF_STR("s"), &arena, &b, &err), EFF_OK);
+    assert_memory_equal(a.secret, b.secret, sizeof a.secret);
+    eff_control_close(second);
+}
+
+static int sync_code;
+
+static enum eff_fault
+no_sync_dir(void *self, const char *path, struct eff_err *e)
+{
+    (void)self;
+    EFF_FAIL(e, EFF_BROKEN, "cannot sync %s", path);
+    e->code = sync_code;
+    return EFF_BROKEN;
+}
+
+/* The folder above may be one that we may not read; a disk that fails is another matter. */
+static void
+an_empty_folder_below_one_that_is_closed(void **state)
+{
+    enum eff_fault (*real)(void *self, const char *path, struct eff_err *err) = world.os.sync_dir;
+
+    (void)state;
+    world.os.sync_dir = no_sync_dir;
+    sync_code = EIO;
+    assert_int_equal(open_at(folder, false), EFF_BROKEN);
+    assert_false(world.os.exists(world.os.self, below("control.db")));
+    sync_code = EACCES;
+    assert_int_equal(open_at(folder, false), EFF_BROKEN); // its own name must be durable
+    assert_true(world.os.exists(world.os.self, below("control.db")));
+    world.os.sync_dir = real;
+    assert_int_equal(open_at(folder, false), EFF_OK);
+}
+
+static void
+what_cannot_be_opened_says_why(void **state)
+{
+    (void)state;
+    assert_int_equal(world.os.mkdir(world.os.self, below("control.db"), &err), EFF_OK);
+    assert_int_equal(open_at(folder, false), EFF_BROKEN);
+    assert_non_null(strstr(err.msg, "control.db: unable to open database file"));
+    assert_null(control);
+}
+
+/* Whoever only looks makes nothing, not even of a file that is empty. */
+static void
+a_look_makes_no_state(void **state)
+{
+    struct eff_control *looking;
+
+    (void)state;
+    put(below("control.db"), "");
+    assert_int_equal(eff_control_open(&world.os, folder, true, true, &arena, &looking, &err),
+                     EFF_CONFIG);
+    assert_non_null(strstr(err.msg, "is not a state of efferent"));
+}
+
+/* Each older format gets what it lacks, and keeps what it has. */
+static void
+older_formats_are_brought_up(void **state)
+{
+    static const char *const drops[] = {
+        "DROP TABLE older; DROP TABLE resumed; DROP TABLE quota; DROP TABLE used;",
+        "DROP TABLE doubt;", "DROP TABLE forgotten; DROP TABLE incarnation;"};
+    const struct eff_quota quota = {.since_ms = 1, .until_ms = 2, .sync = EFF_STR("s")};
+    const struct eff_hash128 key = {1, 1};
+    struct eff_sync_state before, after;
+    bool any;
+
+    (void)state;
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    assert_int_equal(eff_control_sync(control, &world.os, EFF_STR("s"), &arena, &before, &err),
+                     EFF_OK);
+    for (int format = 3; format >= 1; format--) {
+        eff_control_close(control);
+        control = NULL;
+        for (int i = 0; i <= 3 - format; i++)
+            script(below("control.db"), drops[i]);
+        script(below("control.db"), eff_str_printf(&arena, "PRAGMA user_version = %d", format).ptr);
+        assert_int_equal(open_at(folder, true), EFF_OK);
+        assert_int_equal(eff_control_sync(control, &world.os, EFF_STR("s"), &arena, &after, &err),
+                         EFF_OK);
+        assert_memory_equal(before.secret, after.secret, sizeof after.secret);
+        assert_int_equal(eff_control_quota_save(control, EFF_STR("d"), EFF_STR("a"), &quota, &err),
+                         EFF_OK);
+        assert_int_equal(eff_control_doubts(control, EFF_STR("s"), &any, &err), EFF_OK);
+        assert_int_equal(eff_control_forget(control, EFF_STR("s"), &key, 1, 1, &err), EFF_OK);
+    }
+}
+
+/* ---- what it answers ---- */
+
+/* A plan may come before there is any state. */
+static void
+where_there_is_no_state_nothing_is_known(void **state)
+{
+    struct eff_quota quota = {.until_ms = 7};
+    struct eff_hash128 *keys;
+    uint64_t number = 7;
+    size_t count = 7;
+
+    (void)state;
+    assert_int_equal(
+        eff_control_incarnation(NULL, EFF_STR("a"), (struct eff_hash128){1, 1}, &number, &err),
+        EFF_OK);
+    assert_int_equal(eff_control_forgotten(NULL, EFF_STR("a"), &arena, &count, &keys, &err),
+                     EFF_OK);
+    assert_int_equal(eff_control_quota(NULL, EFF_STR("d"), EFF_STR("a"), &arena, &quota, &err),
+                     EFF_OK);
+    assert_true(number == 0 && count == 0 && quota.until_ms == 0);
+}
+
+/* Looking at an approval does not use it up. */
+static void
+an_approval_is_good_for_one_run(void **state)
+{
+    const eff_str a = EFF_STR("a"), digest = EFF_STR("d");
+    bool approved;
+
+    (void)state;
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    assert_int_equal(eff_control_approve(control, a, digest, 100, &err), EFF_OK);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(eff_control_approved(control, a, digest, 9, i == 2, &approved, &err),
+                         EFF_OK);
+        assert_int_equal(approved, i <= 2);
+    }
+    assert_int_equal(eff_control_approve(control, a, digest, 100, &err), EFF_OK);
+    assert_int_equal(eff_control_approved(control, a, digest, 100, true, &approved, &err), EFF_OK);
+    assert_false(approved); // it has expired
+}
+
+/* States of the ledger that nobody knows are counted nowhere; a memo of nothing is one. */
+static void
+odd_cells(void **state)
+{
+    uint64_t counts[EFF_LEDGER_PENDING + 1];
+    struct eff_ledger_row row = ledger_row(1);
+    const eff_str a = EFF_STR("a");
+    struct eff_settled *settled;
+    size_t count;
+
+    (void)state;
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    assert_int_equal(eff_control_ledger_put(control, a, &row, true, &err), EFF_OK);
+    assert_int_equal(eff_control_mark(control, a, 0, 1, 1, EFF_STR(""), false, &err), EFF_OK);
+    assert_int_equal(eff_control_settled(control, a, &arena, &count, &settled, &err), EFF_OK);
+    assert_non_null(settled[0].memo.ptr);
+    assert_int_equal(settled[0].memo.len, 0);
+    for (int odd = 0; odd < 2; odd++) {
+        script(below("control.db"),
+               odd ? "UPDATE ledger SET state = 99" : "UPDATE ledger SET state = 0");
+        assert_int_equal(eff_control_ledger_count(control, a, counts, &err), EFF_OK);
+        for (size_t i = 0; i <= EFF_LEDGER_PENDING; i++)
+            assert_int_equal(counts[i], 0);
+    }
+}
+
+/* Whatever its number, no more is told than there is room for. */
+static void
+no_more_damage_than_was_asked_for(void **state)
+{
+    eff_str lines[4] = {EFF_STR_NONE};
+    size_t count;
+
+    (void)state;
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    eff_control_close(control);
+    control = NULL;
+    script(below("control.db"), // their pages are nobody's now
+           "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name IN ('older', 'quota',"
+           " 'doubt', 'used')");
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    assert_int_equal(eff_control_integrity(control, &arena, 0, &count, lines, &err), EFF_OK);
+    assert_true(count == 0 && !lines[0].ptr);
+    assert_int_equal(eff_control_integrity(control, &arena, 4, &count, lines, &err), EFF_OK);
+    assert_true(count > 0 && lines[0].len > 0);
+}
+
 int
 main(void)
 {
@@ -287,6 +535,18 @@ main(void)
         cmocka_unit_test_setup_teardown(removals_that_were_applied_are_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_in_no_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_transaction_that_fails_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_log_that_is_read_is_not_emptied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_state_that_another_makes_meanwhile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_empty_folder_below_one_that_is_closed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_opened_says_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_makes_no_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(older_formats_are_brought_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(where_there_is_no_state_nothing_is_known, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_approval_is_good_for_one_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(odd_cells, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_more_damage_than_was_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_copy_without_room_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_copy_that_cannot_be_made_is_told, set_up, tear_down),
     };

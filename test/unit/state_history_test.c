@@ -278,6 +278,46 @@ a_write_that_fails_leaves_none(void **state)
     assert_true(nth > 2);
 }
 
+/* No more are read than were asked for, the newest run's first. */
+static void
+no_more_than_were_asked_for(void **state)
+{
+    struct eff_history_row *rows;
+    size_t count;
+
+    (void)state;
+    assert_int_equal(write_run("01HZZZZZZZZZZZZZZZZZZZZZZA", 0), EFF_OK);
+    assert_int_equal(write_run("01HZZZZZZZZZZZZZZZZZZZZZZB", 0), EFF_OK);
+    testos_plan(&place.world, TESTOS_OPEN, 0, 0, false);
+    assert_int_equal(
+        eff_history_find(&place.world.os, place.folder, ann, 2, &place.arena, &count, &rows, &err),
+        EFF_OK);
+    assert_int_equal(count, 2);
+    assert_true(eff_str_is(rows[0].run, "01HZZZZZZZZZZZZZZZZZZZZZZB"));
+    assert_int_equal(place.world.counted, 1); // the older one was not opened
+}
+
+/* A disk that cannot be read says nothing of the file. */
+static void
+a_check_that_fails_is_told(void **state)
+{
+    enum eff_fault fault;
+    uint64_t n = 0;
+
+    (void)state;
+    assert_int_equal(write_run("01HZZZZZZZZZZZZZZZZZZZZZZA", 3), EFF_OK);
+    do {
+        bool whole = true;
+
+        testos_plan(&place.world, TESTOS_ALL, ++n, EIO, false);
+        fault = eff_history_check(&place.world.os, path_of("01HZZZZZZZZZZZZZZZZZZZZZZA"),
+                                  place.arena, &whole, &err);
+        assert_int_equal(fault != EFF_OK, place.world.failed);
+        assert_int_equal(place.world.open_files, 0);
+    } while (fault != EFF_OK);
+    assert_true(n > 4);
+}
+
 static void
 old_ones_are_swept(void **state)
 {
@@ -316,6 +356,8 @@ main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_write_that_fails_leaves_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_ones_are_swept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_more_than_were_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_check_that_fails_is_told, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,6 +132,11 @@ what_is_wrong_is_told(void **state)
     };
 
     (void)state;
+    assert_int_equal(eff_os_replace_file(&world.os,
+                                         eff_str_printf(&arena, "%s/EXPORT.json", folder).ptr,
+                                         EFF_STR("{}"), &err),
+                     EFF_OK);
+    assert_int_equal(eff_export_read(&world.os, folder, &arena, &export_, &err), EFF_BROKEN);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         if (read_sealed(wrong[i].members) != wrong[i].fault || !strstr(err.msg, wrong[i].told))
             fail_msg("%s: \"%s\"", wrong[i].told, err.msg);

@@ -227,6 +227,41 @@ test_the_history(void **state)
         &(struct writing){.before = nothing, .write = write_history, .after = read_history}, 4);
 }
 
+/* Of a run that delivered nothing only the head is written. */
+static enum eff_fault
+write_no_history(void)
+{
+    struct eff_history_writer *writer;
+    enum eff_fault fault;
+
+    names = (struct eff_changes_names){.fields_count = 1, .field_names = &field_name};
+    EFF_TRY(eff_history_create(&place.world.os, place.folder, RUN, &names, 5, &place.arena, &writer,
+                               &err));
+    fault = eff_history_commit(writer, &err);
+    eff_history_writer_close(writer);
+    return fault;
+}
+
+static void
+read_no_history(void)
+{
+    const char *path =
+        eff_str_printf(&place.arena, "%s/history-01HZZZZZZZZZZZZZZZZZZZZZZZ", place.folder).ptr;
+    bool whole;
+
+    assert_int_equal(eff_history_check(&place.world.os, path, place.arena, &whole, &err), EFF_OK);
+    assert_true(whole);
+}
+
+static void
+test_a_history_of_nothing(void **state)
+{
+    (void)state;
+    each_growth_fails(
+        &(struct writing){.before = nothing, .write = write_no_history, .after = read_no_history},
+        1);
+}
+
 /* ---- the snapshot ---- */
 
 static enum eff_fault
@@ -578,6 +613,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         IN_PLACE(test_the_change_file),
         IN_PLACE(test_the_history),
+        IN_PLACE(test_a_history_of_nothing),
         IN_PLACE(test_the_snapshot),
         IN_PLACE(test_a_large_row_on_disk),
         IN_PLACE(test_what_was_acknowledged),

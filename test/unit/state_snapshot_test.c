@@ -592,6 +592,40 @@ test_little_memory_and_a_fault(void **state)
     place_close(&p);
 }
 
+/* Many blocks, of which most are copied from the old generation. */
+static void
+test_many_blocks_and_a_fault(void **state)
+{
+    (void)state;
+    for (int identities = 0; identities < 2; identities++) {
+        struct eff_snapshot_head head;
+        struct eff_multiset set;
+        struct eff_err err = {0};
+        uint64_t texts, calls = 0;
+        struct place p;
+
+        place_open(&p);
+        place_must_write(&p, 0, 60000, 1, identities, &head);
+        for (uint64_t n = 1; n == 1 || p.world.failed; n++) {
+            enum eff_fault fault;
+
+            eff_arena_reset(&p.arena);
+            testos_plan(&p.world, TESTOS_ALL, n, EIO, false);
+            fault = place_write(&p, 30000, 30100, 2, identities, &head, &err);
+            calls = n;
+            p.world.fail_calls = 0;
+            assert_int_equal(p.world.open_files, 0);
+            assert_true(fault == EFF_OK || p.world.failed);
+            assert_int_equal(place_read(&p, &head, &set, &texts, &err), EFF_OK);
+            assert_true(set.count == 60000 && eff_multiset_eq(&set, &head.entries));
+            assert_int_equal(
+                eff_snapshot_sweep(&p.world.os, p.folder, head.generation, p.arena, &err), EFF_OK);
+        }
+        assert_true(calls > 20);
+        place_close(&p);
+    }
+}
+
 /* Look-ups cost few reads when keys are spread as hashes are. */
 static void
 test_find_reads_little(void **state)
@@ -648,6 +682,9 @@ test_multiset_is_order_free_and_sharp(void **state)
     eff_multiset_add(&b, x);
     eff_multiset_add(&b, y);
     assert_false(eff_multiset_eq(&a, &b));
+    b = a;
+    b.sum_lo++; // each half of the sum counts
+    assert_false(eff_multiset_eq(&a, &b));
 }
 
 int
@@ -664,6 +701,7 @@ main(void)
         cmocka_unit_test(test_sweep_takes_left_overs_only),
         cmocka_unit_test(test_long_identities),
         cmocka_unit_test(test_little_memory_and_a_fault),
+        cmocka_unit_test(test_many_blocks_and_a_fault),
         cmocka_unit_test(test_find_reads_little),
         cmocka_unit_test(test_multiset_is_order_free_and_sharp),
     };
