@@ -204,7 +204,7 @@ all_that_was_frozen_comes_back(void **state)
 static void
 no_byte_may_be_another(void **state)
 {
-    uint64_t digest, found = 0;
+    uint64_t digest = 0, found = 0;
     eff_str bytes;
     char *other;
 
@@ -228,7 +228,7 @@ no_byte_may_be_another(void **state)
 static void
 no_part_may_be_missing(void **state)
 {
-    uint64_t digest, found = 0;
+    uint64_t digest = 0, found = 0;
     eff_str bytes;
 
     (void)state;
@@ -365,7 +365,7 @@ static const struct lie lies[] = {
 static void
 lies_are_refused_whatever_their_checksums(void **state)
 {
-    uint64_t digest, found = 0;
+    uint64_t digest = 0, found = 0;
     eff_str bytes;
 
     (void)state;
@@ -395,7 +395,7 @@ lies_are_refused_whatever_their_checksums(void **state)
 static void
 a_lie_about_what_leaves(void **state)
 {
-    uint64_t digest, found = 0;
+    uint64_t digest = 0, found = 0;
     char *other;
     eff_str bytes;
     size_t at, table;
@@ -441,7 +441,7 @@ static void
 a_path_without_a_folder(void **state)
 {
     const char *path = changes_path;
-    uint64_t digest, found = 0;
+    uint64_t digest = 0, found = 0;
     char here[4096];
 
     (void)state;
@@ -459,7 +459,7 @@ a_path_without_a_folder(void **state)
 static void
 a_read_that_fails_is_told(void **state)
 {
-    uint64_t digest, found = 0;
+    uint64_t digest = 0, found = 0;
     enum eff_fault fault;
     uint64_t nth = 0;
 
