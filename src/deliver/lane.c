@@ -195,7 +195,8 @@ lane_take_part(struct deliver_lane *lane)
         judged = judged && lane->part.items[i].verdict.outcome != EFF_PENDING;
         eff_lane_take(lane, lane->now.origin[i], &lane->part.items[i].verdict);
     }
-    lane->unjudged = lane->unjudged && !judged;
+    if (judged)
+        lane->unjudged = false;
 }
 
 void

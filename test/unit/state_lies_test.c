@@ -5,6 +5,7 @@
  * Method: files as they are written, one number changed, the checksum made to fit again.
  * covers: F3
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,6 +185,89 @@ lie_in_block(struct bytes b, const struct snapshot_block *lie, uint64_t at)
     block.checksum = snapshot_block_checksum(file_id, &block);
     memcpy(b.ptr + 128 + at * SNAPSHOT_BLOCK, &block, snapshot_block_bytes(block.count));
     put_bytes(b.path, b.ptr, b.len);
+}
+
+/* A header that says how long it is gets no more memory than there is, and no less than it needs. */
+static void
+test_lengths_of_a_header(void **state)
+{
+    const uint32_t most = SNAPSHOT_HEADER_MAX, least = 64;
+    struct eff_snapshot *snapshot;
+    struct eff_arena small;
+    struct bytes b;
+
+    (void)state;
+    write_snapshot();
+    b = bytes_of(eff_snapshot_path(&arena, folder, SNAPSHOT_NAME_ENTRIES, 1, false));
+    lie_in_header(b, least, 12, &least, sizeof least);
+    expect_broken(read_snapshot(), "ends too early");
+    lie_in_header(b, 128, 12, &most, sizeof most);
+    eff_arena_init(&small, "small", (size_t)1 << 20);
+    expect_broken(eff_snapshot_open(&world.os, folder, &small, &snapshot, &err),
+                  "out of memory for the header");
+    eff_arena_deinit(&small);
+}
+
+/* Identities that fit their checksum, and not their block. */
+static void
+test_identities_that_lie(void **state)
+{
+    static const uint32_t lies[] = {0x7fffffff, 3};
+    struct snapshot_block block, forged;
+    struct bytes b, texts;
+    uint64_t file_id;
+
+    (void)state;
+    write_snapshot();
+    b = bytes_of(eff_snapshot_path(&arena, folder, SNAPSHOT_NAME_ENTRIES, 1, false));
+    texts = bytes_of(eff_snapshot_path(&arena, folder, SNAPSHOT_NAME_IDENTITIES, 1, false));
+    memcpy(&file_id, b.ptr + 24, 8);
+    memcpy(&block, b.ptr + 128, SNAPSHOT_BLOCK);
+    for (size_t i = 0; i < 2; i++) { // the first one's length, and how many bytes there are
+        char *at = texts.ptr + block.identities_offset;
+
+        forged = block;
+        if (i == 0)
+            memcpy(at, &lies[i], 4);
+        else
+            forged.identities_bytes += lies[i];
+        forged.identities_checksum = eff_xxh3(file_id, at, forged.identities_bytes);
+        put_bytes(texts.path, texts.ptr, texts.len);
+        lie_in_block(b, &forged, 0);
+        expect_broken(read_snapshot(), "block 0 does not fit its checksum");
+        memcpy(at, &(const uint32_t){8}, 4);
+    }
+    put_bytes(texts.path, texts.ptr, texts.len);
+    lie_in_block(b, &block, 0);
+    assert_int_equal(read_snapshot(), EFF_OK);
+}
+
+/* After a look-up that could not be read the next one reads again. */
+static void
+test_a_look_up_that_fails(void **state)
+{
+    struct eff_snapshot *snapshot;
+    struct eff_entry entry;
+    bool found;
+
+    (void)state;
+    write_snapshot();
+    assert_int_equal(eff_snapshot_open(&world.os, folder, &arena, &snapshot, &err), EFF_OK);
+    for (uint64_t n = 1; n <= 3; n++) {
+        const uint64_t last = ROWS - n;
+        const struct eff_hash128 first = {0, 0}, key = {last << 32, last};
+
+        assert_int_equal(eff_snapshot_find(snapshot, first, &found, &entry, NULL, NULL, &err),
+                         EFF_OK);
+        testos_plan(&world, TESTOS_READ, 1, EIO, false);
+        assert_int_equal(eff_snapshot_find(snapshot, key, &found, &entry, NULL, NULL, &err),
+                         EFF_BROKEN);
+        testos_plan(&world, 0, 0, 0, false);
+        assert_int_equal(eff_snapshot_find(snapshot, key, &found, &entry, NULL, NULL, &err),
+                         EFF_OK);
+        assert_true(found && entry.row == last);
+    }
+    eff_snapshot_close(snapshot);
 }
 
 static void
@@ -558,7 +642,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_PLACE(test_headers_that_lie),
+        IN_PLACE(test_lengths_of_a_header),
         IN_PLACE(test_blocks_that_lie),
+        IN_PLACE(test_identities_that_lie),
+        IN_PLACE(test_a_look_up_that_fails),
         IN_PLACE(test_names_of_generations),
         IN_PLACE(test_names_that_no_header_holds),
         IN_PLACE(test_columns_of_a_run),
