@@ -37,7 +37,7 @@ add_all(struct eff_scatter *scatter)
         EFF_TRY(eff_scatter_add_entry(scatter, key_of(i), i, &err));
     for (uint64_t i = 0; i < RECORDS; i++) {
         struct eff_scatter_item item = {.key = key_of(i), .row = i, .order = i};
-        eff_str text = eff_str_printf(&place.arena, "row %08llu", (unsigned long long)i);
+        eff_str text = eff_str_printf(&place.arena, "%llu", (unsigned long long)i);
 
         EFF_TRY(eff_scatter_add_item(scatter, &item, text, &err));
     }
@@ -73,8 +73,8 @@ see_part(struct eff_scatter *scatter, const struct eff_scatter_part *part, struc
     do {
         EFF_TRY(eff_scatter_items(scatter, &count, &items, &err));
         for (size_t i = 0; i < count; i++) {
-            eff_str text, wanted = eff_str_printf(&place.arena, "row %08llu",
-                                                  (unsigned long long)items[i].row);
+            eff_str text,
+                wanted = eff_str_printf(&place.arena, "%llu", (unsigned long long)items[i].row);
 
             assert_true(lies_in(part, items[i].key) && !seen->item[items[i].row]);
             seen->item[items[i].row] = true;
