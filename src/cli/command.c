@@ -226,22 +226,28 @@ command_crashed(int number)
     raise(number); // the handler is gone by now
 }
 
+#ifdef __SANITIZE_ADDRESS__ // which tells more
+#define COMMAND_SANITIZED true
+#else
+#define COMMAND_SANITIZED false
+#endif
+
 static void
 command_tell_crashes(void)
 {
-#ifndef __SANITIZE_ADDRESS__  // which tells more
     static char stack[32768]; // where the usual one has come to its end
     static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
     const stack_t other = {.ss_sp = stack, .ss_size = sizeof stack};
     struct sigaction crashed = {.sa_handler = command_crashed,
                                 .sa_flags = (int)SA_RESETHAND | SA_ONSTACK | SA_NODEFER};
 
+    if (COMMAND_SANITIZED)
+        return;
     command_pid = getpid();
     sigemptyset(&crashed.sa_mask);
     sigaltstack(&other, NULL);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         sigaction(signals[i], &crashed, NULL);
-#endif
 }
 
 int

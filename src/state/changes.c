@@ -3,7 +3,7 @@
  *
  * Layout, all integers little-endian:
  *
- *   magic "EFFCHG01", u32 length, u64 checksum, head (object and names)
+ *   magic "EFFCHG02", u32 length, u64 checksum, head (object and names)
  *   chunk*:  u32 rows, u32 bytes, u64 checksum, bytes
  *   table:   the chunks (offset, bytes, rows, op), the batches (op, rows, first chunk, chunks)
  *   footer:  u64 table offset, u64 table bytes, u64 table checksum, u64 digest, "EFFCHGEN"
@@ -19,7 +19,8 @@
 #include <stdlib.h>
 
 #define CHANGES_MARK            "EFFCHG"
-#define CHANGES_FORMAT          "01"
+#define CHANGES_FORMAT          "02"
+#define CHANGES_OLDER           "01" /* the same, with fewer parts of an item */
 #define CHANGES_MAGIC           CHANGES_MARK CHANGES_FORMAT
 #define CHANGES_END             "EFFCHGEN"
 #define CHANGES_SEED            0x45464643484e4731u
@@ -361,7 +362,8 @@ changes_read_names(struct eff_reader *reader, struct eff_arena *run, size_t *ret
 static enum eff_fault
 changes_check_format(const struct eff_changes *changes, eff_str mark, struct eff_err *err)
 {
-    if (eff_str_eq(mark, EFF_STR(CHANGES_MAGIC)))
+    if (eff_str_eq(mark, EFF_STR(CHANGES_MAGIC)) ||
+        eff_str_eq(mark, EFF_STR(CHANGES_MARK CHANGES_OLDER)))
         return EFF_OK;
     if (!eff_str_starts(mark, EFF_STR(CHANGES_MARK)))
         return changes_damaged(changes, "its head is not one of ours", err);

@@ -65,12 +65,12 @@ about "a change file of a later version"
 rm -r "$STATE"
 cp -R kept "$STATE"
 changes=$(find "$STATE" -name 'changes-*')
-printf 'EFFCHG02' | dd of="$changes" conv=notrunc status=none
+printf 'EFFCHG03' | dd of="$changes" conv=notrunc status=none
 eff 1 run
-says 'has format 02, this efferent reads format 01'
+says 'has format 03, this efferent reads format 02'
 says 'Let the version of efferent that wrote it finish its run'
 same "open runs" 1 "$(open_runs)"
-cmp -s "$changes" "$(find kept -name 'changes-*')" || printf 'EFFCHG01' | dd of="$changes" conv=notrunc status=none
+cmp -s "$changes" "$(find kept -name 'changes-*')" || printf 'EFFCHG02' | dd of="$changes" conv=notrunc status=none
 cmp "$changes" "$(find kept -name 'changes-*')" || fail "the file is not as it was"
 
 about "and back"

@@ -309,10 +309,10 @@ a_log_that_is_read_is_not_emptied(void **state)
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(reading), SQLITE_ROW);
     assert_int_equal(eff_control_forget(control, EFF_STR("a"), &key, 1, 1, &err), EFF_OK);
-    assert_int_equal(eff_control_squeeze(control, &err), EFF_TRANSIENT);
+    assert_int_equal(eff_control_squeeze(control, &world.os, arena, &err), EFF_TRANSIENT);
     assert_non_null(strstr(err.msg, "another process is reading the state"));
     sqlite3_finalize(reading);
-    assert_int_equal(eff_control_squeeze(control, &err), EFF_OK);
+    assert_int_equal(eff_control_squeeze(control, &world.os, arena, &err), EFF_OK);
     sqlite3_close(other);
     eff_control_close(control);
     control = NULL;
