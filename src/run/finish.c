@@ -60,7 +60,7 @@ finish_adopted(struct eff_sync_run *r, struct eff_err *err)
     struct eff_hash128 *keys;
     size_t count;
 
-    if (!r->has_ledger)
+    if (!r->has_ledger || !r->look || !r->look->adopt)
         return EFF_OK;
     EFF_TRY(eff_control_ledger_doubtful(r->control, r->sync->name, &scratch, &count, &keys, err));
     return count > 0 ? finish_doubtful(r, count, keys, scratch, err) : EFF_OK;
