@@ -44,8 +44,8 @@ hope_same(struct eff_hope *hope, const struct eff_verdict *verdict, struct eff_a
         return EFF_OK;
     EFF_FAIL(err, EFF_CONTRACT,
              "%zu of the first %zu rows were refused for one cause, " EFF_STR_FMT "%s" EFF_STR_FMT,
-             cause->rows, hope->judged, EFF_STR_ARG(verdict->code), verdict->code.len ? ": " : "",
-             EFF_STR_ARG(verdict->message));
+             cause->rows, hope->judged, EFF_STR_ARG(verdict->code),
+             verdict->code.len && verdict->message.len ? ": " : "", EFF_STR_ARG(verdict->message));
     return eff_err_hint(err,
                         "Did the field change over there? The rest is pending. If so many rows "
                         "are really that bad, let `guard.max_rejected` allow it.");

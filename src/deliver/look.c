@@ -125,7 +125,7 @@ eff_look_equal(const struct eff_value *sent, const struct eff_value *found)
         return look_sent_micros(sent, &micros) && look_zones_apart(micros, found->i);
     eff_value_text(&a, sent);
     eff_value_text(&b, found);
-    equal = look_texts_equal(sent, eff_buf_str(&a), eff_buf_str(&b));
+    equal = !a.full && !b.full && look_texts_equal(sent, eff_buf_str(&a), eff_buf_str(&b));
     eff_buf_free(&a);
     eff_buf_free(&b);
     return equal;

@@ -79,16 +79,21 @@ exec_fail(struct eff_exec *exec, enum eff_wire wire, const char *program, const 
     return false;
 }
 
-/* The last line that it wrote to its standard error says most. */
+/*
+ * The last line that it wrote to its standard error says most. Of one that is longer than what is
+ * kept, the word is left out whose beginning is lost: it may be the end of a secret.
+ */
 static eff_str
 exec_last_words(const struct exec_child *child)
 {
-    eff_str text = eff_str_trim((eff_str){child->tail, child->tail_len});
+    eff_str text = eff_str_trim((eff_str){child->tail, child->tail_len}), cut, rest;
 
     for (size_t i = text.len; i > 0; i--)
         if (text.ptr[i - 1] == '\n')
             return eff_str_sub(text, i, text.len);
-    return text;
+    if (child->tail_len < EXEC_TAIL_BYTES)
+        return text;
+    return eff_str_cut(text, ' ', &cut, &rest) ? rest : EFF_STR_NONE;
 }
 
 /* ---- starting and ending ---- */

@@ -68,7 +68,6 @@ forgotten-is-removed src/run/planning.c s/if (change.kind == EFF_CHANGE_REMOVE \
 forgotten-in-reports src/state/control_forget.c s/return forget_words(control, sync, err);/return EFF_OK;/
 forgotten-in-dead-plan src/run/verbs_forget.c s/EFF_TRY(eff_changes_sweep(.*));//
 forgotten-in-free-pages src/state/control.c s/secure_delete = ON/secure_delete = OFF/
-forgotten-in-old-log src/run/verbs_forget.c s/return v->os->sync_dir(v->os->self, v->state_folder, err);/return EFF_OK;/
 line-of-pending-missing src/run/effects.c /^effects_unsent_batch/,/^}/s/fault = eff_control_ledger_put(/if (held) fault = eff_control_ledger_put(/
 line-of-refused-missing src/state/control_batch.c /^batch_to_ledger/,/^}/s/eff_control_ledger_put(control, settle->sync/row.state == EFF_LEDGER_REJECTED ? EFF_OK : eff_control_ledger_put(control, settle->sync/
 lines-stay src/state/control.c s/"DELETE FROM ledger WHERE sync = ?1 AND run <> ?2"/"DELETE FROM ledger WHERE sync = ?1 AND run <> ?2 AND 1 = 0"/

@@ -209,7 +209,7 @@ options_derive(struct sim_options *o, struct sim_rand *rand)
         o->on[SIM_F_WALL] = o->on[SIM_F_RACE] = o->on[SIM_F_RESTORE] = false;
     }
     o->on[SIM_F_CRUMBLE] = sim_chance(&apart, 30);
-    o->on[SIM_F_FORGET] = sim_chance(&apart, 25);
+    o->on[SIM_F_FORGET] = sim_chance(&apart, 40);
     if (o->on[SIM_F_CRUMBLE])
         o->on[SIM_F_KILL] = o->on[SIM_F_POWER] = true;
     if (o->on[SIM_F_RESTORE])
@@ -494,12 +494,35 @@ approve_once(void)
     sim_event("approved", NULL, 0, 0);
 }
 
+/* A row that the last run told of; false: it told of none. */
+static bool
+forget_told(const struct sim_part *part, unsigned *ret_id)
+{
+    for (size_t i = 0; i < sim->report.problems_count; i++) {
+        const struct eff_run_problem *problem = &sim->report.problems[i];
+        bool hint = eff_str_find(problem->hint, EFF_STR(SIM_KEY_END)) < SIZE_MAX;
+        eff_str text = hint ? problem->hint : problem->message;
+        size_t end = eff_str_find(text, EFF_STR(SIM_KEY_END));
+        int64_t id;
+
+        for (size_t at = 0; end < SIZE_MAX && at < end; at++)
+            if (sim_key_read(eff_str_sub(text, at, end + sizeof(SIM_KEY_END) - 1 - at), &id) &&
+                id >= part->first && id < part->end) {
+                *ret_id = (unsigned)id;
+                return true;
+            }
+    }
+    return false;
+}
+
 /* Some row of the sync; most often one of which something is kept or told. */
 static unsigned
 forget_whom(const struct sim_part *part)
 {
-    unsigned count = part->end - part->first, at = (unsigned)sim_below(&sim->world, count);
+    unsigned count = part->end - part->first, at = (unsigned)sim_below(&sim->world, count), told;
 
+    if (sim_chance(&sim->world, 50) && forget_told(part, &told))
+        return told;
     for (unsigned i = 0; sim_chance(&sim->world, 97) && i < count; i++) {
         unsigned id = part->first + (at + i) % count;
         const struct sim_key *key = &sim->keys[id];
@@ -518,7 +541,7 @@ forget_once(struct sim_part *part)
     struct sim_key *key;
     bool asked;
 
-    if (!sim->options.on[SIM_F_FORGET] || !sim_chance(&sim->world, 20))
+    if (!sim->options.on[SIM_F_FORGET] || !sim_chance(&sim->world, 30))
         return;
     sim->forget = forget_whom(part);
     key = &sim->keys[sim->forget];
@@ -529,6 +552,9 @@ forget_once(struct sim_part *part)
 
         life_plan();
         sim_disk_mend();
+        if (i == 0 && (sim->options.on[SIM_F_KILL] || sim->options.on[SIM_F_POWER]) &&
+            sim_chance(&sim->faults, 60))
+            sim->death_at = 1 + sim_below(&sim->faults, 60); /* it has few effects */
         eff_arena_reset(&sim->parse);
         sim_event("forget", NULL, sim->forget, i);
         key->asked = true;
