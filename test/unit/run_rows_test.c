@@ -282,6 +282,31 @@ test_many_causes(void **state)
     assert_int_equal(report.problems[32].rows, 16);
 }
 
+/* The report is what is lost: the rows were delivered, and the next run knows it. */
+static void
+test_memory_ends_before_the_report(void **state)
+{
+    const struct eff_run_options usual = {.limit = -1};
+    struct eff_arena small = {0};
+    struct eff_report report;
+
+    (void)state;
+    w.sync.guard_rejected_percent = 100;
+    for (int i = 1; i <= 80; i++)
+        w.model[i] = 1;
+    causes = 40;
+    w.judge = refuse_each;
+    eff_arena_init(&small, "small", 16 << 10); // its text fits in, but not what is read of it
+    eff_run_sync(&w.project, &w.sync, &w.os.os, &usual, &small, &report);
+    assert_int_equal(report.status, EFF_STATUS_FAILED);
+    assert_int_equal(report.problems_count, 1);
+    expect_problem(&report, "EFF2008", 0, "memory ended before the report was written");
+    eff_arena_deinit(&small);
+    expect_line(true, "\"rejected\":80");
+    w.judge = NULL;
+    deliver_all();
+}
+
 /* ---- the end over there ---- */
 
 static bool finishes;
@@ -601,6 +626,7 @@ main(void)
         IN_WORLD(test_two_keys_of_one_record_part),
         IN_WORLD(test_taken_with_a_doubt),
         IN_WORLD(test_many_causes),
+        IN_WORLD(test_memory_ends_before_the_report),
         IN_WORLD(test_an_end_that_fails_is_repeated),
         IN_WORLD(test_steps_are_walked),
         IN_WORLD(test_stopped_while_it_asks),
