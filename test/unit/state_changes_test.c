@@ -166,7 +166,7 @@ all_that_was_frozen_comes_back(void **state)
     const struct eff_batch_ref *refs;
     struct eff_acknowledged *acks;
     struct eff_delivery d;
-    uint64_t digest;
+    uint64_t digest = 0;
 
     (void)state;
     assert_int_equal(write_file(&digest), EFF_OK);
