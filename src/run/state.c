@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/ulid.h"
 #include "run/sync.h"
+#include "run/verbs.h"
 
 #define STATE_LOCK_PATIENCE_MS 200 /* a killed process is about to let go */
 #define STATE_LOCK_EVERY_MS    20
@@ -88,12 +89,10 @@ state_secret(struct eff_sync_run *r)
     r->secret = (struct eff_row_secret){.key = {words[0], words[1]}, .seed = words[2]};
 }
 
-/* The log of the control database: others have it open, or somebody died. */
-static bool
-state_log_left(struct eff_sync_run *r)
+bool
+eff_run_log_left(struct eff_os *os, const char *state_folder, struct eff_arena scratch)
 {
-    return r->os->exists(r->os->self,
-                         eff_str_printf(&r->run, "%s/control.db-wal", r->state_folder).ptr);
+    return os->exists(os->self, eff_str_printf(&scratch, "%s/control.db-wal", state_folder).ptr);
 }
 
 void
@@ -132,7 +131,7 @@ eff_run_open_state(struct eff_sync_run *r, struct eff_err *err)
     r->state_folder = eff_str_c(&r->run, folder);
     r->folder =
         eff_str_printf(&r->run, "%s/" EFF_STR_FMT, r->state_folder, EFF_STR_ARG(r->sync->name)).ptr;
-    log_left = state_log_left(r);
+    log_left = eff_run_log_left(r->os, r->state_folder, r->run);
     EFF_TRY(eff_control_open(r->os, r->state_folder, r->project->state_must_exist, plan, &r->run,
                              &r->control, err));
     EFF_CRASH_AT("state.opened");

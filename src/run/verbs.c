@@ -31,6 +31,8 @@ eff_verbs_open(struct eff_verbs *v, const struct eff_project *project,
                const struct eff_sync_conf *sync, struct eff_os *os, bool writes,
                struct eff_arena *arena, struct eff_err *err)
 {
+    bool log_left;
+
     *v = (struct eff_verbs){.project = project, .sync = sync, .os = os, .arena = arena};
     v->state_folder = eff_str_c(arena, project->state);
     v->folder =
@@ -42,8 +44,11 @@ eff_verbs_open(struct eff_verbs *v, const struct eff_project *project,
     }
     if (writes)
         EFF_TRY(eff_verbs_lock(v, err));
+    log_left = eff_run_log_left(os, v->state_folder, *arena);
     EFF_TRY(eff_control_open(os, v->state_folder, project->state_must_exist, !writes, arena,
                              &v->control, err));
+    if (writes && log_left) /* what is seen there may not be on the disk: see eff_run_open_state */
+        EFF_TRY(eff_control_flush(v->control, err));
     return eff_control_sync(v->control, os, sync->name, arena, &v->state, err);
 }
 

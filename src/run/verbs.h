@@ -24,6 +24,8 @@ struct eff_verbs {
 enum eff_fault eff_verbs_open(struct eff_verbs *v, const struct eff_project *project,
                               const struct eff_sync_conf *sync, struct eff_os *os, bool writes,
                               struct eff_arena *arena, struct eff_err *err);
+/* state.c: the log of control.db, before it is opened: others have it open, or somebody died. */
+bool eff_run_log_left(struct eff_os *os, const char *state_folder, struct eff_arena scratch);
 enum eff_fault eff_verbs_lock(struct eff_verbs *v, struct eff_err *err);
 enum eff_fault eff_verbs_snapshot(struct eff_verbs *v, uint64_t *ret_rows, struct eff_err *err);
 void eff_verbs_close(struct eff_verbs *v);

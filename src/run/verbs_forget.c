@@ -102,6 +102,7 @@ forget_files(struct forgetting *f, struct eff_err *err)
     eff_snapshot_close(v->snapshot);
     v->snapshot = NULL;
     EFF_CRASH_AT("forget.rewritten");
+    EFF_TRY(v->os->sync_dir(v->os->self, v->folder, err)); /* the new one may be a dead process's */
     EFF_TRY(eff_changes_sweep(v->os, v->state_folder, v->folder, *v->arena, err));
     EFF_TRY(eff_snapshot_sweep(v->os, v->folder, UINT64_MAX, *v->arena, err));
     EFF_CRASH_AT("forget.swept");

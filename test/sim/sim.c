@@ -565,7 +565,7 @@ forget_once(struct sim_part *part)
             sim_break("O11", "%zu blocks of memory were not given back", leaked);
         if (!lived || (sim->disk_failed && sim->forget_fault != EFF_OK))
             continue;
-        key->asked = asked || sim->forget_fault == EFF_OK;
+        key->asked = asked || i > 0 || sim->forget_fault == EFF_OK;
         key->forgotten = key->forgotten || sim->forget_fault == EFF_OK;
         break;
     }
