@@ -137,16 +137,19 @@ effects_first_use(const struct effects *e, const struct eff_delivery *delivery,
 
     for (size_t i = 0; i < delivery->count; i++) {
         struct eff_arena row = scratch;
+        int64_t since_ms;
 
         EFF_TRY(eff_control_ledger_get(r->control, r->sync->name, delivery->items[i].key, &row,
                                        &found, &entry, err));
-        if (!found || !eff_str_is(entry.code, "ambiguous")) {
-            EFF_TRY(eff_control_key_used(r->control, r->sync->name, delivery->items[i].key,
-                                         &entry.first_seen_ms, err));
-            if (entry.first_seen_ms == 0)
-                continue;
+        EFF_TRY(eff_control_key_used(r->control, r->sync->name, delivery->items[i].key, &since_ms,
+                                     err));
+        found = found && eff_str_is(entry.code, "ambiguous");
+        if (!found && since_ms == 0)
+            continue;
+        if (!found || (since_ms > 0 && since_ms < entry.first_seen_ms))
+            entry.first_seen_ms = since_ms;
+        if (since_ms > 0) /* with which values it was used first is not known */
             entry.row_hash = 0;
-        }
         delivery->items[i].changed = entry.row_hash != acks[i].row;
         if (*attempts == 0)
             *attempts = 1;

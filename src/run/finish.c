@@ -99,6 +99,8 @@ eff_run_record(struct eff_sync_run *r, struct eff_run_row *row,
     EFF_TRY(eff_control_settled(r->control, row->id, &r->run, &r->settled_count, &r->settled, err));
     record.settled_count = r->settled_count;
     record.settled = r->settled;
+    /* Else a power loss could leave a snapshot that has rows of which nobody knows any more that they arrived. */
+    EFF_TRY(eff_control_flush(r->control, err));
     EFF_CRASH_AT("record.before");
     EFF_TRY(eff_record_run(&record, err));
     EFF_CRASH_AT("record.done");

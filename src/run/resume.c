@@ -99,6 +99,7 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
 {
     struct eff_run_row row;
     struct eff_counts *counts = &r->report->resumed;
+    uint64_t open[EFF_LEDGER_PENDING + 1];
     bool found = false;
     enum eff_fault fault;
 
@@ -111,6 +112,8 @@ eff_run_resume(struct eff_sync_run *r, struct eff_err *err)
     r->report->has_resumed = true;
     if (r->options->plan)
         return resume_look(r, &row, err);
+    EFF_TRY(eff_control_ledger_count(r->control, r->sync->name, open,
+                                     err)); /* so that it is looked at */
     eff_run_stage(r, "resume");
     EFF_TRY(resume_make_durable(r, err));
     EFF_TRY(resume_open(r, &row, err));

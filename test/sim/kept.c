@@ -17,6 +17,7 @@
 
 struct kept_lines {
     uint64_t rows[KEPT_STATES]; /* of this run */
+    uint64_t of_model;          /* of rows that were read, whatever run the line is of */
     uint64_t ambiguous; /* of runs before: may have been created, whatever became of it since */
 };
 
@@ -64,8 +65,10 @@ kept_line(sqlite3_stmt *s, const struct eff_report *r, struct kept_lines *lines,
         (sqlite3_column_int64(s, 9) < 1 || sqlite3_column_int64(s, 8) < last))
         sim_break("O5", "a row was refused, after %lld tries, and is tried again never",
                   (long long)sqlite3_column_int64(s, 9));
-    if (kept_key(kept_text(s, 1), &id))
+    if (kept_key(kept_text(s, 1), &id)) {
         keys[id / 64] |= (uint64_t)1 << id % 64;
+        lines->of_model += sim->keys[id].read_valid;
+    }
     if (eff_str_eq(kept_text(s, 3), r->run))
         lines->rows[state] += (uint64_t)sqlite3_column_int64(s, 2);
     else if (ambiguous)
@@ -89,6 +92,9 @@ kept_compare(const struct eff_report *r, const struct kept_lines *lines)
                       "the ledger has lines for %llu rows of state %d, and the run tells of %llu",
                       (unsigned long long)lines->rows[i], i, (unsigned long long)told[i]);
     }
+    if (all == 0 && lines->of_model > 0)
+        sim_break("O5", "all was delivered, and the ledger has lines of %llu rows",
+                  (unsigned long long)lines->of_model);
     if (sum > all || sum + 2 * lines->ambiguous < all)
         sim_break(
             "O5", "the ledger has lines for %llu rows, and %llu from before; the run tells of %llu",
