@@ -1,4 +1,5 @@
 // links: base flow os conf state testlib
+// timeout: 300
 /*
  * Goal: a statement that control.db refuses, or has no memory for, is told, leaves nothing half
  * done and no transaction open, and the same call works once the database does.
