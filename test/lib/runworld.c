@@ -485,3 +485,14 @@ runworld_leave_open(struct runworld *w)
     w->judge = NULL;
     testos_plan(&w->os, 0, 0, 0, false);
 }
+
+struct eff_step
+runworld_no_reading(struct runworld *w, struct eff_task *task, const struct eff_response *last,
+                    struct eff_err *err)
+{
+    (void)w, (void)last;
+    if (task->kind != EFF_TASK_READ)
+        return (struct eff_step){0};
+    EFF_FAIL(err, EFF_AUTH, "this credential may not read");
+    return (struct eff_step){.kind = EFF_STEP_STOP};
+}

@@ -87,5 +87,8 @@ bool runworld_equal(const struct runworld *w, bool removes);
 /* A `judge`: the process dies when the first row was applied. And a run that ends so. */
 bool runworld_die(struct runworld *w, enum eff_op op, struct eff_item *item);
 void runworld_leave_open(struct runworld *w);
+/* A `step`: the credential may not read back. */
+struct eff_step runworld_no_reading(struct runworld *w, struct eff_task *task,
+                                    const struct eff_response *last, struct eff_err *err);
 
 #endif

@@ -11,15 +11,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lib/runworld.h"
-#include "run/remember.h"
 #include "run/share.h"
 #include "run/verbs_state.h"
 #include "state/snapshot_file.h"
 
 #include <cmocka.h>
 
-static struct runworld w;
+#include "lib/inworld.h"
+
 static struct eff_err err;
 static struct eff_state_report report;
 
@@ -54,15 +53,6 @@ sql(const char *statement)
     assert_int_equal(sqlite3_open(path_of("control.db"), &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, statement, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-}
-
-static void
-deliver(void)
-{
-    struct eff_report run = runworld_run(&w, NULL);
-
-    assert_int_equal(run.status, EFF_STATUS_OK);
-    eff_run_remember(&w.project, &w.os.os, &run, &w.process);
 }
 
 static enum eff_fault
@@ -439,27 +429,13 @@ test_without_a_control_file(void **state)
     assert_int_equal(report.damages, 0);
 }
 
-static int
-open_world(void **state)
+static void
+begins(void)
 {
-    (void)state;
-    runworld_open(&w, EFF_MODE_UPSERT);
     for (int i = 1; i <= 5; i++)
         w.model[i] = i;
-    deliver();
-    return 0;
+    deliver_all();
 }
-
-static int
-close_world(void **state)
-{
-    (void)state;
-    assert_int_equal(w.os.open_files, 0);
-    runworld_close(&w);
-    return 0;
-}
-
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int
 main(void)

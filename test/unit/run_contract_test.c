@@ -12,13 +12,13 @@
 #include <stdio.h>
 
 #include "lib/nosync.h"
-#include "lib/runworld.h"
 
 #include <cmocka.h>
 
+#include "lib/inworld.h"
+
 #define FIELDS_MAX 12
 
-static struct runworld w;
 static struct eff_dest_field there[FIELDS_MAX];
 static size_t there_count;
 
@@ -44,15 +44,9 @@ expect_said(const char *wanted)
     eff_buf_reset(&w.said);
 }
 
-static bool
-has_text(eff_str in, const char *part)
-{
-    return eff_str_find(in, eff_str_of(part)) != SIZE_MAX;
-}
-
 static void
-expect_problem(const struct eff_report *report, const char *code, const char *message,
-               const char *hint)
+expect_told(const struct eff_report *report, const char *code, const char *message,
+            const char *hint)
 {
     const struct eff_run_problem *problem = runworld_problem(report, code);
 
@@ -82,13 +76,13 @@ test_column_stops_alone(void **state)
     expect_said("upsert 1 score=5 address.city=Rome\n");
     assert_true(report.contract_broken);
     assert_int_equal(report.fields_held_count, 2);
-    expect_problem(&report, "EFF2104", "field o.notes does not exist", "Did you mean `note`?");
+    expect_told(&report, "EFF2104", "field o.notes does not exist", "Did you mean `note`?");
 
     has("notes", EFF_FIELD_ANY); // once mended, it alone is sent
     report = runworld_run(&w, NULL);
     expect_said("upsert 1 notes=n\n");
     assert_int_equal(report.fields_held_count, 1);
-    expect_problem(&report, "EFF2104", "is read-only over there", "make it writable over there");
+    expect_told(&report, "EFF2104", "is read-only over there", "make it writable over there");
 }
 
 /* A name that opens like the group is told by the schema, though it has a dot. */
@@ -107,7 +101,7 @@ test_group_tells_its_names(void **state)
     report = runworld_run(&w, NULL);
     expect_said("upsert 1 score=5 address.city=Rome\n");
     assert_int_equal(report.fields_held_count, 1);
-    expect_problem(&report, "EFF2104", "user.zodiac does not exist", "create the field over there");
+    expect_told(&report, "EFF2104", "user.zodiac does not exist", "create the field over there");
 }
 
 /* What says which record a row is may lie inside of a field, too. */
@@ -174,24 +168,24 @@ test_object_and_match_stop_the_sync(void **state)
     has("score", EFF_FIELD_ANY);
     report = runworld_run(&w, NULL);
     assert_int_equal(report.status, EFF_STATUS_FAILED);
-    expect_problem(&report, "EFF2005", "o.id does not exist over there", "name another one");
+    expect_told(&report, "EFF2005", "o.id does not exist over there", "name another one");
     there[0] = (struct eff_dest_field){.name = EFF_STR("idd")};
     report = runworld_run(&w, NULL);
-    expect_problem(&report, "EFF2005", "o.id does not exist over there", "Did you mean `idd`?");
+    expect_told(&report, "EFF2005", "o.id does not exist over there", "Did you mean `idd`?");
 
     w.schema.object_exists = false;
     report = runworld_run(&w, NULL);
-    expect_problem(&report, "EFF2005", "the destination d has no o", "");
+    expect_told(&report, "EFF2005", "the destination d has no o", "");
     w.schema.objects = near_names;
     w.schema.objects_count = 1;
     report = runworld_run(&w, NULL);
-    expect_problem(&report, "EFF2005", "the destination d has no o", "");
+    expect_told(&report, "EFF2005", "the destination d has no o", "");
     w.schema.objects_count = 2;
     report = runworld_run(&w, NULL);
-    expect_problem(&report, "EFF2005", "the destination d has no o", "Did you mean oo?");
+    expect_told(&report, "EFF2005", "the destination d has no o", "Did you mean oo?");
     w.schema.objects_count = 4; // of two that differ by case, the one that is written so
     report = runworld_run(&w, NULL);
-    expect_problem(&report, "EFF2005", "the destination d has no o", "not at this address");
+    expect_told(&report, "EFF2005", "the destination d has no o", "not at this address");
     w.schema.known = false; // cannot be asked: all is sent
     report = runworld_run(&w, NULL);
     assert_int_equal(report.status, EFF_STATUS_OK);
@@ -240,8 +234,8 @@ test_required_fields_and_choices(void **state)
     runworld_column(&w, "Account.Ext", text("a"));
     report = runworld_run(&w, NULL);
     expect_said("upsert 1 score=5 colour=RED shade=dark Account.Ext=a\n");
-    expect_problem(&report, "EFF2131", "field o.must is required", "Map something to it");
-    expect_problem(&report, "EFF2132", "field o.colour has no choice \"green\"", "Add the choice");
+    expect_told(&report, "EFF2131", "field o.must is required", "Map something to it");
+    expect_told(&report, "EFF2132", "field o.colour has no choice \"green\"", "Add the choice");
     assert_int_equal(report.problems_count, 4); // must; green, pink, dark
 
     w.sync.mode = EFF_MODE_UPDATE; // makes no record
@@ -400,8 +394,8 @@ test_types_of_made_fields(void **state)
     field("day", "on", &local);
     report = runworld_run(&w, NULL);
     assert_string_equal(made, "t:time d:date h:string n:number l:time day:date ");
-    expect_problem(&report, "EFF2139", "was created over there, of type time", "");
-    expect_problem(&report, "EFF2104", "o.j does not exist over there, and is not created", "");
+    expect_told(&report, "EFF2139", "was created over there, of type time", "");
+    expect_told(&report, "EFF2104", "o.j does not exist over there, and is not created", "");
     assert_int_equal(report.fields_held_count, 2); // j, x
 
     made[0] = 0;
@@ -428,7 +422,7 @@ test_a_plan_makes_nothing(void **state)
     runworld_column(&w, "note", text("n"));
     report = runworld_run(&w, &plan);
     assert_string_equal(made, "");
-    expect_problem(&report, "EFF2139", "a run would create it, of type string", "look at both now");
+    expect_told(&report, "EFF2139", "a run would create it, of type string", "look at both now");
     assert_int_equal(report.fields_held_count, 0);
 }
 
@@ -457,7 +451,7 @@ test_a_field_that_is_refused(void **state)
     runworld_column(&w, "note", text("n"));
     refuses = EFF_CONTRACT;
     report = runworld_run(&w, NULL);
-    expect_problem(&report, "EFF2104", "and was not created (not like this)", "");
+    expect_told(&report, "EFF2104", "and was not created (not like this)", "");
     expect_said("upsert 1 score=5\n");
     refuses = EFF_BROKEN; // nobody knows: nothing is planned
     report = runworld_run(&w, NULL);
@@ -527,27 +521,14 @@ test_verify_makes_nothing(void **state)
     assert_int_equal(report.unchanged, 1);
 }
 
-static int
-open_world(void **state)
+static void
+begins(void)
 {
-    (void)state;
-    runworld_open(&w, EFF_MODE_UPSERT);
     w.model[1] = 5;
     w.describes = true;
     there_count = 0;
     w.schema = (struct eff_schema){.known = true, .object_exists = true, .fields = there};
-    return 0;
 }
-
-static int
-close_world(void **state)
-{
-    (void)state;
-    runworld_close(&w);
-    return 0;
-}
-
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int
 main(void)

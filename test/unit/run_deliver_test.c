@@ -12,12 +12,11 @@
 #include <stdio.h>
 
 #include "lib/nosync.h"
-#include "lib/runworld.h"
 #include "run/hand.h"
 
 #include <cmocka.h>
 
-static struct runworld w;
+#include "lib/inworld.h"
 
 static const struct eff_run_problem *
 told(const struct eff_report *report, const char *code, const char *message)
@@ -556,26 +555,12 @@ test_stopped_while_it_is_finished(void **state)
     assert_int_equal(w.cancelled, 0);
 }
 
-static int
-open_world(void **state)
+static void
+begins(void)
 {
-    (void)state;
-    runworld_open(&w, EFF_MODE_UPSERT);
     removals = 0;
     sizes[0] = 0;
-    return 0;
 }
-
-static int
-close_world(void **state)
-{
-    (void)state;
-    assert_int_equal(w.os.open_files, 0);
-    runworld_close(&w);
-    return 0;
-}
-
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int
 main(void)

@@ -10,36 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lib/runworld.h"
-#include "run/remember.h"
-
 #include <cmocka.h>
 
-static struct runworld w;
-
-static bool
-has_text(eff_str in, const char *part)
-{
-    return eff_str_find(in, eff_str_of(part)) != SIZE_MAX;
-}
-
-static struct eff_report
-run(void)
-{
-    struct eff_report report = runworld_run(&w, NULL);
-
-    eff_run_remember(&w.project, &w.os.os, &report, &w.process);
-    return report;
-}
-
-static void
-deliver_all(void)
-{
-    struct eff_report report = run();
-
-    if (report.status != EFF_STATUS_OK)
-        fail_msg(EFF_STR_FMT, EFF_STR_ARG(report.problems[0].message));
-}
+#include "lib/inworld.h"
 
 static void
 sql(const char *statement)
@@ -578,17 +551,6 @@ test_progress_is_told_now_and_then(void **state)
     assert_true(told_sent >= 15);
 }
 
-static struct eff_step
-no_reading(struct runworld *world, struct eff_task *task, const struct eff_response *last,
-           struct eff_err *err)
-{
-    (void)world, (void)last;
-    if (task->kind != EFF_TASK_READ)
-        return (struct eff_step){0};
-    EFF_FAIL(err, EFF_AUTH, "this credential may not read");
-    return (struct eff_step){.kind = EFF_STEP_STOP};
-}
-
 static void
 expect_sample(const struct eff_report *report, const char *before, const char *after)
 {
@@ -620,33 +582,19 @@ test_samples_of_a_plan(void **state)
     w.cells[2] = eff_value_of_int(EFF_INT, 8);
     report = runworld_run(&w, &plan);
     expect_sample(&report, "4", "6");
-    w.step = no_reading;
+    w.step = runworld_no_reading;
     report = runworld_run(&w, &plan);
     assert_int_equal(report.planned, 1);
     expect_sample(&report, NULL, "6");
 }
 
-static int
-open_world(void **state)
+static void
+begins(void)
 {
-    (void)state;
-    runworld_open(&w, EFF_MODE_UPSERT);
     bad_removed = EFF_REMOVED_ARCHIVE;
     bad_mode = EFF_MODE_MEMBERS;
     bad_matches = 9;
-    return 0;
 }
-
-static int
-close_world(void **state)
-{
-    (void)state;
-    assert_int_equal(w.os.open_files, 0);
-    runworld_close(&w);
-    return 0;
-}
-
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int
 main(void)

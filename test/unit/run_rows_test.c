@@ -10,34 +10,14 @@
 #include <stdio.h>
 
 #include "lib/nosync.h"
-#include "lib/runworld.h"
 #include "run/verbs.h"
 
 #include <cmocka.h>
 
-static struct runworld w;
-
-static bool
-has_text(eff_str in, const char *part)
-{
-    return eff_str_find(in, eff_str_of(part)) != SIZE_MAX;
-}
+#include "lib/inworld.h"
 
 static void
-expect_problem(const struct eff_report *report, const char *code, uint64_t rows,
-               const char *message)
-{
-    const struct eff_run_problem *problem = runworld_problem(report, code);
-
-    if (!problem)
-        fail_msg("no %s, but %s", code, report->problems_count ? report->problems[0].code : "none");
-    if (!has_text(problem->message, message) || problem->rows != rows)
-        fail_msg("%llu: " EFF_STR_FMT, (unsigned long long)problem->rows,
-                 EFF_STR_ARG(problem->message));
-}
-
-static void
-deliver_all(void)
+deliver_equal(void)
 {
     struct eff_report report = runworld_run(&w, NULL);
 
@@ -65,20 +45,6 @@ odd_rows(struct runworld *world, int64_t id, struct eff_value *cells)
     } else if (id == 4) {
         cells[2] = eff_value_of_str(EFF_TEXT, large);
     }
-}
-
-static void
-expect_line(bool wanted, const char *text)
-{
-    struct eff_buf buf = {0};
-    struct eff_json_writer out = {.buf = &buf};
-    struct eff_err err = {0};
-
-    assert_int_equal(eff_run_ledger(&w.project, &w.sync, &w.os.os, 0, &w.process, &out, &err),
-                     EFF_OK);
-    if (has_text(eff_buf_str(&buf), text) != wanted)
-        fail_msg(EFF_STR_FMT, EFF_STR_ARG(eff_buf_str(&buf)));
-    eff_buf_free(&buf);
 }
 
 static void
@@ -120,7 +86,7 @@ test_another_reader_removes_nothing(void **state)
     for (int i = 1; i <= 6; i++)
         w.model[i] = i;
     w.reader = "role loader";
-    deliver_all();
+    deliver_equal();
     w.reader = "role intern";
     w.model[6] = 0;
     for (int turn = 0; turn < 2; turn++) { // held for as long as it is not approved
@@ -132,7 +98,7 @@ test_another_reader_removes_nothing(void **state)
     }
     w.reader = NULL; // not told: who it was stays known
     w.model[6] = 7;
-    deliver_all();
+    deliver_equal();
     w.reader = "role intern";
     w.model[6] = 0;
     report = runworld_run(&w, NULL);
@@ -304,7 +270,7 @@ test_memory_ends_before_the_report(void **state)
     eff_arena_deinit(&small);
     expect_line(true, "\"rejected\":80");
     w.judge = NULL;
-    deliver_all();
+    deliver_equal();
 }
 
 /* ---- the end over there ---- */
@@ -479,7 +445,7 @@ test_private_columns_are_not_shown(void **state)
     (void)state;
     w.model[1] = 1;
     w.reads = true;
-    deliver_all();
+    deliver_equal();
     w.model[1] = 2;
     w.sync.unlike_columns = marked;
     w.sync.unlike_count = 2;
@@ -557,7 +523,7 @@ test_a_column_of_another_type(void **state)
     w.columns[1].type_name = EFF_STR("int4");
     w.row = score_as_text;
     as_text = false;
-    deliver_all();
+    deliver_equal();
     as_text = true;
     w.columns[1].kind = EFF_TEXT;
     w.columns[1].type_name = EFF_STR("varchar");
@@ -583,13 +549,13 @@ test_a_field_that_leaves_with_its_column(void **state)
     (void)state;
     runworld_column(&w, "note", eff_value_of_str(EFF_TEXT, EFF_STR("n")));
     w.model[1] = 1;
-    deliver_all();
+    deliver_equal();
     w.sync.fields_count = 1;
     report = runworld_run(&w, NULL); // the column is there
     assert_int_equal(report.status, EFF_STATUS_OK);
     assert_int_equal(report.unchanged, 1);
     w.sync.fields_count = 2;
-    deliver_all();
+    deliver_equal();
     w.sync.fields_count = 1;
     w.columns_count = 2;
     report = runworld_run(&w, NULL);
@@ -597,24 +563,10 @@ test_a_field_that_leaves_with_its_column(void **state)
     assert_true(has_text(report.problems[0].message, "column note left the model and field note"));
 }
 
-static int
-open_world(void **state)
+static void
+begins(void)
 {
-    (void)state;
-    runworld_open(&w, EFF_MODE_UPSERT);
-    return 0;
 }
-
-static int
-close_world(void **state)
-{
-    (void)state;
-    assert_int_equal(w.os.open_files, 0);
-    runworld_close(&w);
-    return 0;
-}
-
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int
 main(void)

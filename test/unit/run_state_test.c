@@ -13,12 +13,12 @@
 #include <stdlib.h>
 
 #include "lib/nosync.h"
-#include "lib/runworld.h"
 #include "run/verbs_state.h"
 
 #include <cmocka.h>
 
-static struct runworld w;
+#include "lib/inworld.h"
+
 static struct eff_err err;
 static struct eff_export made;
 
@@ -318,29 +318,15 @@ test_a_state_that_must_exist_and_does(void **state)
     assert_int_equal(runworld_run(&w, NULL).unchanged, 3);
 }
 
-static int
-open_world(void **state)
+static void
+begins(void)
 {
-    (void)state;
-    runworld_open(&w, EFF_MODE_UPSERT);
     err = (struct eff_err){0};
     meanwhile = NULL;
     for (int i = 1; i <= 3; i++)
         w.model[i] = i;
     assert_int_equal(runworld_run(&w, NULL).status, EFF_STATUS_OK);
-    return 0;
 }
-
-static int
-close_world(void **state)
-{
-    (void)state;
-    assert_int_equal(w.os.open_files, 0);
-    runworld_close(&w);
-    return 0;
-}
-
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int
 main(void)

@@ -15,16 +15,15 @@
 #include <stdlib.h>
 
 #include "lib/nosync.h"
-#include "lib/runworld.h"
-#include "run/remember.h"
 #include "run/verbs_state.h"
 #include "state/control.h"
 
 #include <cmocka.h>
 
+#include "lib/inworld.h"
+
 #define PERSON "zanary.person@secret.example"
 
-static struct runworld w;
 static struct eff_err err;
 
 static void
@@ -45,21 +44,6 @@ sql(const char *statement)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, statement, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-}
-
-static struct eff_report
-run(void)
-{
-    struct eff_report report = runworld_run(&w, NULL);
-
-    eff_run_remember(&w.project, &w.os.os, &report, &w.process);
-    return report;
-}
-
-static void
-deliver_all(void)
-{
-    assert_int_equal(run().status, EFF_STATUS_OK);
 }
 
 /* What `rows` says of the key, up to `delivered`. */
@@ -701,17 +685,6 @@ test_verify_beside_a_model_that_moves_on(void **state)
     assert_true(runworld_equal(&w, false));
 }
 
-static struct eff_step
-no_reading(struct runworld *world, struct eff_task *task, const struct eff_response *last,
-           struct eff_err *ret_err)
-{
-    (void)world, (void)last;
-    if (task->kind != EFF_TASK_READ)
-        return (struct eff_step){0};
-    EFF_FAIL(ret_err, EFF_AUTH, "this credential may not read");
-    return (struct eff_step){.kind = EFF_STEP_STOP};
-}
-
 /* It is no drift, and nothing is mended by it. */
 static void
 test_verify_that_may_not_read(void **state)
@@ -723,7 +696,7 @@ test_verify_that_may_not_read(void **state)
     w.model[1] = 5;
     deliver_all();
     w.held[1] = 0;
-    w.step = no_reading;
+    w.step = runworld_no_reading;
     report = look(false, true, false, true);
     assert_int_equal(report.status, EFF_STATUS_FAILED);
     assert_int_equal(report.problems[0].fault, EFF_AUTH);
@@ -942,24 +915,10 @@ test_where_an_export_goes(void **state)
     w.stop_at = 0;
 }
 
-static int
-open_world(void **state)
+static void
+begins(void)
 {
-    (void)state;
-    runworld_open(&w, EFF_MODE_UPSERT);
-    return 0;
 }
-
-static int
-close_world(void **state)
-{
-    (void)state;
-    assert_int_equal(w.os.open_files, 0);
-    runworld_close(&w);
-    return 0;
-}
-
-#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
 
 int
 main(void)

@@ -18,6 +18,7 @@
 
 #include <sqlite3.h>
 
+#include "lib/quick.h"
 #include "lib/testos.h"
 #include "state/control.h"
 
@@ -280,28 +281,16 @@ a_copy_that_cannot_be_made_is_told(void **state)
 
 /* ---- others who use it ---- */
 
-static int
-no_sleep(sqlite3_vfs *vfs, int us)
-{
-    (void)vfs;
-    return us;
-}
-
 /* What was deleted stays in the log while somebody reads what was before: that is told. */
 static void
 a_log_that_is_read_is_not_emptied(void **state)
 {
-    static sqlite3_vfs quick;
     const struct eff_hash128 key = {1, 1};
     sqlite3_stmt *reading;
     sqlite3 *other;
 
     (void)state;
-    quick = *sqlite3_vfs_find(NULL);
-    quick.zName = "quick";
-    quick.xSleep = no_sleep;
-    quick.pNext = NULL;
-    assert_int_equal(sqlite3_vfs_register(&quick, false), SQLITE_OK);
+    assert_true(quick_begin());
     world.os.sqlite_vfs = "quick";
     assert_int_equal(open_at(folder, false), EFF_OK);
     assert_int_equal(sqlite3_open(below("control.db"), &other), SQLITE_OK);
@@ -316,7 +305,7 @@ a_log_that_is_read_is_not_emptied(void **state)
     sqlite3_close(other);
     eff_control_close(control);
     control = NULL;
-    sqlite3_vfs_unregister(&quick);
+    quick_end();
 }
 
 static bool (*real_exists)(void *self, const char *path);

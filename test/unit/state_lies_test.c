@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "lib/quick.h"
 #include "lib/testos.h"
 #include "record/record.h"
 #include "state/changes.h"
@@ -483,27 +484,15 @@ next(void *self, int64_t until, const struct eff_response **ret_response)
     return 0;
 }
 
-static int
-no_sleep(sqlite3_vfs *vfs, int us)
-{
-    (void)vfs;
-    return us;
-}
-
 /* Another process has it: that is told as such, and after a while. */
 static void
 test_a_control_file_that_is_locked(void **state)
 {
-    static sqlite3_vfs quick;
     struct eff_control *control;
     sqlite3 *other;
 
     (void)state;
-    quick = *sqlite3_vfs_find(NULL);
-    quick.zName = "quick";
-    quick.xSleep = no_sleep;
-    quick.pNext = NULL;
-    assert_int_equal(sqlite3_vfs_register(&quick, false), SQLITE_OK);
+    assert_true(quick_begin());
     world.os.sqlite_vfs = "quick";
     world.os.next = next;
     eff_control_close(open_control());
@@ -517,7 +506,7 @@ test_a_control_file_that_is_locked(void **state)
     assert_true(world.mono_ms >= 5000);
     sqlite3_close(other);
     eff_control_close(open_control());
-    sqlite3_vfs_unregister(&quick);
+    quick_end();
 }
 
 /* ---- scratch files ---- */
