@@ -72,7 +72,11 @@ eff_control_squeeze(struct eff_control *control, struct eff_os *os, struct eff_a
     enum eff_fault fault = EFF_OK;
     bool busy = false;
 
-    /* What SQLite moves from page to page it does not wipe where it was: all pages are written anew. */
+    /*
+     * What SQLite moves from page to page it does not wipe where it was: all pages are written anew,
+     * by way of memory, because its own files lie in a folder that is everybody's.
+     */
+    EFF_TRY(eff_control_exec(control, err, "PRAGMA temp_store = MEMORY", ""));
     EFF_TRY(eff_control_exec(control, err, "VACUUM", ""));
     EFF_TRY(eff_control_query(control, err, &statement, "PRAGMA wal_checkpoint(TRUNCATE)", ""));
     while (eff_control_row(control, statement, &fault, err))

@@ -1,5 +1,6 @@
 /*
- * test/lib/quick: SQLite's own file system, but that waiting for a lock takes no time.
+ * test/lib/quick: SQLite's own file system, but that waiting for a lock takes no time, and that files
+ * without a place of their own (in /tmp, most often) are counted.
  *
  * Give "quick" as the name of the file system between the two calls.
  */
@@ -18,10 +19,21 @@ quick_no_sleep(sqlite3_vfs *vfs, int us)
     return us;
 }
 
+static unsigned quick_temporary;
+
+static inline int
+quick_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags)
+{
+    quick_temporary += path == NULL;
+    return sqlite3_vfs_find(NULL)->xOpen(vfs, path, file, flags, ret_flags);
+}
+
 static inline bool
 quick_begin(void)
 {
     quick_vfs = *sqlite3_vfs_find(NULL);
+    quick_vfs.xOpen = quick_open;
+    quick_temporary = 0;
     quick_vfs.zName = "quick";
     quick_vfs.xSleep = quick_no_sleep;
     quick_vfs.pNext = NULL;

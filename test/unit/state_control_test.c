@@ -308,6 +308,82 @@ a_log_that_is_read_is_not_emptied(void **state)
     quick_end();
 }
 
+#define MANY     4000
+#define PERSON   "person-%05d@secret.example"
+#define EACH_ONE 20 /* is forgotten */
+
+static struct eff_hash128
+key_of(int i)
+{
+    return eff_siphash128((struct eff_sip_key){0}, &i, sizeof i); // in any order: pages are split
+}
+
+static void
+many_are_refused(void)
+{
+    static char sent[900];
+    char person[64];
+
+    memset(sent, 's', sizeof sent);
+    assert_int_equal(eff_control_ledger_begin(control, &err), EFF_OK);
+    for (int i = 0; i < MANY; i++) {
+        struct eff_ledger_row row = {.key = key_of(i),
+                                     .state = EFF_LEDGER_REJECTED,
+                                     .rows = 1,
+                                     .code = EFF_STR("no"),
+                                     .sent = {sent, (size_t)i * 7 % sizeof sent},
+                                     .last_ms = 1};
+
+        snprintf(person, sizeof person, PERSON, i);
+        row.key_json = eff_str_of(person);
+        assert_int_equal(eff_control_ledger_put(control, EFF_STR("a"), &row, true, &err), EFF_OK);
+    }
+    assert_int_equal(eff_control_ledger_end(control, EFF_OK, &err), EFF_OK);
+}
+
+/* Nor in a file outside of the state: all that the others have would be there. */
+static void
+who_is_forgotten_is_in_no_gap_of_a_page(void **state)
+{
+    char person[64], *bytes;
+    long size;
+    FILE *file;
+
+    (void)state;
+    assert_true(quick_begin());
+    world.os.sqlite_vfs = "quick";
+    assert_int_equal(open_at(folder, false), EFF_OK);
+    many_are_refused();
+    for (int i = 0; i < MANY; i += EACH_ONE) {
+        struct eff_hash128 key = key_of(i);
+
+        assert_int_equal(eff_control_forget(control, EFF_STR("a"), &key, 1, 1, &err), EFF_OK);
+    }
+    quick_temporary = 0;
+    assert_int_equal(eff_control_squeeze(control, &world.os, arena, &err), EFF_OK);
+    assert_int_equal(quick_temporary, 0);
+    eff_control_close(control);
+    control = NULL;
+    quick_end();
+
+    file = fopen(below("control.db"), "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size = ftell(file);
+    assert_true(size > 1 << 20);
+    rewind(file);
+    bytes = malloc((size_t)size);
+    assert_int_equal(fread(bytes, 1, (size_t)size, file), size);
+    fclose(file);
+    for (int i = 0; i < MANY; i++) {
+        int len = snprintf(person, sizeof person, PERSON, i);
+
+        assert_int_equal(memmem(bytes, (size_t)size, person, (size_t)len) != NULL,
+                         i % EACH_ONE != 0);
+    }
+    free(bytes);
+}
+
 static bool (*real_exists)(void *self, const char *path);
 
 /* Between two looks, another process makes a state of the folder. */
@@ -525,6 +601,7 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_in_no_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_transaction_that_fails_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_log_that_is_read_is_not_emptied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_is_forgotten_is_in_no_gap_of_a_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_state_that_another_makes_meanwhile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_empty_folder_below_one_that_is_closed, set_up,
                                         tear_down),
