@@ -537,7 +537,7 @@ forget_whom(const struct sim_part *part)
 static void
 forget_once(struct sim_part *part)
 {
-    unsigned most = sim_chance(&sim->world, 30) ? 1 : 5;
+    unsigned most = sim_chance(&sim->world, sim->options.removes ? 60 : 30) ? 1 : 5;
     struct sim_key *key;
     bool asked;
 
@@ -553,8 +553,8 @@ forget_once(struct sim_part *part)
         life_plan();
         sim_disk_mend();
         if (i == 0 && (sim->options.on[SIM_F_KILL] || sim->options.on[SIM_F_POWER]) &&
-            sim_chance(&sim->faults, 60))
-            sim->death_at = 1 + sim_below(&sim->faults, 60); /* it has few effects */
+            sim_chance(&sim->faults, 80))
+            sim->death_at = 1 + sim_below(&sim->faults, 40); /* it has few effects */
         eff_arena_reset(&sim->parse);
         sim_event("forget", NULL, sim->forget, i);
         key->asked = true;
@@ -654,13 +654,14 @@ static void
 storm_restore(void)
 {
     bool open = sim->died && sim->options.backs_up_open;
+    bool keeps = sim->options.backs_up_open && sim->backup.names.count > 0;
 
     if (!sim->options.on[SIM_F_RESTORE])
         return;
-    if (storm_has_snapshot() && sim_chance(&sim->world, open ? 60 : 25)) {
+    if (storm_has_snapshot() && sim_chance(&sim->world, open ? 90 : keeps ? 3 : 25)) {
         sim_disk_copy("/p/state", &sim->backup);
     } else if (sim->backup.names.count > 0 &&
-               sim_chance(&sim->world, sim->options.backs_up_open ? 30 : 15)) {
+               sim_chance(&sim->world, keeps && !sim->died ? 50 : 15)) {
         sim_event("RESTORE", NULL, 0, 0);
         sim_vfs_death(); /* nobody has it open */
         sim_disk_put_back("/p/state", &sim->backup);
