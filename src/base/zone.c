@@ -9,7 +9,6 @@
 #define ZONE_HEAD        44
 #define ZONE_OFFSET_MOST (26 * 3600)  /* RFC 9636, 3.2: less than that, both ways */
 #define ZONE_TIME_MOST   (167 * 3600) /* of a rule, counted from midnight, both ways */
-#define ZONE_STEP        900          /* changes of one zone never lie as close: 4 days, in 1939 */
 
 struct zone_day { /* of a year */
     char kind;    /* 'J': from 1, 29 February not counted; '0': from 0; 'M': the n-th weekday */
@@ -285,12 +284,13 @@ eff_zone_parse(eff_str bytes, struct eff_arena *arena, const struct eff_zone **r
 
 /* ---------------------------------------------------------------------------- lookups */
 
-int32_t
-eff_zone_offset(const struct eff_zone *zone, int64_t instant)
+/* How many changes an instant has behind it. */
+static size_t
+zone_changes(const struct eff_zone *zone, int64_t instant)
 {
     size_t from = 0, to = zone->count;
 
-    while (from < to) { // the first change after it
+    while (from < to) {
         size_t middle = from + (to - from) / 2;
 
         if (zone->at[middle] <= instant)
@@ -298,32 +298,56 @@ eff_zone_offset(const struct eff_zone *zone, int64_t instant)
         else
             to = middle;
     }
-    if (from == zone->count && zone->has_rule)
-        return zone_rule_offset(zone, instant);
-    return from > 0 ? zone->offsets[from - 1] : zone->first;
+    return from;
 }
 
+static int32_t
+zone_offset_after(const struct eff_zone *zone, size_t changes)
+{
+    return changes > 0 ? zone->offsets[changes - 1] : zone->first;
+}
+
+int32_t
+eff_zone_offset(const struct eff_zone *zone, int64_t instant)
+{
+    size_t changes = zone_changes(zone, instant);
+
+    if (changes == zone->count && zone->has_rule)
+        return zone_rule_offset(zone, instant);
+    return zone_offset_after(zone, changes);
+}
+
+struct zone_shown {
+    int64_t local, first, last; /* instants that show it; none: first > last */
+};
+
+static void
+zone_try(const struct eff_zone *zone, int32_t offset, struct zone_shown *shown)
+{
+    int64_t instant = shown->local - offset;
+
+    if (eff_zone_offset(zone, instant) != offset)
+        return;
+    shown->first = instant < shown->first ? instant : shown->first;
+    shown->last = instant > shown->last ? instant : shown->last;
+}
+
+/* An instant that shows it does so by an offset that is in force near: each of them is tried. */
 int
 eff_zone_instants(const struct eff_zone *zone, int64_t local, int64_t *ret_instant)
 {
-    int64_t before = local - ZONE_OFFSET_MOST, after = local + ZONE_OFFSET_MOST;
-    int64_t first = INT64_MAX, last = INT64_MIN;
-    int32_t offset = eff_zone_offset(zone, before);
+    struct zone_shown shown = {local, INT64_MAX, INT64_MIN};
+    size_t to = zone_changes(zone, local + ZONE_OFFSET_MOST);
 
-    if (offset == eff_zone_offset(zone, after)) { // no change is near, and two never are
-        *ret_instant = local - offset;
-        return 1;
+    for (size_t i = zone_changes(zone, local - ZONE_OFFSET_MOST); i <= to; i++)
+        zone_try(zone, zone_offset_after(zone, i), &shown);
+    if (to == zone->count && zone->has_rule) {
+        zone_try(zone, zone->standard, &shown);
+        if (zone->has_summer)
+            zone_try(zone, zone->summer, &shown);
     }
-    for (int64_t at = before; at <= after; at += ZONE_STEP) { // by each offset that is near
-        int64_t instant = local - eff_zone_offset(zone, at);
-
-        if (instant + eff_zone_offset(zone, instant) != local)
-            continue;
-        first = instant < first ? instant : first;
-        last = instant > last ? instant : last;
-    }
-    if (first > last)
+    if (shown.first > shown.last)
         return 0;
-    *ret_instant = first;
-    return first < last ? 2 : 1;
+    *ret_instant = shown.first;
+    return shown.first < shown.last ? 2 : 1;
 }

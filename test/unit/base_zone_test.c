@@ -255,6 +255,47 @@ test_changes_without_a_rule(void **state)
     eff_buf_free(&buf);
 }
 
+/* Ten minutes of another offset, and then as before. */
+static void
+test_changes_that_lie_close(void **state)
+{
+    static const int64_t at[] = {1000000, 1000600};
+    static const unsigned char types[] = {1, 0};
+    const struct eff_zone *zone;
+    struct eff_err err = {0};
+    struct eff_buf buf = {0};
+
+    (void)state;
+    changes_of(&buf, 2, at, types);
+    assert_int_equal(eff_zone_parse(eff_buf_str(&buf), &arena, &zone, &err), EFF_OK);
+    expect_local(zone, 999999, 1, 999999 - 3600);
+    expect_local(zone, 1000000, 2, 1000000 - 3600);
+    expect_local(zone, 1000599, 2, 1000599 - 3600);
+    expect_local(zone, 1000600, 1, 1000600 - 3600);
+    expect_local(zone, 1003599, 1, 1003599 - 3600);
+    expect_local(zone, 1003600, 0, 0);
+    expect_local(zone, 1004199, 0, 0);
+    expect_local(zone, 1004200, 1, 1000600);
+    eff_buf_free(&buf);
+}
+
+/* Summer time of two days, or of all but five, as the year's first day has it: each hour is shown.
+ */
+static void
+test_summer_of_two_days(void **state)
+{
+    const struct eff_zone *zone = tzif_zone("AAA1BBB,M1.2.5,M1.2.0/3", &arena);
+
+    (void)state;
+    for (int64_t instant = FIRST; instant < LAST; instant += 3600) {
+        int64_t local = instant + eff_zone_offset(zone, instant), first;
+        int count = eff_zone_instants(zone, local, &first);
+
+        assert_true(count >= 1 && count <= 2 && first <= instant);
+        assert_int_equal(first + eff_zone_offset(zone, first), local);
+    }
+}
+
 static void
 refused(eff_str bytes)
 {
@@ -362,6 +403,8 @@ main(void)
         cmocka_unit_test_setup(test_rules, setup),
         cmocka_unit_test_setup(test_what_clocks_show, setup),
         cmocka_unit_test_setup(test_changes_without_a_rule, setup),
+        cmocka_unit_test_setup(test_changes_that_lie_close, setup),
+        cmocka_unit_test_setup(test_summer_of_two_days, setup),
         cmocka_unit_test_setup(test_what_is_no_zone, setup),
         cmocka_unit_test_setup(test_changes_that_are_none, setup),
     };
